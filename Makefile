@@ -1,0 +1,38 @@
+# Everything a newcomer types. `make run-matrix` and `make test` set up what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run-matrix test setup check full bench soak
+
+run-matrix: setup
+	$(BIN)/invoke run-matrix
+
+test: setup
+	$(BIN)/pytest -m "not full"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@command -v git >/dev/null || { echo "git is missing: install git"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is missing: install it, or name it: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "Python's venv is missing: install it (Debian: apt install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@test -x "$$($(BIN)/python -c 'from adbutils import adb_path; print(adb_path())' 2>/dev/null)" || \
+		{ echo "adb is missing: install it (Debian: apt install adb)"; exit 1; }
+	@touch $@
+
+check: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+full: setup
+	$(BIN)/pytest -m full
+
+bench: setup
+	$(BIN)/python benchmarks/run_matrix.py
+
+soak: setup
+	$(BIN)/python benchmarks/soak.py
