@@ -1,0 +1,70 @@
+"""One error tree. Each message says what happened, where, and what to do.
+
+LabError                        exit 1
+├── BadInput                    exit 2   a file, an argument or a dataset that does not fit; nothing touched
+├── TrialsFailed                exit 3   the run is over, some trials stay void or a capture is damaged
+├── BenchUnhealthy              exit 4   the bench cannot go on; what is recorded is kept
+│   ├── PhoneTrouble                     a phone or the path to it does not answer, or answers nonsense
+│   └── LaptopTrouble                    the laptop, or a program on it, does not answer or fails
+├── BenchBusy                   exit 5   somebody else holds the bench
+├── Interrupted                 exit 130 Ctrl-C or SIGTERM
+└── AttemptVoid                          one attempt is void, with a reason; never leaves lab.run
+"""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """Root of all errors that people are meant to read: one line, no traceback."""
+
+    exit_code = 1
+
+
+class BadInput(LabError):
+    """Input that does not fit. The text holds one line for each mistake."""
+
+    exit_code = 2
+
+
+class TrialsFailed(LabError):
+    """The run is over, but some trials stay void, or a capture is damaged."""
+
+    exit_code = 3
+
+
+class BenchUnhealthy(LabError):
+    """The bench cannot go on. Everything recorded so far is kept."""
+
+    exit_code = 4
+
+
+class PhoneTrouble(BenchUnhealthy):
+    """A phone, its agent or the path to it does not answer in time, or answers nonsense."""
+
+
+class LaptopTrouble(BenchUnhealthy):
+    """The laptop or a program on it does not answer in time, or fails."""
+
+
+class BenchBusy(LabError):
+    """Somebody else holds the bench; the text names the holder."""
+
+    exit_code = 5
+
+
+class Interrupted(LabError):
+    """Ctrl-C or SIGTERM: phones are hung up, captures stopped, what is verified is kept."""
+
+    exit_code = 130
+
+
+class AttemptVoid(LabError):
+    """This attempt does not count.
+
+    `reason` is a short name (`callee_never_rang`, `noisy`, `selector_not_found`, ...) that goes into the journal and
+    into the folder under `attempts/`; the text says what was looked for and where.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason

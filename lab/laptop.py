@@ -1,0 +1,85 @@
+"""The hotspot laptop, behind an argv prefix: [] is this machine, [ssh, HOST] another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab import fetch
+from lab.errors import LaptopTrouble
+from lab.process import Program, run
+from lab.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken
+
+COPY_S = 120.0
+
+
+class ProgramStream:
+    """A program's pipes as `lab.shell` wants them."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def send(self, data: bytes) -> None:
+        self._program.send(data)
+
+    def receive(self, timeout_s: float) -> bytes:
+        return self._program.receive(timeout_s)
+
+    def close(self) -> None:
+        self._program.end()
+
+
+class Laptop:
+    """Runs programs on the laptop, reads its clock and fetches its files."""
+
+    def __init__(self, prefix: list[str], directory: str) -> None:
+        self._prefix = list(prefix)
+        self.directory = directory
+        self._shell: PersistentShell | None = None
+        self._clock: ClockStream | None = None
+
+    def start(self, argv: list[str]) -> Program:
+        """Start a program whose standard error is read. Raises `LaptopTrouble` where it is missing."""
+        try:
+            return Program([*self._prefix, *argv], read_from="stderr")
+        except OSError as error:
+            raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error.strerror}; install it") from error
+
+    def run(self, command: str, timeout_s: float = 10.0) -> ShellOutput:
+        """Run one line in the laptop's bash. Raises `LaptopTrouble` when it does not answer whole and in time."""
+        try:
+            if self._shell is None:
+                self._shell = PersistentShell(ProgramStream(Program([*self._prefix, "bash"])))
+            return self._shell.run(command, timeout_s)
+        except (TimeoutError, StreamBroken, OSError) as error:
+            self.close()
+            raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {error}") from error
+
+    def read_clock_ns(self) -> int:
+        """The laptop's system clock by bash's `$EPOCHREALTIME`. Raises `LaptopTrouble`."""
+        try:
+            if self._clock is None:
+                self._clock = ClockStream(ProgramStream(Program([*self._prefix, "bash", "-c", CLOCK_LOOP])))
+            return self._clock.read_ns()
+        except (TimeoutError, StreamBroken, OSError) as error:
+            self.close()
+            raise LaptopTrouble(f"the laptop's clock cannot be read: {error}") from error
+
+    def fetch_checked(self, source: str, target: Path) -> str:
+        """Copy one file of the laptop and prove the copy; returns its SHA-256 in hex. Raises `LaptopTrouble`."""
+        try:
+            origin = fetch.fingerprint(self.run(fetch.question(source), timeout_s=COPY_S))
+            with target.open("wb") as stream:
+                done = run([*self._prefix, "cat", source], timeout_s=COPY_S, stdout=stream.fileno())
+            if done.code != 0:
+                raise fetch.CopyFailed(done.stderr.decode("utf-8", "replace")[:200].strip())
+            fetch.prove(target, origin)
+        except (OSError, fetch.CopyFailed) as error:
+            raise LaptopTrouble(f"{source} on the laptop: {error}") from error
+        return origin.sha256
+
+    def close(self) -> None:
+        """End the shell and the clock."""
+        for stream in (self._shell, self._clock):
+            if stream is not None:
+                stream.close()
+        self._shell = self._clock = None
