@@ -1,0 +1,186 @@
+"""An app as the harness sees it: how to do things in it, and by which signs its state is known."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from lab.definitions.analysis import Analysis
+from lab.definitions.base import Model, Name, Service, Text, refuse
+
+_QUERY_KEYS = {
+    "id": "resourceId",
+    "text": "text",
+    "text_matches": "textMatches",
+    "description": "description",
+    "description_matches": "descriptionMatches",
+    "class_name": "className",
+}
+
+
+def fill(template: str, contact: str) -> str:
+    """`template` with `{contact}` replaced."""
+    return template.replace("{contact}", contact)
+
+
+class Selector(Model):
+    """Something on the screen: all keys given must fit. `{contact}` stands for the other phone's address in the app.
+
+    `seen_on` says on which app version, and by which source, it was seen; `never` says that nobody has seen it.
+    """
+
+    id: Text | None = None
+    text: Text | None = None
+    text_matches: Text | None = None
+    description: Text | None = None
+    description_matches: Text | None = None
+    class_name: Text | None = None
+    seen_on: Text
+
+    @field_validator("text_matches", "description_matches")
+    @classmethod
+    def _a_regex(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Selector:
+        if not self.as_query():
+            refuse([((), f"a selector needs at least one of {', '.join(_QUERY_KEYS)}")])
+        return self
+
+    def as_query(self, contact: str = "") -> dict[str, str]:
+        """The keywords of a uiautomator2 selector."""
+        values = {key: getattr(self, field) for field, key in _QUERY_KEYS.items()}
+        return {key: self._filled(key, value, contact) for key, value in values.items() if value is not None}
+
+    @staticmethod
+    def _filled(key: str, value: str, contact: str) -> str:
+        return fill(value, re.escape(contact) if key.endswith("Matches") else contact)
+
+    def __str__(self) -> str:
+        return " ".join(f"{field}={getattr(self, field)}" for field in _QUERY_KEYS if getattr(self, field) is not None)
+
+
+class Intent(Model):
+    """What `am start` is given. `data` may hold `{contact}`."""
+
+    action: Text
+    data: Text | None = None
+    mime_type: Text | None = None
+    component: Text | None = None
+    package: Text | None = None
+
+    def __str__(self) -> str:
+        return " ".join([self.action, *([self.data] if self.data else [])])
+
+
+WAYS = ("tap", "swipe_up", "notification", "intent", "key", "launch")
+
+
+class Way(Model):
+    """One way to do a thing: exactly one of `tap`, `swipe_up`, `notification` (open the shade, tap this), `intent`,
+    `key` (a key name of `input keyevent`) and `launch` (start the app as from its icon).
+
+    A selector carries its own `seen_on`; an intent, a key or a launch has it here.
+    """
+
+    tap: Selector | None = None
+    swipe_up: Selector | None = None
+    notification: Selector | None = None
+    intent: Intent | None = None
+    key: Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,40}$")] | None = None
+    launch: bool = False
+    seen_on: Text | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Way:
+        given = [way for way in WAYS if getattr(self, way)]
+        if len(given) != 1:
+            what = f"has {' and '.join(given)}" if given else "has none"
+            refuse([((), f"a way is exactly one of {', '.join(WAYS)}; this one {what}")])
+        if self.selector is None and self.seen_on is None:
+            refuse([((), f"missing key 'seen_on': where was this {given[0]} seen to work? ('never' is an answer)")])
+        return self
+
+    @property
+    def selector(self) -> Selector | None:
+        """What must be on the screen for this way, where anything must."""
+        return self.tap or self.swipe_up or self.notification
+
+    def __str__(self) -> str:
+        kind = next(way for way in WAYS if getattr(self, way))
+        return "launch" if kind == "launch" else f"{kind} {getattr(self, kind)}"
+
+
+Chain = Annotated[list[Way], Field(min_length=1)]
+"""Ways tried in turn, round and round, until the effect is seen."""
+
+Signs = Annotated[list[Selector], Field(min_length=1)]
+"""Selectors of which any one that is on the screen is enough."""
+
+
+class ServiceWays(Model):
+    """Ways that differ between voice and video; a service without ways is not measured."""
+
+    voice: list[Way] = Field(default_factory=list)
+    video: list[Way] = Field(default_factory=list)
+
+    def of(self, service: Service) -> list[Way]:
+        """The ways of one service."""
+        return self.voice if service == "voice" else self.video
+
+
+class CallSigns(Model):
+    """By which signs the state of a call is known, looked for in the order incoming, connected, outgoing."""
+
+    outgoing: Signs
+    incoming: Signs
+    connected: Signs
+
+
+class App(Model):
+    """One app: what it is, how to drive a call in it, how to read its state, and how to analyse its traffic."""
+
+    name: Name
+    package: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+$", max_length=200)]
+    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,60}$")]
+    open_chat: Chain
+    chat_open: Signs
+    place_call: ServiceWays
+    answer: ServiceWays
+    reject: Chain
+    cancel: Chain
+    hang_up: Chain
+    reveal_controls: list[Way] = Field(default_factory=list)
+    signs: CallSigns
+    dismiss: list[Selector] = Field(default_factory=list)
+    analysis: Analysis | None = None
+
+    @property
+    def services(self) -> list[Service]:
+        """The services that can be placed and answered."""
+        both: tuple[Service, Service] = ("voice", "video")
+        return [service for service in both if self.place_call.of(service) and self.answer.of(service)]
+
+    @model_validator(mode="after")
+    def _a_whole_service(self) -> App:
+        refuse(self._half_services())
+        return self
+
+    def _half_services(self) -> list[tuple[tuple[str | int, ...], str]]:
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        for service in ("voice", "video"):
+            placed: Any = getattr(self.place_call, service)
+            answered: Any = getattr(self.answer, service)
+            if bool(placed) != bool(answered):
+                has, lacks = ("place_call", "answer") if placed else ("answer", "place_call")
+                found.append(((lacks,), f"{lacks} has no way for {service}, but {has} has"))
+        if not found and not self.services:
+            found.append((("place_call",), "place_call has no way for any service"))
+        return found

@@ -1,0 +1,116 @@
+"""What all definitions share: the frozen base model, names, and mistakes that say where they are."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from types import NoneType
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
+"""A name of the lab: lower-case letters, digits and `_`, at most 64 of them. It goes into ids and file names."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+"""Some text that may not be empty."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+"""A time in seconds, above zero and at most a day."""
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+"""A UDP or TCP port."""
+
+Service = Literal["voice", "video"]
+Role = Literal["caller", "callee"]
+Place = tuple[str | int, ...]
+"""Where something is in a file: field names and list indices (from 0) from the root."""
+
+_PLAIN = {
+    bool: re.compile(r"true|false"),
+    int: re.compile(r"-?(0|[1-9][0-9]{0,17})"),
+    float: re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?"),
+}
+
+
+class NotPlain:
+    """A text where a number or a truth value belongs; no type takes it, so the mistake is found in its own place."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+
+class Model(BaseModel):
+    """A frozen definition that refuses what it does not know.
+
+    Texts become numbers only where they are plain decimals, and truth values only as `true` and `false`: `1_000`,
+    `0x10`, ` 7`, `inf` and `yes` are mistakes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_plain_numbers(cls, values: object) -> object:
+        # Not a field validator: pydantic allows none on a discriminator.
+        if not isinstance(values, dict):
+            return values
+        numeric = _numeric_fields(cls)
+        return {key: _refuse_odd_texts(value, numeric.get(key, ())) for key, value in values.items()}
+
+
+@functools.cache
+def _numeric_fields(model: type[BaseModel]) -> dict[str, tuple[re.Pattern[str], ...]]:
+    """The fields that hold numbers or truth values alone, and how their texts may look."""
+    kinds = {name: scalar_types(info.annotation) for name, info in model.model_fields.items()}
+    return {
+        name: tuple(pattern for kind, pattern in _PLAIN.items() if kind in found)
+        for name, found in kinds.items()
+        if found and found <= _PLAIN.keys()
+    }
+
+
+def scalar_types(annotation: object) -> set[object]:
+    """The plain types an annotation is made of: `list[int] | None` -> {int}."""
+    arguments = get_args(annotation)
+    if not arguments or isinstance(annotation, type(Literal["x"])):
+        return set() if annotation in (NoneType, Ellipsis) else {annotation}
+    if getattr(annotation, "__metadata__", None):
+        return scalar_types(arguments[0])
+    return set().union(*(scalar_types(argument) for argument in arguments))
+
+
+def _refuse_odd_texts(value: object, patterns: tuple[re.Pattern[str], ...]) -> object:
+    if patterns and isinstance(value, str):
+        return value if any(pattern.fullmatch(value) for pattern in patterns) else NotPlain(value)
+    if patterns and isinstance(value, (list, tuple)):
+        return [_refuse_odd_texts(item, patterns) for item in value]
+    return value
+
+
+def refuse(found: Iterable[tuple[Place, str]]) -> None:
+    """Raise the mistakes a model's validator found, each with its place below the model; nothing found, nothing raised.
+
+    Raises:
+        PydanticCustomError: with all of them; `lab.yamlfile` turns each into a line with its position.
+    """
+    mistakes = list(found)
+    if mistakes:
+        texts = "; ".join(text for _, text in mistakes)
+        raise PydanticCustomError("mistakes", "{texts}", {"texts": texts, "found": mistakes})
+
+
+def repeated(names: Iterable[str]) -> list[tuple[int, str]]:
+    """Index and name of each name that stood before."""
+    seen: set[str] = set()
+    again = []
+    for index, name in enumerate(names):
+        if name in seen:
+            again.append((index, name))
+        seen.add(name)
+    return again

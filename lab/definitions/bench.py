@@ -1,0 +1,200 @@
+"""A bench: two phones, a laptop, and what the operator says about them."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lab.definitions.base import Model, Name, Place, Port, Text, refuse, repeated
+from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
+
+LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
+Directory = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./: \\-]{1,300}$")]
+Argument = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Stimulus(Model):
+    """What a phone hears and sees during a call; it is what volumes depend on."""
+
+    sound: Literal["speech", "silence"]
+    scene: Literal["bright", "dark"]
+
+
+class Contact(Model):
+    """How one app addresses this phone's account: a number, a user id."""
+
+    app: Name
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$")]
+
+
+class PhoneSpec(Model):
+    """One phone. `capture: tcpdump` records on the phone itself, `dumpcap` on the laptop's hotspot."""
+
+    name: Name
+    model: Text
+    os: Text
+    serial: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] | None = None
+    network: Name
+    capture: Literal["tcpdump", "dumpcap"]
+    rooted: bool
+    stimulus: Stimulus
+    contacts: list[Contact] = Field(default_factory=list)
+    tools: list[Text] = Field(default_factory=list)
+    emulation: PhoneEmulation | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> PhoneSpec:
+        found: list[tuple[Place, str]] = []
+        if self.capture == "tcpdump" and not self.rooted:
+            found.append((("capture",), "capture tcpdump needs a rooted phone; use dumpcap on the hotspot"))
+        for index, app in repeated(contact.app for contact in self.contacts):
+            found.append((("contacts", index, "app"), f"a second contact for app '{app}'"))
+        refuse(found)
+        return self
+
+    def address_in(self, app: str) -> str | None:
+        """This phone's address in an app; None where the bench file gives none."""
+        return next((contact.address for contact in self.contacts if contact.app == app), None)
+
+
+class LaptopSpec(Model):
+    """The laptop whose hotspot the unrooted phone uses.
+
+    `connect` is an argv prefix ([] is the machine the harness runs on). `hotspot_address` finds the interface to
+    capture on. `directory` is where captures lie until they are fetched.
+    """
+
+    model: Text
+    os: Text
+    connect: list[Argument] = Field(default_factory=list)
+    directory: Directory
+    hotspot_address: IPv4Address
+    tools: list[Text] = Field(default_factory=list)
+    emulation: LaptopEmulation | None = None
+
+
+class StunServer(Model):
+    """A STUN server that tells a phone its public address."""
+
+    address: IPv4Address | IPv6Address
+    port: Port = 3478
+
+
+class Resolver(Model):
+    """Where names of servers are asked for after the run."""
+
+    address: IPv4Address | IPv6Address
+    port: Port = 53
+
+
+class BenchSpec(Model):
+    """A bench file, with its local file merged over it."""
+
+    name: Name
+    kind: Literal["virtual", "real"]
+    local: LocalFile | None = None
+    phones: Annotated[list[PhoneSpec], Field(min_length=2, max_length=2)]
+    laptop: LaptopSpec
+    idle_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+    noise_max: Annotated[int, Field(ge=0)]
+    snaplen_bytes: Annotated[int, Field(ge=64, le=262_144)]
+    allowed_callees: list[Text] = Field(default_factory=list)
+    stun_servers: list[StunServer] = Field(default_factory=list)
+    resolver: Resolver | None = None
+    contact: str = ""
+    approval: str = ""
+
+    @model_validator(mode="after")
+    def _two_phones(self) -> BenchSpec:
+        found: list[tuple[Place, str]] = [
+            (("phones", index, "name"), f"a second phone named '{name}'")
+            for index, name in repeated(phone.name for phone in self.phones)
+        ]
+        serials = [phone.serial for phone in self.phones if phone.serial is not None]
+        found += [(("phones", index, "serial"), f"a second phone with serial {n}") for index, n in repeated(serials)]
+        if self.kind == "virtual":
+            found += self._callees_not_allowed()
+        refuse(found)
+        return self
+
+    def _callees_not_allowed(self) -> list[tuple[Place, str]]:
+        return [
+            (("phones", i, "contacts", j, "address"), f"'{contact.address}' is not in allowed_callees")
+            for i, phone in enumerate(self.phones)
+            for j, contact in enumerate(phone.contacts)
+            if contact.address not in self.allowed_callees
+        ]
+
+    def phone(self, name: str) -> PhoneSpec:
+        """The phone of that name. Raises StopIteration for no such phone."""
+        return next(phone for phone in self.phones if phone.name == name)
+
+    def other(self, phone: PhoneSpec) -> PhoneSpec:
+        """The phone that is not `phone`."""
+        return self.phones[1] if phone.name == self.phones[0].name else self.phones[0]
+
+    def direction(self, caller: PhoneSpec) -> str:
+        """CALLER_to_CALLEE by network label; by side where both have the same: `fixed_a_to_b`."""
+        callee = self.other(caller)
+        if caller.network != callee.network:
+            return f"{caller.network}_to_{callee.network}"
+        sides = "a_to_b" if caller.name == self.phones[0].name else "b_to_a"
+        return f"{caller.network}_{sides}"
+
+    def directions(self) -> list[str]:
+        """Both directions, the first phone's first."""
+        return [self.direction(phone) for phone in self.phones]
+
+    def caller_of(self, direction: str) -> PhoneSpec:
+        """The calling phone of a direction.
+
+        Raises:
+            KeyError: no such direction on this bench.
+        """
+        return {self.direction(phone): phone for phone in self.phones}[direction]
+
+
+class LocalPhone(Model):
+    """What a local file says of one phone."""
+
+    name: Name
+    serial: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] | None = None
+    contacts: list[Contact] = Field(default_factory=list)
+
+
+class LocalBench(Model):
+    """A `*.local.yaml` beside a bench file: numbers, contacts and keys of a real lab, never committed."""
+
+    phones: list[LocalPhone] = Field(default_factory=list)
+    allowed_callees: list[Text] = Field(default_factory=list)
+    stun_servers: list[StunServer] = Field(default_factory=list)
+    resolver: Resolver | None = None
+    contact: str = ""
+    approval: str = ""
+
+
+def merged(bench: BenchSpec, local: LocalBench) -> BenchSpec:
+    """`bench` with what `local` gives put over it, phone by phone name and contact by app.
+
+    Raises:
+        pydantic.ValidationError: the merged bench does not fit together.
+    """
+    by_name = {phone.name: phone for phone in local.phones}
+    phones = [_merged_phone(phone, by_name.get(phone.name)) for phone in bench.phones]
+    values = {field: getattr(bench, field) for field in BenchSpec.model_fields}
+    callees = [*bench.allowed_callees, *(c for c in local.allowed_callees if c not in bench.allowed_callees)]
+    values |= {"phones": phones, "allowed_callees": callees}
+    values |= {"stun_servers": local.stun_servers or bench.stun_servers, "resolver": local.resolver or bench.resolver}
+    values |= {"contact": local.contact or bench.contact, "approval": local.approval or bench.approval}
+    return BenchSpec.model_validate(values)
+
+
+def _merged_phone(phone: PhoneSpec, local: LocalPhone | None) -> PhoneSpec:
+    if local is None:
+        return phone
+    given = {contact.app for contact in local.contacts}
+    contacts = [*(c for c in phone.contacts if c.app not in given), *local.contacts]
+    values = {field: getattr(phone, field) for field in PhoneSpec.model_fields}
+    return PhoneSpec.model_validate(values | {"contacts": contacts, "serial": local.serial or phone.serial})

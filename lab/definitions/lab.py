@@ -1,0 +1,269 @@
+"""All definitions of a scenarios directory, loaded and checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from lab.definitions.app import App
+from lab.definitions.base import Model, Place
+from lab.definitions.bench import BenchSpec, LocalBench, merged
+from lab.definitions.matrix import Matrix
+from lab.definitions.scenario import Scenario
+from lab.definitions.virtual_app import VirtualApp
+from lab.errors import BadInput
+from lab.yamlfile import Document, Mistake, YamlMistakes, did_you_mean, read_document
+
+FOLDERS: dict[str, type[Model]] = {
+    "calls": Scenario,
+    "apps": App,
+    "benches": BenchSpec,
+    "matrices": Matrix,
+    "virtual": VirtualApp,
+}
+T = TypeVar("T")
+_LOCAL_SUFFIX = ".local.yaml"
+# Where a mistake stands that is about the merge of two files, not about one of them.
+_WHOLE_FILE: Place = ()
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Everything that `scenarios/` defines, by name; `files` has the file of each, as `FOLDER/NAME`."""
+
+    directory: Path
+    apps: dict[str, App]
+    scenarios: dict[str, Scenario]
+    benches: dict[str, BenchSpec]
+    matrices: dict[str, Matrix]
+    virtual_apps: dict[str, VirtualApp]
+    files: dict[str, Path]
+
+    @classmethod
+    def load(cls, directory: Path) -> Lab:
+        """Read every file, merge local files over the benches, and check across files.
+
+        Raises:
+            YamlMistakes: (a BadInput) with all mistakes of all files; those across files only once every file is
+                right by itself.
+        """
+        found = _read(directory)
+        if not found.mistakes:
+            found.mistakes += cross_mistakes(found)
+        if found.mistakes:
+            raise YamlMistakes(found.mistakes)
+        return cls(
+            directory=directory,
+            apps=_values(found, "apps"),
+            scenarios=_values(found, "calls"),
+            benches=_values(found, "benches") | found.merged,
+            matrices=_values(found, "matrices"),
+            virtual_apps=_values(found, "virtual"),
+            files={f"{folder}/{name}": one.path for folder, all_ in found.files.items() for name, one in all_.items()},
+        )
+
+    def app(self, name: str) -> App:
+        """The app of that name. Raises BadInput with a suggestion where there is none; the others alike."""
+        return _known("app", name, self.apps)
+
+    def scenario(self, name: str) -> Scenario:
+        """The scenario of that name."""
+        return _known("scenario", name, self.scenarios)
+
+    def bench(self, name: str) -> BenchSpec:
+        """The bench of that name, its local file merged over it."""
+        return _known("bench", name, self.benches)
+
+    def matrix(self, name: str) -> Matrix:
+        """The matrix of that name."""
+        return _known("matrix", name, self.matrices)
+
+
+def check(directory: Path, file: Path | None = None) -> list[Mistake]:
+    """All mistakes below a scenarios directory, in order; of one file alone where `file` names it.
+
+    `file` may also lie elsewhere, as `FOLDER/NAME.yaml`; then it is checked by itself.
+    """
+    if file is not None and not _is_below(file, directory):
+        return _alone(file)
+    try:
+        Lab.load(directory)
+    except YamlMistakes as error:
+        if file is None:
+            return error.mistakes
+        mine = [one for one in error.mistakes if one.path.resolve() == file.resolve()]
+        return mine or (_alone(file) if not file.is_file() else [])
+    return []
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """A JSON Schema for each kind of file, for editors: `calls`, `apps`, `benches`, `matrices`, `virtual`, `local`."""
+    kinds: dict[str, type[Model]] = {**FOLDERS, "local": LocalBench}
+    return {folder: model.model_json_schema() for folder, model in kinds.items()}
+
+
+@dataclass
+class Found:
+    """What reading a directory gave: documents by folder and name, and mistakes."""
+
+    directory: Path
+    files: dict[str, dict[str, Document[Any]]] = field(default_factory=dict)
+    merged: dict[str, BenchSpec] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def names(self, folder: str) -> list[str]:
+        return list(self.files[folder])
+
+
+def _values(found: Found, folder: str) -> dict[str, Any]:
+    return {name: document.value for name, document in found.files[folder].items()}
+
+
+def _known(kind: str, name: str, table: dict[str, T]) -> T:
+    if name not in table:
+        there = f"; there is {', '.join(table)}" if table else ""
+        raise BadInput(f"no {kind} '{name[:100]}'{did_you_mean(name, table) or there}")
+    return table[name]
+
+
+def _is_below(file: Path, directory: Path) -> bool:
+    return file.resolve().is_relative_to(directory.resolve())
+
+
+def _alone(file: Path) -> list[Mistake]:
+    try:
+        if file.name.endswith(_LOCAL_SUFFIX):
+            read_document(file, LocalBench)
+            return []
+        model = FOLDERS.get(file.resolve().parent.name)
+        if model is None:
+            known = ", ".join(f"{folder}/" for folder in FOLDERS)
+            return [Mistake(file, 1, 1, f"cannot tell what this file defines: it lies in none of {known}")]
+        return _name_mistakes(read_document(file, model))
+    except YamlMistakes as error:
+        return error.mistakes
+
+
+# Reading
+
+
+def _read(directory: Path) -> Found:
+    found = Found(directory)
+    if not directory.is_dir():
+        raise YamlMistakes([Mistake(directory, 1, 1, "no such directory; name it with --scenarios")])
+    for folder, model in FOLDERS.items():
+        found.files[folder] = {}
+        for path in sorted((directory / folder).glob("*.yaml")):
+            if not path.name.endswith(_LOCAL_SUFFIX):
+                _read_one(found, folder, path, model)
+        found.mistakes += [
+            Mistake(path, 1, 1, "is not read: name it *.yaml") for path in sorted((directory / folder).glob("*.yml"))
+        ]
+    for document in found.files["benches"].values():
+        _merge_local(found, document)
+    return found
+
+
+def _read_one(found: Found, folder: str, path: Path, model: type[Model]) -> None:
+    try:
+        document = read_document(path, model)
+    except YamlMistakes as error:
+        found.mistakes += error.mistakes
+        return
+    found.mistakes += _name_mistakes(document)
+    found.files[folder][path.stem] = document
+
+
+def _name_mistakes(document: Document[Any]) -> list[Mistake]:
+    name, stem = document.value.name, document.path.stem
+    return [] if name == stem else [document.mistake(("name",), f"name is '{name}', but the file is {stem}.yaml")]
+
+
+def _merge_local(found: Found, bench: Document[BenchSpec]) -> None:
+    if bench.value.local is None:
+        return
+    path = bench.path.with_name(bench.value.local)
+    if not path.exists():
+        return
+    try:
+        local = read_document(path, LocalBench)
+    except YamlMistakes as error:
+        found.mistakes += error.mistakes
+        return
+    phones = [phone.name for phone in bench.value.phones]
+    strangers = [
+        local.mistake(("phones", index, "name"), _unknown("phone", phone.name, phones))
+        for index, phone in enumerate(local.value.phones)
+        if phone.name not in phones
+    ]
+    found.mistakes += strangers
+    try:
+        found.merged[bench.value.name] = merged(bench.value, local.value)
+    except ValidationError as error:
+        text = "; ".join(one["msg"] for one in error.errors())
+        found.mistakes.append(local.mistake(_WHOLE_FILE, f"does not fit over {bench.path.name}: {text}"))
+
+
+# Checks across files
+
+
+def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    there = f"; there is {', '.join(known)}" if known else ""
+    return f"no {kind} '{name}'{did_you_mean(name, known) or there}"
+
+
+def cross_mistakes(found: Found) -> list[Mistake]:
+    """What does not fit between files that are each right by themselves."""
+    checks: tuple[Callable[[Found], Iterable[Mistake]], ...] = (_matrices, _contacts, _virtual_apps, _virtual_benches)
+    return [mistake for one in checks for mistake in one(found)]
+
+
+def _matrices(found: Found) -> Iterator[Mistake]:
+    apps, calls = found.names("apps"), found.names("calls")
+    for matrix in found.files["matrices"].values():
+        for index, name in enumerate(matrix.value.apps):
+            if name not in apps:
+                yield matrix.mistake(("apps", index), _unknown("app", name, apps))
+                continue
+            lacking = [one for one in matrix.value.services if one not in found.files["apps"][name].value.services]
+            for service in lacking:
+                yield matrix.mistake(("apps", index), f"app '{name}' has no way to place and answer a {service} call")
+        for index, name in enumerate(matrix.value.scenarios):
+            if name not in calls:
+                yield matrix.mistake(("scenarios", index), _unknown("scenario", name, calls))
+
+
+def _contacts(found: Found) -> Iterator[Mistake]:
+    apps = found.names("apps")
+    for bench in found.files["benches"].values():
+        for i, phone in enumerate(bench.value.phones):
+            for j, contact in enumerate(phone.contacts):
+                if contact.app not in apps:
+                    yield bench.mistake(("phones", i, "contacts", j, "app"), _unknown("app", contact.app, apps))
+
+
+def _virtual_apps(found: Found) -> Iterator[Mistake]:
+    apps = found.names("apps")
+    for virtual in found.files["virtual"].values():
+        if virtual.value.name not in apps:
+            yield virtual.mistake(("name",), _unknown("app", virtual.value.name, apps))
+
+
+def _virtual_benches(found: Found) -> Iterator[Mistake]:
+    """A virtual bench has no local file for what is missing: contacts and emulations must be there."""
+    for bench in found.files["benches"].values():
+        if bench.value.kind != "virtual":
+            continue
+        for index, phone in enumerate(bench.value.phones):
+            if phone.emulation is None:
+                yield bench.mistake(("phones", index), f"missing key 'emulation': phone '{phone.name}' is virtual")
+            for app in found.files["virtual"]:
+                if phone.address_in(app) is None:
+                    text = f"no contact of phone '{phone.name}' for app '{app}', which is emulated"
+                    yield bench.mistake(("phones", index, "contacts"), text)
+        if bench.value.laptop.emulation is None:
+            yield bench.mistake(("laptop",), "missing key 'emulation': the laptop is virtual")

@@ -1,0 +1,237 @@
+"""What an emulated app does on the network, and the networks, clocks and latencies of an emulated bench.
+
+`AppNetwork` is the `network:` section of `scenarios/virtual/APP.yaml`; `PhoneEmulation` and `LaptopEmulation` are the
+`emulation:` sections of a bench file. No behaviour here belongs to one app: an app is a choice of these fields.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lab.definitions.base import Model, Name, Port
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Seconds(Model):
+    """A span from which a duration is drawn evenly."""
+
+    low_s: Annotated[float, Field(ge=0)]
+    high_s: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """Refuse a span that ends before it begins."""
+        if self.high_s < self.low_s:
+            raise ValueError(f"high_s must be at least low_s, is {self.high_s} with low_s {self.low_s}")
+        return self
+
+
+class Packets(Model):
+    """A span from which a number of packets is drawn evenly, both ends included."""
+
+    low: Count
+    high: Count
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """Refuse a span that ends before it begins."""
+        if self.high < self.low:
+            raise ValueError(f"high must be at least low, is {self.high} with low {self.low}")
+        return self
+
+
+class Relay(Model):
+    """One server of the app (host and port), by both its addresses; the names are what PTR queries answer.
+
+    framing: `turn` (RFC 8656) or `warp` (the same header with methods 0x0800-0x0805 and attributes 0x4000-0x4025).
+    purpose: `media` carries the call; `secondary` is contacted with the few packets of `Secondary` whatever the call's
+    length; `extra` is kept alive beside the call. `candidates`: user ids and addresses of the parties go through here.
+    """
+
+    name: str | None = None
+    ipv6_name: str | None = None
+    ipv4: IPv4Address
+    ipv6: IPv6Address | None = None
+    port: Port
+    framing: Literal["turn", "warp"]
+    purpose: Literal["media", "secondary", "extra"]
+    candidates: bool = False
+
+
+class Secondary(Model):
+    """Packets, both ways together, of each secondary session for the whole call."""
+
+    caller: Packets
+    callee: Packets
+
+
+class NetworkUserIds(Model):
+    """ICE username fragments of one length, and the calls that carry them."""
+
+    length: Annotated[int, Field(ge=4, le=256)]
+    when: Literal["always", "conversation"]
+
+
+class Exposure(Model):
+    """Which addresses of a party the other party's wire shows.
+
+    unanswered: `caller`: the caller's public and private address on the callee's wire. conversation: `public`: both
+    public ones; `all`: public and private ones of both; `direct_only`: all four, but only in a direct call.
+    """
+
+    unanswered: Literal["none", "caller"]
+    conversation: Literal["none", "public", "all", "direct_only"]
+
+
+class KeepAlive(Model):
+    """What an idle session sends: `stun` requests that are answered, or `raw` datagrams of `payload_bytes`."""
+
+    every_s: Annotated[float, Field(ge=0.5)]
+    form: Literal["stun", "raw"]
+    payload_bytes: Annotated[int, Field(ge=1, le=1200)] = 8
+
+
+class DirectCount(Model):
+    """How many of `of` trials from one caller network in one scenario go directly (Table 3)."""
+
+    caller_network: Name
+    scenario: Name
+    direct: Count
+    of: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def possible(self) -> Self:
+        """Refuse more direct trials than trials."""
+        if self.direct > self.of:
+            raise ValueError(f"direct must be at most of ({self.of}), is {self.direct}")
+        return self
+
+
+class AppNetwork(Model):
+    """What calls of one app look like on the wire.
+
+    mobile_ipv6: how a phone with IPv6 reaches the relays: `native` (where a relay has an IPv6 address), `nat64` or
+    `never`. identical_unanswered: in an unanswered call of this service the caller's sessions carry the same packets
+    and bytes. Session starts count from placing (caller) and from ringing (callee). `direct` is read by the harness
+    alone; an app whose list has no direct trial makes no direct calls.
+    """
+
+    relays: Annotated[list[Relay], Field(min_length=1)]
+    media_framing: Literal["rtp", "channel_data"]
+    mobile_ipv6: Literal["native", "nat64", "never"]
+    secondary: Secondary | None = None
+    identical_unanswered: Literal["voice", "video"] | None = None
+    user_ids: NetworkUserIds | None = None
+    exposure: Exposure
+    keep_alive: KeepAlive
+    caller_starts: Seconds
+    callee_starts: Seconds
+    moves_to_direct: Seconds = Seconds(low_s=0.3, high_s=1.5)
+    direct: list[DirectCount] = []
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        """Refuse relays that the other fields cannot use."""
+        purposes = [relay.purpose for relay in self.relays]
+        if purposes.count("media") != 1:
+            raise ValueError(f"relays must have exactly one of purpose media, have {purposes.count('media')}")
+        if ("secondary" in purposes) != (self.secondary is not None):
+            raise ValueError("secondary must be given if and only if a relay has purpose secondary")
+        through = [relay for relay in self.relays if relay.candidates]
+        if len(through) > 1 or any(relay.framing != "turn" for relay in through):
+            raise ValueError("at most one relay may have candidates: true, and its framing must be turn")
+        shown = self.exposure.unanswered == "caller" or self.exposure.conversation in ("public", "all")
+        if not through and (shown or self.user_ids is not None):
+            raise ValueError("user_ids and this exposure need a relay with candidates: true")
+        carrier = next(relay for relay in self.relays if relay.purpose == "media")
+        if self.media_framing == "channel_data" and carrier.framing != "turn":
+            raise ValueError("media_framing channel_data needs a media relay of framing turn")
+        return self
+
+    @property
+    def direct_capable(self) -> bool:
+        """Whether the app makes direct calls at all."""
+        return any(count.direct for count in self.direct)
+
+
+class ClockEmulation(Model):
+    """How wrong a machine's clock is at the start of an attempt, and how fast it drifts."""
+
+    offset_ns: int
+    drift_ppb: int = 0
+
+
+class Latency(Model):
+    """What one operation over ADB (or the laptop's channel) costs each way, in nanoseconds."""
+
+    up_low_ns: Count
+    up_high_ns: Count
+    down_low_ns: Count
+    down_high_ns: Count
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """Refuse a span that ends before it begins."""
+        if self.up_high_ns < self.up_low_ns or self.down_high_ns < self.down_low_ns:
+            raise ValueError("up_high_ns and down_high_ns must be at least up_low_ns and down_low_ns")
+        return self
+
+
+class AccessNetwork(Model):
+    """The network between one phone and the Internet.
+
+    `ipv4` lists the networks of which one gives the interface address of the attempt. `nat_pool` gives its public
+    IPv4: with `nat` `per_flow` each local socket may get another one, with `one_address` all share one. `ipv6` gives a
+    /64 an attempt, None: link-local only. `nat64_pool` answers for 64:ff9b::/96. Delays are one way to the servers.
+    """
+
+    interface: str
+    link: Literal["raw", "ethernet"]
+    mtu: Annotated[int, Field(ge=1280, le=9000)] = 1500
+    ipv4: Annotated[list[IPv4Network], Field(min_length=1)]
+    ipv4_prefix: Annotated[int, Field(ge=8, le=32)]
+    nat: Literal["per_flow", "one_address"]
+    nat_pool: IPv4Network
+    ipv6: IPv6Network | None = None
+    nat64_pool: IPv4Network | None = None
+    delay_low_us: Count
+    delay_high_us: Count
+    jitter_us: Count
+    loss_low_ppm: Count = 1_000
+    loss_high_ppm: Count = 10_000
+
+
+class PhoneEmulation(Model):
+    """What the virtual bench needs to play one phone: its network, clock, latencies and a few device facts."""
+
+    access: AccessNetwork
+    clock: ClockEmulation
+    adb: Latency
+    sdk: int = 36
+    locale: str = "en-US"
+    screen_width: int = 1080
+    screen_height: int = 2400
+    battery_percent: Annotated[int, Field(ge=0, le=100)] = 90
+    operator: str | None = None
+
+
+class LaptopInterface(Model):
+    """One network interface of the laptop, as `dumpcap -D -M` lists it."""
+
+    name: str
+    description: str = ""
+    addresses: list[IPv4Interface | IPv6Interface] = []
+
+
+class LaptopEmulation(Model):
+    """What the virtual bench needs to play the laptop."""
+
+    clock: ClockEmulation
+    channel: Latency
+    dumpcap_version: str = "4.0.17"
+    kernel: str = "Linux 6.1.0"
+    interfaces: list[LaptopInterface]
