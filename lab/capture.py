@@ -1,0 +1,238 @@
+"""Captures that are proven: start, ready, marker, stop, verified file.
+
+Two kinds with the same five verbs: `PhoneTcpdump` on a rooted phone, `HostDumpcap` on the hotspot laptop. How both lose
+the end of a call when they are stopped carelessly, and why they are run as they are: `docs/decisions/0003-capture.md`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab.adb import Adb, SocketStream
+from lab.clock import Clock, wait_until
+from lab.errors import AttemptVoid, LabError, LaptopTrouble, PhoneTrouble
+from lab.laptop import Laptop
+from lab.process import Program
+
+READY_S = 10.0
+EXIT_S = 10.0
+DRAIN_S = 1.6
+"""How long a capture runs on behind the last marker: tcpdump and dumpcap hold back up to 1.2 s (measured)."""
+
+MARKER_ADDRESS = "192.0.2.1"
+MARKER_PORT = 9
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What the tool says it did. `received` is what the kernel's filter passed to it."""
+
+    captured: int
+    received: int
+    dropped: int
+
+
+class Capture(Protocol):
+    """One running capture. `size_bytes` and `holds` look at the growing file and take no bench time by themselves."""
+
+    tool: str
+    interface: str
+    suffix: str
+
+    def start(self) -> None:
+        """Start the tool and wait until it says that it captures. Raises `AttemptVoid("capture_not_ready")`."""
+
+    def size_bytes(self) -> int: ...
+
+    def holds(self, text: str) -> bool:
+        """Whether the growing file holds `text`."""
+
+    def stop(self) -> Counters:
+        """Stop the tool, await its exit and read its counters. Raises `AttemptVoid("capture_lost_packets")`."""
+
+    def fetch(self, target: Path) -> str:
+        """Copy the file, prove the copy, remove the original; returns the SHA-256."""
+
+    def discard(self) -> None:
+        """Stop the tool if it runs and remove its file; for every way out, never raises a `LabError`."""
+
+
+class PhoneTcpdump:
+    """tcpdump on a rooted phone, as root, on one interface.
+
+    One root stream holds it; the pid is recorded from inside, because closing the stream does not end it.
+    """
+
+    suffix = "pcap"
+
+    def __init__(self, adb: Adb, clock: Clock, interface: str, snaplen_bytes: int, directory: str, name: str) -> None:
+        self._adb, self._clock = adb, clock
+        self.interface, self._snaplen_bytes = interface, snaplen_bytes
+        self.tool = "tcpdump"
+        self._directory = directory
+        self._file, self._errors, self._pid = (f"{directory}/{name}.{end}" for end in ("pcap", "err", "pid"))
+        self._stream: SocketStream | None = None
+
+    def start(self) -> None:
+        self._adb.run(f"mkdir -p {self._directory}", root=True)
+        script = (
+            f"echo $$ >{self._pid}; exec tcpdump -i {shlex.quote(self.interface)} -U --immediate-mode -B 16384 "
+            f"-s {self._snaplen_bytes} -w {self._file} 2>{self._errors}"
+        )
+        self._stream = self._adb.open_service("exec:su -c " + shlex.quote(script))
+        if not wait_until(self._clock, lambda: "listening on" in self._said(), READY_S):
+            raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: tcpdump is not live: {self._said()[:300]}")
+
+    def _said(self) -> str:
+        return self._adb.run(f"cat {self._errors} 2>/dev/null", root=True).text
+
+    def size_bytes(self) -> int:
+        answer = self._adb.run(f"stat -c %s {self._file}", root=True)
+        return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
+
+    def holds(self, text: str) -> bool:
+        return self._adb.run(f"grep -F -c -a {shlex.quote(text)} {self._file}", root=True).code == 0
+
+    def stop(self) -> Counters:
+        pid = self._interrupt()
+        if pid is not None and not wait_until(self._clock, lambda: self._gone(pid), EXIT_S):
+            raise PhoneTrouble(f"{self._adb.serial}: tcpdump (pid {pid}) does not end after SIGINT")
+        self._close()
+        said = self._said()
+        found = re.search(
+            r"(\d+) packets? captured\s+(\d+) packets? received by filter\s+(\d+) packets? dropped by kernel", said
+        )
+        if found is None:
+            raise AttemptVoid("capture_died", f"{self._adb.serial}: tcpdump left no counters: {said[-300:]}")
+        counters = Counters(*(int(number) for number in found.groups()))
+        if counters.captured != counters.received or counters.dropped:
+            raise AttemptVoid("capture_lost_packets", f"{self._adb.serial}: tcpdump: {said[-200:].strip()}")
+        return counters
+
+    def _interrupt(self) -> str | None:
+        answer = self._adb.run(f"cat {self._pid} 2>/dev/null", root=True).text.strip()
+        if not re.fullmatch(r"\d{1,9}", answer):
+            return None
+        self._adb.run(f"kill -INT {answer} 2>/dev/null", root=True)
+        return answer
+
+    def _gone(self, pid: str) -> bool:
+        return self._adb.run(f"kill -0 {pid} 2>/dev/null", root=True).code != 0
+
+    def _close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def fetch(self, target: Path) -> str:
+        self._adb.run(f"chmod 644 {self._file}", root=True)
+        sha256 = self._adb.pull_checked(self._file, target)
+        self._remove()
+        return sha256
+
+    def _remove(self) -> None:
+        self._adb.run(f"rm -f {self._file} {self._errors} {self._pid}", root=True)
+
+    def discard(self) -> None:
+        with contextlib.suppress(LabError):
+            pid = self._interrupt()
+            if pid is not None:
+                wait_until(self._clock, lambda: self._gone(pid), EXIT_S)
+            self._remove()
+        self._close()
+
+
+class HostDumpcap:
+    """dumpcap on the hotspot laptop, on the hotspot's interface."""
+
+    suffix = "pcapng"
+
+    def __init__(
+        self, laptop: Laptop, clock: Clock, interface: str, snaplen_bytes: int, directory: str, name: str
+    ) -> None:
+        self._laptop, self._clock = laptop, clock
+        self.interface, self._snaplen_bytes = interface, snaplen_bytes
+        self.tool = "dumpcap"
+        self._directory, self._file = directory, f"{directory}/{name}.pcapng"
+        self._program: Program | None = None
+        self._said: list[str] = []
+
+    def start(self) -> None:
+        self._laptop.run(f"mkdir -p {self._directory}")
+        argv = ["dumpcap", "-q", "-i", self.interface, "-s", str(self._snaplen_bytes), "-w", self._file]
+        self._program = self._laptop.start(argv)
+        try:
+            # The first line waits for a program, in real time; from then on the capture is bench state.
+            self._said = [self._program.read_line(READY_S).decode("utf-8", "replace")]
+        except (EOFError, TimeoutError) as error:
+            raise AttemptVoid("capture_not_ready", f"dumpcap does not start: {error}") from error
+        if not wait_until(self._clock, self._live, READY_S):
+            raise AttemptVoid("capture_not_ready", f"dumpcap is not live: {' / '.join(self._said)[:300]}")
+
+    def _live(self) -> bool:
+        assert self._program is not None
+        self._said += [line.decode("utf-8", "replace") for line in self._program.lines_so_far()]
+        return any(line.startswith("File:") for line in self._said)
+
+    def size_bytes(self) -> int:
+        answer = self._laptop.run(f"stat -c %s {shlex.quote(self._file)}")
+        return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
+
+    def holds(self, text: str) -> bool:
+        return self._laptop.run(f"grep -F -c -a {shlex.quote(text)} {shlex.quote(self._file)}").code == 0
+
+    def stop(self) -> Counters:
+        assert self._program is not None
+        self._program.interrupt()
+        try:
+            rest = self._program.read_to_end(EXIT_S).decode("utf-8", "replace")
+            code = self._program.wait(EXIT_S)
+        except (EOFError, TimeoutError) as error:
+            raise LaptopTrouble(f"dumpcap does not end after SIGINT: {error}") from error
+        finally:
+            self._program.end()
+            self._program = None
+        said = "\n".join([*self._said, rest])
+        captured = re.search(r"Packets captured: (\d+)", said)
+        received = re.search(r"Packets received/dropped on interface '[^']*': (\d+)/(\d+)", said)
+        if captured is None or received is None or code != 0:
+            raise AttemptVoid("capture_died", f"dumpcap left no counters (exit {code}): {said[-300:]}")
+        counters = Counters(int(captured.group(1)), int(received.group(1)), int(received.group(2)))
+        if counters.dropped:
+            raise AttemptVoid("capture_lost_packets", f"dumpcap: {rest.strip()[:200]}")
+        return counters
+
+    def fetch(self, target: Path) -> str:
+        sha256 = self._laptop.fetch_checked(self._file, target)
+        self._laptop.run(f"rm -f {shlex.quote(self._file)}")
+        return sha256
+
+    def discard(self) -> None:
+        if self._program is not None:
+            self._program.interrupt()
+            self._program.end()
+            self._program = None
+        with contextlib.suppress(LabError):
+            self._laptop.run(f"rm -f {shlex.quote(self._file)}")
+
+
+def sweep(adb: Adb, directory: str) -> int:
+    """End the tcpdumps that earlier runs of this lab left on a phone and remove their files; returns how many.
+
+    A process is ours when its command line names our own directory; nobody else's is touched.
+    """
+    listed = adb.run("ps -A -o PID,ARGS", root=True).text
+    ours = [
+        found.group(1)
+        for line in listed.splitlines()
+        if (found := re.match(r"\s*(\d{1,9})\s+\S*tcpdump\s", line)) and f"{directory}/" in line
+    ]
+    for pid in ours:
+        adb.run(f"kill -INT {pid} 2>/dev/null", root=True)
+    adb.run(f"rm -rf {directory}", root=True)
+    return len(ours)

@@ -1,0 +1,144 @@
+"""Is the bench ready? Passive checks, all of them, each with what was found and what to do.
+
+Nothing is changed on a phone or on the laptop. Whether it is quiet enough is measured before every trial, in the idle
+time of its own captures (paper 3.2, step 3).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import lab
+from lab.bench import PHONE_DIRECTORY, Bench
+from lab.clock import Stop, measure_offset
+from lab.definitions import App
+from lab.errors import LabError
+from lab.phone import Phone
+from lab.run import Run
+
+FREE_KIB = 500_000
+BATTERY_PERCENT = 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor: `found` is what is there, `fix` what to do where it is not ok."""
+
+    check: str
+    subject: str
+    ok: bool
+    found: str
+    fix: str
+
+
+def examine(run: Run, stop: Stop) -> list[Check]:
+    """All checks of a bench for a matrix; it never stops at the first that fails."""
+    lab_, spec = run.lab, run.spec
+    checks = list(_controller(run))
+    try:
+        with Bench(lab_, spec, stop) as bench:
+            checks.append(Check("bench", spec.name, True, "phones, agents and laptop are reachable", ""))
+            for phone in bench.phones.values():
+                checks += _phone(phone, [lab_.apps[name] for name in run.matrix.apps])
+            checks += _laptop(bench)
+    except LabError as error:
+        checks.append(Check("bench", spec.name, False, str(error), "mend what is named, then run doctor again"))
+    return checks
+
+
+def _controller(run: Run) -> Iterator[Check]:
+    lab_, spec = run.lab, run.spec
+    ours = Path(lab.__file__).parent.parent
+    right = (ours / "correlate").is_dir()
+    yield Check("package", "controller", right, str(ours), "another package named lab is installed; use the .venv")
+    free = shutil.disk_usage(Path.cwd()).free // 1024
+    yield Check("disk", "controller", free > FREE_KIB, f"{free // 1024} MiB free", "make room for the dataset")
+    if spec.local is not None:
+        there = (lab_.directory / "benches" / spec.local).is_file()
+        fix = f"write scenarios/benches/{spec.local} with serials, contacts and allowed_callees (docs/add-a-phone.md)"
+        yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
+    for phone in spec.phones:
+        missing = [app for app in run.matrix.apps if phone.address_in(app) is None]
+        fix = "add the contacts to the bench file or its *.local.yaml"
+        found = f"no contact for {', '.join(missing)}" if missing else "a contact for every app"
+        yield Check("contacts", phone.name, not missing, found, "" if not missing else fix)
+
+
+def _asked(check: str, subject: str, ask: Callable[[], tuple[bool, str]], fix: str) -> Check:
+    """A check whose question may itself fail."""
+    try:
+        ok, found = ask()
+    except LabError as error:
+        ok, found = False, str(error)
+    return Check(check, subject, ok, found, "" if ok else fix)
+
+
+def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
+    name, device, spec = phone.spec.name, phone.device, phone.spec
+
+    def clock() -> tuple[bool, str]:
+        offset = measure_offset(phone.clock, device.read_clock_ns, reads=5)
+        return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
+
+    def root() -> tuple[bool, str]:
+        said = device.run("id", root=True).text.strip()
+        return said.startswith("uid=0"), said[:60]
+
+    def tcpdump() -> tuple[bool, str]:
+        said = device.run("which tcpdump", root=True)
+        return said.code == 0, said.text.strip()[:100] or "no tcpdump"
+
+    def battery() -> tuple[bool, str]:
+        found = re.search(r"^\s*level: (\d{1,3})\s*$", device.run("dumpsys battery").text, re.MULTILINE)
+        level = int(found.group(1)) if found else -1
+        return level >= BATTERY_PERCENT, f"{level}%" if found else "no level in dumpsys battery"
+
+    def airplane() -> tuple[bool, str]:
+        said = device.run("settings get global airplane_mode_on").text.strip()
+        return said != "1", "on" if said == "1" else "off"
+
+    def room() -> tuple[bool, str]:
+        found = re.search(r"\s(\d+)\s+\d+%\s", device.run(f"df -k {Path(PHONE_DIRECTORY).parent}").text)
+        free = int(found.group(1)) if found else 0
+        return free > FREE_KIB, f"{free // 1024} MiB free"
+
+    yield _asked("clock", name, clock, "the phone's shell has no $EPOCHREALTIME; update Android")
+    if spec.rooted:
+        yield _asked("root", name, root, "allow su for the shell (uid 2000) in Magisk")
+    if spec.capture == "tcpdump":
+        yield _asked("tcpdump", name, tcpdump, "put a tcpdump for this phone on its PATH")
+    yield _asked("battery", name, battery, "charge it")
+    yield _asked("airplane mode", name, airplane, "switch it off")
+    yield _asked("disk", name, room, "make room on the phone")
+    for app in apps:
+        fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
+        yield _asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
+
+
+def _version(phone: Phone, app: App) -> tuple[bool, str]:
+    version = phone.identify(app)
+    return version == app.version, f"{version} is installed, {app.version} is in the app's file"
+
+
+def _laptop(bench: Bench) -> Iterator[Check]:
+    laptop = bench.laptop
+
+    def hotspot() -> tuple[bool, str]:
+        return True, f"{bench.hotspot_interface()} holds {bench.spec.laptop.hotspot_address}"
+
+    def clock() -> tuple[bool, str]:
+        offset = measure_offset(bench.clock, laptop.read_clock_ns, reads=5)
+        return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
+
+    def dumpcap() -> tuple[bool, str]:
+        said = laptop.run("dumpcap --version")
+        return said.code == 0, said.text.strip().splitlines()[0][:80] if said.text.strip() else "no dumpcap"
+
+    yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
+    yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
+    yield _asked("clock", "laptop", clock, "the laptop needs bash 5 for $EPOCHREALTIME")

@@ -1,0 +1,124 @@
+"""What the commands print: plans, trials, checks, mistakes and the end of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lab.bench import PlannedTrial
+from lab.definitions import Step
+from lab.errors import BadInput, BenchUnhealthy
+from lab.preflight import Check
+from lab.progress import Progress
+from lab.run import Run
+from lab.yamlfile import Mistake
+
+OVERHEAD_S = 25.0
+"""Bench time of one trial besides ringing, talking and idling: chat, captures, markers, draining."""
+
+
+def console() -> Console:
+    """Standard output: styles on a terminal, plain text elsewhere."""
+    return Console(highlight=False)
+
+
+def _expected_s(run: Run, item: PlannedTrial) -> tuple[float, float]:
+    """Expected bench time of a trial and how much of it is conversation, in seconds."""
+    scenario = run.lab.scenarios[item.trial.scenario]
+    ring_s = (scenario.ring_s.low_s + scenario.ring_s.high_s) / 2
+    talk_s = 0.0 if scenario.talk_s is None else (scenario.talk_s.low_s + scenario.talk_s.high_s) / 2
+    return run.spec.idle_s + ring_s + talk_s + OVERHEAD_S, talk_s
+
+
+def _expected_bytes(run: Run, item: PlannedTrial, talk_s: float) -> float:
+    """Expected size of both captures: packets a second each way times what is kept of a packet."""
+    rate, size = (50, 150) if item.trial.service == "voice" else (150, 1050)
+    return 4 * rate * talk_s * (min(size, run.spec.snaplen_bytes) + 32)
+
+
+def plan(run: Run) -> None:
+    """The trials in order, what is complete, and the time, calls and data that the rest will take."""
+    out, missing = console(), {item.trial.id for item in run.missing()}
+    for item in run.chosen:
+        state = "missing" if item.trial.id in missing else "complete"
+        out.print(f"{item.index + 1:>4}  {item.trial.id:<56} {state}", soft_wrap=True)
+    todo = [item for item in run.chosen if item.trial.id in missing]
+    seconds = [_expected_s(run, item) for item in todo]
+    size = sum(_expected_bytes(run, item, talk_s) for item, (_, talk_s) in zip(todo, seconds, strict=True))
+    hours = sum(total for total, _ in seconds) / 3600
+    note = " of bench time, which the virtual bench does not wait for" if run.spec.kind == "virtual" else ""
+    out.print(
+        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {hours:.1f} h{note}, "
+        f"about {size / 1e6:.0f} MB, into {escape(str(run.dataset.path))}",
+        soft_wrap=True,
+    )
+
+
+def trial(run: Run, item: PlannedTrial) -> None:
+    """What a trial does, step by step."""
+    out, scenario, spec = console(), run.lab.scenarios[item.trial.scenario], run.spec
+    caller = spec.caller_of(item.trial.direction)
+    callee = spec.other(caller)
+    lines = [
+        f"{caller.name} ({caller.network}) and {callee.name} ({callee.network}): wake, identify, addresses, clocks",
+        f"{caller.name}: open the chat of {item.trial.app}",
+        f"start both captures ({caller.capture}, {callee.capture}), prove that they are live",
+        f"idle for {spec.idle_s:g} s; more than {spec.noise_max} bytes/s of background restarts the captures",
+        "marker on both sides",
+        *(_step_line(step, item, run) for step in scenario.steps),
+        "marker on both sides, drain, stop, pull, verify, clocks again, store",
+    ]
+    out.print(escape(item.trial.id))
+    for number, line in enumerate(lines, 1):
+        out.print(f"{number:>3}. {escape(line)}", soft_wrap=True)
+
+
+def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
+    scenario, caller = run.lab.scenarios[item.trial.scenario], run.spec.caller_of(item.trial.direction)
+    names = {"caller": caller.name, "callee": run.spec.other(caller).name}
+    who = f"{names[step.by]}: " if step.by is not None else "both: "
+    times = {"wait_ringing": scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
+    how_long = f", then {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
+    return f"{who}{step.do}{f' ({item.trial.service})' if step.do == 'place_call' else ''}{how_long}"
+
+
+def checks(found: Sequence[Check], *, as_json: bool) -> None:
+    """The doctor's checks. Raises `BenchUnhealthy` where one is not ok."""
+    out = console()
+    if as_json:
+        print(json.dumps([asdict(check) for check in found], indent=1))  # noqa: T201
+    else:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("", "check", "subject", "found"):
+            table.add_column(heading, overflow="fold")
+        for check in found:
+            mark = "[green]ok[/]" if check.ok else "[red]no[/]"
+            text = check.found if check.ok else f"{check.found}: {check.fix}"
+            table.add_row(mark, escape(check.check), escape(check.subject), escape(text))
+        out.print(table)
+    failed = [check for check in found if not check.ok]
+    if failed:
+        raise BenchUnhealthy(f"{len(failed)} of {len(found)} checks failed")
+
+
+def mistakes(found: Sequence[Mistake]) -> None:
+    """All mistakes, one line each, as `BadInput`; says so where there are none."""
+    if found:
+        raise BadInput("\n".join(str(mistake) for mistake in found))
+    console().print("No mistakes.")
+
+
+def end(run: Run, progress: Progress) -> None:
+    """Where everything is, and what was void."""
+    out, path = console(), run.dataset.path
+    for line in progress.voided:
+        out.print(f"void  {escape(line)}", soft_wrap=True)
+    complete, planned = len(run.dataset.trial_ids()), len(run.planned)
+    out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
+    out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)
+    out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)

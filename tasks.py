@@ -1,0 +1,242 @@
+"""The commands of the lab: parse, a call or two, print.
+
+`invoke --list` names them, `invoke TASK --help` explains them. Imports stand inside the tasks so that both are quick.
+"""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+if TYPE_CHECKING:
+    from correlate.trace import Trace
+    from lab.run import Run
+
+RUN_HELP = {
+    "bench": "a bench file's name in SCENARIOS/benches",
+    "matrix": "a matrix file's name in SCENARIOS/matrices",
+    "dataset": "the dataset's folder (default: datasets/BENCH-MATRIX)",
+    "seed": "seed of the order, of the draws and of an emulated bench",
+    "scenarios": "folder of the YAML",
+}
+
+
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turn errors that people are meant to read into their text and exit code."""
+    from correlate.errors import CorrelateError
+    from lab.errors import LabError
+
+    try:
+        yield
+    except (LabError, CorrelateError) as error:
+        raise Exit(str(error), error.exit_code) from error
+    except KeyboardInterrupt:
+        raise Exit("interrupted", 130) from None
+
+
+@task(help=RUN_HELP | {"only": "a part of it: app=whatsapp,service=voice", "dry-run": "the plan; touch nothing"})
+def run_matrix(
+    _context: Context,
+    bench: str = "virtual",
+    matrix: str = "paper",
+    dataset: str = "",
+    seed: int = 1,
+    scenarios: str = "scenarios",
+    only: str = "",
+    dry_run: bool = False,
+) -> None:
+    """Run the trials that are missing, then findings, names, tables and report."""
+    from lab import show
+    from lab.run import Options, prepare
+
+    with exits():
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only))
+        show.plan(run) if dry_run else run_and_report(run)
+
+
+def run_and_report(run: Run) -> None:
+    """The trials, then what follows from them; also where some trials stay void, not where the bench gave up."""
+    from lab import show
+    from lab.clock import Stop
+    from lab.errors import TrialsFailed
+    from lab.progress import Progress
+    from lab.run import run_missing
+
+    progress, failed = Progress(show.console()), None
+    try:
+        run_missing(run, progress, Stop())
+    except TrialsFailed as error:
+        failed = error
+    if not run.dataset.manifest_path.exists():
+        analyse(run)
+    show.end(run, progress)
+    if failed is not None:
+        raise failed
+
+
+def analyse(run: Run) -> None:
+    """Findings, then the names of the servers in them, then tables and report."""
+    from correlate import report
+    from lab import names
+
+    report.findings(run.dataset)
+    names.resolve(run, report.server_addresses(run.dataset))
+    report.build(run.dataset)
+
+
+@task(help=RUN_HELP | {"trial": "a trial's id, as show-trial and --dry-run print it"})
+def run_trial(
+    _context: Context,
+    trial: str,
+    bench: str = "virtual",
+    matrix: str = "paper",
+    dataset: str = "",
+    seed: int = 1,
+    scenarios: str = "scenarios",
+) -> None:
+    """Run one trial of a matrix, if it is missing."""
+    from lab.run import Options, prepare
+
+    with exits():
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios))
+        run_and_report(run.only(run.one(trial)))
+
+
+@task(help=RUN_HELP | {"trial": "a trial's id"})
+def show_trial(
+    _context: Context,
+    trial: str,
+    bench: str = "virtual",
+    matrix: str = "paper",
+    dataset: str = "",
+    seed: int = 1,
+    scenarios: str = "scenarios",
+) -> None:
+    """Show what a trial would do, step by step."""
+    from lab import show
+    from lab.run import Options, prepare
+
+    with exits():
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios))
+        show.trial(run, run.one(trial))
+
+
+@task(help=RUN_HELP | {"json": "print a list of {check, subject, ok, found, fix}"})
+def doctor(
+    _context: Context,
+    bench: str = "virtual",
+    matrix: str = "paper",
+    dataset: str = "",
+    seed: int = 1,
+    scenarios: str = "scenarios",
+    json: bool = False,
+) -> None:
+    """Check the bench without changing anything on it."""
+    from lab import preflight, show
+    from lab.clock import Stop
+    from lab.run import Options, prepare
+
+    with exits():
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios))
+        show.checks(preflight.examine(run, Stop()), as_json=json)
+
+
+@task(
+    help={
+        "file": "check this file alone",
+        "schemas": "write JSON Schemas for editors into this folder",
+        "scenarios": RUN_HELP["scenarios"],
+    }
+)
+def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
+    """Check the YAML: every mistake in every file, with its line."""
+    from lab import definitions, show
+
+    with exits():
+        show.mistakes(definitions.check(Path(scenarios), Path(file) if file else None))
+        if schemas:
+            definitions.write_schemas(Path(schemas))
+
+
+@task(help={"dataset": RUN_HELP["dataset"]})
+def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
+    """Compute findings, tables and report of a dataset again."""
+    from correlate import report
+    from correlate.dataset import Dataset
+
+    with exits():
+        report.findings(Dataset(Path(dataset)))
+        report.build(Dataset(Path(dataset)))
+        print(f"Findings, tables and report are in {dataset}.")
+
+
+@task(help={"dataset": RUN_HELP["dataset"]})
+def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
+    """Render tables and report from the findings of a dataset."""
+    from correlate import report
+    from correlate.dataset import Dataset
+
+    with exits():
+        report.build(Dataset(Path(dataset)))
+        print(f"The report is {Path(dataset) / 'report.html'}.")
+
+
+@task(help={"dataset": RUN_HELP["dataset"]})
+def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
+    """Check that everything in a dataset is what was recorded."""
+    from correlate.dataset import Dataset
+
+    with exits():
+        problems = Dataset(Path(dataset)).verify()
+    if problems:
+        raise Exit("\n".join(problems), 3)
+    print(f"{dataset}: everything is what was recorded.")
+
+
+@task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
+def flows(_context: Context, pcap: str, json: bool = False) -> None:
+    """List the UDP conversations of one capture file."""
+    from correlate.flows import rows
+    from correlate.trace import Trace
+
+    with exits():
+        trace = Trace.read(Path(pcap))
+        print_rows(rows(trace), json)
+        complain(trace)
+
+
+@task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
+def stun(_context: Context, pcap: str, json: bool = False) -> None:
+    """List the STUN messages of one capture file, nested ones too."""
+    from correlate.stun import rows
+    from correlate.trace import Trace
+
+    with exits():
+        trace = Trace.read(Path(pcap))
+        print_rows(rows(trace), json)
+        complain(trace)
+
+
+def print_rows(rows: list[dict[str, object]], as_json: bool) -> None:
+    """One JSON list, or one line a row."""
+    if as_json:
+        print(json_.dumps(rows, indent=1))
+    for row in () if as_json else rows:
+        print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
+
+
+def complain(trace: Trace) -> None:
+    """Say on standard error what is damaged; exit 3 where it may change what was read."""
+    for damage in trace.damage:
+        print(f"{trace.path}: {damage.text}", file=sys.stderr)
+    if any(damage.stops for damage in trace.damage):
+        raise Exit("", 3)

@@ -1,0 +1,80 @@
+"""The documents are true: every task, key and verb has its heading, every link a target, every command runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+
+
+def headings(path: Path) -> set[str]:
+    return {line.lstrip("#").strip().strip("`") for line in path.read_text().splitlines() if line.startswith("#")}
+
+
+def commands(path: Path) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", path.read_text(), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_every_task_has_its_heading_in_the_tour() -> None:
+    listed = subprocess.run([BIN / "invoke", "--list", "--list-format=flat"], cwd=ROOT, capture_output=True, check=True)
+    tasks = set(re.findall(r"^\s{2}([a-z-]+)\s", listed.stdout.decode(), re.MULTILINE))
+    assert {"run-matrix", "run-trial", "show-trial", "doctor", "check", "correlate", "report", "verify"} <= tasks
+    assert tasks - headings(ROOT / "docs/tour.md") == set()
+
+
+def test_every_verb_has_its_heading() -> None:
+    from lab.definitions.scenario import Verb
+
+    assert set(get_args(Verb)) - headings(ROOT / "docs/yaml.md") == set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_between_documents_has_a_target(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+README_COMMANDS = commands(ROOT / "README.md")
+# `make test` is what runs this; the matrix of the paper is another test's, and here it is `smoke`.
+ELSEWHERE = ("make ", "python3 -m venv", ".venv/bin/pip", ".venv/bin/pytest")
+
+
+def test_the_readme_gives_the_two_commands() -> None:
+    assert README_COMMANDS[:2] == ["make run-matrix", "make test"]
+
+
+def test_the_readmes_commands_run_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    (tmp_path / "tasks.py").symlink_to(ROOT / "tasks.py")
+    ran = []
+    for command in README_COMMANDS:
+        if command.startswith(ELSEWHERE):
+            continue
+        argv = command.split()
+        assert argv[0] == ".venv/bin/invoke"
+        if argv[1:] == ["run-matrix"]:
+            argv.append("--matrix=smoke")
+        done = subprocess.run([BIN / "invoke", *argv[1:]], cwd=tmp_path, capture_output=True, timeout=240, check=False)
+        assert (command, done.returncode, done.stderr.decode()) == (command, 0, "")
+        ran.append(argv[1])
+    assert ran == [
+        "run-matrix",
+        "--list",
+        "run-matrix",
+        "run-matrix",
+        "run-matrix",
+        "show-trial",
+        "doctor",
+        "check",
+        "verify",
+    ]
+    assert (tmp_path / "datasets/virtual-smoke/report.html").is_file()
