@@ -1,0 +1,80 @@
+"""The bench process: `python -m lab.virtual`, driven over standard input and output (see `lab.virtual.control`).
+
+It ends all that it started, and itself, when standard input ends or on SIGTERM. SIGINT is the controller's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from lab.definitions import Lab
+from lab.errors import LabError
+from lab.virtual.bench import VirtualBench
+from lab.virtual.control import Control
+
+LINE_LIMIT_BYTES = 1 << 20
+
+
+def write_line(data: bytes) -> None:
+    """Write to standard output at once, in one piece."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def configured(line: bytes) -> VirtualBench:
+    """The bench that the first line asks for. Raises LabError, ValueError or KeyError."""
+    config = json.loads(line)
+    lab = Lab.load(Path(config["scenarios"]))
+    return VirtualBench(lab.bench(config["bench"]), lab.virtual_apps, Path(config["root"]))
+
+
+async def serve(requests: asyncio.StreamReader) -> int:
+    """Build the bench and answer requests until the channel ends."""
+    try:
+        bench = configured(await requests.readline())
+    except (LabError, ValueError, KeyError) as error:
+        write_line(json.dumps({"error": str(error) or type(error).__name__}).encode() + b"\n")
+        return 2
+    # Definitions and imports live as long as the process: the collector need not look at them again.
+    gc.freeze()
+    try:
+        write_line(json.dumps(await bench.start()).encode() + b"\n")
+        control = Control(bench)
+        while line := await requests.readline():
+            write_line(await control.answer(line))
+    except LabError as error:
+        write_line(json.dumps({"error": str(error)}).encode() + b"\n")
+        return error.exit_code
+    except BrokenPipeError:
+        pass  # The controller has gone without closing its side first.
+    finally:
+        await bench.close()
+    return 0
+
+
+async def main() -> int:
+    loop = asyncio.get_running_loop()
+    requests = asyncio.StreamReader(limit=LINE_LIMIT_BYTES)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
+    serving = loop.create_task(serve(requests))
+    loop.add_signal_handler(signal.SIGTERM, serving.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        return await serving
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    code = asyncio.run(main())
+    # What still hangs on streams of programs that never end is not waited for.
+    sys.stdout.flush()
+    os._exit(code)

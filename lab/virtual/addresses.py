@@ -1,0 +1,145 @@
+"""Addresses of the emulated networks: interfaces, NATs and NAT64, drawn anew for each attempt."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+
+from lab.definitions.virtual_network import AccessNetwork
+
+Address = IPv4Address | IPv6Address
+
+NAT64_PREFIX = IPv6Network("64:ff9b::/96")
+"""The well-known prefix of RFC 6052 section 2.1."""
+
+_POOL_SHARE = 4
+_LINK_LOCAL = IPv6Address("fe80::")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A network interface as `ip addr` shows it."""
+
+    name: str
+    mac: str | None
+    addresses: tuple[IPv4Interface | IPv6Interface, ...]
+    mtu: int
+    up: bool
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address and a UDP port."""
+
+    address: Address
+    port: int
+
+
+def nat64(address: IPv4Address) -> IPv6Address:
+    """The IPv6 address under which a NAT64 offers an IPv4 one (RFC 6052 section 2.2)."""
+    return IPv6Address(int(NAT64_PREFIX.network_address) | int(address))
+
+
+def folded(address: Address) -> Address:
+    """The IPv4 address behind a NAT64 one; any other address as it is."""
+    if isinstance(address, IPv6Address) and address in NAT64_PREFIX:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+class Access:
+    """One phone's network in one attempt: its interface addresses, MACs, NAT mappings, delay and loss.
+
+    A NAT maps by local socket alone (RFC 4787 REQ-1), so one mapping serves every destination of that socket.
+    `reserved` are addresses that no phone may get: the hotspot's own, the STUN servers'.
+    """
+
+    def __init__(self, spec: AccessNetwork, draw: random.Random, reserved: Iterable[Address] = ()) -> None:
+        self.spec, self._draw, self._reserved = spec, draw, frozenset(reserved)
+        self.mac, self.gateway_mac = self._mac(), self._mac()
+        self.ipv4 = self._interface_ipv4()
+        self.ipv6 = self._interface_ipv6()
+        self.link_local = IPv6Interface((int(_LINK_LOCAL) | draw.getrandbits(64), 64))
+        self._public = self._share(spec.nat_pool)
+        self._nat64 = self._share(spec.nat64_pool) if spec.nat64_pool is not None else []
+        self._mappings: dict[Endpoint, Endpoint] = {}
+        self._next_port = draw.randrange(34_000, 42_000)
+        self.delay_ns = draw.randint(spec.delay_low_us, spec.delay_high_us) * 1000
+        self.jitter_ns = spec.jitter_us * 1000
+        self.loss_ppm = draw.randint(spec.loss_low_ppm, spec.loss_high_ppm)
+
+    def local(self, destination: Address) -> Address | None:
+        """The source address towards a destination; None where the phone has no route of that family."""
+        if isinstance(destination, IPv4Address):
+            return self.ipv4.ip
+        return self.ipv6.ip if self.ipv6 is not None else None
+
+    def open_port(self) -> int:
+        """A local UDP port that was not used in this attempt."""
+        self._next_port += self._draw.randrange(1, 17)
+        return self._next_port
+
+    def mapped(self, socket: Endpoint, destination: Address) -> Endpoint:
+        """What the far end sees as the source of a socket's datagrams: behind NAT44, NAT64, or the socket itself."""
+        through_nat64 = isinstance(destination, IPv6Address) and destination in NAT64_PREFIX
+        if isinstance(socket.address, IPv6Address) and not through_nat64:
+            return socket
+        if socket not in self._mappings:
+            public = self._draw.choice(self._nat64 if through_nat64 else self._public)
+            self._mappings[socket] = Endpoint(public, self._draw.randrange(1024, 65_000))
+        return self._mappings[socket]
+
+    def delay(self, draw: random.Random) -> int:
+        """The one-way delay of one datagram, in nanoseconds."""
+        return self.delay_ns + draw.randrange(self.jitter_ns + 1)
+
+    def interfaces(self) -> list[Interface]:
+        """Loopback and the interface that leads to the Internet."""
+        loopback = (IPv4Interface("127.0.0.1/8"), IPv6Interface("::1/128"))
+        addresses = (self.ipv4, *((self.ipv6,) if self.ipv6 is not None else ()), self.link_local)
+        mac = self.mac if self.spec.link == "ethernet" else None
+        return [
+            Interface("lo", None, loopback, 65_536, True),
+            Interface(self.spec.interface, mac, addresses, self.spec.mtu, True),
+        ]
+
+    def own(self) -> set[Address]:
+        """The interface addresses that can be used beyond the link."""
+        return {self.ipv4.ip, *([self.ipv6.ip] if self.ipv6 is not None else [])}
+
+    def _mac(self) -> str:
+        octets = [self._draw.randrange(256) & 0xFC | 0x02, *(self._draw.randrange(256) for _ in range(5))]
+        return ":".join(f"{octet:02x}" for octet in octets)
+
+    def _interface_ipv4(self) -> IPv4Interface:
+        network = self._draw.choice(self.spec.ipv4)
+        while True:
+            address = _host(network, self._draw)
+            found = IPv4Interface((address, self.spec.ipv4_prefix))
+            edges = (found.network.network_address, found.network.broadcast_address)
+            if address not in edges and address not in self._reserved:
+                return found
+
+    def _interface_ipv6(self) -> IPv6Interface | None:
+        if self.spec.ipv6 is None:
+            return None
+        subnets = 64 - self.spec.ipv6.prefixlen
+        subnet = self._draw.getrandbits(subnets) if subnets else 0
+        base = int(self.spec.ipv6.network_address) | subnet << 64
+        return IPv6Interface((base | self._draw.getrandbits(64), 64))
+
+    def _share(self, pool: IPv4Network) -> list[IPv4Address]:
+        """The public addresses of this pool that the phone's flows may come from."""
+        wanted = _POOL_SHARE if self.spec.nat == "per_flow" else 1
+        share: list[IPv4Address] = []
+        while len(share) < wanted:
+            address = _host(pool, self._draw)
+            if address not in share and address not in self._reserved:
+                share.append(address)
+        return share
+
+
+def _host(network: IPv4Network, draw: random.Random) -> IPv4Address:
+    return network[draw.randrange(1, network.num_addresses - 1)]

@@ -1,0 +1,161 @@
+"""The virtual bench put together: phones, exchange, network, laptop, resolver and adb server around one world."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lab.definitions import BenchSpec, VirtualApp
+from lab.errors import BadInput
+from lab.virtual.adbd import listen
+from lab.virtual.adbserver import AdbServer
+from lab.virtual.exchange import Exchange
+from lab.virtual.faults import Faults
+from lab.virtual.handset import Handset
+from lab.virtual.ledger import Ledger
+from lab.virtual.machine import Machine
+from lab.virtual.network import Network
+from lab.virtual.phone import VirtualPhone
+from lab.virtual.resolver import PtrResponder, server_names
+from lab.virtual.standins import LaptopMachine, StandIns
+from lab.virtual.world import World
+
+BOOT_NS = 1_767_500_000_000_000_000
+"""Bench time before the first attempt begins."""
+
+
+class VirtualBench:
+    """All of one bench, and the four operations of its control channel."""
+
+    def __init__(self, spec: BenchSpec, apps: dict[str, VirtualApp], root: Path) -> None:
+        if spec.laptop.emulation is None:
+            raise BadInput(f"bench {spec.name}: the laptop has no emulation, so the bench cannot be virtual")
+        self.spec, self.world = spec, World()
+        self.ledger = Ledger(self.world)
+        self.network = Network(self.world, spec, apps, self.ledger)
+        self.exchange = Exchange(self.world, [self.network])
+        self.faults = Faults()
+        self.phones = {phone.name: self._phone(phone.name, apps, root) for phone in spec.phones}
+        self.exchange.handsets = {name: phone.handset for name, phone in self.phones.items()}
+        self.laptop = LaptopMachine(
+            spec.laptop,
+            spec.laptop.emulation,
+            self.world,
+            root,
+            self.network.wires,
+            self.faults,
+            self.ledger.clock_read,
+        )
+        self.standins = StandIns(self.laptop)
+        self.adb = AdbServer(root / "adb")
+        self._servers: list[asyncio.Server] = []
+        self._resolver: asyncio.DatagramTransport | None = None
+        self._names = server_names(apps.values())
+        self.begin(key="boot", trial="", attempt=0, start_ns=BOOT_NS, direct=False)
+
+    def _phone(self, name: str, apps: dict[str, VirtualApp], root: Path) -> VirtualPhone:
+        spec = self.spec.phone(name)
+        if spec.emulation is None:
+            raise BadInput(f"bench {self.spec.name}: phone {name} has no emulation, so the bench cannot be virtual")
+        contacts = {contact.app: contact.address for contact in spec.contacts}
+        handset = Handset(name, contacts, apps, self.world, self.exchange, spec.emulation.locale)
+        return VirtualPhone(
+            spec,
+            spec.emulation,
+            handset,
+            self.network,
+            self.world,
+            root,
+            apps,
+            self.faults,
+            self.ledger.clock_read,
+        )
+
+    async def start(self) -> dict[str, Any]:
+        """Open all ports; what the first line of the control channel says."""
+        ports = []
+        for phone in self.phones.values():
+            server, port = await listen(phone)
+            self._servers.append(server)
+            ports.append({"name": phone.name, "port": port})
+        prefix = await self.standins.start()
+        loop = asyncio.get_running_loop()
+        self._resolver, _ = await loop.create_datagram_endpoint(
+            lambda: PtrResponder(self._names), local_addr=("127.0.0.1", 0)
+        )
+        await self.adb.start()
+        return {
+            "adb_port": self.adb.port,
+            "phones": ports,
+            "laptop": prefix,
+            "resolver_port": self._resolver.get_extra_info("sockname")[1],
+        }
+
+    async def close(self) -> None:
+        """End all that was started."""
+        await self.adb.close()
+        await self.standins.close()
+        for server in self._servers:
+            server.close()
+        if self._resolver is not None:
+            self._resolver.close()
+
+    # -- the operations
+
+    def advance(self, ns: int) -> None:
+        """Let bench time pass."""
+        if ns < 0:
+            raise ValueError("ns must not be negative")
+        self.world.advance_to(self.world.now_ns + ns)
+
+    def begin(self, key: str, trial: str, attempt: int, start_ns: int, direct: bool) -> None:
+        """Start an attempt in a clean state."""
+        self.standins.end_captures()
+        for phone in self.phones.values():
+            phone.processes.begin()
+        self.exchange.begin()
+        self.world.begin(key, start_ns)
+        self.ledger.begin(trial, attempt)
+        self.network.begin(direct)
+        for phone in self.phones.values():
+            phone.begin()
+            phone.handset.begin()
+            self.ledger.drift(phone.name, phone.clock.drift_ppb / 1000)
+        self.standins.begin()
+        self.ledger.drift(self.laptop.name, self.laptop.clock.drift_ppb / 1000)
+
+    def fail_next(self, what: str, on: str, times: int = 1, **details: Any) -> None:
+        """Let the next uses of something fail."""
+        if what == "drop_stun":
+            self.network.drop_stun({"side": on, **details})
+        elif on not in (*self.phones, self.laptop.name):
+            raise ValueError(f"no machine {on!r}; there is {', '.join((*self.phones, self.laptop.name))}")
+        else:
+            self.faults.add(what, on, times, **details)
+
+    def end(self, truth: str | None) -> dict[str, Any]:
+        """End the attempt: the truth is written if a path is given; what was refused is told and forgotten."""
+        if truth is not None:
+            write_json(Path(truth), self.ledger.truth(self.exchange))
+        self.exchange.drop()
+        self.standins.end_captures()
+        machines: list[Machine] = [*self.phones.values(), self.laptop]
+        refused = [text for machine in machines for text in machine.refused]
+        for machine in machines:
+            machine.processes.begin()
+            machine.refused.clear()
+        return {"refused": refused}
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a file whole or not at all: temporary name, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(value, sort_keys=True, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,42 @@
+"""The wrong clocks of the virtual machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.definitions.virtual_network import ClockEmulation
+from lab.virtual.world import World
+
+OFFSET_SPREAD_NS = 400_000_000
+DRIFT_SPREAD_PPB = 3_000
+
+
+class DriftingClock:
+    """A clock that is wrong by an offset and drifts, in integers; both are drawn anew for each attempt.
+
+    `on_read` is told the machine's name and its true offset (that clock minus bench time) at each reading.
+    """
+
+    def __init__(self, name: str, world: World, given: ClockEmulation, on_read: Callable[[str, int], None]) -> None:
+        self._name, self._world, self._given, self._on_read = name, world, given, on_read
+        self.start_offset_ns = given.offset_ns
+        self.drift_ppb = given.drift_ppb
+
+    def begin(self) -> None:
+        chance = self._world.chance(f"{self._name}/clock")
+        self.start_offset_ns = self._given.offset_ns + chance.randrange(-OFFSET_SPREAD_NS, OFFSET_SPREAD_NS)
+        self.drift_ppb = self._given.drift_ppb + chance.randrange(-DRIFT_SPREAD_PPB, DRIFT_SPREAD_PPB)
+
+    def offset_ns(self, instant_ns: int) -> int:
+        """This clock minus bench time at an instant of bench time."""
+        elapsed_ns = instant_ns - self._world.started_ns
+        return self.start_offset_ns + elapsed_ns * self.drift_ppb // 1_000_000_000
+
+    def at(self, instant_ns: int) -> int:
+        """What the clock shows at an instant of bench time."""
+        return instant_ns + self.offset_ns(instant_ns)
+
+    def read(self) -> int:
+        """What it shows now, to somebody who looks."""
+        self._on_read(self._name, self.offset_ns(self._world.now_ns))
+        return self.at(self._world.now_ns)

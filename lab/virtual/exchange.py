@@ -1,0 +1,269 @@
+"""The operators of the emulated apps: who rings whom, and what each handset learns of it and when.
+
+Every delay is drawn from the app's timers by a key of the attempt, so the same taps at the same instants give the same
+calls. Instants are bench time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, Protocol
+
+from lab.definitions.base import Role, Service
+from lab.definitions.scenario import Uniform
+from lab.definitions.virtual_app import Phase, VirtualApp
+from lab.virtual.world import Timer, World
+
+EndedBy = Literal["caller", "callee", "system"]
+
+_SCENARIOS: Mapping[tuple[bool, EndedBy], str] = {
+    (False, "caller"): "caller_cancels",
+    (False, "callee"): "callee_rejects",
+    (False, "system"): "system_timeout",
+    (True, "caller"): "caller_hangs_up",
+    (True, "callee"): "callee_hangs_up",
+}
+
+
+def draw_ns(world: World, name: str, span: Uniform) -> int:
+    """A time between the bounds of `span`, in nanoseconds, keyed by the attempt and `name`."""
+    low_ns, high_ns = round(span.low_s * 1e9), round(span.high_s * 1e9)
+    return world.chance(name).randrange(low_ns, high_ns + 1)
+
+
+@dataclass(eq=False)
+class Call:
+    """One call between two phones, as the operator knows it."""
+
+    app: VirtualApp
+    service: Service
+    caller: str
+    callee: str
+    placed_ns: int
+    rung_ns: int | None = None
+    answered_ns: int | None = None
+    ended_ns: int | None = None
+    ended_by: EndedBy | None = None
+
+    @property
+    def scenario(self) -> str | None:
+        """Which of the five call scenarios this was.
+
+        None while it runs, and where it was none of the five: the system ended a call that never rang or was answered
+        (busy callee, callee out of reach).
+        """
+        if self.ended_by is None:
+            return None
+        if self.ended_by == "system" and (self.rung_ns is None or self.answered_ns is not None):
+            return None
+        return _SCENARIOS[self.answered_ns is not None, self.ended_by]
+
+    def role(self, phone: str) -> Role:
+        """Whether `phone` calls or is called."""
+        return "caller" if phone == self.caller else "callee"
+
+
+@dataclass(eq=False)
+class CallView:
+    """A call as one of its two phones knows it now. `peer` is the other phone's address in the app."""
+
+    call: Call
+    role: Role
+    peer: str
+    ringing: bool = False
+    accepted: bool = False
+    talking_since_ns: int | None = None
+
+    @property
+    def state(self) -> Literal["outgoing", "incoming", "connected"]:
+        if self.accepted:
+            return "connected"
+        return "outgoing" if self.role == "caller" else "incoming"
+
+    @property
+    def phase(self) -> Phase:
+        if self.accepted:
+            return "connecting" if self.talking_since_ns is None else "talking"
+        return "ringing" if self.ringing or self.role == "callee" else "calling"
+
+
+class CallListener(Protocol):
+    """Told of each instant in a call's life, at that instant."""
+
+    def placed(self, call: Call) -> None: ...
+    def rung(self, call: Call) -> None: ...
+    def answered(self, call: Call) -> None: ...
+    def ended(self, call: Call) -> None: ...
+
+
+class Leg(Protocol):
+    """What the exchange needs of a handset."""
+
+    contacts: Mapping[str, str]
+
+    def reachable(self, app: VirtualApp) -> bool: ...
+    def call_placed(self, call: Call, peer: str) -> None: ...
+    def call_offered(self, call: Call, peer: str) -> None: ...
+    def callee_rings(self, call: Call) -> None: ...
+    def call_accepted(self, call: Call) -> None: ...
+    def call_connected(self, call: Call) -> None: ...
+    def call_over(self, call: Call) -> None: ...
+
+
+@dataclass(eq=False)
+class _Line:
+    """A call with what the exchange still has to do for it."""
+
+    call: Call
+    index: int
+    accepted: bool = False
+    timers: list[Timer] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        return self.call.ended_ns is not None
+
+
+class Exchange:
+    """Signals calls between the handsets of `handsets`; a phone has at most one call at a time.
+
+    `calls` are those of this attempt, oldest first.
+    """
+
+    def __init__(self, world: World, listeners: list[CallListener]) -> None:
+        self.world = world
+        self.listeners = listeners
+        self.handsets: dict[str, Leg] = {}
+        self.calls: list[Call] = []
+        self._lines: dict[str, _Line] = {}
+
+    def begin(self) -> None:
+        """Forget all calls; what still runs is over without anybody being told."""
+        for line in self._lines.values():
+            self._close(line, "system")
+        self._lines.clear()
+        self.calls.clear()
+
+    def drop(self) -> None:
+        """End what runs, by the system, at once on both sides; listeners are told."""
+        for line in dict.fromkeys(self._lines.values()):
+            if not line.over:
+                self._close(line, "system")
+                self._tell("ended", line.call)
+            for phone in (line.call.caller, line.call.callee):
+                self._leave(line, phone)
+
+    def peers(self, phone: str, app: VirtualApp) -> list[str]:
+        """The addresses of the other phones in that app."""
+        others = [handset for name, handset in self.handsets.items() if name != phone]
+        return [handset.contacts[app.name] for handset in others if app.name in handset.contacts]
+
+    def place(self, phone: str, app: VirtualApp, service: Service, contact: str) -> Call | None:
+        """Have `phone` call the phone whose address in `app` is `contact`.
+
+        Returns None, and does nothing, where there is no such other phone or `phone` is in a call already.
+        """
+        callee = self._owner(phone, app, contact)
+        if callee is None or phone in self._lines:
+            return None
+        call = Call(app, service, phone, callee, self.world.now_ns)
+        line = self._lines[phone] = _Line(call, len(self.calls))
+        self.calls.append(call)
+        self.handsets[phone].call_placed(call, contact)
+        self._tell("placed", call)
+        ring_ns = self._draw(line, "ring_delay", app.timers.ring_delay_s)
+        timeout_ns = self._draw(line, "ring_timeout", app.timers.ring_timeout_s)
+        self._later(line, ring_ns, lambda: self._ring(line))
+        self._later(line, ring_ns + timeout_ns, lambda: self._end(line, "system"))
+        return call
+
+    def answer(self, phone: str) -> None:
+        """Have a ringing phone answer; anything else is ignored."""
+        line = self._lines.get(phone)
+        if line is None or line.over or line.accepted or line.call.callee != phone:
+            return
+        line.accepted = True
+        self._cancel(line)
+        self.handsets[phone].call_accepted(line.call)
+        answer_ns = self._draw(line, "answer_delay", line.call.app.timers.answer_delay_s)
+        self._later(line, answer_ns, lambda: self._answered(line))
+
+    def reject(self, phone: str) -> None:
+        """Have a ringing phone reject; anything else is ignored."""
+        line = self._lines.get(phone)
+        if line is not None and line.call.callee == phone and not line.accepted:
+            self.hang_up(phone)
+
+    def hang_up(self, phone: str) -> None:
+        """Have `phone` leave its call: a cancel before the answer if it calls, a rejection if it is called."""
+        line = self._lines.get(phone)
+        if line is not None and not line.over:
+            self._end(line, line.call.role(phone))
+
+    def _owner(self, phone: str, app: VirtualApp, contact: str) -> str | None:
+        for name, handset in self.handsets.items():
+            if name != phone and handset.contacts.get(app.name) == contact:
+                return name
+        return None
+
+    def _ring(self, line: _Line) -> None:
+        call = line.call
+        callee = self.handsets[call.callee]
+        if not callee.reachable(call.app):
+            return
+        if call.callee in self._lines:
+            self._end(line, "system")
+            return
+        self._lines[call.callee] = line
+        call.rung_ns = self.world.now_ns
+        callee.call_offered(call, self.handsets[call.caller].contacts.get(call.app.name, ""))
+        self._tell("rung", call)
+        signal_ns = self._draw(line, "ring_signal", call.app.timers.signal_s)
+        self._later(line, signal_ns, lambda: self.handsets[call.caller].callee_rings(call))
+
+    def _answered(self, line: _Line) -> None:
+        call = line.call
+        call.answered_ns = self.world.now_ns
+        self._tell("answered", call)
+        self.handsets[call.callee].call_connected(call)
+        signal_ns = self._draw(line, "answer_signal", call.app.timers.signal_s)
+        self._later(line, signal_ns, lambda: self.handsets[call.caller].call_connected(call))
+
+    def _end(self, line: _Line, by: EndedBy) -> None:
+        """The one who ends knows at once; the others after the hang-up delay (the system tells both)."""
+        call = line.call
+        self._close(line, by)
+        self._tell("ended", call)
+        for phone, role in ((call.caller, "caller"), (call.callee, "callee")):
+            if role == by:
+                self._leave(line, phone)
+            elif self._lines.get(phone) is line:
+                delay_ns = self._draw(line, f"hangup_delay/{role}", call.app.timers.hangup_delay_s)
+                self.world.after(delay_ns, partial(self._leave, line, phone))
+
+    def _leave(self, line: _Line, phone: str) -> None:
+        if self._lines.get(phone) is line:
+            del self._lines[phone]
+            self.handsets[phone].call_over(line.call)
+
+    def _close(self, line: _Line, by: EndedBy) -> None:
+        if not line.over:
+            line.call.ended_ns, line.call.ended_by = self.world.now_ns, by
+        self._cancel(line)
+
+    def _cancel(self, line: _Line) -> None:
+        for timer in line.timers:
+            timer.cancel()
+        line.timers.clear()
+
+    def _later(self, line: _Line, delay_ns: int, action: Callable[[], None]) -> None:
+        line.timers.append(self.world.after(delay_ns, action))
+
+    def _draw(self, line: _Line, name: str, span: Uniform) -> int:
+        return draw_ns(self.world, f"exchange/{line.index}/{name}", span)
+
+    def _tell(self, event: Literal["placed", "rung", "answered", "ended"], call: Call) -> None:
+        for listener in self.listeners:
+            getattr(listener, event)(call)

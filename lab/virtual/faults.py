@@ -1,0 +1,31 @@
+"""Faults that a test asks for: the next so many uses of something fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+KINDS = ("tcpdump", "shell", "dumpcap", "drop_stun")
+
+
+@dataclass
+class Faults:
+    """Faults that wait for their occasion. They outlive `begin`, so that a test can ask before a trial starts."""
+
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, what: str, on: str, times: int, **details: Any) -> None:
+        """Let the next `times` uses of `what` on a machine fail. Raises ValueError for a kind that is not known."""
+        if what not in KINDS:
+            raise ValueError(f"no fault {what!r}; there is {', '.join(KINDS)}")
+        self.waiting.append({"what": what, "on": on, "times": times, **details})
+
+    def take(self, what: str, on: str, text: str = "") -> dict[str, Any] | None:
+        """The fault that strikes now, used up once; `text` must hold its `contains`, if it has one."""
+        for fault in self.waiting:
+            if (fault["what"], fault["on"]) == (what, on) and str(fault.get("contains", "")) in text:
+                fault["times"] -= 1
+                if fault["times"] <= 0:
+                    self.waiting.remove(fault)
+                return fault
+        return None

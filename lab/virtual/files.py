@@ -1,0 +1,131 @@
+"""The file system of a virtual machine: a directory on disk, and who may do what in it."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT_UID = 0
+SHELL_UID = 2000
+
+
+class Files:
+    """Maps paths of the machine into `root` on disk. Every method takes absolute paths of the machine.
+
+    Errors are the OSErrors of the disk, and PermissionError where `uid` may not. Files on disk all belong to the
+    bench's own user, so owners are remembered here; a phone's shell (uid 2000) writes below `shell_places` only.
+    """
+
+    def __init__(self, root: Path, shell_places: tuple[str, ...]) -> None:
+        self.root = root
+        self._shell_places = shell_places
+        self._owners: dict[str, int] = {}
+        for place in shell_places:
+            self.on_disk(place).mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
+    def normal(path: str) -> str:
+        """The path without `.`, `..` and doubled slashes; it never leaves the machine's root."""
+        return posixpath.normpath("/" + path.lstrip("/"))
+
+    def on_disk(self, path: str) -> Path:
+        return self.root / self.normal(path).lstrip("/")
+
+    def owner(self, path: str) -> int:
+        path = self.normal(path)
+        return self._owners.get(path, SHELL_UID if self._in_shell_places(path) else ROOT_UID)
+
+    def _in_shell_places(self, path: str) -> bool:
+        return any(path == place or path.startswith(place + "/") for place in self._shell_places)
+
+    def check_write(self, path: str, uid: int) -> None:
+        """Raise PermissionError unless `uid` may create or overwrite the file."""
+        path = self.normal(path)
+        allowed = uid == ROOT_UID or (self._in_shell_places(path) and self.owner(path) == uid)
+        if not allowed:
+            raise PermissionError(13, "Permission denied", path)
+
+    def check_remove(self, path: str, uid: int) -> None:
+        """Raise PermissionError unless `uid` may remove the file: who owns a directory removes anybody's files."""
+        if uid != ROOT_UID and not self._in_shell_places(self.normal(path)):
+            raise PermissionError(13, "Permission denied", path)
+
+    def check_read(self, path: str, uid: int) -> None:
+        """Raise PermissionError unless `uid` may read the file."""
+        if uid == ROOT_UID or self.owner(path) == uid:
+            return
+        if not self.stat(path).st_mode & stat.S_IROTH:
+            raise PermissionError(13, "Permission denied", path)
+
+    def open_write(self, path: str, uid: int, append: bool = False) -> int:
+        """An open file descriptor for writing; the file belongs to `uid` if it is new."""
+        self.check_write(path, uid)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_APPEND if append else os.O_TRUNC)
+        new = not self.on_disk(path).exists()
+        descriptor = os.open(self.on_disk(path), flags, 0o644)
+        if new:
+            self._owners[self.normal(path)] = uid
+        return descriptor
+
+    def read(self, path: str, uid: int) -> bytes:
+        self.check_read(path, uid)
+        return self.on_disk(path).read_bytes()
+
+    def stat(self, path: str) -> os.stat_result:
+        return os.stat(self.on_disk(path))
+
+    def exists(self, path: str) -> bool:
+        return self.on_disk(path).exists()
+
+    def listing(self, path: str) -> list[str]:
+        return sorted(os.listdir(self.on_disk(path)))
+
+    def remove(self, path: str, uid: int) -> None:
+        self.check_remove(path, uid)
+        os.unlink(self.on_disk(path))
+        self._owners.pop(self.normal(path), None)
+
+    def remove_directory(self, path: str, uid: int) -> None:
+        self.check_remove(path, uid)
+        os.rmdir(self.on_disk(path))
+
+    def make_directory(self, path: str, uid: int, parents: bool = False) -> None:
+        if parents and self.on_disk(path).is_dir():
+            return
+        self.check_write(path, uid)
+        if parents:
+            os.makedirs(self.on_disk(path), exist_ok=True)
+        else:
+            os.mkdir(self.on_disk(path))
+        self._owners[self.normal(path)] = uid
+
+    def change_mode(self, path: str, mode: int, uid: int) -> None:
+        self.check_write(path, uid)
+        # The bench keeps its own access, whatever the machine's users may do.
+        os.chmod(self.on_disk(path), mode | stat.S_IRUSR | stat.S_IWUSR)
+
+    def rename(self, source: str, target: str, uid: int) -> None:
+        self.check_remove(source, uid)
+        self.check_write(target, uid)
+        os.replace(self.on_disk(source), self.on_disk(target))
+        self._owners[self.normal(target)] = self._owners.pop(self.normal(source), uid)
+
+    def matches(self, pattern: str) -> list[str]:
+        """Paths that fit a shell pattern, sorted; hidden names only where the pattern names their dot."""
+        found = sorted(self._matches("/", [part for part in pattern.split("/") if part]))
+        return found
+
+    def _matches(self, base: str, parts: list[str]) -> Iterator[str]:
+        if not parts:
+            yield base
+            return
+        if not self.on_disk(base).is_dir():
+            return
+        for name in self.listing(base):
+            hidden = name.startswith(".") and not parts[0].startswith(".")
+            if not hidden and fnmatch.fnmatchcase(name, parts[0]):
+                yield from self._matches(posixpath.join(base, name), parts[1:])

@@ -1,0 +1,162 @@
+"""What a client sees of a handset's nodes: selectors that find them, their records, the hierarchy and a picture."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lab.virtual.screens import Node
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WIDTH, HEIGHT = 1080, 2400
+
+
+def _equal(have: str, wanted: str) -> bool:
+    return have == wanted
+
+
+def _contains(have: str, wanted: str) -> bool:
+    return wanted in have
+
+
+def _matches(have: str, wanted: str) -> bool:
+    # Java's Matcher.matches: the whole text.
+    return re.fullmatch(wanted, have, re.DOTALL) is not None
+
+
+def _starts(have: str, wanted: str) -> bool:
+    return have.startswith(wanted)
+
+
+TEXT_FIELDS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
+    "text": ("text", _equal),
+    "textContains": ("text", _contains),
+    "textMatches": ("text", _matches),
+    "textStartsWith": ("text", _starts),
+    "className": ("class_name", _equal),
+    "classNameMatches": ("class_name", _matches),
+    "description": ("description", _equal),
+    "descriptionContains": ("description", _contains),
+    "descriptionMatches": ("description", _matches),
+    "descriptionStartsWith": ("description", _starts),
+    "packageName": ("package", _equal),
+    "packageNameMatches": ("package", _matches),
+    "resourceId": ("resource_id", _equal),
+    "resourceIdMatches": ("resource_id", _matches),
+}
+FLAGS = {"clickable": None, "enabled": True, "checkable": False, "checked": False, "longClickable": False}
+FLAGS |= {"scrollable": False, "focusable": None, "focused": False, "selected": False}
+IGNORED = ("mask", "childOrSibling", "childOrSiblingSelector", "instance")
+
+
+class UnknownSelector(ValueError):
+    """A selector field that the agent here does not know."""
+
+
+def find(nodes: list[Node], selector: Mapping[str, Any]) -> list[Node]:
+    """The nodes that a uiautomator2 selector finds, in order. Raises UnknownSelector (child and sibling included)."""
+    if selector.get("childOrSibling"):
+        raise UnknownSelector("child and sibling selectors are not built")
+    found = [node for node in nodes if all(_fits(node, name, wanted) for name, wanted in selector.items())]
+    instance = selector.get("instance")
+    return found if instance is None else found[instance : instance + 1]
+
+
+def _fits(node: Node, name: str, wanted: Any) -> bool:
+    if name in IGNORED:
+        return True
+    if name in TEXT_FIELDS:
+        attribute, fits = TEXT_FIELDS[name]
+        try:
+            return fits(getattr(node, attribute), str(wanted))
+        except re.error as error:
+            raise UnknownSelector(f"{name}: {error}") from error
+    if name in FLAGS:
+        fixed = FLAGS[name]
+        return bool(wanted) is (node.clickable if fixed is None else fixed)
+    raise UnknownSelector(f"selector field {name} is not built")
+
+
+def record(node: Node) -> dict[str, object]:
+    """A node as the agent's objInfo gives it."""
+    left, top, right, bottom = node.bounds
+    bounds = {"left": left, "top": top, "right": right, "bottom": bottom}
+    return {
+        "bounds": bounds,
+        "visibleBounds": bounds,
+        "text": node.text,
+        "contentDescription": node.description,
+        "resourceName": node.resource_id,
+        "className": node.class_name,
+        "packageName": node.package,
+        "childCount": 0,
+        "clickable": node.clickable,
+        "focusable": node.clickable,
+        "checkable": False,
+        "checked": False,
+        "enabled": True,
+        "focused": False,
+        "longClickable": False,
+        "scrollable": False,
+        "selected": False,
+    }
+
+
+def hierarchy(nodes: list[Node]) -> str:
+    """All windows as XML, one window for each package, as dumpWindowHierarchy writes them."""
+    if not nodes:
+        return "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>\r\n<hierarchy rotation=\"0\" />"
+    windows: dict[str, list[Node]] = {}
+    for node in nodes:
+        windows.setdefault(node.package, []).append(node)
+    lines = ["<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>", '<hierarchy rotation="0">']
+    for index, (package, inside) in enumerate(windows.items()):
+        frame = Node("android.widget.FrameLayout", "", "", "", (0, 0, WIDTH, HEIGHT), False, package)
+        lines.append(f"  <node {attributes(frame, index)}>")
+        lines += [f"    <node {attributes(node, place)} />" for place, node in enumerate(inside)]
+        lines.append("  </node>")
+    return "\r\n".join([*lines, "</hierarchy>"]) + "\r\n"
+
+
+def attributes(node: Node, index: int) -> str:
+    left, top, right, bottom = node.bounds
+    clickable = "true" if node.clickable else "false"
+    values = {
+        "index": str(index),
+        "text": node.text,
+        "resource-id": node.resource_id,
+        "class": node.class_name,
+        "package": node.package,
+        "content-desc": node.description,
+        "checkable": "false",
+        "checked": "false",
+        "clickable": clickable,
+        "enabled": "true",
+        "focusable": clickable,
+        "focused": "false",
+        "scrollable": "false",
+        "long-clickable": "false",
+        "password": "false",
+        "selected": "false",
+        "visible-to-user": "true",
+        "bounds": f"[{left},{top}][{right},{bottom}]",
+    }
+    return " ".join(f'{name}="{html.escape(value).replace(chr(10), "&#10;")}"' for name, value in values.items())
+
+
+def picture(nodes: list[Node], scale: float) -> Image:
+    """The screen as a picture: a box and a text for each node."""
+    from PIL import Image, ImageDraw  # costs 50 ms; only screenshots need it
+
+    image = Image.new("RGB", (round(WIDTH * scale), round(HEIGHT * scale)), "white")
+    draw = ImageDraw.Draw(image)
+    for node in nodes:
+        left, top, right, bottom = (round(value * scale) for value in node.bounds)
+        draw.rectangle((left, top, right, bottom), outline="black", fill="lightgray" if node.clickable else None)
+        label = (node.text or node.description).encode("latin-1", "replace").decode("latin-1")
+        draw.text((left + 4, top + 4), label, fill="black")
+    return image

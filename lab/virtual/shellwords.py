@@ -1,0 +1,230 @@
+"""The words of the mini shell: text -> tokens, with quotes, backslashes, variables and command substitutions.
+
+Source: POSIX.1-2017, Shell Command Language 2.2, 2.3 and 2.6. What is not built raises ShellSyntaxError.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+
+class ShellSyntaxError(Exception):
+    """Text that this shell does not understand; the message says what."""
+
+
+class Incomplete(ShellSyntaxError):
+    """The text may become a command with another line behind it."""
+
+
+@dataclass(frozen=True)
+class Literal:
+    text: str
+    quoted: bool
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    quoted: bool
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """`$(...)`: the text between the brackets, parsed when it is run."""
+
+    script: str
+    quoted: bool
+
+
+Part = Literal | Variable | Substitution
+
+
+@dataclass(frozen=True)
+class Word:
+    parts: tuple[Part, ...]
+
+    def plain(self) -> str | None:
+        """Its text if nothing in it is quoted or expanded: what may be a reserved word."""
+        texts = [part.text for part in self.parts if isinstance(part, Literal) and not part.quoted]
+        return "".join(texts) if len(texts) == len(self.parts) else None
+
+
+@dataclass(frozen=True)
+class Operator:
+    text: str
+
+
+@dataclass(frozen=True)
+class Redirection:
+    """`fd OP target`; the target of `>&` is a number."""
+
+    fd: int
+    operator: str
+
+
+Token = Word | Operator | Redirection
+
+OPERATORS = ("&&", "||", ";;", ";", "|", "&", "(", ")", "\n")
+REDIRECTIONS = (">>", ">&", "<<", "<&", "<>", ">|", ">", "<")
+BUILT_REDIRECTIONS = (">", ">>", "<", ">&")
+VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*|[?!$#*0-9@])\}|([A-Za-z_]\w*|[?!$#*0-9@]))")
+FD_BEFORE_REDIRECTION = re.compile(r"(\d)(?=[<>])")
+ESCAPED_IN_DOUBLE_QUOTES = '"\\$`'
+
+
+@dataclass
+class Lexer:
+    """Cuts `text` into tokens."""
+
+    text: str
+    at: int = 0
+    tokens: list[Token] = field(default_factory=list)
+
+    def run(self) -> list[Token]:
+        while self.at < len(self.text):
+            character = self.text[self.at]
+            if character in " \t\r":
+                self.at += 1
+            elif self.text.startswith("\\\n", self.at):
+                self.at += 2
+            elif character == "#":
+                self.at = self._end_of_line()
+            elif not self._redirection() and not self._operator():
+                self.tokens.append(Word(tuple(self._word())))
+        return self.tokens
+
+    def _end_of_line(self) -> int:
+        end = self.text.find("\n", self.at)
+        return len(self.text) if end < 0 else end
+
+    def _redirection(self) -> bool:
+        number = FD_BEFORE_REDIRECTION.match(self.text, self.at)
+        start = number.end() if number else self.at
+        operator = next((text for text in REDIRECTIONS if self.text.startswith(text, start)), None)
+        if self.text.startswith("&>", self.at) or (operator and operator not in BUILT_REDIRECTIONS):
+            raise ShellSyntaxError(f"redirection '{operator or '&>'}' is not built")
+        if operator is None:
+            return False
+        fd = int(number.group(1)) if number else (0 if operator == "<" else 1)
+        self.tokens.append(Redirection(fd, operator))
+        self.at = start + len(operator)
+        return True
+
+    def _operator(self) -> bool:
+        operator = next((text for text in OPERATORS if self.text.startswith(text, self.at)), None)
+        if operator is None:
+            return False
+        if operator == ";;":
+            raise ShellSyntaxError("unexpected ';;'")
+        self.tokens.append(Operator(operator))
+        self.at += len(operator)
+        return True
+
+    def _word(self) -> list[Part]:
+        parts: list[Part] = []
+        while self.at < len(self.text):
+            character = self.text[self.at]
+            if character in " \t\r\n;&|<>()":
+                break
+            if character == "'":
+                parts.append(Literal(self._until_quote(), True))
+            elif character == '"':
+                parts += self._double_quoted()
+            elif character == "\\":
+                parts += self._escaped()
+            elif character in "$`":
+                parts.append(self._dollar(quoted=False))
+            elif character == "~" and not parts:
+                raise ShellSyntaxError("'~' is not built")
+            else:
+                parts.append(Literal(character, False))
+                self.at += 1
+        return joined(parts)
+
+    def _until_quote(self) -> str:
+        end = self.text.find("'", self.at + 1)
+        if end < 0:
+            raise Incomplete("no closing quote")
+        text = self.text[self.at + 1 : end]
+        self.at = end + 1
+        return text
+
+    def _escaped(self) -> list[Part]:
+        if self.at + 1 >= len(self.text):
+            raise Incomplete("nothing behind the backslash")
+        character = self.text[self.at + 1]
+        self.at += 2
+        return [] if character == "\n" else [Literal(character, True)]
+
+    def _double_quoted(self) -> list[Part]:
+        parts: list[Part] = [Literal("", True)]
+        self.at += 1
+        while self.at < len(self.text):
+            character = self.text[self.at]
+            if character == '"':
+                self.at += 1
+                return parts
+            follower = self.text[self.at + 1 : self.at + 2]
+            if character == "\\" and follower and follower in ESCAPED_IN_DOUBLE_QUOTES + "\n":
+                parts.append(Literal("" if follower == "\n" else follower, True))
+                self.at += 2
+            elif character in "$`":
+                parts.append(self._dollar(quoted=True))
+            else:
+                parts.append(Literal(character, True))
+                self.at += 1
+        raise Incomplete("no closing quote")
+
+    def _dollar(self, quoted: bool) -> Part:
+        if self.text[self.at] == "`":
+            raise ShellSyntaxError("backquotes are not built; use $(...)")
+        if self.text.startswith("$((", self.at):
+            raise ShellSyntaxError("arithmetic is not built")
+        if self.text.startswith("$(", self.at):
+            end = self._closing_bracket(self.at + 2)
+            script = self.text[self.at + 2 : end]
+            self.at = end + 1
+            return Substitution(script, quoted)
+        if found := VARIABLE.match(self.text, self.at):
+            self.at = found.end()
+            return Variable(found.group(1) or found.group(2), quoted)
+        if self.text.startswith(("${", "$'", '$"'), self.at) and not (quoted and self.text[self.at + 1] in "'\""):
+            raise ShellSyntaxError(f"'{self.text[self.at : self.at + 8]}' is not built")
+        self.at += 1
+        return Literal("$", quoted)
+
+    def _closing_bracket(self, start: int) -> int:
+        inner = Lexer(self.text, start)
+        depth = 1
+        while inner.at < len(inner.text):
+            character = inner.text[inner.at]
+            if character == "'":
+                inner._until_quote()
+            elif character == '"':
+                inner._double_quoted()
+            elif character == "\\":
+                inner._escaped()
+            else:
+                depth += {"(": 1, ")": -1}.get(character, 0)
+                if depth == 0:
+                    return inner.at
+                inner.at += 1
+        raise Incomplete("no closing bracket")
+
+
+def joined(parts: list[Part]) -> list[Part]:
+    """The same with neighbouring characters that are quoted alike in one part."""
+    result: list[Part] = []
+    for part in parts:
+        last = result[-1] if result else None
+        if isinstance(part, Literal) and isinstance(last, Literal) and part.quoted == last.quoted:
+            result[-1] = Literal(last.text + part.text, part.quoted)
+        else:
+            result.append(part)
+    return result
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of a script. Raises ShellSyntaxError, or Incomplete where more text may cure it."""
+    return Lexer(text).run()
