@@ -1,0 +1,107 @@
+"""Whose address is this? Roles by how an address was learned, never by what its range is called (DESIGN, Addresses)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Literal
+
+Address = IPv4Address | IPv6Address
+Role = Literal["public", "private"]
+
+NAT64 = IPv6Network("64:ff9b::/96")
+MAPPED = IPv6Network("::ffff:0:0/96")
+CLAT = IPv4Network("192.0.0.0/29")
+"""IPv4 Service Continuity Prefix (RFC 7335): the same constants on every phone, so they tell nothing about one."""
+
+NOT_GLOBAL_V4 = tuple(
+    IPv4Network(text)
+    for text in [
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "224.0.0.0/3",
+    ]
+)
+GLOBAL_V6 = IPv6Network("2000::/3")
+
+
+@lru_cache(maxsize=65536)
+def fold(address: Address) -> Address:
+    """The IPv4 address inside a NAT64 (RFC 6052) or IPv4-mapped address; any other address itself."""
+    if isinstance(address, IPv6Address) and (address in NAT64 or address in MAPPED):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def parse(texts: Iterable[str]) -> frozenset[Address]:
+    """Recorded addresses, folded; a prefix length or a zone is left out. Raises `ValueError`."""
+    plain = (text.split("/")[0].split("%")[0].strip() for text in texts)
+    return frozenset(fold(ipaddress.ip_address(text)) for text in plain)
+
+
+@lru_cache(maxsize=65536)
+def is_clat(address: Address) -> bool:
+    """One of the constants that 464XLAT puts on a phone's own stack."""
+    return isinstance(address, IPv4Address) and address in CLAT
+
+
+@lru_cache(maxsize=65536)
+def is_global_unicast(address: Address) -> bool:
+    """An address that names one place on the internet. Documentation ranges count: the virtual bench lives there."""
+    if isinstance(address, IPv6Address):
+        return address in GLOBAL_V6
+    return not any(address in network for network in NOT_GLOBAL_V4)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What one phone's own side tells about addresses, all folded.
+
+    `interface` and `probed` were recorded for the trial; `mapped` stood in STUN responses that reached the phone in
+    its own trace; `remote` are the far ends of its UDP conversations; `relays` are XOR-RELAYED and ALTERNATE-SERVER
+    addresses in its trace.
+    """
+
+    interface: frozenset[Address]
+    probed: frozenset[Address]
+    mapped: frozenset[Address]
+    remote: frozenset[Address]
+    relays: frozenset[Address]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Two phones' own addresses by role, CLAT constants left out, and the addresses of servers."""
+
+    a: Mapping[Address, Role]
+    b: Mapping[Address, Role]
+    servers: frozenset[Address]
+
+
+def attribute(a: Learned, b: Learned) -> Known:
+    """Tells own addresses from servers' for both phones of a trial.
+
+    A mapped address that the same phone talks to, or that a relay was given, is a server's: checks through a relay
+    are answered with the relay's address. What either phone owns is taken out of the servers, so a direct peer is none.
+    """
+    relays = a.relays | b.relays
+    own_a, own_b = _own(a, relays), _own(b, relays)
+    servers = (a.remote | b.remote | relays) - own_a.keys() - own_b.keys()
+    return Known(own_a, own_b, frozenset(address for address in servers if not is_clat(address)))
+
+
+def _own(side: Learned, relays: frozenset[Address]) -> dict[Address, Role]:
+    public = side.probed | (side.mapped - side.remote - relays)
+    roles: dict[Address, Role] = {address: "private" for address in side.interface}
+    roles.update({address: "public" for address in public})
+    return {address: role for address, role in roles.items() if not is_clat(address)}

@@ -1,0 +1,52 @@
+"""One time line for two captures: what a machine's clock showed, as the controller's time, with a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from correlate.errors import BadDataset
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An offset (that clock minus the controller's) at the controller's `at_ns`, right to within `bound_ns`."""
+
+    offset_ns: int
+    bound_ns: int
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A clock that was compared with the controller's before and after a trial and drifted evenly between."""
+
+    before: Reading
+    after: Reading
+
+    @property
+    def bound_ns(self) -> int:
+        """How far `to_controller` may be off between the two readings."""
+        return max(self.before.bound_ns, self.after.bound_ns)
+
+    def to_controller(self, time_ns: int) -> int:
+        """The controller's time, in ns, when this clock showed `time_ns`: linear between the readings, exact."""
+        shown_ns = time_ns - self.before.offset_ns - self.before.at_ns
+        span_ns = self.after.at_ns - self.before.at_ns
+        drift_ns = self.after.offset_ns - self.before.offset_ns
+        if span_ns <= 0 or span_ns + drift_ns <= 0:
+            return time_ns - self.before.offset_ns
+        return self.before.at_ns + shown_ns * span_ns // (span_ns + drift_ns)
+
+
+def parse(value: Mapping[str, Any]) -> Clock:
+    """A clock of trial.json: {before, after}, each {offset_ns, bound_ns, at_ns}. Raises `BadDataset`."""
+    try:
+        before, after = (
+            Reading(int(value[when]["offset_ns"]), int(value[when]["bound_ns"]), int(value[when]["at_ns"]))
+            for when in ("before", "after")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadDataset(f"trial.json: a clock does not fit: {error!r}") from error
+    return Clock(before, after)

@@ -1,0 +1,58 @@
+"""Call duration symmetry (paper 3.3, 4.3): how long does the call last on each side, and when?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from correlate.pairs import CallPair, Vantage
+from correlate.sessions import RULES, Session
+from correlate.sided import Sided
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A session in time: its duration by this side's own clock, its ends in the controller's time, its far end."""
+
+    duration_ns: int | None
+    first_ns: int | None
+    last_ns: int | None
+    remote: str | None
+
+
+@dataclass(frozen=True)
+class Durations:
+    """One side's session under each of the four rules; `bound_ns` bounds the error of the controller's times."""
+
+    phone: str
+    longest_relay: Timing
+    best_match: Timing
+    p2p: Timing
+    media_union: Timing
+    bound_ns: int
+    reason: str
+
+
+def measure(pair: CallPair) -> Sided[Durations]:
+    """Durations on both sides. Duration = last minus first packet of a UDP conversation."""
+    choices = {name: rule(pair) for name, rule in RULES.items()}
+    reason = "; ".join(f"{name}: {choice.reason}" for name, choice in choices.items() if choice.reason)
+
+    def side(vantage: Vantage, sessions: dict[str, Session | None]) -> Durations:
+        timings = {name: _timing(vantage, session) for name, session in sessions.items()}
+        return Durations(phone=vantage.phone, bound_ns=vantage.clock.bound_ns, reason=reason, **timings)
+
+    return Sided(
+        side(pair.a, {name: choice.a for name, choice in choices.items()}),
+        side(pair.b, {name: choice.b for name, choice in choices.items()}),
+    )
+
+
+def _timing(vantage: Vantage, session: Session | None) -> Timing:
+    if session is None:
+        return Timing(None, None, None, None)
+    return Timing(
+        duration_ns=session.last_ns - session.first_ns,
+        first_ns=vantage.clock.to_controller(session.first_ns),
+        last_ns=vantage.clock.to_controller(session.last_ns),
+        remote=session.remote,
+    )

@@ -1,0 +1,36 @@
+"""Errors of reading files. Each message says which file, what is wrong and what to do.
+
+CorrelateError        exit 2
+├── Unreadable        exit 2   a file that is no capture, or one whose link type or version has no reader here
+├── BadDataset        exit 2   a dataset folder that does not fit its contract
+└── Damaged           exit 3   something that was whole once and is not any more
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class CorrelateError(Exception):
+    """Root of all errors of this package that people are meant to read: one line, no traceback."""
+
+    exit_code = 2
+
+
+class Unreadable(CorrelateError):
+    """`path` cannot be read at all; `what` says why. A file that is merely damaged is read as far as it goes."""
+
+    def __init__(self, path: str | os.PathLike[str], what: str) -> None:
+        super().__init__(f"{os.fspath(path)}: {what}")
+        self.path = path
+        self.what = what
+
+
+class BadDataset(CorrelateError):
+    """A dataset folder, or a file in it, that does not fit the on-disk contract."""
+
+
+class Damaged(CorrelateError):
+    """A capture, a journal or a manifest that was whole once and is not any more."""
+
+    exit_code = 3

@@ -1,0 +1,184 @@
+"""findings/*.csv: one file a dimension, one row a trial and side, and the way back from these files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from correlate import pairs
+from correlate.dataset import SIDES, Dataset
+from correlate.dimensions import DIMENSIONS
+from correlate.durable import write_text
+from correlate.errors import BadDataset, CorrelateError
+from correlate.pairs import CallPair
+from correlate.sided import Sided
+
+Row = dict[str, Any]
+Measure = Callable[[CallPair], Sided[Any]]
+
+KEYS = ("trial", "side")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A complete trial: what was asked, and what each dimension found, as facts[dimension][side][column]."""
+
+    trial: str
+    app: str
+    service: str
+    direction: str
+    scenario: str
+    phones: Mapping[str, str]
+    facts: Mapping[str, Mapping[str, Row]]
+
+    def of(self, dimension: str, column: str, side: str = "caller") -> Any:
+        """One finding; None where it is null. Facts of the whole call are the same on both sides."""
+        return self.facts[dimension][side][column]
+
+
+def write(dataset: Dataset) -> None:
+    """Measures every complete trial and writes a CSV for each dimension. Reads neither truth nor tables."""
+    rows: dict[str, list[Row]] = {name: [] for name, _ in DIMENSIONS}
+    apps = dataset.info().get("apps", {})
+    names = {address: entry["name"] for address, entry in dataset.names().items() if entry.get("name")}
+    for trial_id in sorted(dataset.trial_ids()):
+        for name, found in measure(dataset, trial_id, apps, names).items():
+            rows[name] += found
+    for name, dimension in DIMENSIONS:
+        write_text(dataset.findings_dir / f"{name}.csv", _csv([*KEYS, *columns(dimension)], rows[name]))
+
+
+def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, list[Row]]:
+    """All rows of one trial. One that cannot be read has rows of nulls, with the reason."""
+    try:
+        pair = pairs.load(dataset, trial_id, apps, names)
+        of_phone = {dataset.record(trial_id)["sides"][side]["phone"]: side for side in SIDES}
+        sides = sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True)
+    except CorrelateError as error:
+        reason = str(error).replace(str(dataset.path), dataset.path.name)
+        return {name: [{"trial": trial_id, "side": side, "reason": reason} for side in SIDES] for name, _ in DIMENSIONS}
+    rows: dict[str, list[Row]] = {}
+    for name, dimension in DIMENSIONS:
+        sided = dimension(pair)
+        rows[name] = [{"trial": trial_id, "side": side, **flat(getattr(sided, key))} for side, key in sides]
+    return rows
+
+
+def columns(dimension: Measure) -> dict[str, Any]:
+    """Column -> type of a dimension's CSV, from what its `measure` returns; a dataclass inside becomes PREFIX_NAME."""
+    (of_side,) = get_args(get_type_hints(dimension)["return"])
+    return dict(_columns(of_side))
+
+
+def _columns(of_side: type) -> Iterator[tuple[str, Any]]:
+    for name, hint in get_type_hints(of_side).items():
+        if is_dataclass(hint):
+            yield from ((f"{name}_{inner}", kind) for inner, kind in _columns(hint))  # type: ignore[arg-type]
+        else:
+            yield name, hint
+
+
+def flat(side: Any) -> Row:
+    """The dataclass of a side as a row; dataclasses inside are spread out, tuples of them become lists of objects."""
+    row: Row = {}
+    for field in fields(side):
+        value = getattr(side, field.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            row |= {f"{field.name}_{inner}": inside for inner, inside in flat(value).items()}
+        elif isinstance(value, tuple):
+            row[field.name] = [flat(each) if is_dataclass(each) else each for each in value]
+        else:
+            row[field.name] = value
+    return row
+
+
+def cases(dataset: Dataset) -> list[Case]:
+    """The complete trials with their findings, in plan order. Raises `BadDataset` where a CSV does not fit."""
+    tables = {name: _read(dataset, name, dimension) for name, dimension in DIMENSIONS}
+    found = []
+    complete = set(dataset.trial_ids())
+    for entry in dataset.plan():
+        trial = entry["id"]
+        if trial not in complete:
+            continue
+        if any((trial, side) not in table for table in tables.values() for side in SIDES):
+            raise BadDataset(f"{dataset.findings_dir}: has no rows of {trial}; correlate again")
+        facts = {name: {side: table[trial, side] for side in SIDES} for name, table in tables.items()}
+        asked = {key: str(entry[key]) for key in ("app", "service", "direction", "scenario")}
+        found.append(Case(trial=trial, phones={side: str(entry[side]) for side in SIDES}, facts=facts, **asked))
+    return found
+
+
+def as_truth(case: Case) -> dict[str, Any]:
+    """The findings of a trial in the shape and with the names of truth/ID.json (DESIGN), what is found of it."""
+    called = [side for side in SIDES if case.of("signalling", "calling", side)]
+    exposed = {
+        f"{side}_{role}": case.of("endpoints", f"exposed_{role}", side)
+        for side in SIDES
+        for role in ("public", "private")
+    }
+    media = ("tx_packets", "rx_packets", "tx_payload_bytes", "rx_payload_bytes")
+    return {
+        "established": case.of("endpoints", "established"),
+        "routing": case.of("endpoints", "routing"),
+        "p2p_observed": case.of("endpoints", "p2p_observed"),
+        "service": case.of("service", "service"),
+        "role": called[0] if called else None,
+        "exposed": exposed,
+        "servers": {
+            **{side: case.of("servers", "servers", side) for side in SIDES},
+            "shared": case.of("servers", "shared", "caller"),
+        },
+        "user_ids": case.of("signalling", "user_ids"),
+        "media": {side: {name: case.of("volume", f"media_{name}", side) for name in media} for side in SIDES},
+    }
+
+
+def _read(dataset: Dataset, name: str, dimension: Measure) -> dict[tuple[str, str], Row]:
+    path = dataset.findings_dir / f"{name}.csv"
+    kinds = columns(dimension)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {(row["trial"], row["side"]): {key: decode(row[key], kinds[key]) for key in kinds} for row in rows}
+    except OSError as error:
+        raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise BadDataset(f"{path}: does not fit: {error!r}; correlate again") from error
+
+
+def encode(value: object) -> str:
+    """A value as a CSV cell: nothing for None, JSON for lists."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)
+
+
+def decode(cell: str, kind: Any) -> Any:
+    """What `encode` wrote, for a column of this type."""
+    kinds = set(get_args(kind)) | {kind}
+    if cell == "" and type(None) in kinds:
+        return None
+    if bool in kinds:
+        return {"true": True, "false": False, "": None}[cell]
+    if int in kinds and str not in kinds and not str(kind).startswith("tuple"):
+        return int(cell) if cell else None
+    if float in kinds:
+        return float(cell)
+    if str(kind).startswith("tuple"):
+        return json.loads(cell) if cell else None
+    return cell
+
+
+def _csv(header: list[str], rows: list[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([encode(row.get(column)) for column in header] for row in rows)
+    return text.getvalue()

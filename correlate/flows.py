@@ -1,0 +1,131 @@
+"""Bidirectional UDP flows: who talked with whom, how much and when."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import numpy as np
+
+from correlate.datagrams import Datagrams
+from correlate.records import Column, Mask, u16
+from correlate.stun import HEADER_BYTES, is_message
+from correlate.trace import Trace
+
+# RFC 3489 11.1: Binding and Shared Secret, each as request, response and error response
+CLASSIC_TYPES = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
+CLASSIC_PORT = 3478
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """All datagrams between two ends; (a, a_port) < (b, b_port) as (address text, number).
+
+    `packets_ab` counts frames from a to b, each IP fragment one; `bytes_ab` whole frames as on the wire; `payload_ab`
+    UDP payload by the UDP length field. `first_ns` and `last_ns` are the smallest and the largest time, None where the
+    file has none. `classic_stun` counts RFC 3489 messages without the cookie of RFC 8489 on port 3478.
+    """
+
+    a: IPv4Address | IPv6Address
+    a_port: int
+    b: IPv4Address | IPv6Address
+    b_port: int
+    packets_ab: int
+    packets_ba: int
+    bytes_ab: int
+    bytes_ba: int
+    payload_ab: int
+    payload_ba: int
+    first_ns: int | None
+    last_ns: int | None
+    classic_stun: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """`table` holds a Flow each, in order of their first frame in the file; `of` (int64, one a datagram) is the index
+    of the flow that a datagram belongs to; `from_a` says which datagrams went from a to b."""
+
+    table: tuple[Flow, ...]
+    of: Column
+    from_a: Mask
+
+
+def flows(datagrams: Datagrams) -> Flows:
+    """Groups datagrams by their two ends, whichever sent first."""
+    a_end, b_end, from_a = _ends(datagrams)
+    count = int(max(a_end.max(initial=0), b_end.max(initial=0))) + 1
+    ends, first, of = np.unique(_dense(a_end, b_end, count), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(ends), np.int64)
+    place[order] = np.arange(len(ends))
+    of = place[of.reshape(-1)]
+    sums = _sums(datagrams, of, from_a, len(ends))
+    rows = first[order].tolist()
+    table = tuple(_flow(datagrams, row, bool(from_a[row]), values) for row, values in zip(rows, sums, strict=True))
+    return Flows(table, of, from_a)
+
+
+def _dense(a_end: Column, b_end: Column, count: int) -> Column:
+    """One number for each pair of ends, without overflow."""
+    if count < 2**31:
+        return a_end * count + b_end
+    known, place = np.unique(np.concatenate([a_end, b_end]), return_inverse=True)
+    half = len(a_end)
+    dense: Column = place[:half].astype(np.int64) * len(known) + place[half:]
+    return dense
+
+
+def _ends(datagrams: Datagrams) -> tuple[Column, Column, Mask]:
+    """Both ends of each datagram as numbers in contract order (text address, port), and whether the smaller sent it."""
+    texts = [str(address) for address in datagrams.addresses]
+    rank = np.empty(len(texts), np.int64)
+    rank[np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)] = np.arange(len(texts))
+    source = rank[datagrams.src] << 16 | datagrams.src_port
+    target = rank[datagrams.dst] << 16 | datagrams.dst_port
+    return np.minimum(source, target), np.maximum(source, target), source <= target
+
+
+def _sums(datagrams: Datagrams, of: Column, from_a: Mask, count: int) -> list[list[int]]:
+    """A row each flow: packets, bytes, payload (ab then ba), first, last (_NEVER, -1 without times), classic STUN."""
+    if not count:
+        return []
+    order = np.argsort(of, kind="stable")
+    starts = np.searchsorted(of[order], np.arange(count))
+    forth = from_a.astype(np.int64)
+    one_way = [column * way for column in _amounts(datagrams) for way in (forth, 1 - forth)]
+    added = [np.add.reduceat(column[order], starts) for column in [*one_way, classic(datagrams).astype(np.int64)]]
+    times = datagrams.time_ns[order]
+    first = np.minimum.reduceat(np.where(times < 0, _NEVER, times), starts)
+    last = np.maximum.reduceat(times, starts)
+    return np.stack([*added[:6], first, last, added[6]], axis=1).tolist()  # type: ignore[no-any-return]
+
+
+def _amounts(datagrams: Datagrams) -> tuple[Column, Column, Column]:
+    return np.ones(len(datagrams), np.int64), datagrams.wire_bytes, datagrams.payload_bytes
+
+
+def _flow(datagrams: Datagrams, row: int, from_a: bool, values: list[int]) -> Flow:
+    source = datagrams.addresses[datagrams.src[row]], int(datagrams.src_port[row])
+    target = datagrams.addresses[datagrams.dst[row]], int(datagrams.dst_port[row])
+    a, b = (source, target) if from_a else (target, source)
+    packets_ab, packets_ba, bytes_ab, bytes_ba, payload_ab, payload_ba, first, last, classic_stun = values
+    first_ns, last_ns = (first, last) if last >= 0 else (None, None)
+    amounts = packets_ab, packets_ba, bytes_ab, bytes_ba, payload_ab, payload_ba
+    return Flow(*a, *b, *amounts, first_ns, last_ns, classic_stun)
+
+
+def classic(datagrams: Datagrams) -> Mask:
+    """Datagrams that are RFC 3489 messages on port 3478: a type and a length of it, and no cookie."""
+    head = datagrams.head
+    port = (datagrams.src_port == CLASSIC_PORT) | (datagrams.dst_port == CLASSIC_PORT)
+    sized = (u16(head, 2) + HEADER_BYTES == datagrams.payload_bytes) & (datagrams.payload_captured >= 8)
+    mask: Mask = port & sized & np.isin(u16(head, 0), CLASSIC_TYPES) & ~is_message(head)
+    return mask
+
+
+def rows(trace: Trace) -> list[dict[str, Any]]:
+    """One JSON-ready object a conversation, in order of the first packet in the file."""
+    return [asdict(flow) | {"a": str(flow.a), "b": str(flow.b)} for flow in flows(trace.udp).table]

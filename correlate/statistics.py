@@ -1,0 +1,47 @@
+"""The paper's statistics: quartiles as its tables show them, and intervals for its fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Median (IQR) [min, max] of `n` values; all None for no value."""
+
+    n: int
+    median: float | None
+    iqr: float | None
+    minimum: float | None
+    maximum: float | None
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Quartiles by `numpy.quantile(method="weibull")`, the one method that fits Table 7 (1 (0.25) [1, 2], n = 6)."""
+    if not values:
+        return Summary(0, None, None, None, None)
+    low, median, high = (float(value) for value in np.quantile(values, (0.25, 0.5, 0.75), method="weibull"))
+    return Summary(len(values), median, high - low, float(min(values)), float(max(values)))
+
+
+def wilson(hits: int, total: int) -> tuple[float, float] | None:
+    """The 95% Wilson score interval of `hits` in `total`; None where nothing was tried."""
+    if total == 0:
+        return None
+    share = hits / total
+    middle = share + Z_95**2 / (2 * total)
+    half = Z_95 * sqrt(share * (1 - share) / total + Z_95**2 / (4 * total**2))
+    scale = 1 + Z_95**2 / total
+    low = 0.0 if hits == 0 else (middle - half) / scale
+    return low, 1.0 if hits == total else (middle + half) / scale
+
+
+def normalised(caller: float, callee: float) -> float | None:
+    """|caller - callee| / (caller + callee) (sections 4.3 and 4.4); None where both are zero."""
+    return abs(caller - callee) / (caller + callee) if caller + callee else None

@@ -1,0 +1,236 @@
+"""STUN and TURN messages (RFC 8489, RFC 8656), the ones that travel inside others too.
+
+A message is known by its magic cookie at offset 4 and a first byte below 0x40 (RFC 8489 5), whatever its method. DATA
+attributes (RFC 8656 18.4) and ChannelData (RFC 8656 12.4) may hold further messages, at any depth up to MAX_DEPTH.
+Lengths that lie never raise: what is there is listed, clipped to what was captured.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from correlate.datagrams import Datagrams
+from correlate.records import Mask, Octets
+from correlate.trace import Trace
+
+COOKIE = 0x2112A442
+HEADER_BYTES = 20
+COOKIE_END = 8
+MAX_DEPTH = 8
+
+BINDING_REQUEST, BINDING_SUCCESS = 0x0001, 0x0101
+MAPPED_ADDRESS, XOR_MAPPED_ADDRESS = 0x0001, 0x0020
+USERNAME, DATA = 0x0006, 0x0013
+# attribute -> whether its address is XORed with cookie and transaction
+ADDRESS_ATTRIBUTES = {
+    MAPPED_ADDRESS: False,  # RFC 8489 14.1
+    0x0012: True,  # XOR-PEER-ADDRESS, RFC 8656 18.3
+    0x0016: True,  # XOR-RELAYED-ADDRESS, RFC 8656 18.5
+    XOR_MAPPED_ADDRESS: True,  # RFC 8489 14.2
+    0x8020: True,  # XOR-MAPPED-ADDRESS as drafts before RFC 5389 numbered it
+    0x8023: False,  # ALTERNATE-SERVER, RFC 8489 14.15
+}
+
+Address = IPv4Address | IPv6Address
+Container = Literal["data", "channel"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One message. `type` is its first 16 bits; `transaction` has 12 bytes, fewer where the capture cut it.
+
+    `nested` is the innermost container around it, `channel` the number of the innermost ChannelData around it.
+    """
+
+    type: int
+    transaction: bytes
+    channel: int | None
+    nested: Container
+    attributes: tuple[tuple[int, bytes], ...]
+
+    @property
+    def username(self) -> str | None:
+        """The first USERNAME (RFC 8489 14.3) where it is UTF-8 and printable throughout, else None."""
+        for kind, value in self.attributes:
+            if kind == USERNAME:
+                return _text(value)
+        return None
+
+    @property
+    def addresses(self) -> tuple[tuple[int, Address, int], ...]:
+        """(attribute, address, port) of every attribute in ADDRESS_ATTRIBUTES that holds a whole address."""
+        known = ((kind, value) for kind, value in self.attributes if kind in ADDRESS_ATTRIBUTES)
+        decoded = ((kind, _address(value, self.transaction, ADDRESS_ATTRIBUTES[kind])) for kind, value in known)
+        return tuple((kind, *end) for kind, end in decoded if end)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a trace: row `row` of its datagrams carried it, with that datagram's time (-1: none) and ends."""
+
+    row: int
+    time_ns: int
+    src: Address
+    src_port: int
+    dst: Address
+    dst_port: int
+    type: int
+    transaction: bytes
+    channel: int | None
+    nested: Container
+    attributes: tuple[tuple[int, bytes], ...]
+    username: str | None
+    addresses: tuple[tuple[int, Address, int], ...]
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
+
+
+def _address(value: bytes, transaction: bytes, xored: bool) -> tuple[Address, int] | None:
+    """RFC 8489 14.1 and 14.2: a zero byte, the family (1 or 2), the port, the address."""
+    sizes = {1: 4, 2: 16}
+    if len(value) < 4 or value[1] not in sizes or len(value) < 4 + sizes[value[1]]:
+        return None
+    size = sizes[value[1]]
+    key = struct.pack(">I", COOKIE) + transaction
+    if not xored:
+        key = bytes(16)
+    if len(key) < size:
+        return None
+    port = int.from_bytes(value[2:4]) ^ int.from_bytes(key[:2])
+    number = int.from_bytes(value[4 : 4 + size]) ^ int.from_bytes(key[:size])
+    return (IPv4Address(number) if size == 4 else IPv6Address(number)), port
+
+
+def decode(payload: bytes) -> list[Decoded]:
+    """All messages in one UDP payload: the outer one first, then those inside it in order. Never raises."""
+    return list(_messages(payload, None, None, MAX_DEPTH))
+
+
+def _messages(data: bytes, channel: int | None, nested: Container, depth: int) -> Iterator[Decoded]:
+    if depth == 0 or len(data) < 4:
+        return
+    kind, length = struct.unpack_from(">HH", data)
+    if 0x4000 <= kind < 0x5000:
+        # RFC 8656 12.4; a length beyond what is there is clipped, padding behind it is no payload.
+        yield from _messages(data[4 : 4 + length], kind, "channel", depth - 1)
+    if kind >= 0x4000 or len(data) < COOKIE_END or int.from_bytes(data[4:8]) != COOKIE:
+        return
+    attributes = tuple(_attributes(data[HEADER_BYTES : HEADER_BYTES + length]))
+    yield Decoded(kind, data[8:HEADER_BYTES], channel, nested, attributes)
+    for attribute, value in attributes:
+        if attribute == DATA:
+            yield from _messages(value, channel, "data", depth - 1)
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """RFC 8489 14: type, length, value padded to four bytes. A value past the end is given as far as it goes."""
+    offset = 0
+    while offset + 4 <= len(data):
+        kind, length = struct.unpack_from(">HH", data, offset)
+        yield kind, data[offset + 4 : offset + 4 + length]
+        offset += 4 + (length + 3 & ~3)
+
+
+def _has_cookie(head: Octets, at: int) -> Mask:
+    """Rows whose message at column `at` has a first byte below 0x40 and the cookie."""
+    cookie = np.frombuffer(struct.pack(">I", COOKIE), np.uint8)
+    mask: Mask = (head[:, at] < 0x40) & (head[:, at + 4 : at + 8] == cookie).all(axis=1)
+    return mask
+
+
+def _is_channel(head: Octets, at: int) -> Mask:
+    mask: Mask = head[:, at] & 0xF0 == 0x40
+    return mask
+
+
+def candidates(head: Octets) -> NDArray[np.intp]:
+    """Rows of (n, 16) first payload bytes that may hold a message: itself, in ChannelData, or deeper in such."""
+    inside = _has_cookie(head, 4) | _is_channel(head, 4)
+    return np.flatnonzero(_has_cookie(head, 0) | (_is_channel(head, 0) & inside))
+
+
+def is_message(head: Octets) -> Mask:
+    """Which rows of (n, 16) first payload bytes are STUN messages themselves; ChannelData is none."""
+    return _has_cookie(head, 0)
+
+
+def messages(trace: Trace) -> list[Message]:
+    """Every message of the trace in capture order, nested ones right behind the one that holds them."""
+    udp, found = trace.udp, list[Message]()
+    for row in candidates(udp.head).tolist():
+        found += [_placed(udp, row, one) for one in decode(trace.payload(row))]
+    return found
+
+
+def _placed(udp: Datagrams, row: int, one: Decoded) -> Message:
+    return Message(
+        row=row,
+        time_ns=int(udp.time_ns[row]),
+        src=udp.addresses[udp.src[row]],
+        src_port=int(udp.src_port[row]),
+        dst=udp.addresses[udp.dst[row]],
+        dst_port=int(udp.dst_port[row]),
+        type=one.type,
+        transaction=one.transaction,
+        channel=one.channel,
+        nested=one.nested,
+        attributes=one.attributes,
+        username=one.username,
+        addresses=one.addresses,
+    )
+
+
+def rows(trace: Trace) -> list[dict[str, Any]]:
+    """One JSON-ready object a message, in capture order; `time_ns` is null where the file has no times."""
+    return [_row(message) for message in messages(trace)]
+
+
+def _row(message: Message) -> dict[str, Any]:
+    return {
+        "time_ns": message.time_ns if message.time_ns >= 0 else None,
+        "src": str(message.src),
+        "src_port": message.src_port,
+        "dst": str(message.dst),
+        "dst_port": message.dst_port,
+        "type": message.type,
+        "transaction": message.transaction.hex(),
+        "channel": message.channel,
+        "nested": message.nested,
+        "attributes": [{"type": kind, "value": value.hex()} for kind, value in message.attributes],
+        "username": message.username,
+        "addresses": [
+            {"attribute": kind, "address": str(address), "port": port} for kind, address, port in message.addresses
+        ],
+    }
+
+
+def binding_request(transaction: bytes) -> bytes:
+    """A Binding request without attributes (RFC 8489 2). `transaction` has 12 bytes, else ValueError."""
+    if len(transaction) != 12:
+        raise ValueError(f"a transaction id has 12 bytes, this one {len(transaction)}")
+    return struct.pack(">HHI", BINDING_REQUEST, 0, COOKIE) + transaction
+
+
+def mapped_address(response: bytes) -> tuple[Address, int] | None:
+    """The reflexive address and port in a Binding success response, XOR-MAPPED first; None in anything else.
+
+    Whose response it is, is the caller's to check: its transaction is `response[8:20]`.
+    """
+    for message in decode(response)[:1]:
+        ends = {kind: (address, port) for kind, address, port in reversed(message.addresses)}
+        if message.type == BINDING_SUCCESS and message.nested is None:
+            return ends.get(XOR_MAPPED_ADDRESS) or ends.get(0x8020) or ends.get(MAPPED_ADDRESS)
+    return None

@@ -1,0 +1,64 @@
+"""The claims of sections 4.1 to 4.6, counted."""
+
+import pytest
+
+from correlate import findings
+from correlate.claims import CLAIMS, claims
+from correlate.dataset import Dataset
+from correlate.study import Study, published
+
+A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
+RELAYS = [("192.0.2.50", 3478), ("192.0.2.51", 3478), ("192.0.2.52", 3478)]
+ANALYSIS = {"relay_ports": [3478], "role": {"port": 3478, "sessions": 3, "caller_at_least": 10}}
+
+
+def call_of(build, size_bytes, **keys):
+    call = build.call(**keys)
+    for side, local, small in ((call.caller, A, 20), (call.callee, B, 5)):
+        for relay, count in zip(RELAYS, (200, small, small), strict=True):
+            side.relay(local, relay, 0.0)
+            side.talk(
+                local, relay, 1.0, 11.0, count, count if count == 200 else 0, payload=b"\x80" + bytes(size_bytes - 1)
+            )
+    return call
+
+
+@pytest.fixture
+def counted(tmp_path, build):
+    cancelled = build.call(scenario="caller_cancels")
+    cancelled.caller.relay(A, RELAYS[0], 0.0)
+    cancelled.caller.talk(A, RELAYS[0], 1.0, 3.0, 20, 0)
+    cancelled.callee.relay(B, RELAYS[0], 0.0)
+    calls = [call_of(build, 100), call_of(build, 1000, service="video"), cancelled]
+    build.dataset(tmp_path, calls, analysis=ANALYSIS)
+    findings.write(Dataset(tmp_path))
+    made = claims(Study.of(Dataset(tmp_path)))
+    return {(row["claim"], row["scenario"]): (row["n"], row["N"], row["holds"]) for row in made.rows}
+
+
+def test_conversations_are_counted_by_claim(counted):
+    talk = "caller_hangs_up"
+    assert counted["three_udp_servers", talk] == (2, 2, "yes")
+    assert counted["shared_server", talk] == (2, 2, "yes")
+    assert counted["duration_matched_session", talk] == (2, 2, "yes")
+    assert counted["symmetry_in_conversation", talk] == (2, 2, "yes")
+    assert counted["service_told_in_conversation", talk] == (2, 2, "yes")
+    assert counted["video_louder_than_voice", talk] == (1, 1, "yes")
+    assert counted["role_told_by_packet_counts", talk] == (2, 2, "yes")
+    assert counted["ipv6_majority_on_device_1", talk] == (0, 2, "no")
+    assert counted["same_user_ids", talk] == (0, 2, "no")
+    assert counted["all_addresses_exposed", talk] == (0, 2, "no")
+
+
+def test_unanswered_calls_are_counted_by_claim(counted):
+    assert counted["no_disclosure_before_answer", "caller_cancels"] == (1, 1, "yes")
+    assert counted["caller_exposed_before_answer", "caller_cancels"] == (0, 1, "no")
+    assert counted["asymmetry_before_answer", "caller_cancels"] == (1, 1, "yes")
+    assert counted["duration_matched_session", "caller_cancels"] == (0, 1, "no")
+    assert ("symmetry_in_conversation", "caller_cancels") not in counted
+
+
+def test_every_claim_has_its_rule_and_its_place_in_the_paper():
+    assert {claim.name for claim in CLAIMS} == set(published()["claims"])
+    assert {claim.section for claim in CLAIMS} == {"4.1", "4.2", "4.3", "4.4", "4.5", "4.6"}
+    assert all(claim.rule for claim in CLAIMS)

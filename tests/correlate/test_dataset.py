@@ -1,0 +1,195 @@
+"""What stands on the disk, whether it holds, and what is refused."""
+
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+from correlate import report
+from correlate.dataset import BrokenJournal, Dataset, Journal, check_id, check_name, write_json
+from correlate.errors import BadDataset
+
+
+@pytest.fixture
+def made(tmp_path, build):
+    """A dataset of two trials, of which one never ran, with everything built."""
+    call, missing = build.call(), build.call(repetition=2)
+    build.dataset(tmp_path, [call], extra_plan=[missing])
+    dataset = Dataset(tmp_path)
+    dataset.journal.append("trial_completed", trial=call.trial, attempt=0)
+    report.build(dataset)
+    return dataset, call
+
+
+def test_a_whole_dataset_has_no_problems_and_sha256sum_agrees(made):
+    dataset, _ = made
+    assert dataset.verify() == []
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "manifest-sha256.txt"], cwd=dataset.path, check=False)
+    assert done.returncode == 0
+
+
+def test_the_manifest_lists_all_but_itself_the_journal_and_what_is_unfinished(made):
+    dataset, call = made
+    (dataset.trials_dir / "x-voice.partial").mkdir()
+    (dataset.trials_dir / "x-voice.partial" / "caller.pcap").write_bytes(b"half")
+    dataset.write_manifest()
+    listed = [line[66:] for line in dataset.manifest_path.read_text().splitlines()]
+    assert listed == sorted(listed)
+    assert f"trials/{call.trial}/caller.pcap" in listed
+    assert {"dataset.json", "report.html", "tables/table1.csv", "findings/volume.csv"} <= set(listed)
+    assert not any(name.endswith("journal.jsonl") or "partial" in name or "manifest" in name for name in listed)
+    assert dataset.verify() == []
+
+
+def test_only_complete_trials_are_listed_in_plan_order(made):
+    dataset, call = made
+    assert dataset.trial_ids() == [call.trial]
+    assert len(dataset.plan()) == 2
+
+
+def test_a_changed_capture_is_named_twice_by_record_and_manifest(made):
+    dataset, call = made
+    path = dataset.capture(call.trial, "caller")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    label = f"trials/{call.trial}/caller.pcap"
+    assert dataset.verify() == [
+        f"{label}: its SHA-256 differs from the one recorded",
+        f"{label}: differs from the manifest",
+    ]
+
+
+def test_a_cut_and_a_missing_capture_are_named(made):
+    dataset, call = made
+    dataset.drop_manifest()
+    path = dataset.capture(call.trial, "caller")
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:-1])
+    dataset.capture(call.trial, "callee").unlink()
+    assert dataset.verify() == [
+        f"trials/{call.trial}/caller.pcap: has {size - 1} bytes, {size} were recorded",
+        f"trials/{call.trial}/callee.pcap: is missing",
+    ]
+
+
+def test_a_table_that_was_edited_is_named(made):
+    dataset, _ = made
+    (dataset.tables_dir / "table3.csv").write_text("better numbers\n")
+    assert dataset.verify() == ["tables/table3.csv: differs from the manifest"]
+
+
+def test_a_run_that_stopped_half_way_is_no_problem(made, build):
+    dataset, _ = made
+    dataset.drop_manifest()
+    build.write_call(dataset.path, build.call(repetition=2))
+    (dataset.trials_dir / "maple-voice-lte_to_fixed-caller_hangs_up-3.partial").mkdir()
+    with (dataset.path / "journal.jsonl").open("ab") as file:
+        file.write(b'{"seq": 1, "sha2')
+    assert dataset.verify() == []
+
+
+def test_a_trial_that_is_not_planned_is_named(made):
+    dataset, _ = made
+    (dataset.trials_dir / "stranger").mkdir()
+    assert dataset.verify() == ["trials/stranger: is not a trial of this dataset's plan"]
+
+
+def test_a_partial_trial_becomes_complete_by_its_rename(made, build):
+    dataset, _ = made
+    call = build.call(repetition=2)
+    partial = dataset.trials_dir / f"{call.trial}.partial"
+    partial.mkdir()
+    assert dataset.commit_trial(call.trial) == dataset.trials_dir / call.trial
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize("name", ["../etc", "", "Upper", "a" * 65, "_x", "a\n", "a.b"])
+def test_what_is_no_name_never_becomes_a_path(name):
+    with pytest.raises(BadDataset, match="is no name"):
+        check_name(name)
+    with pytest.raises(BadDataset, match="is no name"):
+        check_id(f"whatever-{name}")
+
+
+def test_an_id_has_at_most_200_characters():
+    assert check_id("-".join(["a" * 49] * 4)) == "-".join(["a" * 49] * 4)
+    with pytest.raises(BadDataset, match="at most 200 characters"):
+        check_id("-".join(["a" * 49] * 4) + "-a")
+
+
+def test_a_plan_with_a_path_in_it_is_refused(made):
+    dataset, _ = made
+    info = dataset.info()
+    info["plan"][0]["id"] = "../../etc"
+    write_json(dataset.info_path, info)
+    with pytest.raises(BadDataset, match="is no name"):
+        dataset.trial_ids()
+    assert len(dataset.verify()) == 1
+
+
+@pytest.mark.parametrize("name", ["../x.pcap", "callee.pcap", "caller.exe", None])
+def test_a_capture_name_outside_the_contract_is_refused(made, name):
+    dataset, call = made
+    path = dataset.trial_dir(call.trial) / "trial.json"
+    record = json.loads(path.read_text())
+    record["sides"]["caller"]["capture"] = name
+    path.write_text(json.dumps(record))
+    with pytest.raises(BadDataset, match="is no capture name of the caller"):
+        dataset.capture(call.trial, "caller")
+
+
+def test_another_schema_and_no_dataset_are_refused(made, tmp_path):
+    dataset, _ = made
+    write_json(dataset.info_path, {**dataset.info(), "schema": 2})
+    with pytest.raises(BadDataset, match="schema 2 is not known here"):
+        dataset.info()
+    with pytest.raises(BadDataset, match="cannot be read: No such file or directory"):
+        Dataset(tmp_path / "nowhere").info()
+
+
+def test_the_journal_binds_each_line_to_the_one_before(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("run_started", seed=1)
+    journal.append("trial_completed", trial="a-b")
+    entries = Journal(journal.path).read()
+    assert [(entry["seq"], entry["event"]) for entry in entries] == [(0, "run_started"), (1, "trial_completed")]
+    assert entries[0]["sha256"] == "0" * 64
+    assert entries[1]["trial"] == "a-b"
+    assert entries[1]["sha256"] == hashlib.sha256(journal.path.read_bytes().splitlines()[0]).hexdigest()
+
+
+def test_a_changed_a_removed_and_a_torn_line_break_the_chain(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    for number in range(3):
+        journal.append("event", number=number)
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(lines[0].replace(b'"number": 0', b'"number": 9') + b"".join(lines[1:]))
+    with pytest.raises(BrokenJournal, match=r"journal\.jsonl:2: the line before was changed"):
+        journal.read()
+    journal.path.write_bytes(lines[0] + lines[2])
+    with pytest.raises(BrokenJournal, match="event 2 stands where event 1 belongs"):
+        journal.read()
+    journal.path.write_bytes(lines[0] + lines[1][:9] + b"\n" + lines[2])
+    with pytest.raises(BrokenJournal, match=r"journal\.jsonl:2: this line is no event"):
+        journal.read()
+
+
+def test_a_last_line_that_a_power_loss_cut_is_cut_off_and_said(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    Journal(path).append("first")
+    with path.open("ab") as file:
+        file.write(b'{"seq": 1')
+    journal = Journal(path)
+    assert ([entry["event"] for entry in journal.read()], journal.unfinished_bytes()) == (["first"], 9)
+    journal.append("second")
+    entries = Journal(path).read()
+    assert [entry["event"] for entry in entries] == ["first", "journal_cut", "second"]
+    assert entries[1]["cut_bytes"] == 9
+    assert Journal(path).unfinished_bytes() == 0
+
+
+def test_names_are_empty_before_they_were_asked_for(made):
+    dataset, _ = made
+    assert dataset.names() == {}

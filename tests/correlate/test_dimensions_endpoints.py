@@ -1,0 +1,155 @@
+"""Whose addresses the other side sees, and which way the media go."""
+
+import pytest
+
+A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
+A_PUBLIC, B_PUBLIC = "203.0.113.7", "198.51.100.20"
+RELAY = ("192.0.2.50", 3478)
+
+
+def exposed(facts):
+    return {
+        f"{side}_{role}": facts["endpoints"][side][f"exposed_{role}"]
+        for side in ("caller", "callee")
+        for role in ("public", "private")
+    }
+
+
+def relayed_call(build, count=150):
+    call = build.call()
+    for side, local, mapped in ((call.caller, A, A_PUBLIC), (call.callee, B, B_PUBLIC)):
+        side.relay(local, RELAY, 0.0, mapped=mapped)
+        side.talk(local, RELAY, 1.0, 31.0, count, count)
+    return call
+
+
+def test_a_relayed_conversation_without_candidates_discloses_nothing(build, measure):
+    facts = measure(relayed_call(build))
+    caller = facts["endpoints"]["caller"]
+    assert exposed(facts) == dict.fromkeys(exposed(facts), False)
+    assert (caller["no_disclosure"], caller["established"], caller["routing"]) == (True, True, "relay")
+    assert (caller["p2p_observed"], caller["reason"]) == (False, "")
+
+
+def test_an_unanswered_call_has_no_routing_and_says_why(build, measure):
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    facts = measure(call)
+    assert facts["endpoints"]["caller"]["routing"] is None
+    assert facts["endpoints"]["caller"]["reason"] == "routing: no conversation"
+
+
+def test_a_candidate_nested_in_a_data_attribute_exposes_public_and_private(build, measure):
+    call = relayed_call(build)
+    inner = build.stun(build.BINDING, build.xored(build.PEER, A[0]), build.xored(build.XOR_MAPPED, A_PUBLIC))
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, (build.DATA, inner)))
+    facts = measure(call)
+    assert exposed(facts) == {
+        "caller_public": True, "caller_private": True, "callee_public": False, "callee_private": False,
+    }  # fmt: skip
+    assert facts["endpoints"]["caller"]["seen"] == [
+        {"address": "100.64.0.7", "role": "private", "where": ["XOR-PEER-ADDRESS"]},
+        {"address": "203.0.113.7", "role": "public", "where": ["XOR-MAPPED-ADDRESS"]},
+    ]
+    assert facts["endpoints"]["caller"]["no_disclosure"] is False
+
+
+def test_a_cgnat_that_maps_each_flow_to_another_address_is_learned_from_the_own_trace(build, measure):
+    call = relayed_call(build)
+    other = "203.0.113.99"
+    direct = (B_PUBLIC, 6001)
+    call.caller.put(2.0, *A, *direct, build.stun(build.BINDING, (build.USERNAME, b"x:y")))
+    call.caller.put(2.1, *direct, *A, build.stun(build.BOUND, build.xored(build.XOR_MAPPED, other)))
+    call.callee.put(2.0, other, 7000, *B, build.stun(build.BINDING, (build.USERNAME, b"x:y")))
+    call.callee.put(2.1, *B, other, 7000, build.stun(build.BOUND, build.xored(build.XOR_MAPPED, other)))
+    facts = measure(call)
+    assert exposed(facts) == {
+        "caller_public": True, "caller_private": False, "callee_public": True, "callee_private": False,
+    }  # fmt: skip
+    assert facts["endpoints"]["caller"]["seen"] == [
+        {"address": other, "role": "public", "where": ["IP header", "XOR-MAPPED-ADDRESS"]}
+    ]
+    assert facts["endpoints"]["caller"]["p2p_observed"] is True
+    assert facts["endpoints"]["callee"]["unexplained"] == []
+    assert [server["address"] for server in facts["servers"]["callee"]["servers"]] == [RELAY[0]]
+
+
+def test_an_ipv6_address_learned_both_ways_is_public(build, measure):
+    call = relayed_call(build)
+    indication = build.stun(build.DATA_INDICATION, build.xored(build.PEER, "2001:db8:a::7"))
+    call.callee.put(2.0, *RELAY, *B, indication)
+    facts = measure(call)
+    assert facts["endpoints"]["caller"]["exposed_public"] is True
+    assert facts["endpoints"]["caller"]["exposed_private"] is False
+
+
+def test_a_clat_constant_is_a_class_of_its_own(build, measure):
+    call = relayed_call(build)
+    call.caller.interface.append("192.0.0.4")
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "192.0.0.4")))
+    facts = measure(call)
+    assert facts["endpoints"]["callee"]["clat"] == ["192.0.0.4"]
+    assert exposed(facts) == dict.fromkeys(exposed(facts), False)
+    assert facts["endpoints"]["caller"]["no_disclosure"] is True
+
+
+def test_a_nat64_form_of_an_address_is_that_address(build, measure):
+    call = relayed_call(build)
+    folded = "64:ff9b::c633:6414"  # 198.51.100.20
+    call.caller.put(2.0, *RELAY, *A, build.stun(build.DATA_INDICATION, build.xored(build.PEER, folded)))
+    facts = measure(call)
+    assert facts["endpoints"]["callee"]["seen"] == [
+        {"address": B_PUBLIC, "role": "public", "where": ["XOR-PEER-ADDRESS"]}
+    ]
+
+
+def test_an_unexplained_global_address_blocks_no_disclosure(build, measure):
+    call = relayed_call(build)
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "203.0.113.200")))
+    facts = measure(call)
+    assert facts["endpoints"]["callee"]["unexplained"] == ["203.0.113.200"]
+    assert facts["endpoints"]["caller"]["no_disclosure"] is None
+    assert facts["endpoints"]["caller"]["reason"] == (
+        "no_disclosure: an unexplained address stands in a STUN attribute"
+    )
+    assert exposed(facts) == dict.fromkeys(exposed(facts), False)
+
+
+def test_a_relayed_address_is_a_servers_even_when_a_check_through_it_maps_to_it(build, measure):
+    call = relayed_call(build)
+    relayed = "192.0.2.77"
+    call.caller.relay(A, RELAY, 0.5, relayed=relayed)
+    nested = build.stun(build.BOUND, build.xored(build.XOR_MAPPED, relayed))
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, (build.DATA, nested)))
+    facts = measure(call)
+    assert exposed(facts) == dict.fromkeys(exposed(facts), False)
+    assert facts["endpoints"]["callee"]["unexplained"] == []
+
+
+@pytest.mark.parametrize(("direct", "routing"), [(150, "p2p"), (149, "relay")])
+def test_two_routes_in_one_call_are_p2p_from_half_of_the_payload(build, measure, direct, routing):
+    call = relayed_call(build)
+    call.caller.talk(A, (B_PUBLIC, 6001), 2.0, 9.0, direct, 150)
+    call.callee.talk(B, (A_PUBLIC, 5001), 2.0, 9.0, 150, 150)
+    facts = measure(call)
+    assert facts["endpoints"]["caller"]["relayed_payload_bytes"] == 600 * 100
+    assert facts["endpoints"]["caller"]["direct_payload_bytes"] == (450 + direct) * 100
+    assert facts["endpoints"]["caller"]["routing"] == routing
+    assert facts["endpoints"]["caller"]["p2p_observed"] is True
+
+
+def test_one_way_checks_are_no_p2p(build, measure):
+    call = relayed_call(build)
+    call.caller.put(2.0, *A, B_PUBLIC, 6001, build.stun(build.BINDING, (build.USERNAME, b"x:y")))
+    facts = measure(call)
+    assert facts["endpoints"]["caller"]["p2p_observed"] is False
+    assert facts["endpoints"]["callee"]["exposed_public"] is True
+
+
+def test_side_and_column_names_do_not_depend_on_who_called(build, measure):
+    call = relayed_call(build)
+    call.caller, call.callee = call.callee, call.caller
+    call.caller.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, A_PUBLIC)))
+    facts = measure(call)
+    assert facts["endpoints"]["callee"]["phone"] == "alpha"
+    assert facts["endpoints"]["callee"]["exposed_public"] is True

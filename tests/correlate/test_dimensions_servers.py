@@ -1,0 +1,93 @@
+"""Which servers belong to the call, and which do both sides use at one time."""
+
+A, A6, B = ("100.64.0.7", 5000), ("2001:db8:a::7", 5000), ("192.168.137.20", 6000)
+TWINS = r"^(edge)6?-shv-(\d+)\.example\.org$"
+NAMES = {
+    "192.0.2.50": {"name": "edge-shv-01.example.org", "how": "PTR", "when": "then"},
+    "2001:db8:5::50": {"name": "edge6-shv-01.example.org", "how": "PTR", "when": "then"},
+    "192.0.2.99": {"name": None, "how": "PTR", "when": "then"},
+}
+
+
+def both(build, caller_server, callee_server, *, start_s=0.0, local=A):
+    call = build.call()
+    call.caller.relay(local, caller_server, start_s)
+    call.caller.talk(local, caller_server, start_s + 1, start_s + 5, 3, 2)
+    call.callee.relay(B, callee_server, 0.0)
+    call.callee.talk(B, callee_server, 1.0, 5.0, 3, 2)
+    return call
+
+
+def test_a_server_that_both_use_at_one_time_is_shared(build, measure):
+    facts = measure(both(build, ("192.0.2.50", 3478), ("192.0.2.50", 3478)))["servers"]
+    listed = [{"address": "192.0.2.50", "port": 3478, "name": None}]
+    assert facts["caller"]["servers"] == facts["caller"]["shared"] == listed
+    assert facts["callee"]["shared"] == listed
+    assert (facts["caller"]["ipv4_payload_bytes"], facts["caller"]["ipv6_payload_bytes"]) == (540, 0)
+
+
+def test_another_port_of_the_same_address_is_not_shared(build, measure):
+    facts = measure(both(build, ("192.0.2.50", 3478), ("192.0.2.50", 443)))["servers"]
+    assert facts["caller"]["shared"] == []
+    assert facts["callee"]["servers"] == [{"address": "192.0.2.50", "port": 443, "name": None}]
+
+
+def test_a_server_used_at_another_time_is_not_shared(build, measure):
+    facts = measure(both(build, ("192.0.2.50", 3478), ("192.0.2.50", 3478), start_s=60.0))["servers"]
+    assert facts["caller"]["shared"] == []
+
+
+def test_wrong_clocks_do_not_hide_that_a_server_is_shared(build, measure):
+    call = both(build, ("192.0.2.50", 3478), ("192.0.2.50", 3478))
+    call.caller.offset_ns = 40_000_000_000
+    assert len(measure(call)["servers"]["caller"]["shared"]) == 1
+
+
+def test_an_ipv6_twin_is_shared_by_its_name(build, measure):
+    call = both(build, ("2001:db8:5::50", 40003), ("192.0.2.50", 40003), local=A6)
+    facts = measure(call, analysis={"relay_ports": [40003], "twins": TWINS}, names=NAMES)["servers"]
+    assert facts["caller"]["shared"] == [
+        {"address": "2001:db8:5::50", "port": 40003, "name": "edge6-shv-01.example.org"}
+    ]
+    assert facts["callee"]["shared"] == [{"address": "192.0.2.50", "port": 40003, "name": "edge-shv-01.example.org"}]
+    assert (facts["caller"]["ipv4_payload_bytes"], facts["caller"]["ipv6_payload_bytes"]) == (0, 540)
+
+
+def test_without_names_a_twin_is_not_shared(build, measure):
+    call = both(build, ("2001:db8:5::50", 40003), ("192.0.2.50", 40003), local=A6)
+    assert measure(call, analysis={"relay_ports": [40003], "twins": TWINS})["servers"]["caller"]["shared"] == []
+
+
+def test_nat64_on_one_side_is_folded_before_servers_are_matched(build, measure):
+    call = both(build, ("64:ff9b::c000:232", 3478), ("192.0.2.50", 3478), local=A6)
+    facts = measure(call)["servers"]
+    assert facts["caller"]["shared"] == [{"address": "192.0.2.50", "port": 3478, "name": None}]
+    assert facts["caller"]["ipv6_payload_bytes"] == 0
+
+
+def test_noise_on_a_relay_port_is_no_server_of_the_call(build, measure):
+    call = both(build, ("192.0.2.50", 3478), ("192.0.2.50", 3478))
+    call.caller.put(2.0, *A, "192.0.2.99", 3478, build.stun(build.BINDING))
+    call.caller.put(2.1, "192.0.2.99", 3478, *A, build.stun(build.BOUND, build.xored(build.XOR_MAPPED, "203.0.113.7")))
+    call.caller.talk(A, ("192.0.2.99", 3478), 2.0, 4.0, 50, 50, payload=b"\x43" + bytes(70))
+    facts = measure(call, analysis={"relay_ports": [3478]}, names=NAMES)
+    assert [each["address"] for each in facts["servers"]["caller"]["servers"]] == ["192.0.2.50"]
+    assert facts["volume"]["caller"]["media_tx_packets"] == 3
+
+
+def test_turn_on_a_port_that_is_no_relay_port_is_no_server_of_the_call(build, measure):
+    facts = measure(both(build, ("192.0.2.50", 5349), ("192.0.2.50", 3478)), analysis={"relay_ports": [3478]})
+    assert facts["servers"]["caller"]["servers"] == []
+    assert facts["servers"]["caller"]["reason"] == "no server of the call"
+    assert facts["servers"]["caller"]["server_addresses"] == 0
+
+
+def test_a_binding_with_a_username_and_channel_data_make_a_server(build, measure):
+    call = build.call()
+    call.caller.put(0.0, *A, "192.0.2.51", 3478, build.stun(build.BINDING, (build.USERNAME, b"abcd:efgh")))
+    for at_s in (1.0, 2.0):
+        call.caller.put(at_s, *A, "192.0.2.52", 3478, build.channel(0x4001, bytes(20)))
+    call.caller.put(1.0, *A, "192.0.2.53", 3478, build.channel(0x4001, bytes(20)))
+    facts = measure(call)
+    assert [each["address"] for each in facts["servers"]["caller"]["servers"]] == ["192.0.2.51", "192.0.2.52"]
+    assert facts["volume"]["caller"]["media_tx_payload_bytes"] == 48

@@ -1,0 +1,76 @@
+"""User ids on both wires, and packet counts that tell who called."""
+
+A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
+RELAYS = [("192.0.2.50", 3478), ("192.0.2.51", 3478), ("192.0.2.52", 3478)]
+ROLE = {"relay_ports": [3478], "role": {"port": 3478, "sessions": 3, "caller_at_least": 10}}
+
+
+def with_ids(build, caller_name, callee_name):
+    call = build.call()
+    call.caller.put(1.0, *A, *RELAYS[0], build.stun(build.BINDING, (build.USERNAME, caller_name)))
+    nested = build.stun(build.BINDING, (build.USERNAME, callee_name))
+    call.callee.put(1.0, *RELAYS[0], *B, build.channel(0x4000, nested))
+    return call
+
+
+def test_user_ids_are_the_fragments_on_both_wires_in_any_order_nested_too(build, measure):
+    facts = measure(with_ids(build, b"kSty:XpJs", b"XpJs:kSty"))["signalling"]
+    assert facts["caller"]["user_ids"] == facts["callee"]["user_ids"] == ["XpJs", "kSty"]
+    assert (facts["caller"]["user_id_bits"], facts["caller"]["own_fragments"]) == (24, 2)
+
+
+def test_fragments_of_another_length_are_no_user_ids(build, measure):
+    call = with_ids(build, b"kSty:abcdefgh", b"kSty:abcdefgh")
+    facts = measure(call, analysis={"relay_ports": [3478], "user_ids": {"lengths": [4]}})["signalling"]
+    assert facts["caller"]["user_ids"] == ["kSty"]
+
+
+def test_a_user_name_without_a_colon_and_one_seen_on_one_side_are_no_user_ids(build, measure):
+    assert measure(with_ids(build, b"kSty", b"kSty"))["signalling"]["caller"]["user_ids"] == []
+
+
+def test_a_fragment_on_one_wire_alone_is_no_user_id(build, measure):
+    assert measure(with_ids(build, b"kSty:XpJs", b"aaaa:bbbb"))["signalling"]["caller"]["user_ids"] == []
+
+
+def with_counts(build, caller_counts, callee_counts):
+    """Each session has that many packets, two of them its Allocate."""
+    call = build.call()
+    for side, local, counts in ((call.caller, A, caller_counts), (call.callee, B, callee_counts)):
+        for relay, count in zip(RELAYS, counts, strict=False):
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, 9.0, count - 2, 0)
+    return call
+
+
+def test_the_two_closest_sessions_tell_who_called(build, measure):
+    facts = measure(with_counts(build, (25, 900, 26), (5, 880, 6)), analysis=ROLE)["signalling"]
+    assert (facts["caller"]["calling"], facts["callee"]["calling"]) == (True, False)
+    assert (facts["caller"]["pair_packets"], facts["callee"]["pair_packets"]) == ([25, 26], [5, 6])
+    assert facts["caller"]["reason"] == ""
+
+
+def test_ten_packets_are_a_callers_and_nine_a_callees(build, measure):
+    facts = measure(with_counts(build, (10, 10, 10), (9, 9, 9)), analysis=ROLE)["signalling"]
+    assert facts["caller"]["calling"] is True
+
+
+def test_the_wire_decides_even_against_what_was_asked(build, measure):
+    facts = measure(with_counts(build, (5, 880, 6), (25, 900, 26)), analysis=ROLE)["signalling"]
+    assert (facts["caller"]["calling"], facts["callee"]["calling"]) == (False, True)
+
+
+def test_ten_packets_on_both_sides_tell_nothing(build, measure):
+    facts = measure(with_counts(build, (25, 900, 26), (12, 880, 13)), analysis=ROLE)["signalling"]
+    assert facts["caller"]["calling"] is None
+    assert facts["caller"]["reason"] == "calling: not 10 packets or more on one side and fewer on the other"
+
+
+def test_too_few_sessions_tell_nothing(build, measure):
+    facts = measure(with_counts(build, (25, 26), (5, 6, 7)), analysis=ROLE)["signalling"]
+    assert facts["caller"]["reason"] == "calling: fewer than 3 sessions on port 3478"
+
+
+def test_an_app_without_a_role_rule_has_no_role(build, measure):
+    facts = measure(with_counts(build, (25, 900, 26), (5, 880, 6)))["signalling"]
+    assert (facts["caller"]["calling"], facts["caller"]["reason"]) == (None, "calling: no rule for this app")

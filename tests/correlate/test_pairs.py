@@ -1,0 +1,155 @@
+"""A pair: neutral sides, cut between markers, on one time line, own addresses by role."""
+
+import inspect
+import json
+from ipaddress import ip_address
+
+import pytest
+
+from correlate import addresses, clocks, findings, pairs
+from correlate.addresses import Learned
+from correlate.analysis import parse
+from correlate.clocks import Clock, Reading
+from correlate.dataset import Dataset
+from correlate.dimensions import DIMENSIONS
+from correlate.errors import BadDataset, Unreadable
+
+A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
+
+
+def load(tmp_path, build, call, **keys):
+    build.dataset(tmp_path, [call], **keys)
+    dataset = Dataset(tmp_path)
+    return pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+
+
+def ips(*texts):
+    return frozenset(ip_address(text) for text in texts)
+
+
+def test_sides_stand_in_the_order_of_the_phones_names_whoever_called(tmp_path, build):
+    call = build.call()
+    call.caller, call.callee = call.callee, call.caller
+    pair = load(tmp_path, build, call)
+    assert (pair.a.phone, pair.b.phone) == ("alpha", "bravo")
+
+
+def test_a_pair_tells_nothing_of_scenario_direction_role_or_service(tmp_path, build):
+    pair = load(tmp_path, build, build.call())
+    assert set(vars(pair)) == {"a", "b", "servers", "names", "analysis"}
+    assert set(vars(pair.a)) == {
+        "phone", "trace", "messages", "flows", "clock", "own", "visible", "conversations",
+    }  # fmt: skip
+    assert [list(inspect.signature(measure).parameters) for _, measure in DIMENSIONS] == [["pair"]] * 6
+
+
+def test_only_rows_strictly_between_the_markers_count_and_no_marker_among_them(tmp_path, build):
+    call = build.call()
+    call.caller.put(-1.5, *A, *RELAY, b"before")
+    call.caller.put(901.0, *A, *RELAY, b"after")
+    call.caller.put(1.0, *A, *RELAY, b"inside")
+    call.caller.put(2.0, *A, "192.0.2.1", 9, b"im-call-lab n0nce live")
+    call.caller.put(3.0, *A, "192.0.2.1", 9, b"im-call-lab other begin")
+    pair = load(tmp_path, build, call)
+    assert [pair.a.trace.payload(row) for row in range(len(pair.a.trace.udp))] == [b"inside"]
+
+
+def test_a_capture_without_its_markers_is_refused_by_name(tmp_path, build):
+    call = build.call()
+    build.dataset(tmp_path, [call])
+    path = tmp_path / "trials" / call.trial / "trial.json"
+    record = json.loads(path.read_text())
+    record["markers"]["nonce"] = "another"
+    path.write_text(json.dumps(record))
+    dataset = Dataset(tmp_path)
+    with pytest.raises(Unreadable, match=r"caller\.pcap: has no begin marker of this trial"):
+        pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+
+
+def test_a_trial_that_cannot_be_read_has_rows_of_nulls_with_the_reason(tmp_path, build):
+    call = build.call()
+    build.dataset(tmp_path, [call])
+    (tmp_path / "trials" / call.trial / "caller.pcap").write_bytes(b"no capture at all")
+    findings.write(Dataset(tmp_path))
+    (case,) = findings.cases(Dataset(tmp_path))
+    assert case.of("endpoints", "exposed_public") is None
+    assert "caller.pcap" in case.of("endpoints", "reason")
+    assert str(tmp_path) not in case.of("endpoints", "reason")
+    assert findings.as_truth(case)["servers"] == {"caller": None, "callee": None, "shared": None}
+
+
+def test_a_record_without_clocks_is_refused(tmp_path, build):
+    call = build.call()
+    build.dataset(tmp_path, [call])
+    path = tmp_path / "trials" / call.trial / "trial.json"
+    record = json.loads(path.read_text())
+    del record["clocks"]["caller"]["after"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(BadDataset, match="a clock does not fit"):
+        pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {})
+
+
+def test_a_drifting_clock_is_mapped_exactly_between_its_readings():
+    clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(3_000_000, 50_000, 1_100_000_000_000))
+    assert clock.to_controller(1_000_002_000_000) == 1_000_000_000_000
+    assert clock.to_controller(1_100_003_000_000) == 1_100_000_000_000
+    assert clock.to_controller(1_050_002_500_000) == 1_050_000_000_000
+    assert clock.bound_ns == 50_000
+
+
+def test_a_clock_without_a_span_is_shifted_by_its_first_offset():
+    reading = {"offset_ns": -5, "bound_ns": 1, "at_ns": 100}
+    assert clocks.parse({"before": reading, "after": reading}).to_controller(95) == 100
+
+
+def learned(interface=(), probed=(), mapped=(), remote=(), relays=()):
+    return Learned(ips(*interface), ips(*probed), ips(*mapped), ips(*remote), ips(*relays))
+
+
+def test_roles_follow_how_an_address_was_learned_never_its_range():
+    a = learned(interface=["203.0.113.5", "2001:db8::1"], probed=["100.64.0.1", "2001:db8::1"])
+    known = addresses.attribute(a, learned())
+    assert known.a == {
+        ip_address("203.0.113.5"): "private",
+        ip_address("100.64.0.1"): "public",
+        ip_address("2001:db8::1"): "public",
+    }
+
+
+def test_a_direct_peer_is_no_server_and_a_relay_is_nobodys_own():
+    a = learned(interface=["10.0.0.1"], mapped=["192.0.2.7"], remote=["192.0.2.7", "198.51.100.20", "192.0.2.50"])
+    b = learned(interface=["10.0.0.2"], probed=["198.51.100.20"], mapped=["192.0.2.99"], relays=["192.0.2.99"])
+    known = addresses.attribute(a, b)
+    assert known.a == {ip_address("10.0.0.1"): "private"}
+    assert known.b == {ip_address("10.0.0.2"): "private", ip_address("198.51.100.20"): "public"}
+    assert known.servers == ips("192.0.2.7", "192.0.2.50", "192.0.2.99")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_global"),
+    [("203.0.113.1", True), ("8.8.8.8", True), ("2001:db8::1", True), ("100.64.0.1", False), ("10.1.1.1", False),
+     ("224.0.0.251", False), ("fe80::1", False), ("fd00::1", False), ("192.0.0.4", False)],
+)  # fmt: skip
+def test_documentation_addresses_are_global_and_private_ones_are_not(text, is_global):
+    assert addresses.is_global_unicast(ip_address(text)) is is_global
+
+
+def test_nat64_and_mapped_addresses_are_folded_and_others_are_not():
+    assert addresses.fold(ip_address("64:ff9b::c000:232")) == ip_address("192.0.2.50")
+    assert addresses.fold(ip_address("::ffff:192.0.2.50")) == ip_address("192.0.2.50")
+    assert addresses.fold(ip_address("64:ff9b:1::c000:232")) == ip_address("64:ff9b:1::c000:232")
+
+
+def test_an_analysis_that_does_not_fit_is_refused():
+    with pytest.raises(BadDataset, match="an app's analysis does not fit"):
+        parse({"twins": "("})
+    with pytest.raises(BadDataset, match="an app's analysis does not fit"):
+        parse({"role": {"door": 3478}})
+
+
+def test_groups_of_twins_joined_are_the_cluster():
+    analysis = parse({"twins": r"(turn)s?6?-(\d+)-([a-z]{3}\d)\.example\.org"})
+    assert analysis.cluster("turns6-01-tpe1.example.org") == "turn|01|tpe1"
+    assert analysis.cluster("turn-01-tpe1.example.org") == "turn|01|tpe1"
+    assert analysis.cluster("turn-01-tpe1.example.org.evil") is None
+    assert analysis.cluster(None) is None

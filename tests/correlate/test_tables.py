@@ -1,0 +1,190 @@
+"""Tables 1 to 8 beside the published cells."""
+
+import csv
+import io
+
+import pytest
+
+from correlate import findings
+from correlate.dataset import Dataset
+from correlate.layout import as_csv, as_markdown, table
+from correlate.study import Study, published
+from correlate.tables import tables
+
+A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
+
+
+def conversation(build, end_s=31.0, leak=False, **keys):
+    call = build.call(**keys)
+    call.caller.relay(A, RELAY, 0.0)
+    call.caller.talk(A, RELAY, 1.0, 31.0, 150, 140)
+    call.callee.relay(B, RELAY, 0.0)
+    call.callee.talk(B, RELAY, 1.0, end_s, 140, 150)
+    if leak:
+        call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "203.0.113.7")))
+    return call
+
+
+def cancelled(build, **keys):
+    call = build.call(scenario="caller_cancels", **keys)
+    call.caller.relay(A, RELAY, 0.0)
+    return call
+
+
+@pytest.fixture
+def study(tmp_path, build):
+    calls = [
+        conversation(build, end_s=30.0),
+        conversation(build, end_s=29.0, leak=True, repetition=2),
+        cancelled(build),
+    ]
+    build.dataset(tmp_path, calls, extra_plan=[cancelled(build, repetition=2)])
+    findings.write(Dataset(tmp_path))
+    return Study.of(Dataset(tmp_path))
+
+
+@pytest.fixture
+def made(study):
+    return {each.name: each for each in tables(study)}
+
+
+def pick(of, **keys):
+    (row,) = (row for row in of.rows if all(row[key] == value for key, value in keys.items()))
+    return row
+
+
+def test_there_are_exactly_tables_1_to_8(made):
+    assert list(made) == [f"table{number}" for number in range(1, 9)]
+
+
+def test_table_1_shows_recorded_devices_beside_the_papers(made):
+    row = pick(made["table1"], item="Mobile Device 1")
+    assert (row["name"], row["os"], row["paper_model"]) == ("alpha", "Android 16", "Google Pixel 6")
+    assert row["agreement"] == "differs (by construction)"
+
+
+def test_table_2_leaves_published_cells_of_an_unknown_app_empty(made):
+    row = pick(made["table2"], app="maple")
+    assert (row["version"], row["services"], row["paper_version"], row["agreement"]) == (
+        "1.0",
+        "voice, video",
+        None,
+        "",
+    )
+
+
+def test_table_3_counts_disclosures_with_their_interval(made):
+    cell = {"app": "maple", "scenario": "caller_hangs_up", "direction": "all"}
+    row = pick(made["table3"], **cell, measure="caller_public")
+    assert (row["n"], row["N"], row["paper_n"], row["agreement"]) == (1, 2, None, "")
+    assert round(row["wilson_low"], 3) == 0.095
+    assert pick(made["table3"], **cell, measure="no_disclosure")["n"] == 1
+    assert pick(made["table3"], **cell, measure="relay")["n"] == 2
+    quiet = pick(made["table3"], scenario="caller_cancels", measure="no_disclosure")
+    assert (quiet["n"], quiet["N"], quiet["direction"]) == (1, 1, "all")
+
+
+def test_table_3_has_no_routes_for_a_scenario_without_conversations(made):
+    assert {row["measure"] for row in made["table3"].rows if row["scenario"] == "caller_cancels"} == {
+        "no_disclosure", "caller_public", "caller_private", "callee_public", "callee_private",
+    }  # fmt: skip
+
+
+def test_table_4_counts_trials_that_share_a_server(made):
+    row = pick(made["table4"], address="192.0.2.50")
+    assert (row["ports"], row["n"], row["N"], row["paper_address"]) == ("3478", 2, 3, None)
+
+
+def test_table_5_is_empty_without_names(made):
+    assert made["table5"].rows == ()
+
+
+def test_table_6_gives_all_four_session_rules(made):
+    rows = [row for row in made["table6"].rows if row["service"] == "voice" and row["measure"] == "absolute"]
+    first = [row for row in rows if row["caller_device"] == "Device 1 (alpha)"]
+    assert [row["session"] for row in first] == ["longest_relay", "best_match", "p2p", "media_union"]
+    assert (first[0]["n"], first[0]["median"], first[0]["minimum"], first[0]["maximum"]) == (2, 1.5, 1.0, 2.0)
+    assert (first[0]["signed_median"], first[2]["n"], first[2]["median"]) == (1.5, 0, None)
+    assert all(row["n"] == 0 for row in rows if row["caller_device"] == "Device 2 (bravo)")
+
+
+def test_table_7_counts_packets_of_conversations_alone(made):
+    row = pick(
+        made["table7"], caller_device="Device 1 (alpha)", service="voice", measure="absolute", session="longest_relay"
+    )
+    assert (row["n"], row["minimum"], row["maximum"]) == (2, 0.0, 1.0)
+
+
+def test_table_8_says_payload_or_frames(made):
+    keys = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}
+    payload = pick(made["table8"], **keys, volume="payload")
+    frames = pick(made["table8"], **keys, volume="frames")
+    assert (round(payload["maximum"], 6), round(frames["maximum"], 6)) == (0.032, 0.06)
+    assert any("1 KB = 1000 B" in note for note in made["table8"].notes)
+
+
+def test_every_csv_line_and_every_markdown_carries_the_provenance(made):
+    for each in made.values():
+        rows = list(csv.reader(io.StringIO(as_csv(each))))
+        assert rows[0][-1] == "provenance"
+        assert {row[-1] for row in rows[1:]} <= {"modelled"}
+        assert "provenance: modelled" in as_markdown(each)
+
+
+def test_markdown_cells_cannot_break_the_table():
+    made = table("t", "T", "a b", [{"a": "x|y\nz", "b": 1.50004}], ["n"], "measured")
+    assert as_markdown(made) == ("# T\n\nprovenance: measured\n\n| a | b |\n| --- | --- |\n| x\\|y z | 1.5 |\n\n- n\n")
+
+
+def test_published_cells_are_all_there():
+    paper = published()
+    assert [len(paper[f"table{number}"]) for number in (3, 4, 5, 6, 7, 8)] == [68, 3, 8, 24, 24, 24]
+    p2p = [row for row in paper["table3"] if row["measure"] == "p2p"]
+    totals = {app: sum(row["n"] for row in p2p if row["app"] == app) for app in {row["app"] for row in p2p}}
+    assert sorted(totals.values()) == [7, 9, 12]
+    assert sum(row["of"] for row in p2p) == 72
+    marked = [row["erratum"] for number in (6, 7, 8) for row in paper[f"table{number}"] if "erratum" in row]
+    assert len(marked) == 3
+
+
+@pytest.fixture
+def known(tmp_path, build):
+    """One trial of an app that the paper knows, whose name is data here too."""
+    app = published()["table2"][0]["app"]
+    call = conversation(build, end_s=30.0, app=app, service="video")
+    call.caller, call.callee = call.callee, call.caller
+    call.direction = "fixed_to_lte"
+    entry = {
+        "package": "p",
+        "version": "2.25.26.74",
+        "services": ["voice", "video"],
+        "analysis": {"relay_ports": [3478]},
+    }
+    build.dataset(tmp_path, [call], apps={app: entry})
+    findings.write(Dataset(tmp_path))
+    return {each.name: each for each in tables(Study.of(Dataset(tmp_path)))}
+
+
+def test_published_cells_stand_beside_ours(known):
+    assert known["table2"].rows[0]["agreement"] == "equal (by construction)"
+    row = pick(known["table3"], direction="fixed_to_lte", measure="relay")
+    assert (row["n"], row["N"], row["paper_n"], row["paper_N"], row["difference"]) == (1, 1, 6, 6, 0.0)
+    assert row["agreement"] == "equal (by construction)"
+    keys = {"caller_device": "Device 2 (bravo)", "service": "video", "measure": "absolute", "session": "longest_relay"}
+    duration = pick(known["table6"], **keys)
+    assert (duration["median"], duration["paper_median"], round(duration["difference"], 3)) == (1.0, 1.663, -0.663)
+    assert duration["agreement"] == "within the paper's range (by construction)"
+    assert duration["erratum"] == "the text says that this app's medians stay below 1.4 s"
+
+
+def test_an_impossible_published_cell_is_marked_and_never_compared(known):
+    keys = {"caller_device": "Device 2 (bravo)", "service": "video", "measure": "absolute", "session": "longest_relay"}
+    row = pick(known["table8"], **keys, volume="frames")
+    assert row["agreement"] == "erratum, not compared"
+    assert row["erratum"] == "impossible as printed: the median lies outside [min, max]"
+    assert pick(known["table8"], **keys, volume="payload")["paper_median"] is None
+
+
+def test_published_servers_that_were_not_seen_are_listed(known):
+    row = pick(known["table4"], address="31.13.87.50")
+    assert (row["n"], row["paper_address"], row["agreement"]) == (0, "31.13.87.50", "differs (by construction)")
