@@ -71,8 +71,9 @@ class Dataset:
         plan = self.info().get("plan")
         if not isinstance(plan, list) or not all(isinstance(entry, dict) for entry in plan):
             raise BadDataset(f"{self.info_path}: plan is no list of trials")
-        for entry in plan:
-            check_id(entry.get("id", ""))
+        ids = [check_id(entry.get("id", "")) for entry in plan]
+        if len(set(ids)) != len(ids):
+            raise BadDataset(f"{self.info_path}: plan names a trial twice")
         return plan
 
     def trial_ids(self) -> list[str]:

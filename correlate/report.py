@@ -17,7 +17,7 @@ from correlate.verdict import verdicts
 
 PROVENANCE = {
     "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
-    "nothing about the real apps. Where the model follows the paper, agreement with it is by construction.",
+    "nothing about the real apps. The model follows the paper, so every comparison with it is by construction.",
     "measured": "Measured: real phones made this traffic.",
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from correlate.claims import MATCHED_S
 from correlate.findings import Case
 from correlate.statistics import summary, wilson
 from correlate.study import Study
@@ -15,8 +16,9 @@ Level = Literal["always", "sometimes", "never", "unknown"]
 
 @dataclass(frozen=True)
 class Leak:
-    """One question, its answer in words, and how often it leaks."""
+    """One question, its answer in words, and how often it leaks; `what` is what leaks, in a few words."""
 
+    what: str
     question: str
     answer: str
     level: Level
@@ -24,13 +26,23 @@ class Leak:
 
 @dataclass(frozen=True)
 class AppVerdict:
-    """All leaks of one app; `trials` is what they rest on."""
+    """All leaks of one app; `trials` is what they rest on, `headline` all of it in a sentence or two."""
 
     app: str
     version: str
     trials: int
     planned: int
     leaks: tuple[Leak, ...]
+
+    @property
+    def headline(self) -> str:
+        """What is given away always and what sometimes."""
+        always, sometimes = (
+            ", ".join(leak.what for leak in self.leaks if leak.level == level) for level in ("always", "sometimes")
+        )
+        said = [f"Always given away: {always}."] if always else []
+        said += [f"Sometimes: {sometimes}."] if sometimes else []
+        return " ".join(said) or "Nothing was seen to be given away."
 
 
 def verdicts(study: Study) -> list[AppVerdict]:
@@ -42,15 +54,20 @@ def _verdict(study: Study, app: str) -> AppVerdict:
     cases = study.select(app=app)
     talks = [case for case in cases if case.of("endpoints", "established")]
     unanswered = [case for case in cases if case.of("endpoints", "established") is False]
+    before, callee_sees, caller_sees = (
+        "Before anyone answers, does the callee's network see the caller?",
+        "In a conversation, does the callee's network see the caller?",
+        "In a conversation, does the caller's network see the callee?",
+    )
     leaks = (
-        _addresses("Before anyone answers, does the callee's network see the caller?", unanswered, "caller"),
-        _addresses("In a conversation, does the callee's network see the caller?", talks, "caller"),
-        _addresses("In a conversation, does the caller's network see the callee?", talks, "callee"),
-        _share("Do the media go directly between the phones?", talks, _is_direct, "conversations go directly"),
-        _share("Do both sides use the same servers at the same time?", cases, _shares_server, "trials show it"),
-        _share("Do both sides show the same user ids?", cases, _same_ids, "trials show them"),
-        _share("Does the wire tell who called?", cases, _role, "trials tell, and rightly"),
-        _share("Does the wire tell voice from video?", cases, _service, "trials tell, and rightly"),
+        _addresses("the caller's address before an answer", before, unanswered, "caller"),
+        _addresses("the caller's address in conversations", callee_sees, talks, "caller"),
+        _addresses("the callee's address in conversations", caller_sees, talks, "callee"),
+        _share("a direct path", "Do the media go directly between the phones?", talks, _is_direct, "do"),
+        _share("shared servers", "Do both sides use the same servers at the same time?", cases, _shares_server, "do"),
+        _share("user ids", "Do both sides show the same user ids?", cases, _same_ids, "do"),
+        _share("who called", "Does the wire tell who called?", cases, _role, "tell, and rightly"),
+        _share("voice or video", "Does the wire tell voice from video?", cases, _service, "tell, and rightly"),
         _durations(cases),
     )
     version = str(study.info["apps"].get(app, {}).get("version", ""))
@@ -64,25 +81,27 @@ def _level(hits: int, total: int) -> Level:
     return "always" if hits == total else "sometimes" if hits else "never"
 
 
-def _share(question: str, cases: list[Case], holds: Callable[[Case], bool], words: str) -> Leak:
+def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], bool], words: str) -> Leak:
     hits = sum(holds(case) for case in cases)
     interval = wilson(hits, len(cases))
     if interval is None:
-        return Leak(question, "no trial to tell", "unknown")
+        return Leak(what, question, "no trial to tell", "unknown")
     low, high = (f"{100 * bound:.0f}" for bound in interval)
-    return Leak(question, f"{hits} of {len(cases)} {words} (95%: {low} to {high}%)", _level(hits, len(cases)))
+    answer = f"{hits} of {len(cases)} trials {words} (95%: {low} to {high}%)"
+    return Leak(what, question, answer, _level(hits, len(cases)))
 
 
-def _addresses(question: str, cases: list[Case], side: str) -> Leak:
+def _addresses(what: str, question: str, cases: list[Case], side: str) -> Leak:
     if not cases:
-        return Leak(question, "no trial to tell", "unknown")
+        return Leak(what, question, "no trial to tell", "unknown")
     public, private = (
         sum(bool(case.of("endpoints", f"exposed_{role}", side)) for case in cases) for role in ("public", "private")
     )
     blocked = sum(case.of("endpoints", "no_disclosure") is None for case in cases)
     answer = f"public address in {public} of {len(cases)} trials, private address in {private}"
     answer += f"; {blocked} with an address that nobody explains" if blocked else ""
-    return Leak(question, answer, _level(max(public, private), len(cases)))
+    level = _level(max(public, private), len(cases))
+    return Leak(what, question, answer, "unknown" if level == "never" and blocked else level)
 
 
 def _is_direct(case: Case) -> bool:
@@ -106,14 +125,14 @@ def _service(case: Case) -> bool:
 
 
 def _durations(cases: list[Case]) -> Leak:
-    question = "How far do the call's durations differ between both sides?"
+    what, question = "matching durations", "Does the call last equally long on both sides?"
     ends = [
         tuple(case.of("duration", "longest_relay_duration_ns", side) for side in ("caller", "callee")) for case in cases
     ]
-    found = summary([abs(caller - callee) / 1e9 for caller, callee in ends if None not in (caller, callee)])
+    differences_s = [abs(caller - callee) / 1e9 for caller, callee in ends if None not in (caller, callee)]
+    found = summary(differences_s)
     if found.median is None:
-        return Leak(question, "no trial to tell", "unknown")
-    words = (
-        f"median {found.median:.3f} s, at most {found.maximum:.3f} s, over {found.n} trials (longest relayed session)"
-    )
-    return Leak(question, words, _level(found.n, len(cases)))
+        return Leak(what, question, "no trial to tell", "unknown")
+    near = sum(difference_s <= MATCHED_S for difference_s in differences_s)
+    answer = f"{near} of {len(cases)} trials to within {MATCHED_S:g} s; median difference {found.median:.3f} s"
+    return Leak(what, question, f"{answer}, at most {found.maximum:.3f} s", _level(near, len(cases)))

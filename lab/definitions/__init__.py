@@ -16,7 +16,7 @@ from lab.definitions.bench import (
     Stimulus,
     StunServer,
 )
-from lab.definitions.lab import Lab, check, json_schemas
+from lab.definitions.lab import Lab, check, json_schemas, write_schemas
 from lab.definitions.matrix import Matrix, Trial, plan
 from lab.definitions.scenario import Drawn, Scenario, Step, Uniform, Verb
 from lab.definitions.virtual_app import VirtualApp
@@ -61,4 +61,5 @@ __all__ = [
     "check",
     "json_schemas",
     "plan",
+    "write_schemas",
 ]

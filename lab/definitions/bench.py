@@ -114,10 +114,19 @@ class BenchSpec(Model):
         ]
         serials = [phone.serial for phone in self.phones if phone.serial is not None]
         found += [(("phones", index, "serial"), f"a second phone with serial {n}") for index, n in repeated(serials)]
+        found += self._same_accounts()
         if self.kind == "virtual":
             found += self._callees_not_allowed()
         refuse(found)
         return self
+
+    def _same_accounts(self) -> list[tuple[Place, str]]:
+        first, second = self.phones
+        return [
+            (("phones", 1, "contacts", index, "address"), f"both phones are '{contact.address}' in app '{contact.app}'")
+            for index, contact in enumerate(second.contacts)
+            if contact.address == first.address_in(contact.app)
+        ]
 
     def _callees_not_allowed(self) -> list[tuple[Place, str]]:
         return [

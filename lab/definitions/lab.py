@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,15 +89,13 @@ def check(directory: Path, file: Path | None = None) -> list[Mistake]:
 
     `file` may also lie elsewhere, as `FOLDER/NAME.yaml`; then it is checked by itself.
     """
-    if file is not None and not _is_below(file, directory):
-        return _alone(file)
+    alone = [] if file is None else _alone(file)
+    if file is not None and (alone or not _is_below(file, directory)):
+        return alone
     try:
         Lab.load(directory)
     except YamlMistakes as error:
-        if file is None:
-            return error.mistakes
-        mine = [one for one in error.mistakes if one.path.resolve() == file.resolve()]
-        return mine or (_alone(file) if not file.is_file() else [])
+        return [one for one in error.mistakes if file is None or one.path.resolve() == file.resolve()]
     return []
 
 
@@ -104,6 +103,22 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     """A JSON Schema for each kind of file, for editors: `calls`, `apps`, `benches`, `matrices`, `virtual`, `local`."""
     kinds: dict[str, type[Model]] = {**FOLDERS, "local": LocalBench}
     return {folder: model.model_json_schema() for folder, model in kinds.items()}
+
+
+def write_schemas(directory: Path) -> list[Path]:
+    """Write `json_schemas` as KIND.schema.json into a folder, which is made where it is missing; returns the files.
+
+    Raises:
+        BadInput: the folder cannot be written.
+    """
+    files = [directory / f"{kind}.schema.json" for kind in json_schemas()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for file, schema in zip(files, json_schemas().values(), strict=True):
+            file.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{directory}: schemas cannot be written here: {error.strerror}") from error
+    return files
 
 
 @dataclass

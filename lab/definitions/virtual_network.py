@@ -131,7 +131,7 @@ class AppNetwork(Model):
     caller_starts: Seconds
     callee_starts: Seconds
     moves_to_direct: Seconds = Seconds(low_s=0.3, high_s=1.5)
-    direct: list[DirectCount] = []
+    direct: list[DirectCount] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
@@ -224,7 +224,7 @@ class LaptopInterface(Model):
 
     name: str
     description: str = ""
-    addresses: list[IPv4Interface | IPv6Interface] = []
+    addresses: list[IPv4Interface | IPv6Interface] = Field(default_factory=list)
 
 
 class LaptopEmulation(Model):

@@ -140,6 +140,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, device: Device) -> None:
         self._device = device
         self._buffer = bytearray()
+        self._out = bytearray()
         self._transport: asyncio.Transport | None = None
         self._next_id = 1
         self._tasks: set[asyncio.Task[None]] = set()
@@ -158,8 +159,15 @@ class Connection(asyncio.Protocol):
         self.streams.clear()
 
     def send(self, command: str, arg0: int, arg1: int, data: bytes = b"") -> None:
+        """Send a message; an OKAY and the answer behind it leave together, which spares the host a wake-up."""
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out += packet(command, arg0, arg1, data)
+
+    def _flush(self) -> None:
         if self._transport is not None:
-            self._transport.write(packet(command, arg0, arg1, data))
+            self._transport.write(bytes(self._out))
+        self._out.clear()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

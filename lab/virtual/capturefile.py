@@ -136,7 +136,7 @@ class Capture:
     def __init__(
         self,
         wire: Wire,
-        format: Literal["pcap", "pcapng"],  # noqa: A002
+        format: Literal["pcap", "pcapng"],
         snaplen: int,
         buffering: Buffering,
         clock: Callable[[int], int],

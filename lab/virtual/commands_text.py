@@ -42,16 +42,19 @@ def unescape(code: str) -> bytes:
 
 
 def echo(call: Call) -> int:
+    """echo -n -e -E: mksh expands backslash escapes unless told not to, bash only when told to."""
     words = call.argv[1:]
     end = b"\n"
-    expand = False
-    while words and words[0] in ("-n", "-e", "-ne", "-en"):
+    expand = call.machine.shell_name == "sh"
+    while words and re.fullmatch(r"-[neE]+", words[0]):
         option = words.pop(0)
         end = b"" if "n" in option else end
-        expand = expand or "e" in option
+        expand = (expand or "e" in option) and "E" not in option
     data = " ".join(words).encode("utf-8", "surrogateescape")
     if expand:
-        data = re.sub(rb"\\(x[0-9A-Fa-f]{1,2}|0?[0-7]{1,3}|.)", lambda found: unescape(found[1].decode()), data)
+        data = re.sub(
+            rb"\\(x[0-9A-Fa-f]{1,2}|0?[0-7]{1,3}|.)", lambda found: unescape(found[1].decode("latin-1")), data
+        )
     call.ends.out.write(data + end)
     return 0
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-
 from lab.virtual.addresses import Address, Endpoint
 from lab.virtual.datagrams import Integers
 from lab.virtual.truth import Clock, Notes, Row, truth

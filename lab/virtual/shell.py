@@ -237,16 +237,16 @@ class Shell:
             return
         builtin = BUILTINS.get(argv[0])
         call = Call(argv, ends, self)
-        if builtin is not None:
-            self.variables.update(values)
-            self.code = await builtin(self, call)
-            return
-        kept = self.variables
-        self.variables = {**kept, **values}
+        kept = {name: self.variables.get(name) for name in values}
+        self.variables.update(values)
         try:
-            self.code = await self.call(call)
+            self.code = await (builtin(self, call) if builtin is not None else self.call(call))
         finally:
-            self.variables = kept
+            for name, value in kept.items():
+                if value is None:
+                    self.variables.pop(name, None)
+                else:
+                    self.variables[name] = value
 
     async def call(self, call: Call) -> int:
         """Run one command of the machine; 127 and noted as refused if it has none of that name."""

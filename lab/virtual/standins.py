@@ -233,7 +233,9 @@ class StandIns:
                 return
             pump = asyncio.get_running_loop().create_task(connection.pump())
             await self._run(connection, argv)
-            await writer.drain()
+            # The stand-in closes first: closing while it still sends (the end of its input) would be a reset, and a
+            # reset takes with it what it has not read yet.
+            await connection.gone.wait()
         except ConnectionError:
             pass  # Programs go away in the middle of things; nobody is left to tell.
         finally:

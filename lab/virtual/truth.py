@@ -44,6 +44,7 @@ class Clock:
     drift_ppm: float
 
     def as_json(self) -> dict[str, Any]:
+        """The fields of `clocks` in the truth."""
         return {"offset_before_ns": self.before_ns, "offset_after_ns": self.after_ns, "drift_ppm": self.drift_ppm}
 
 
@@ -189,13 +190,10 @@ def _service(media: dict[str, list[Row]]) -> str:
 
 
 def _unanswered_service(call: Call, caller: _SideFacts, callee: _SideFacts) -> str | None:
-    if call.app.network.identical_unanswered is None:
+    comparable = [sessions for sessions in (caller.sessions(), callee.sessions()) if len(sessions) > 1]
+    if call.app.network.identical_unanswered is None or not comparable:
         return None
-    for side in (caller, callee):
-        sessions = side.sessions()
-        if len(sessions) >= _ROLE_SESSIONS and len(set(sessions)) == 1:
-            return "voice"
-    return "video"
+    return "voice" if any(len(set(sessions)) == 1 for sessions in comparable) else "video"
 
 
 def _closest(side: _SideFacts, port: int) -> tuple[int, int] | None:

@@ -129,6 +129,14 @@ def test_a_plan_with_a_path_in_it_is_refused(made):
     assert len(dataset.verify()) == 1
 
 
+def test_a_plan_that_names_a_trial_twice_is_refused(made):
+    dataset, _ = made
+    info = dataset.info()
+    write_json(dataset.info_path, {**info, "plan": info["plan"] * 2})
+    with pytest.raises(BadDataset, match="plan names a trial twice"):
+        dataset.plan()
+
+
 @pytest.mark.parametrize("name", ["../x.pcap", "callee.pcap", "caller.exe", None])
 def test_a_capture_name_outside_the_contract_is_refused(made, name):
     dataset, call = made

@@ -89,6 +89,23 @@ def test_a_record_without_clocks_is_refused(tmp_path, build):
         pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {})
 
 
+def test_a_hotspot_capture_is_stamped_by_the_laptops_clock(tmp_path, build):
+    call = build.call()
+    call.callee.offset_ns = 3_000_000_000
+    build.dataset(tmp_path, [call])
+    path = tmp_path / "trials" / call.trial / "trial.json"
+    record = json.loads(path.read_text())
+    record["sides"]["callee"]["clock"] = "laptop"
+    path.write_text(json.dumps(record))
+    dataset = Dataset(tmp_path)
+    pair = pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+    assert pair.b.clock.before.offset_ns == 0
+    assert pair.a.clock.before.offset_ns == 0
+    record["clocks"]["laptop"]["before"]["offset_ns"] = -9
+    path.write_text(json.dumps(record))
+    assert pairs.load(dataset, call.trial, dataset.info()["apps"], {}).b.clock.before.offset_ns == -9
+
+
 def test_a_drifting_clock_is_mapped_exactly_between_its_readings():
     clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(3_000_000, 50_000, 1_100_000_000_000))
     assert clock.to_controller(1_000_002_000_000) == 1_000_000_000_000
@@ -127,8 +144,8 @@ def test_a_direct_peer_is_no_server_and_a_relay_is_nobodys_own():
 
 @pytest.mark.parametrize(
     ("text", "is_global"),
-    [("203.0.113.1", True), ("8.8.8.8", True), ("2001:db8::1", True), ("100.64.0.1", False), ("10.1.1.1", False),
-     ("224.0.0.251", False), ("fe80::1", False), ("fd00::1", False), ("192.0.0.4", False)],
+    [("203.0.113.1", True), ("31.13.87.50", True), ("2001:db8::1", True), ("100.64.0.1", False), ("10.1.1.1", False),
+     ("169.254.1.1", False), ("fe80::1", False), ("fd00::1", False), ("192.0.0.4", False)],
 )  # fmt: skip
 def test_documentation_addresses_are_global_and_private_ones_are_not(text, is_global):
     assert addresses.is_global_unicast(ip_address(text)) is is_global

@@ -71,6 +71,14 @@ def test_a_callee_of_a_virtual_bench_must_be_allowed(scenarios: Path):
     assert line.endswith("'lab_pixel6pro' is not in allowed_callees")
 
 
+def test_two_phones_cannot_share_an_account(scenarios: Path):
+    edit(
+        scenarios / "benches" / "virtual.yaml", 'snapchat, address: "lab_pixel6pro"', 'snapchat, address: "lab_pixel6"'
+    )
+    [line] = found(scenarios)
+    assert line.endswith("both phones are 'lab_pixel6' in app 'snapchat'")
+
+
 def test_an_emulated_app_needs_its_app_file(scenarios: Path):
     (scenarios / "apps" / "cedar.yaml").unlink()
     lines = found(scenarios)
@@ -121,6 +129,7 @@ def test_one_file_can_be_checked_alone(scenarios: Path, tmp_path: Path):
     edit(scenarios / "apps" / "cedar.yaml", "version:", "vresion:")
     assert len(found(scenarios, scenarios / "apps" / "cedar.yaml")) == 1
     assert found(scenarios, scenarios / "apps" / "birch.yaml") == []
+    assert found(scenarios, scenarios / "apps" / "oak.yaml") == ["apps/oak.yaml:1:1: no such file"]
     other = tmp_path / "calls" / "x.yaml"
     other.parent.mkdir()
     other.write_text("name: y\n")

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lab.definitions import App, BenchSpec, Lab, LocalBench, Scenario, Selector, Way, json_schemas
+from lab.definitions.base import scalar_types
 from lab.definitions.bench import merged
+from lab.definitions.lab import FOLDERS
 from lab.yamlfile import YamlMistakes, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,8 +166,6 @@ def test_the_apps_of_the_paper_have_its_versions_and_ports():
 
 
 def test_twin_host_names_of_table_5_have_the_same_key():
-    import re
-
     analysis = read(ROOT / "scenarios" / "apps" / "messenger.yaml", App).analysis
     assert analysis is not None
     assert analysis.twins is not None
@@ -269,3 +270,27 @@ def test_the_whole_lab_loads():
     assert lab.files["apps/whatsapp"] == ROOT / "scenarios" / "apps" / "whatsapp.yaml"
     for name, virtual in lab.virtual_apps.items():
         assert (virtual.package, virtual.version) == (lab.app(name).package, lab.app(name).version)
+
+
+def models_of(model: type[BaseModel], known: dict[str, list[str]]) -> dict[str, list[str]]:
+    if model.__name__ not in known:
+        known[model.__name__] = list(model.model_fields)
+        for info in model.model_fields.values():
+            for kind in scalar_types(info.annotation):
+                if isinstance(kind, type) and issubclass(kind, BaseModel):
+                    models_of(kind, known)
+    return known
+
+
+def test_every_yaml_key_has_its_heading():
+    known: dict[str, list[str]] = {}
+    for model in [*FOLDERS.values(), LocalBench]:
+        models_of(model, known)
+    documented: dict[str, list[str]] = {}
+    keys: list[str] = []
+    for line in (ROOT / "docs" / "yaml.md").read_text().splitlines():
+        if section := re.fullmatch(r"## .*\(`(\w+)`\)", line):
+            keys = documented.setdefault(section[1], [])
+        elif line.startswith("### "):
+            keys.append(line.removeprefix("### "))
+    assert documented == known

@@ -93,6 +93,7 @@ class Handset:
     done: list[str] = field(default_factory=list)
     started: Callable[[str], None] | None = None
     broken: Exception | None = None
+    waiting: Callable[[float], object] | None = None
 
     def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
         self.done.append(command)
@@ -109,7 +110,8 @@ class Handset:
         if self.broken is not None:
             raise self.broken
         found = next((one for one in self.screen if one.fits(query)), None)
-        return SimpleNamespace(exists=found is not None, **({} if found is None else {"info": self._info(found)}))
+        info = {} if found is None else {"info": self._info(found)}
+        return SimpleNamespace(exists=found is not None, wait_gone=self.waiting, **info)
 
     def _info(self, seen: Seen) -> dict[str, Any]:
         index = self.screen.index(seen)
@@ -347,6 +349,33 @@ def test_the_chat_with_somebody_else_is_not_the_chat(phone: Phone, handset: Hand
     handset.started = lambda command: None
     with pytest.raises(AttemptVoid, match=r"did not lead to chat_open \[id=com\.whatsapp:id/conversation_contact_name"):
         phone.open_chat(whatsapp, "15555550102")
+
+
+def test_the_end_of_a_call_is_waited_for_in_the_agent(phone: Phone, handset: Handset, whatsapp: App):
+    def end() -> None:
+        handset.screen, handset.audio = [], "MODE_NORMAL"
+
+    def wait_gone(timeout: float) -> bool:
+        assert timeout <= 5.0
+        handset.done.append("wait")
+        handset.clock.sleep(timeout)
+        return not handset.screen
+
+    handset.waiting = wait_gone
+    handset.audio = "MODE_IN_COMMUNICATION"
+    handset.screen = [subtitle("Ringing…")]
+    handset.clock.after(12.0, end)
+    assert phone.wait_idle(whatsapp, 40.0)
+    assert handset.done.count("wait") == 3
+    assert handset.clock.ns == START_NS + 15_600_000_000
+
+
+def test_a_call_that_does_not_end_in_time_is_told(phone: Phone, handset: Handset, whatsapp: App):
+    handset.waiting = lambda timeout: handset.clock.sleep(timeout)
+    handset.audio = "MODE_IN_COMMUNICATION"
+    handset.screen = [subtitle("0:07")]
+    assert not phone.wait_idle(whatsapp, 7.0)
+    assert handset.clock.ns == START_NS + 7_200_000_000
 
 
 def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, handset: Handset, whatsapp: App):

@@ -76,7 +76,7 @@ def run(machine: TinyMachine, script: str, stdin: bytes = b"", uid: int = SHELL_
 PORTABLE = [
     "echo a b   c",
     "echo 'a  b' \"c  d\" e\\ f",
-    "echo \"it's\" 'say \"x\"' \"\\$HOME \\\\ \\a\"",
+    'echo "it\'s" \'say "x"\' "\\$HOME \\\\ \\a"',
     "X=1; echo $X ${X}2 \"$X\" '$X'",
     "X='a  b'; echo $X; echo \"$X\"; printf '[%s]' $X",
     "false; echo $?; true; echo $?",
@@ -113,7 +113,7 @@ PORTABLE = [
     "echo abc | grep -q z; echo $?",
     "printf 'a.c\\nabc\\n' | grep -F a.c",
     "touch k1 k2; echo k*; echo 'k*' n*; rm k1 k2; echo k*",
-    "mkdir -p d/e; ls d; rmdir d/e; rm -r d; ls d 2>/dev/null; echo $?",
+    "mkdir -p d/e; ls d; rmdir d/e; rm -r d; ls",
     "test 3 -gt 2 && echo more; [ a = b ]; echo $?; [ -n '' ]; echo $?",
     "cd /; echo $?; pwd",
     "X=outer; X=inner sh -c 'echo $X'; echo $X",
@@ -122,7 +122,7 @@ PORTABLE = [
     "echo a \\\n b",
     "nosuchcommand 2>/dev/null; echo $?",
     "exec echo last; echo never",
-    "echo \"TOKEN:$?\"; false; echo \"TOKEN:$?\"",
+    'echo "TOKEN:$?"; false; echo "TOKEN:$?"',
     "echo a;echo b&&echo c",
     "echo {a,b} }",
     "set=1; echo $set$unset|cat",
@@ -191,7 +191,7 @@ def test_the_shell_user_writes_in_its_own_places_only(machine):
 
 def test_paths_do_not_leave_the_root_of_the_machine(machine, tmp_path):
     (tmp_path.parent / "outside").write_text("secret")
-    out, err, code = run(machine, "cat ../../../../../outside")
+    out, _, code = run(machine, "cat ../../../../../outside")
     assert (out, code) == (b"", 1)
 
 

@@ -1,0 +1,177 @@
+"""The bench process: its control channel, its adb server, and how it ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
+START_NS = 1_767_571_200_000_000_000
+BEGIN = {"op": "begin", "key": "1/t/0", "trial": "t", "attempt": 0, "start_ns": START_NS, "direct": False}
+
+
+class Process:
+    def __init__(self, root: Path, config: dict | None = None) -> None:
+        argv = [sys.executable, "-m", "lab.virtual"]
+        self.popen = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=SCENARIOS.parent, start_new_session=True
+        )
+        self.started = self.say(config or {"scenarios": str(SCENARIOS), "bench": "virtual", "root": str(root)})
+
+    def say(self, request) -> dict:
+        text = request if isinstance(request, bytes) else json.dumps(request).encode()
+        self.popen.stdin.write(text + b"\n")
+        self.popen.stdin.flush()
+        return json.loads(self.popen.stdout.readline())
+
+    def adb(self, *words: str) -> subprocess.CompletedProcess:
+        from lab.virtual.adbserver import adb_binary
+
+        argv = [adb_binary(), "-P", str(self.started["adb_port"]), *words]
+        return subprocess.run(argv, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
+
+    def end(self) -> int:
+        self.popen.stdin.close()
+        code = self.popen.wait(10)
+        self.popen.stdout.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    process = Process(tmp_path_factory.mktemp("bench"))
+    process.say(BEGIN)
+    yield process
+    process.end()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_first_line_tells_all_ports(bench):
+    assert sorted(bench.started) == ["adb_port", "laptop", "phones", "resolver_port"]
+    assert [phone["name"] for phone in bench.started["phones"]] == ["pixel6", "pixel6pro"]
+    assert all(is_open(port) for port in (bench.started["adb_port"], *(p["port"] for p in bench.started["phones"])))
+    assert bench.started["laptop"][:3] == [sys.executable, "-I", "-S"]
+
+
+def test_begin_sets_the_clock_and_advance_moves_it(bench):
+    assert bench.say(BEGIN) == {"now_ns": START_NS}
+    assert bench.say({"op": "advance", "ns": 1_500}) == {"now_ns": START_NS + 1_500}
+    assert bench.say({"op": "advance", "ns": 0}) == {"now_ns": START_NS + 1_500}
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (b"{", "no JSON"),
+        (b"[]", "a request is an object with op"),
+        ({"op": "fly"}, "unknown op 'fly'; there is advance, begin, fail_next, end"),
+        ({"op": "advance"}, "advance needs ns"),
+        ({"op": "advance", "ns": "1"}, "ns must be int, is '1'"),
+        ({"op": "advance", "ns": -1}, "ns must not be negative"),
+        ({"op": "advance", "ns": 1, "app": "whatsapp"}, "advance does not take app"),
+        ({**BEGIN, "scenario": "caller_cancels"}, "begin does not take scenario"),
+        ({"op": "fail_next", "what": "rain", "on": "pixel6"}, "no fault 'rain'; there is tcpdump"),
+        ({"op": "fail_next", "what": "tcpdump", "on": "nobody"}, "no machine 'nobody'"),
+    ],
+)
+def test_a_request_that_is_not_understood_is_an_error_and_the_bench_goes_on(bench, request_, error):
+    assert bench.say(request_)["error"].startswith(error)
+    assert "now_ns" in bench.say({"op": "advance", "ns": 0})
+
+
+def test_anybody_can_poke_with_the_stock_adb_and_gets_the_right_exit_codes(bench, tmp_path):
+    port = bench.started["phones"][0]["port"]
+    serial = f"127.0.0.1:{port}"
+    assert b"connected" in bench.adb("connect", serial).stdout
+    assert f"{serial}\tdevice".encode() in bench.adb("devices").stdout
+    done = bench.adb("-s", serial, "shell", "echo out; echo err >&2; exit 7")
+    assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 7)
+    data = os.urandom(300_000)
+    (tmp_path / "a").write_bytes(data)
+    assert bench.adb("-s", serial, "push", str(tmp_path / "a"), "/data/local/tmp/a").returncode == 0
+    assert bench.adb("-s", serial, "pull", "/data/local/tmp/a", str(tmp_path / "b")).returncode == 0
+    assert (tmp_path / "b").read_bytes() == data
+    assert bench.adb("-s", serial, "push", str(tmp_path / "a"), "/system/a").returncode == 1
+
+
+def test_end_tells_what_was_refused_once_and_writes_the_truth(bench, tmp_path):
+    serial = f"127.0.0.1:{bench.started['phones'][1]['port']}"
+    bench.adb("connect", serial)
+    bench.say(BEGIN)
+    bench.adb("-s", serial, "shell", "frobnicate now")
+    truth = tmp_path / "truth" / "t.json"
+    assert bench.say({"op": "end", "truth": str(truth)})["refused"] == ["pixel6pro: frobnicate now"]
+    assert bench.say({"op": "end", "truth": None})["refused"] == []
+    written = json.loads(truth.read_text())
+    assert (written["trial"], written["attempt"], written["observed_scenario"]) == ("t", 0, None)
+    assert truth.read_text() == json.dumps(written, sort_keys=True, indent=1) + "\n"
+    assert [path.name for path in truth.parent.iterdir()] == ["t.json"]
+
+
+def test_the_same_commands_take_the_same_bench_time_in_every_attempt_of_one_key(bench):
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    ends = []
+    for key in ("1/t/0", "1/t/0", "2/t/0"):
+        bench.say({**BEGIN, "key": key})
+        clock = bench.adb("-s", serial, "shell", "id; echo $EPOCHREALTIME").stdout
+        ends.append((clock, bench.say({"op": "advance", "ns": 0})["now_ns"]))
+    assert ends[0] == ends[1]
+    assert ends[0] != ends[2]
+    assert ends[0][1] > START_NS
+
+
+def test_a_fault_strikes_once(bench):
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    bench.say({"op": "fail_next", "what": "tcpdump", "on": "pixel6", "text": "Permission denied"})
+    command = "su -c 'tcpdump -i rmnet1 -w /data/local/tmp/x.pcap & wait $!; echo done'"
+    done = bench.adb("-s", serial, "shell", command)
+    assert (done.stdout, done.stderr) == (b"done\n", b"tcpdump: Permission denied\n")
+
+
+def test_an_advance_is_answered_in_a_blink(bench):
+    bench.say(BEGIN)
+    took = []
+    for _ in range(200):
+        start = time.perf_counter()
+        bench.say({"op": "advance", "ns": 0})
+        took.append(time.perf_counter() - start)
+    assert min(took) < 0.001
+
+
+def test_a_config_that_does_not_fit_is_one_error_line(tmp_path):
+    process = Process(tmp_path, {"scenarios": str(SCENARIOS), "bench": "virtuel", "root": str(tmp_path)})
+    assert "no bench 'virtuel'" in process.started["error"]
+    assert process.end() == 2
+
+
+@pytest.mark.parametrize("way", ["end of input", "SIGTERM"])
+def test_the_bench_ends_all_it_started(tmp_path, way):
+    process = Process(tmp_path)
+    process.popen.send_signal(signal.SIGINT)
+    assert process.say(BEGIN) == {"now_ns": START_NS}
+    port = process.started["adb_port"]
+    shell = subprocess.Popen(
+        [*process.started["laptop"], "bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    shell.stdin.write(b"echo up\n")
+    shell.stdin.flush()
+    assert shell.stdout.readline() == b"up\n"
+    if way == "SIGTERM":
+        process.popen.terminate()
+        assert process.popen.wait(10) == 0
+    assert process.end() == 0
+    assert not is_open(port)
+    assert shell.communicate(timeout=5) == (b"", b"")
+    assert shell.returncode == 255

@@ -1,0 +1,208 @@
+"""The laptop's programs: started by argv like the real ones, with the bench's time, clock and frames behind them."""
+
+import asyncio
+import hashlib
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import yamlfile
+from lab.definitions import BenchSpec
+from lab.virtual import laptop
+from lab.virtual.bench import VirtualBench
+
+BENCH = Path(__file__).parents[3] / "scenarios" / "benches" / "virtual.yaml"
+START_NS = 1_767_571_200_000_000_000
+
+
+def with_bench(tmp_path, talk):
+    """Run `talk(bench, start)` on a bench without apps; `start(*argv)` starts a program of its laptop."""
+
+    async def main():
+        bench = VirtualBench(yamlfile.read(BENCH, BenchSpec), {}, tmp_path)
+        prefix = await bench.standins.start()
+        bench.begin(key="1/t/0", trial="t", attempt=0, start_ns=START_NS, direct=False)
+        running = []
+
+        async def start(*argv):
+            pipes = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
+            running.append(await asyncio.create_subprocess_exec(*prefix, *argv, **pipes))
+            return running[-1]
+
+        try:
+            return await asyncio.wait_for(talk(bench, start), 20)
+        finally:
+            for program in running:
+                if program.returncode is None:
+                    program.kill()
+                await program.communicate()
+            await bench.standins.close()
+
+    return asyncio.run(main())
+
+
+async def line(program, text: str) -> bytes:
+    program.stdin.write(text.encode() + b"\n")
+    return await program.stdout.readline()
+
+
+def blocks(data: bytes) -> list[tuple[int, bytes]]:
+    """The blocks of a pcapng file: type and body."""
+    found = []
+    while data:
+        kind, length = struct.unpack_from("<II", data)
+        assert data[length - 4 : length] == struct.pack("<I", length)
+        found.append((kind, data[8 : length - 4]))
+        data = data[length:]
+    return found
+
+
+def test_a_persistent_bash_answers_line_by_line_and_each_line_takes_bench_time(tmp_path):
+    async def talk(bench, start):
+        shell = await start("bash")
+        before = bench.world.now_ns
+        assert await line(shell, 'mkdir -p /captures/x && echo "T:$?"') == b"T:0\n"
+        assert bench.world.now_ns > before
+        assert (tmp_path / "laptop/captures/x").is_dir()
+        assert await line(shell, "uname -sr") == b"Linux 6.1.0\n"
+        assert await line(shell, "ip -o addr | head -n 1") == (
+            b"1: wlan1    inet 192.168.137.1/24 brd 192.168.137.255 scope global wlan1\n"
+        )
+        assert await line(shell, "nosuch 2>&1; true") == b"bash: nosuch: command not found\n"
+        assert bench.laptop.refused == ["laptop: nosuch"]
+        shell.stdin.close()
+        assert await shell.wait() == 0
+
+    with_bench(tmp_path, talk)
+
+
+def test_the_laptops_clock_is_wrong_by_what_the_ledger_was_told(tmp_path):
+    async def talk(bench, start):
+        clock = await start("bash", "-c", "while read -r l; do echo $EPOCHREALTIME; done")
+        told = []
+        bench.laptop.clock._on_read = lambda who, offset_ns: told.append((who, offset_ns, bench.world.now_ns))
+        seconds, micros = (await line(clock, "")).split(b".")
+        ((who, offset_ns, at_ns),) = told
+        assert who == "laptop"
+        assert int(seconds) * 10**9 + int(micros) * 1000 == (at_ns + offset_ns) // 1000 * 1000
+        assert START_NS < at_ns < bench.world.now_ns < START_NS + 700_000
+        assert 100_000_000 < abs(offset_ns) < 3_000_000_000
+
+    with_bench(tmp_path, talk)
+
+
+def test_a_capture_is_in_the_file_when_bench_time_has_moved_on(tmp_path):
+    async def talk(bench, start):
+        (tmp_path / "laptop/captures").mkdir(parents=True, exist_ok=True)
+        dumpcap = await start("dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng")
+        assert await dumpcap.stderr.readline() == b"Capturing on 'wlan1'\n"
+        file = tmp_path / "laptop/captures/c.pcapng"
+        bench.advance(200_000_000)
+        await bench.world.settle()
+        assert await dumpcap.stderr.readline() == b"File: /captures/c.pcapng\n"
+        for word in ("begin", "end"):
+            bench.network.send_udp("pixel6pro", *marker(word), 1_000_000_000)
+        bench.advance(2_000_000_000)
+        await bench.world.settle()
+        assert b"im-call-lab n1 begin" in file.read_bytes()
+        assert b"im-call-lab n1 end" in file.read_bytes()
+        dumpcap.send_signal(signal.SIGINT)
+        rest = (await dumpcap.stderr.read()).decode()
+        assert await dumpcap.wait() == 0
+        found = blocks(file.read_bytes())
+        packets = [body for kind, body in found if kind == 6]
+        assert rest.splitlines()[0] == f"Packets captured: {len(packets)}"
+        assert rest.splitlines()[1].startswith(
+            f"Packets received/dropped on interface 'wlan1': {len(packets)}/0 (pcap:0/"
+        )
+        assert [kind for kind, _ in found if kind != 6] == [0x0A0D0D0A, 1, 5]
+
+    with_bench(tmp_path, talk)
+
+
+def marker(word: str):
+    from ipaddress import IPv4Address
+
+    return IPv4Address("192.0.2.1"), 9, f"im-call-lab n1 {word}".encode()
+
+
+def test_an_interface_that_is_not_there_is_an_error_of_dumpcap(tmp_path):
+    async def talk(bench, start):
+        dumpcap = await start("dumpcap", "-q", "-i", "wlan9", "-s", "256", "-w", "/captures/c.pcapng")
+        text = b"The capture session could not be initiated on interface 'wlan9' (No such device).\n"
+        assert await dumpcap.communicate() == (b"", text)
+        assert dumpcap.returncode == 1
+
+    with_bench(tmp_path, talk)
+
+
+def test_the_next_attempt_ends_a_capture_that_was_left_running(tmp_path):
+    async def talk(bench, start):
+        dumpcap = await start("dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng")
+        await dumpcap.stderr.readline()
+        bench.begin(key="1/t/1", trial="t", attempt=1, start_ns=START_NS, direct=False)
+        await bench.world.settle()
+        assert await dumpcap.wait() == 255
+
+    with_bench(tmp_path, talk)
+
+
+def test_a_capture_whose_program_was_killed_holds_nobody_up(tmp_path):
+    async def talk(bench, start):
+        dumpcap = await start("dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng")
+        await dumpcap.stderr.readline()
+        dumpcap.kill()
+        await dumpcap.wait()
+        bench.advance(5_000_000_000)
+        await asyncio.wait_for(bench.world.settle(), 5)
+
+    with_bench(tmp_path, talk)
+
+
+def test_cat_gives_the_bytes_of_a_file_and_dumpcap_lists_its_interfaces(tmp_path):
+    async def talk(bench, start):
+        data = bytes(range(256)) * 8_000
+        bench.laptop.files.on_disk("/captures/big").write_bytes(data)
+        out, err = await (await start("cat", "/captures/big")).communicate()
+        assert (hashlib.sha256(out).digest(), err) == (hashlib.sha256(data).digest(), b"")
+        missing = await start("cat", "/captures/none")
+        assert await missing.communicate() == (b"", b"cat: /captures/none: No such file or directory\n")
+        assert missing.returncode == 1
+        out, _ = await (await start("dumpcap", "-D", "-M")).communicate()
+        assert out.splitlines()[0] == b"1. wlan1\t\thotspot\t0\t192.168.137.1\tnetwork\t"
+        unknown = await start("frobnicate")
+        assert await unknown.communicate() == (b"", b"bash: frobnicate: command not found\n")
+        assert unknown.returncode == 127
+
+    with_bench(tmp_path, talk)
+
+
+def test_a_wrong_token_is_turned_away(tmp_path):
+    async def talk(bench, start):
+        port = bench.standins._server.sockets[0].getsockname()[1]
+        argv = [sys.executable, "-I", "-S", laptop.__file__, f"127.0.0.1:{port}/wrong", "bash"]
+        done = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.DEVNULL)
+        assert await done.wait() == 255
+
+    with_bench(tmp_path, talk)
+
+
+@pytest.mark.parametrize("argv", [[], ["nowhere"], ["127.0.0.1:1/x", "bash"]])
+def test_without_a_bench_it_ends_without_a_traceback(argv):
+    done = subprocess.run([sys.executable, "-I", "-S", laptop.__file__, *argv], capture_output=True, timeout=10)
+    assert done.returncode in (2, 255)
+    assert b"Traceback" not in done.stderr
+
+
+def test_it_starts_in_15_ms_more_or_less():
+    def took() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-I", "-S", laptop.__file__], capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(took() for _ in range(10)) < 0.06

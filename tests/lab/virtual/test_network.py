@@ -1,0 +1,133 @@
+"""The network as the phones use it: interfaces, routes, STUN probes, markers, and STUN frames that are dropped."""
+
+import io
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from lab.definitions.bench import BenchSpec
+from lab.virtual.capturefile import IMMEDIATE, Capture
+from lab.virtual.ledger import Ledger
+from lab.virtual.network import Network
+from lab.virtual.world import World
+from lab.yamlfile import read
+
+BENCH = read(Path(__file__).parents[3] / "scenarios/benches/virtual.yaml", BenchSpec)
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+REQUEST = bytes.fromhex("000100002112a442") + b"abcdefghijkl"
+STUN4, STUN6 = ip_address("198.51.100.250"), ip_address("2001:db8:ffff::250")
+
+
+@pytest.fixture
+def network() -> Network:
+    world = World()
+    ledger = Ledger(world)
+    made = Network(world, BENCH, {}, ledger)
+    world.begin("1/t/0", START)
+    ledger.begin("t", 0)
+    made.begin(direct=False)
+    return made
+
+
+def mapped_ipv4(reply: bytes) -> str:
+    assert reply[:8] == bytes.fromhex("0101000c2112a442")
+    assert reply[8:26] == b"abcdefghijkl" + bytes.fromhex("002000080001")
+    return str(ip_address(int.from_bytes(reply[28:32], "big") ^ 0x2112A442))
+
+
+def test_a_probe_is_told_the_public_address_after_a_round_trip(network):
+    told = mapped_ipv4(network.send_udp("pixel6", STUN4, 3478, REQUEST, SECOND))
+    assert ip_address(told) in ip_network("198.51.100.0/25")
+    assert 48_000_000 <= network.world.now_ns - START <= 102_000_000
+
+
+def test_the_home_nat_tells_one_address_and_the_carrier_nat_several(network):
+    home = {mapped_ipv4(network.send_udp("pixel6pro", STUN4, 3478, REQUEST, SECOND)) for _ in range(20)}
+    carrier = {mapped_ipv4(network.send_udp("pixel6", STUN4, 3478, REQUEST, SECOND)) for _ in range(40)}
+    assert len(home) == 1
+    assert ip_address(home.pop()) in ip_network("203.0.113.0/24")
+    assert len(carrier) == 4
+
+
+def test_an_ipv6_probe_is_told_the_interface_address(network):
+    reply = network.send_udp("pixel6", STUN6, 3478, REQUEST, SECOND)
+    mask = int.from_bytes(bytes.fromhex("2112a442") + b"abcdefghijkl", "big")
+    told = ip_address(int.from_bytes(reply[28:44], "big") ^ mask)
+    assert told == network.interfaces("pixel6")[1].addresses[1].ip
+
+
+def test_a_phone_without_ipv6_gets_no_answer_and_spends_no_time(network):
+    assert network.send_udp("pixel6pro", STUN6, 3478, REQUEST, SECOND) is None
+    assert network.world.now_ns == START
+
+
+@pytest.mark.parametrize("payload", [b"x", REQUEST[:-1], REQUEST[:4] + bytes(4) + REQUEST[8:]])
+def test_what_is_no_binding_request_gets_no_answer_within_the_timeout(network, payload):
+    assert network.send_udp("pixel6", STUN4, 3478, payload, SECOND) is None
+    assert network.world.now_ns == START + SECOND
+
+
+def test_an_answer_later_than_the_timeout_is_no_answer(network):
+    assert network.send_udp("pixel6", STUN4, 3478, REQUEST, 1_000_000) is None
+    assert network.world.now_ns == START + 1_000_000
+
+
+def test_routes_lead_through_the_one_interface(network):
+    assert network.route("pixel6", STUN4).name == "rmnet1"
+    assert network.route("pixel6", STUN6).name == "rmnet1"
+    assert network.route("pixel6pro", STUN4).name == "wlan0"
+    assert network.route("pixel6pro", STUN6) is None
+
+
+@pytest.mark.parametrize("phone", ["pixel6", "pixel6pro"])
+def test_a_marker_is_a_frame_on_the_phones_own_wire(network, phone):
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.l2 import Ether
+    from scapy.utils import PcapReader
+
+    out = bytearray()
+    capture = Capture(network.wires[phone], "pcap", 256, IMMEDIATE, lambda t: t, out.extend)
+    network.send_udp(phone, ip_address("192.0.2.1"), 9, b"im-call-lab N begin", SECOND)
+    capture.stop()
+    frames = [frame for frame in PcapReader(io.BytesIO(bytes(out))) if frame[UDP].dport == 9]
+    assert [bytes(frame[UDP].payload) for frame in frames] == [b"im-call-lab N begin"]
+    interface = network.interfaces(phone)[1]
+    assert (frames[0][IP].src, frames[0][IP].dst) == (str(interface.addresses[0].ip), "192.0.2.1")
+    assert frames[0].time == START // SECOND
+    if phone == "pixel6pro":
+        assert frames[0][Ether].src == interface.mac
+    checked = IP(bytes(frames[0][IP]))
+    del checked.chksum, checked[UDP].chksum
+    assert bytes(checked) == bytes(frames[0][IP])
+
+
+def test_each_attempt_has_its_own_addresses_and_the_same_key_the_same(network):
+    first = network.interfaces("pixel6")
+    for key, same in (("1/t/1", False), ("1/t/0", True)):
+        network.world.begin(key, START)
+        network.ledger.begin("t", 1)
+        network.begin(direct=True)
+        assert (network.interfaces("pixel6") == first) is same
+
+
+def test_the_phone_on_the_hotspot_is_not_the_hotspot(network):
+    address = network.interfaces("pixel6pro")[1].addresses[0]
+    assert address.network == ip_network("192.168.137.0/24")
+    assert address.ip != BENCH.laptop.hotspot_address
+
+
+@pytest.mark.parametrize(
+    ("selector", "text"),
+    [
+        ({"side": "nokia", "n": 1}, "drop_stun needs side, a phone of the bench, and n or shows"),
+        ({"side": "pixel6", "m": 1}, "drop_stun needs side, a phone of the bench, and n or shows"),
+        ({"side": "pixel6"}, "drop_stun needs exactly one of n (a number) and shows (a text)"),
+        ({"side": "pixel6", "n": 1, "shows": "x"}, "drop_stun needs exactly one of n (a number) and shows (a text)"),
+    ],
+)
+def test_a_selector_that_selects_nothing_is_refused(network, selector, text):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
+        network.drop_stun(selector)
+    assert str(refused.value).startswith(text)

@@ -1,0 +1,111 @@
+"""Background noise: small, to nobody the calls know, and nothing in it that a call would send."""
+
+import io
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from lab.definitions.bench import BenchSpec
+from lab.virtual.capturefile import IMMEDIATE, Capture
+from lab.virtual.ledger import Ledger
+from lab.virtual.network import Network
+from lab.virtual.world import World
+from lab.yamlfile import read
+
+BENCH = read(Path(__file__).parents[3] / "scenarios/benches/virtual.yaml", BenchSpec)
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+PHONES = ("pixel6", "pixel6pro")
+COOKIE = bytes.fromhex("2112a442")
+
+
+def begin(key: str) -> Network:
+    world = World()
+    ledger = Ledger(world)
+    network = Network(world, BENCH, {}, ledger)
+    world.begin(key, START)
+    ledger.begin("t", 0)
+    network.begin(direct=False)
+    return network
+
+
+def recorded(network: Network, phone: str, seconds: int) -> bytes:
+    out = bytearray()
+    capture = Capture(network.wires[phone], "pcap", 256, IMMEDIATE, lambda t: t, out.extend)
+    network.world.advance_to(network.world.now_ns + seconds * SECOND)
+    capture.stop()
+    return bytes(out)
+
+
+def is_loud(key: str) -> bool:
+    world = World()
+    world.begin(key, START)
+    return world.chance("noise/loud").randrange(1000) < 50
+
+
+QUIET = next(f"{number}/t/0" for number in range(1000) if not is_loud(f"{number}/t/0"))
+LOUD = next(f"{number}/t/0" for number in range(1000) if is_loud(f"{number}/t/0"))
+
+
+def test_five_percent_of_the_attempts_are_loud():
+    assert sum(is_loud(f"7/trial-{number}/0") for number in range(2000)) == pytest.approx(100, abs=30)
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_a_quiet_phone_stays_below_a_thousand_bytes_a_second(phone):
+    assert 3_000 < len(recorded(begin(QUIET), phone, 60)) < 60_000
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_a_loud_phone_is_loud_in_its_first_capture_and_quiet_afterwards(phone):
+    network = begin(LOUD)
+    network.world.advance_to(START + 3 * SECOND)
+    assert len(recorded(network, phone, 5)) > 5 * 20_000
+    assert len(recorded(network, phone, 5)) < 5 * 4_000
+
+
+def test_the_same_key_gives_the_same_noise_and_another_key_another():
+    other = next(f"{number}/u/0" for number in range(1000) if not is_loud(f"{number}/u/0"))
+    assert recorded(begin(QUIET), "pixel6", 30) == recorded(begin(QUIET), "pixel6", 30)
+    assert recorded(begin(QUIET), "pixel6", 30) != recorded(begin(other), "pixel6", 30)
+
+
+def datagrams(phone: str):
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.inet6 import IPv6
+    from scapy.utils import PcapReader
+
+    for packet in PcapReader(io.BytesIO(recorded(begin(QUIET), phone, 900))):
+        header = packet[IP] if IP in packet else packet[IPv6]
+        yield ip_address(header.src), packet[UDP].sport, ip_address(header.dst), packet[UDP].dport, packet[UDP].payload
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_noise_goes_to_documentation_addresses_the_hotspot_and_multicast_alone(phone):
+    allowed = [ip_network(text) for text in ("192.0.2.32/27", "192.0.2.64/26", "192.0.2.128/25", "2001:db8:a11::/48")]
+    allowed += [ip_network("192.168.137.1/32"), ip_network("224.0.0.251/32")] if phone == "pixel6pro" else []
+    own = ip_network("192.168.137.0/24") if phone == "pixel6pro" else None
+    count = 0
+    for source, _, destination, _, _ in datagrams(phone):
+        count += 1
+        assert any(end in network for end in (source, destination) for network in allowed)
+        if own is not None:
+            assert source in own or destination in own
+    assert count > 1000
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_noise_holds_bare_stun_bindings_and_nothing_else_that_is_stun_or_channel_data(phone):
+    kinds, ports = set(), set()
+    for _, source_port, _, port, payload in datagrams(phone):
+        text = bytes(payload)
+        if text[4:8] == COOKIE and text[0] < 0x40:
+            kinds.add((text[:2].hex(), len(text)))
+            ports |= {source_port, port}
+        if 0x40 <= text[0] < 0x80:
+            assert int.from_bytes(text[2:4], "big") > len(text)
+    assert {kind for kind, _ in kinds} == {"0001", "0101"}
+    assert {length for kind, length in kinds if kind == "0001"} == {20}
+    assert {length for kind, length in kinds if kind == "0101"} <= {32, 44}
+    assert 3478 in ports
