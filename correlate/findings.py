@@ -11,11 +11,11 @@ from typing import Any, get_args, get_type_hints
 
 from correlate import pairs
 from correlate.dataset import SIDES, Dataset
+from correlate.dataset.durable import write_text
 from correlate.dimensions import DIMENSIONS
-from correlate.durable import write_text
 from correlate.errors import BadDataset, CorrelateError
 from correlate.pairs import CallPair
-from correlate.sided import Sided
+from correlate.pairs.sided import Sided
 
 Row = dict[str, Any]
 Measure = Callable[[CallPair], Sided[Any]]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from correlate.datagrams import Datagrams
-from correlate.records import Column, Mask, u16
 from correlate.stun import HEADER_BYTES, is_message
 from correlate.trace import Trace
+from correlate.trace.datagrams import Datagrams
+from correlate.trace.records import Column, Mask, u16
 
 # RFC 3489 11.1: Binding and Shared Secret, each as request, response and error response
 CLASSIC_TYPES = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)

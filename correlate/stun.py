@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.datagrams import Datagrams
-from correlate.records import Mask, Octets
 from correlate.trace import Trace
+from correlate.trace.datagrams import Datagrams
+from correlate.trace.records import Mask, Octets
 
 COOKIE = 0x2112A442
 HEADER_BYTES = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from correlate.addresses import Address, is_clat, is_global_unicast
 from correlate.pairs import CallPair, Vantage
-from correlate.sided import Sided
-from correlate.vantage import IP_HEADER
+from correlate.pairs.addresses import Address, is_clat, is_global_unicast
+from correlate.pairs.sided import Sided
+from correlate.pairs.vantage import IP_HEADER
 
 
 @dataclass(frozen=True)

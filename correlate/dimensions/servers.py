@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.sided import Sided
-from correlate.vantage import Conversation
+from correlate.pairs.sided import Sided
+from correlate.pairs.vantage import Conversation
 
 
 @dataclass(frozen=True)

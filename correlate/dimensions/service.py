@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.sided import Sided
+from correlate.pairs.sided import Sided
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from correlate.analysis import Analysis, RoleRule
 from correlate.pairs import CallPair, Vantage
-from correlate.sided import Sided
+from correlate.pairs.analysis import Analysis, RoleRule
+from correlate.pairs.sided import Sided
 
 BITS_PER_CHARACTER = 6
 """An ice-char is one of 64 (RFC 8839, 5.4)."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.sessions import RULES, Session
-from correlate.sided import Sided
+from correlate.pairs.sessions import RULES, Session
+from correlate.pairs.sided import Sided
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab.virtual.adbd import Stream
+from lab.virtual.adb.daemon import Stream
+from lab.virtual.handset.screens import Node
 from lab.virtual.screen import HEIGHT, WIDTH, UnknownSelector, find, hierarchy, picture, record
-from lab.virtual.screens import Node
 
 if TYPE_CHECKING:
     from lab.virtual.phone import VirtualPhone

@@ -10,16 +10,16 @@ from typing import Any
 
 from lab.definitions import BenchSpec, VirtualApp
 from lab.errors import BadInput
-from lab.virtual.adbd import listen
-from lab.virtual.adbserver import AdbServer
-from lab.virtual.exchange import Exchange
+from lab.virtual.adb.daemon import listen
+from lab.virtual.adb.server import AdbServer
 from lab.virtual.faults import Faults
 from lab.virtual.handset import Handset
-from lab.virtual.ledger import Ledger
-from lab.virtual.machine import Machine
+from lab.virtual.handset.exchange import Exchange
 from lab.virtual.network import Network
+from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.resolver import PtrResponder, server_names
+from lab.virtual.shell.machine import Machine
 from lab.virtual.standins import LaptopMachine, StandIns
 from lab.virtual.world import World
 

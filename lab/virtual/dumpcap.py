@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from lab.virtual.capturefile import DUMPCAP_BLOCKS, Capture
-from lab.virtual.machine import Call, Unbuilt
+from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, Capture
+from lab.virtual.shell.machine import Call, Unbuilt
 
 if TYPE_CHECKING:
     from lab.virtual.standins import Connection, LaptopMachine

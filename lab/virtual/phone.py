@@ -8,27 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.definitions import PhoneEmulation, PhoneSpec, VirtualApp
-from lab.virtual.adbd import FEATURES, Device, Service, Stream, StreamClosed
+from lab.virtual.adb.daemon import FEATURES, Device, Service, Stream, StreamClosed
+from lab.virtual.adb.sync import SyncService
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.commands import of_phone
 from lab.virtual.faults import Faults
 from lab.virtual.files import SHELL_UID, Files
-from lab.virtual.machine import Command, Ends
 from lab.virtual.processes import ProcessTable
 from lab.virtual.props import properties
-from lab.virtual.shell import Shell
-from lab.virtual.shellparser import Simple, While, parse
-from lab.virtual.shellwords import ShellSyntaxError
-from lab.virtual.sync import SyncService
-from lab.virtual.terminal import Peer, Terminal, operation, tariffs
-from lab.virtual.tty import LineDiscipline
+from lab.virtual.shell.interpreter import Shell
+from lab.virtual.shell.machine import Command, Ends
+from lab.virtual.shell.parser import Simple, While, parse
+from lab.virtual.shell.terminal import Peer, Terminal, operation, tariffs
+from lab.virtual.shell.tty import LineDiscipline
+from lab.virtual.shell.words import ShellSyntaxError
 from lab.virtual.world import World
 
 if TYPE_CHECKING:
-    from lab.virtual.addresses import Interface
     from lab.virtual.agent import Agent
     from lab.virtual.handset import Handset
     from lab.virtual.network import Network
+    from lab.virtual.network.addresses import Interface
 
 SYSTEM_PACKAGES = ("android", "com.android.settings", "com.android.systemui", "com.google.android.apps.nexuslauncher")
 SHELL_PLACES = ("/data/local/tmp", "/sdcard")

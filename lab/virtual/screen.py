@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lab.virtual.screens import Node
+from lab.virtual.handset.screens import Node
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,18 +15,18 @@ from pathlib import Path
 
 from lab.definitions import LaptopEmulation, LaptopSpec
 from lab.virtual import laptop
-from lab.virtual.addresses import Interface
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.commands import COMMON
+from lab.virtual.commands.networktext import addresses_text
 from lab.virtual.dumpcap import Dumpcap, dumpcap_in_shell
 from lab.virtual.faults import Faults
 from lab.virtual.files import ROOT_UID, Files
-from lab.virtual.machine import Call, Command, Ends
-from lab.virtual.networktext import addresses_text
+from lab.virtual.network.addresses import Interface
+from lab.virtual.network.wire import Wire
 from lab.virtual.processes import ProcessTable
-from lab.virtual.shell import Shell
-from lab.virtual.terminal import Terminal, operation, tariffs
-from lab.virtual.wire import Wire
+from lab.virtual.shell.interpreter import Shell
+from lab.virtual.shell.machine import Call, Command, Ends
+from lab.virtual.shell.terminal import Terminal, operation, tariffs
 from lab.virtual.world import World
 
 HEAD = struct.Struct(">cI")

@@ -3,9 +3,9 @@
 import pytest
 
 from correlate import findings
-from correlate.claims import CLAIMS, claims
 from correlate.dataset import Dataset
-from correlate.study import Study, published
+from correlate.tables.claims import CLAIMS, claims
+from correlate.tables.study import Study, published
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 RELAYS = [("192.0.2.50", 3478), ("192.0.2.51", 3478), ("192.0.2.52", 3478)]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correlate import flows
-from correlate.datagrams import Datagrams
+from correlate.trace.datagrams import Datagrams
 
 A, B = "192.0.2.10", "192.0.2.9"
 

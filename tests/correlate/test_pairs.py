@@ -6,13 +6,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from correlate import addresses, clocks, findings, pairs
-from correlate.addresses import Learned
-from correlate.analysis import parse
-from correlate.clocks import Clock, Reading
+from correlate import findings, pairs
 from correlate.dataset import Dataset
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, Unreadable
+from correlate.pairs import addresses, clocks
+from correlate.pairs.addresses import Learned
+from correlate.pairs.analysis import parse
+from correlate.pairs.clocks import Clock, Reading
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from correlate.statistics import normalised, summary, wilson
+from correlate.tables.statistics import normalised, summary, wilson
 
 
 def test_weibull_quartiles_give_the_cell_of_table_7():

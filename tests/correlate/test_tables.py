@@ -7,9 +7,9 @@ import pytest
 
 from correlate import findings
 from correlate.dataset import Dataset
-from correlate.layout import as_csv, as_markdown, table
-from correlate.study import Study, published
 from correlate.tables import tables
+from correlate.tables.layout import as_csv, as_markdown, table
+from correlate.tables.study import Study, published
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 

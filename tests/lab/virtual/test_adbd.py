@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from lab.virtual.adbd import COMMANDS, Device, listen, packet
+from lab.virtual.adb.daemon import COMMANDS, Device, listen, packet
 
 
 def raw(command: bytes, arg0: int, arg1: int, data: bytes = b"", checksum: int = 0) -> bytes:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_network
 import pytest
 
 from lab.definitions.virtual_network import AccessNetwork
-from lab.virtual.addresses import Access, Endpoint, folded, nat64
+from lab.virtual.network.addresses import Access, Endpoint, folded, nat64
 
 MOBILE = AccessNetwork(
     interface="rmnet1",

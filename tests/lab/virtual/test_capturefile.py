@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from lab.virtual.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture
-from lab.virtual.ledger import Ledger, Meaning
-from lab.virtual.wire import Batch, Wire
+from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture
+from lab.virtual.network.ledger import Ledger, Meaning
+from lab.virtual.network.wire import Batch, Wire
 from lab.virtual.world import World
 
 NOISE = Meaning("noise", outgoing=True)

@@ -31,7 +31,7 @@ class Process:
         return json.loads(self.popen.stdout.readline())
 
     def adb(self, *words: str) -> subprocess.CompletedProcess:
-        from lab.virtual.adbserver import adb_binary
+        from lab.virtual.adb.server import adb_binary
 
         argv = [adb_binary(), "-P", str(self.started["adb_port"]), *words]
         return subprocess.run(argv, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)

@@ -5,8 +5,8 @@ from ipaddress import ip_address
 import numpy as np
 import pytest
 
-from lab.virtual.addresses import Endpoint
-from lab.virtual.datagrams import Link, frame, frames, overhead_bytes
+from lab.virtual.network.addresses import Endpoint
+from lab.virtual.network.datagrams import Link, frame, frames, overhead_bytes
 
 ETHERNET = Link(True, "02:00:00:00:00:01", "02:00:00:00:00:02")
 RAW = Link(False, "02:00:00:00:00:01", "02:00:00:00:00:02")

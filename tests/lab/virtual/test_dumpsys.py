@@ -7,10 +7,10 @@ from pathlib import Path
 import yaml
 
 from lab.definitions import PhoneSpec, VirtualApp
-from lab.virtual.addresses import Interface
-from lab.virtual.dumpsys import SERVICES, dumpsys
-from lab.virtual.exchange import Exchange
+from lab.virtual.commands.dumpsys import SERVICES, dumpsys
 from lab.virtual.handset import Handset
+from lab.virtual.handset.exchange import Exchange
+from lab.virtual.network.addresses import Interface
 from lab.virtual.world import World
 
 # What an app does on the network is nobody's business here; any valid section will do.

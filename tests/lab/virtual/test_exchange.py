@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from lab.definitions import VirtualApp
-from lab.virtual.exchange import Call, Exchange
 from lab.virtual.handset import Handset
+from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.world import World
 
 # What an app does on the network is nobody's business here; any valid section will do.

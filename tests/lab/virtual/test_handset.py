@@ -7,8 +7,8 @@ import yaml
 from pydantic import ValidationError
 
 from lab.definitions import VirtualApp
-from lab.virtual.exchange import Exchange
 from lab.virtual.handset import Handset, Node
+from lab.virtual.handset.exchange import Exchange
 from lab.virtual.world import World
 
 # What an app does on the network is nobody's business here; any valid section will do.

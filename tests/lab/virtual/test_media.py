@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lab.virtual.media import WIDTH, Stream, in_channel
+from lab.virtual.network.media import WIDTH, Stream, in_channel
 
 SECOND = 1_000_000_000
 

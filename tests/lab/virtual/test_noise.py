@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab.definitions.bench import BenchSpec
-from lab.virtual.capturefile import IMMEDIATE, Capture
-from lab.virtual.ledger import Ledger
 from lab.virtual.network import Network
+from lab.virtual.network.capturefile import IMMEDIATE, Capture
+from lab.virtual.network.ledger import Ledger
 from lab.virtual.world import World
 from lab.yamlfile import read
 

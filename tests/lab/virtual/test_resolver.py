@@ -9,7 +9,7 @@ import dns.reversename
 import pytest
 
 from lab.definitions.virtual_network import Relay
-from lab.virtual.resolver import PtrResponder, server_names
+from lab.virtual.network.resolver import PtrResponder, server_names
 
 NAMES = {"192.0.2.21": "turn-01-a.example.net", "2001:db8:b1::21": "turn6-01-a.example.net"}
 

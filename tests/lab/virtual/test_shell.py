@@ -10,12 +10,12 @@ import pytest
 from lab.definitions.virtual_network import Latency
 from lab.virtual.commands import COMMON
 from lab.virtual.files import SHELL_UID, Files
-from lab.virtual.machine import Ends
 from lab.virtual.processes import ProcessTable
-from lab.virtual.shell import Shell
-from lab.virtual.shellparser import parse
-from lab.virtual.shellwords import Incomplete, ShellSyntaxError
-from lab.virtual.terminal import Buffer, Terminal, Text, operation, tariffs
+from lab.virtual.shell.interpreter import Shell
+from lab.virtual.shell.machine import Ends
+from lab.virtual.shell.parser import parse
+from lab.virtual.shell.terminal import Buffer, Terminal, Text, operation, tariffs
+from lab.virtual.shell.words import Incomplete, ShellSyntaxError
 from lab.virtual.world import World
 
 LATENCY = Latency(up_low_ns=100, up_high_ns=200, down_low_ns=10, down_high_ns=20)

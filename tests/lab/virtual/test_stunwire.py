@@ -6,8 +6,8 @@ import random
 import zlib
 from ipaddress import ip_address
 
-from lab.virtual import stunwire
-from lab.virtual.addresses import Endpoint
+from lab.virtual.network import stunwire
+from lab.virtual.network.addresses import Endpoint
 
 RFC5769 = bytes.fromhex("b7e7a701bc34d686fa87dfae")
 

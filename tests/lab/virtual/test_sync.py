@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from lab.virtual.adbd import StreamClosed
+from lab.virtual.adb.daemon import StreamClosed
+from lab.virtual.adb.sync import SyncService
 from lab.virtual.files import Files
-from lab.virtual.sync import SyncService
 
 
 class Tape:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lab.virtual.ledger import Ledger, Meaning
-from lab.virtual.wire import Batch, Wire
+from lab.virtual.network.ledger import Ledger, Meaning
+from lab.virtual.network.wire import Batch, Wire
 from lab.virtual.world import World
 
 NOISE = Meaning("noise", outgoing=True)

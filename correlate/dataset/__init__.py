@@ -1,0 +1,243 @@
+"""The on-disk contract of a dataset: where things stand, how they are written, and whether all of it still holds.
+
+The lab writes through this module, the correlator reads through it. Nothing in a dataset is trusted: ids and file
+names are checked before they become paths, and every file that does not fit is named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from correlate.dataset.durable import remove, sha256, sync_directory, write_json, write_text
+from correlate.dataset.journal import BrokenJournal, Journal
+from correlate.errors import BadDataset
+
+__all__ = ["BadDataset", "BrokenJournal", "Dataset", "Journal", "check_id", "check_name", "write_json", "write_text"]
+
+SIDES = ("caller", "callee")
+MANIFEST = "manifest-sha256.txt"
+JOURNAL = "journal.jsonl"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\Z")
+_CAPTURE = re.compile(r"(caller|callee)\.(pcap|pcapng)\Z")
+_MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
+
+
+def check_name(name: str) -> str:
+    """`name` itself if it matches the rule for names (DESIGN), else `BadDataset`."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise BadDataset(f"{name!r} is no name: names match [a-z0-9][a-z0-9_]{{0,63}}")
+    return name
+
+
+def check_id(trial_id: str) -> str:
+    """`trial_id` itself if it is names joined by `-` of at most 200 characters, else `BadDataset`."""
+    if not isinstance(trial_id, str) or len(trial_id) > 200:
+        raise BadDataset(f"{str(trial_id)[:40]!r}... is no trial id: an id has at most 200 characters")
+    for part in trial_id.split("-"):
+        check_name(part)
+    return trial_id
+
+
+class Dataset:
+    """One dataset folder. Making the object touches nothing on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.info_path = self.path / "dataset.json"
+        self.names_path = self.path / "names.json"
+        self.report_path = self.path / "report.html"
+        self.manifest_path = self.path / MANIFEST
+        self.trials_dir = self.path / "trials"
+        self.attempts_dir = self.path / "attempts"
+        self.truth_dir = self.path / "truth"
+        self.findings_dir = self.path / "findings"
+        self.tables_dir = self.path / "tables"
+        self.journal = Journal(self.path / JOURNAL)
+
+    def info(self) -> dict[str, Any]:
+        """dataset.json. Raises `BadDataset` where it is missing, damaged or of another schema."""
+        info = _read_object(self.info_path)
+        if info.get("schema") != 1:
+            raise BadDataset(f"{self.info_path}: schema {info.get('schema')!r} is not known here; this reads schema 1")
+        return info
+
+    def plan(self) -> list[dict[str, Any]]:
+        """The planned trials, in order; every id is checked."""
+        plan = self.info().get("plan")
+        if not isinstance(plan, list) or not all(isinstance(entry, dict) for entry in plan):
+            raise BadDataset(f"{self.info_path}: plan is no list of trials")
+        ids = [check_id(entry.get("id", "")) for entry in plan]
+        if len(set(ids)) != len(ids):
+            raise BadDataset(f"{self.info_path}: plan names a trial twice")
+        return plan
+
+    def trial_ids(self) -> list[str]:
+        """Complete trials (their folder exists under its final name), in plan order."""
+        return [entry["id"] for entry in self.plan() if (self.trials_dir / entry["id"]).is_dir()]
+
+    def trial_dir(self, trial_id: str) -> Path:
+        """Where a complete trial stands; the folder need not exist."""
+        return self.trials_dir / check_id(trial_id)
+
+    def record(self, trial_id: str) -> dict[str, Any]:
+        """trial.json of a complete trial."""
+        path = self.trial_dir(trial_id) / "trial.json"
+        record = _read_object(path)
+        if record.get("schema") != 1 or record.get("trial") != trial_id:
+            raise BadDataset(f"{path}: schema 1 of trial {trial_id} is expected, not {record.get('trial')!r}")
+        return record
+
+    def capture(self, trial_id: str, side: str) -> Path:
+        """The capture file of one side, `caller` or `callee`. Raises `BadDataset` for a name outside the contract."""
+        recorded = self.record(trial_id).get("sides", {}).get(side, {}).get("capture")
+        return self.trial_dir(trial_id) / _capture_name(recorded, trial_id, side)
+
+    def names(self) -> dict[str, dict[str, Any]]:
+        """names.json: address -> {name, how, when}; empty before names were asked for."""
+        return _read_object(self.names_path) if self.names_path.exists() else {}
+
+    def drop_manifest(self) -> None:
+        """Takes the manifest away: call it before anything that it lists is changed."""
+        remove(self.manifest_path)
+
+    def write_manifest(self) -> None:
+        """manifest-sha256.txt over every file but itself, the journal and what is not finished; sorted by path."""
+        lines = [f"{sha256(path)}  {path.relative_to(self.path).as_posix()}\n" for path in self._stable_files()]
+        write_text(self.manifest_path, "".join(lines))
+
+    def commit_trial(self, trial_id: str) -> Path:
+        """Renames `trials/ID.partial`, in which everything is verified, to `trials/ID`; durable on return."""
+        final = self.trial_dir(trial_id)
+        partial = final.with_name(f"{trial_id}.partial")
+        sync_directory(partial)
+        partial.rename(final)
+        sync_directory(final.parent)
+        return final
+
+    def verify(self) -> list[str]:
+        """Problems, one line each; empty if all that is complete is still what was recorded.
+
+        Unfinished folders, a run that stopped half way and a journal line that a power loss cut are no problems.
+        """
+        try:
+            planned = [entry["id"] for entry in self.plan()]
+        except BadDataset as error:
+            return [str(error)]
+        hashes: dict[Path, str] = {}
+        problems = [f"{path.relative_to(self.path)}: is a symbolic link" for path in self._links()]
+        problems += self._foreign_trials(planned)
+        for trial_id in planned:
+            if self.trial_dir(trial_id).is_dir():
+                problems += self._trial_problems(trial_id, hashes)
+        return problems + self._journal_problems() + self._manifest_problems(hashes)
+
+    def _foreign_trials(self, planned: list[str]) -> list[str]:
+        known = set(planned)
+        folders = sorted(self.trials_dir.iterdir()) if self.trials_dir.is_dir() else []
+        return [
+            f"trials/{folder.name}: is not a trial of this dataset's plan"
+            for folder in folders
+            if folder.name not in known and folder.suffix != ".partial"
+        ]
+
+    def _trial_problems(self, trial_id: str, hashes: dict[Path, str]) -> list[str]:
+        try:
+            sides = self.record(trial_id).get("sides")
+        except BadDataset as error:
+            return [str(error)]
+        if not isinstance(sides, dict):
+            return [f"trials/{trial_id}/trial.json: has no sides"]
+        problems: list[str] = []
+        for side in SIDES:
+            recorded = sides.get(side)
+            if not isinstance(recorded, dict):
+                problems.append(f"trials/{trial_id}/trial.json: has no side {side}")
+                continue
+            try:
+                path = self.trial_dir(trial_id) / _capture_name(recorded.get("capture"), trial_id, side)
+            except BadDataset as error:
+                problems.append(str(error))
+                continue
+            problems += _capture_problems(path, f"trials/{trial_id}/{path.name}", recorded, hashes)
+        return problems
+
+    def _journal_problems(self) -> list[str]:
+        try:
+            self.journal.read()
+        except BrokenJournal as error:
+            return [str(error)]
+        return []
+
+    def _manifest_problems(self, hashes: dict[Path, str]) -> list[str]:
+        if not self.manifest_path.exists():
+            return []
+        problems = []
+        lines = self.manifest_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            match = _MANIFEST_LINE.match(line)
+            if match is None or not _is_inside(match[2]):
+                problems.append(f"{MANIFEST}:{number}: is no line of a manifest")
+                continue
+            path = self.path / match[2]
+            if not path.is_file() or path.is_symlink():
+                problems.append(f"{match[2]}: is in the manifest, but not in the dataset")
+            elif (hashes.get(path) or sha256(path)) != match[1]:
+                problems.append(f"{match[2]}: differs from the manifest")
+        return problems
+
+    def _files(self) -> Iterator[Path]:
+        for path in sorted(self.path.rglob("*")):
+            parts = path.relative_to(self.path).parts
+            if not any(part.startswith(".") or part.endswith(".partial") for part in parts):
+                yield path
+
+    def _links(self) -> Iterator[Path]:
+        return (path for path in self._files() if path.is_symlink())
+
+    def _stable_files(self) -> Iterator[Path]:
+        for path in self._files():
+            if path.is_file() and not path.is_symlink() and path not in (self.manifest_path, self.journal.path):
+                if "\n" in path.name or "\\" in path.name:
+                    raise BadDataset(f"{path.name!r}: a file name that no manifest can hold")
+                yield path
+
+
+def _capture_problems(path: Path, label: str, recorded: dict[str, Any], hashes: dict[Path, str]) -> list[str]:
+    if not path.is_file() or path.is_symlink():
+        return [f"{label}: is missing"]
+    size_bytes = path.stat().st_size
+    if size_bytes != recorded.get("bytes"):
+        return [f"{label}: has {size_bytes} bytes, {recorded.get('bytes')} were recorded"]
+    hashes[path] = sha256(path)
+    if hashes[path] != recorded.get("sha256"):
+        return [f"{label}: its SHA-256 differs from the one recorded"]
+    return []
+
+
+def _capture_name(name: object, trial_id: str, side: str) -> str:
+    match = _CAPTURE.match(name) if isinstance(name, str) else None
+    if match is None or match[1] != side:
+        raise BadDataset(f"trials/{trial_id}/trial.json: {name!r} is no capture name of the {side}")
+    return match[0]
+
+
+def _is_inside(relative: str) -> bool:
+    path = Path(relative)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadDataset(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadDataset(f"{path}: is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadDataset(f"{path}: holds no JSON object")
+    return value

@@ -1,0 +1,102 @@
+"""The journal of a dataset: append-only, one fsynced JSON line an event, each bound to the line before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from correlate.dataset.durable import sync_directory
+from correlate.errors import Damaged
+
+FIRST = "0" * 64
+
+
+class BrokenJournal(Damaged):
+    """A journal whose chain of hashes does not hold, or that holds lines that are no events."""
+
+
+class Journal:
+    """One file of events.
+
+    Each line is a JSON object with `seq` (from 0), `sha256` (of the bytes of the line before, line end excluded; 64
+    zeros for the first), `event` and the event's own fields. What a power loss leaves of a last line that was never
+    finished is no event: `append` cuts it off and says so with an event `journal_cut` of its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tail: tuple[int, str] | None = None
+
+    def append(self, event: str, **fields: object) -> dict[str, object]:
+        """Writes one event, returns it as written once it is on the disk. Raises `BrokenJournal`."""
+        cut_bytes = 0
+        if self._tail is None:
+            entries, whole = self._load()
+            cut_bytes = self._cut_to(whole)
+            last = self.path.read_bytes()[:whole].rstrip(b"\n").rsplit(b"\n", 1)[-1] if entries else b""
+            self._tail = (len(entries), hashlib.sha256(last).hexdigest() if entries else FIRST)
+        if cut_bytes:
+            self._write("journal_cut", {"cut_bytes": cut_bytes})
+        return self._write(event, fields)
+
+    def read(self) -> list[dict[str, Any]]:
+        """All events; a last line that was never finished is left out. Raises `BrokenJournal` at any other break."""
+        return self._load()[0]
+
+    def unfinished_bytes(self) -> int:
+        """Bytes of a last line that a power loss cut; zero in a journal that was closed well."""
+        return self.path.stat().st_size - self._load()[1] if self.path.exists() else 0
+
+    def _write(self, event: str, fields: dict[str, object]) -> dict[str, object]:
+        assert self._tail is not None
+        seq, before = self._tail
+        entry = {"seq": seq, "sha256": before, "event": event, **fields}
+        line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        new = not self.path.exists()
+        with self.path.open("ab") as file:
+            file.write(line + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if new:
+            sync_directory(self.path.parent)
+        self._tail = (seq + 1, hashlib.sha256(line).hexdigest())
+        return entry
+
+    def _load(self) -> tuple[list[dict[str, Any]], int]:
+        """The events and the number of bytes that hold them."""
+        if not self.path.exists():
+            return [], 0
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        entries = []
+        before = FIRST
+        for seq, line in enumerate(data[:whole].split(b"\n")[:-1]):
+            entries.append(self._entry(line, seq, before))
+            before = hashlib.sha256(line).hexdigest()
+        return entries, whole
+
+    def _entry(self, line: bytes, seq: int, before: str) -> dict[str, Any]:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise BrokenJournal(f"{self.path}:{seq + 1}: this line is no event: {error}") from error
+        if not isinstance(entry, dict) or not isinstance(entry.get("event"), str):
+            raise BrokenJournal(f"{self.path}:{seq + 1}: this line is no event")
+        if entry.get("seq") != seq:
+            raise BrokenJournal(f"{self.path}:{seq + 1}: event {entry.get('seq')} stands where event {seq} belongs")
+        if entry.get("sha256") != before:
+            raise BrokenJournal(f"{self.path}:{seq + 1}: the line before was changed after this one was written")
+        return entry
+
+    def _cut_to(self, whole: int) -> int:
+        """Cuts an unfinished last line off; returns how many bytes it had."""
+        if not self.path.exists() or self.path.stat().st_size == whole:
+            return 0
+        with self.path.open("r+b") as file:
+            cut_bytes = file.seek(0, os.SEEK_END) - whole
+            file.truncate(whole)
+            os.fsync(file.fileno())
+        return cut_bytes

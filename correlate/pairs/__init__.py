@@ -1,0 +1,163 @@
+"""CallPair: one trial's two traces on one time line, with nothing in it that tells who called whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from correlate.dataset import SIDES, Dataset
+from correlate.errors import BadDataset
+from correlate.flows import Flows
+from correlate.pairs import addresses, clocks
+from correlate.pairs.addresses import Address, Learned, Role
+from correlate.pairs.analysis import Analysis
+from correlate.pairs.analysis import parse as parse_analysis
+from correlate.pairs.clocks import Clock
+from correlate.pairs.vantage import Conversation, View, conversations, learn, view
+from correlate.stun import Message
+from correlate.trace import Trace
+
+ESTABLISHED_DATAGRAMS = 100
+
+
+@dataclass(frozen=True)
+class Markers:
+    """Where the harness' own datagrams went in this trial, and what binds them to it."""
+
+    address: Address
+    port: int
+    nonce: str
+
+
+@dataclass(frozen=True)
+class SideRecord:
+    """What was recorded about one phone, role left out: enough to read its capture."""
+
+    phone: str
+    capture: Path
+    interface: frozenset[Address]
+    probed: frozenset[Address]
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Vantage:
+    """One phone's view of a call.
+
+    `trace` holds the rows strictly between the begin and the end marker, the harness' datagrams left out; `messages`
+    and `flows` are of these rows. `own` are the phone's addresses by role, as the pair knows them; `visible` are the
+    addresses its trace shows, with where; `clat` are 464XLAT constants that it shows in STUN attributes.
+    """
+
+    phone: str
+    trace: Trace
+    messages: tuple[Message, ...]
+    flows: Flows
+    clock: Clock
+    own: Mapping[Address, Role]
+    visible: Mapping[Address, tuple[str, ...]]
+    conversations: tuple[Conversation, ...]
+
+    def of_kind(self, kind: str) -> tuple[Conversation, ...]:
+        """The conversations that are `server`, `direct` or `other`."""
+        return tuple(conversation for conversation in self.conversations if conversation.kind == kind)
+
+    def span_ns(self, conversation: Conversation) -> tuple[int, int]:
+        """First and last packet in the controller's time."""
+        return self.clock.to_controller(conversation.first_ns), self.clock.to_controller(conversation.last_ns)
+
+
+@dataclass(frozen=True)
+class CallPair:
+    """Two vantages `a` and `b`, in the order of the phones' names, and what both share."""
+
+    a: Vantage
+    b: Vantage
+    servers: frozenset[Address]
+    names: Mapping[str, str]
+    analysis: Analysis
+
+    @property
+    def established(self) -> bool:
+        """A conversation: at least 100 media datagrams each way on both sides."""
+        return all(
+            min(tx_packets, rx_packets) >= ESTABLISHED_DATAGRAMS
+            for tx_packets, rx_packets in (media_packets(side) for side in (self.a, self.b))
+        )
+
+
+def media_packets(side: Vantage) -> tuple[int, int]:
+    """Media datagrams (tx, rx) of the call's servers and of the direct path, on one side."""
+    media = [conversation.media for conversation in side.conversations if conversation.kind != "other"]
+    return sum(each.tx_packets for each in media), sum(each.rx_packets for each in media)
+
+
+def load(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mapping[str, str]) -> CallPair:
+    """Reads both captures of a complete trial.
+
+    `apps` is dataset.json's, `names` maps folded addresses to host names. Raises `BadDataset` for records that do not
+    fit, `Unreadable` for captures that cannot be read, are damaged, or lack their markers.
+    """
+    record = dataset.record(trial_id)
+    try:
+        app = apps[record["asked"]["app"]]
+        markers = Markers(
+            next(iter(addresses.parse([record["markers"]["address"]]))),
+            int(record["markers"]["port"]),
+            str(record["markers"]["nonce"]),
+        )
+        sides = sorted((_side(dataset, trial_id, record, side) for side in SIDES), key=lambda side: side.phone)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadDataset(f"trials/{trial_id}/trial.json: does not fit: {error!r}") from error
+    if sides[0].phone == sides[1].phone:
+        raise BadDataset(f"trials/{trial_id}/trial.json: both sides are {sides[0].phone}")
+    return pair(sides[0], sides[1], markers, names, parse_analysis(app.get("analysis")))
+
+
+def pair(a: SideRecord, b: SideRecord, markers: Markers, names: Mapping[str, str], analysis: Analysis) -> CallPair:
+    """The `CallPair` of two recorded sides, already in neutral order."""
+    views = [view(side.capture, (markers.address, markers.port), markers.nonce) for side in (a, b)]
+    learned = [learn(seen, side.interface, side.probed) for seen, side in zip(views, (a, b), strict=True)]
+    known = addresses.attribute(*learned)
+    return CallPair(
+        a=_vantage(a, views[0], learned[0], known.a, known.b, analysis),
+        b=_vantage(b, views[1], learned[1], known.b, known.a, analysis),
+        servers=known.servers,
+        names=names,
+        analysis=analysis,
+    )
+
+
+def _vantage(
+    side: SideRecord,
+    seen: View,
+    learned: Learned,
+    own: Mapping[Address, Role],
+    others: Mapping[Address, Role],
+    analysis: Analysis,
+) -> Vantage:
+    here = learned.interface | learned.probed | own.keys()
+    peers = frozenset(others) - own.keys()
+    return Vantage(
+        phone=side.phone,
+        trace=seen.trace,
+        messages=seen.messages,
+        flows=seen.flows,
+        clock=side.clock,
+        own=own,
+        visible=seen.visible,
+        conversations=conversations(seen, frozenset(here), peers, analysis.relay_ports),
+    )
+
+
+def _side(dataset: Dataset, trial_id: str, record: Mapping[str, Any], side: str) -> SideRecord:
+    recorded = record["sides"][side]
+    return SideRecord(
+        phone=str(recorded["phone"]),
+        capture=dataset.capture(trial_id, side),
+        interface=addresses.parse(recorded["addresses"]["interface"]),
+        probed=addresses.parse(recorded["addresses"]["probed"]),
+        clock=clocks.parse(record["clocks"][recorded["clock"]]),
+    )

@@ -1,0 +1,142 @@
+"""Which session is the call? Four rules, published side by side, because the paper does not say (facts: Table 6-8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from correlate.pairs import CallPair, Vantage
+from correlate.pairs.vantage import Conversation
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one side shows of the call under one rule. Times in ns of that side's clock, volumes per direction."""
+
+    first_ns: int
+    last_ns: int
+    tx_packets: int
+    rx_packets: int
+    tx_payload_bytes: int
+    rx_payload_bytes: int
+    tx_frame_bytes: int
+    rx_frame_bytes: int
+    remote: str
+
+    @property
+    def duration_s(self) -> float:
+        """Last minus first packet."""
+        return (self.last_ns - self.first_ns) / 1e9
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The sessions of both sides under one rule, or None with the reason."""
+
+    a: Session | None
+    b: Session | None
+    reason: str
+
+
+def longest_relay(pair: CallPair) -> Choice:
+    """Each side's longest conversation with a server of the call. The headline: it looks at one side at a time."""
+    return _longest(pair, lambda side: side.of_kind("server"), "no conversation with a server of the call")
+
+
+def p2p(pair: CallPair) -> Choice:
+    """Each side's longest conversation with the other phone that has packets both ways."""
+    return _longest(
+        pair,
+        lambda side: [each for each in side.of_kind("direct") if each.tx_packets and each.rx_packets],
+        "no direct conversation with packets both ways",
+    )
+
+
+def best_match(pair: CallPair) -> Choice:
+    """The pair of relayed or of direct conversations whose durations differ least, normalised; of equals the longest.
+
+    It selects on the outcome, so it is never the headline. Conversations of one packet are left out.
+    """
+    candidates = [
+        (a, b)
+        for kind in ("server", "direct")
+        for a in pair.a.of_kind(kind)
+        for b in pair.b.of_kind(kind)
+        if a.duration_s > 0 and b.duration_s > 0
+    ]
+    if not candidates:
+        return Choice(None, None, "no two conversations to compare")
+    a, b = min(candidates, key=lambda ends: _difference(*ends))
+    return Choice(_session(a), _session(b), "")
+
+
+def media_union(pair: CallPair) -> Choice:
+    """All media of the call, relayed and direct, as if it were one session."""
+    a, b = (_union(side) for side in (pair.a, pair.b))
+    return Choice(a, b, "" if a and b else "no media on " + _missing(pair, a, b))
+
+
+RULES: dict[str, Callable[[CallPair], Choice]] = {
+    "longest_relay": longest_relay,
+    "best_match": best_match,
+    "p2p": p2p,
+    "media_union": media_union,
+}
+
+
+def _longest(pair: CallPair, of: Callable[[Vantage], Sequence[Conversation]], reason: str) -> Choice:
+    chosen = [max(of(side), key=_length, default=None) for side in (pair.a, pair.b)]
+    a, b = (_session(each) if each else None for each in chosen)
+    return Choice(a, b, "" if a and b else f"{reason} on {_missing(pair, a, b)}")
+
+
+def _length(conversation: Conversation) -> tuple[float, int, str]:
+    """Duration; of equally long conversations the one with more payload, which carries the media if any does."""
+    payload_bytes = conversation.tx_payload_bytes + conversation.rx_payload_bytes
+    return conversation.duration_s, payload_bytes, _remote(conversation)
+
+
+def _missing(pair: CallPair, a: Session | None, b: Session | None) -> str:
+    return " and ".join(side.phone for side, session in ((pair.a, a), (pair.b, b)) if session is None)
+
+
+def _session(conversation: Conversation) -> Session:
+    return Session(
+        first_ns=conversation.first_ns,
+        last_ns=conversation.last_ns,
+        tx_packets=conversation.tx_packets,
+        rx_packets=conversation.rx_packets,
+        tx_payload_bytes=conversation.tx_payload_bytes,
+        rx_payload_bytes=conversation.rx_payload_bytes,
+        tx_frame_bytes=conversation.tx_frame_bytes,
+        rx_frame_bytes=conversation.rx_frame_bytes,
+        remote=_remote(conversation),
+    )
+
+
+def _union(side: Vantage) -> Session | None:
+    media = [each.media for each in side.conversations if each.kind != "other"]
+    firsts = [each.first_ns for each in media if each.first_ns is not None]
+    lasts = [each.last_ns for each in media if each.last_ns is not None]
+    if not firsts:
+        return None
+    return Session(
+        first_ns=min(firsts),
+        last_ns=max(lasts),
+        tx_packets=sum(each.tx_packets for each in media),
+        rx_packets=sum(each.rx_packets for each in media),
+        tx_payload_bytes=sum(each.tx_payload_bytes for each in media),
+        rx_payload_bytes=sum(each.rx_payload_bytes for each in media),
+        tx_frame_bytes=sum(each.tx_frame_bytes for each in media),
+        rx_frame_bytes=sum(each.rx_frame_bytes for each in media),
+        remote="media",
+    )
+
+
+def _remote(conversation: Conversation) -> str:
+    return f"{conversation.remote} port {conversation.remote_port}"
+
+
+def _difference(a: Conversation, b: Conversation) -> tuple[float, float, str, str]:
+    total_s = a.duration_s + b.duration_s
+    return abs(a.duration_s - b.duration_s) / total_s, -total_s, _remote(a), _remote(b)

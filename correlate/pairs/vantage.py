@@ -1,0 +1,263 @@
+"""One side's capture between its markers: what it shows, and its UDP conversations with their media."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from correlate.errors import Damaged, Unreadable
+from correlate.flows import Flows, flows
+from correlate.pairs.addresses import Address, Learned, fold
+from correlate.stun import Message, is_message, messages
+from correlate.trace import Datagrams, Trace
+
+Rows = NDArray[Any]
+Kind = Literal["server", "direct", "other"]
+
+USERNAME = 0x0006
+BINDING = 0x001
+SUCCESS = 0x0100
+CLASS_BITS = 0x0110
+IP_HEADER = "IP header"
+SHOWING = {
+    0x0001: "MAPPED-ADDRESS",
+    0x0012: "XOR-PEER-ADDRESS",
+    0x0016: "XOR-RELAYED-ADDRESS",
+    0x0020: "XOR-MAPPED-ADDRESS",
+    0x8020: "XOR-MAPPED-ADDRESS",
+    0x8023: "ALTERNATE-SERVER",
+}
+"""STUN attributes (RFC 8489, RFC 8656; 0x8020 of drafts) that name an address of a phone or a server."""
+
+MAPPED_ATTRIBUTES = (0x0001, 0x0020, 0x8020)
+SERVER_ATTRIBUTES = (0x0016, 0x8023)
+
+
+@dataclass(frozen=True)
+class Media:
+    """The UDP datagrams of a conversation that are no STUN, as counted on one side's wire. ChannelData counts with its
+    header. `*_frame_bytes` are whole frames; the times, of that side's clock, are None where there is no datagram."""
+
+    tx_packets: int
+    rx_packets: int
+    tx_payload_bytes: int
+    rx_payload_bytes: int
+    tx_frame_bytes: int
+    rx_frame_bytes: int
+    first_ns: int | None
+    last_ns: int | None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A UDP conversation of the phone, seen from the phone. `remote` is folded, `remote_raw` as on the wire."""
+
+    kind: Kind
+    local: Address
+    local_port: int
+    remote: Address
+    remote_raw: Address
+    remote_port: int
+    tx_packets: int
+    rx_packets: int
+    tx_frame_bytes: int
+    rx_frame_bytes: int
+    tx_payload_bytes: int
+    rx_payload_bytes: int
+    first_ns: int
+    last_ns: int
+    media: Media
+
+    @property
+    def over_ipv6(self) -> bool:
+        """Whether the far end itself is IPv6; NAT64 leads to IPv4."""
+        return isinstance(self.remote, IPv6Address)
+
+    @property
+    def duration_s(self) -> float:
+        """Last minus first packet (facts of the paper's Table 6)."""
+        return (self.last_ns - self.first_ns) / 1e9
+
+
+@dataclass(frozen=True)
+class View:
+    """A capture cut to the rows between its markers."""
+
+    trace: Trace
+    messages: tuple[Message, ...]
+    flows: Flows
+    folded: tuple[Address, ...]
+    visible: Mapping[Address, tuple[str, ...]]
+
+
+def view(capture: Path, marker: tuple[Address, int], nonce: str) -> View:
+    """Reads a capture and cuts it. Raises `Unreadable` where it is no capture or lacks a marker, `Damaged`."""
+    whole = Trace.read(capture)
+    for damage in whole.damage:
+        if damage.stops:
+            raise Damaged(f"{capture}: {damage.text}")
+    trace = cut(whole, marker, nonce)
+    folded = tuple(fold(address) for address in trace.udp.addresses)
+    found = tuple(messages(trace))
+    return View(trace, found, flows(trace.udp), folded, _visible(trace.udp, folded, found))
+
+
+def cut(trace: Trace, marker: tuple[Address, int], nonce: str) -> Trace:
+    """The trace of the rows strictly between the first `begin` and the last `end` marker, by file order, without any
+    datagram to or from the markers' address and port. Raises `Unreadable` where a marker is missing."""
+    udp = trace.udp
+    here = np.array([fold(address) == marker[0] for address in udp.addresses], dtype=bool)
+    to_marker = here[udp.dst] & (udp.dst_port == marker[1])
+    harness = to_marker | (here[udp.src] & (udp.src_port == marker[1]))
+    texts = {int(row): bytes(trace.payload(int(row))).rstrip(b"\n\0") for row in np.flatnonzero(to_marker)}
+    begins = [row for row, text in texts.items() if text == f"im-call-lab {nonce} begin".encode()]
+    ends = [row for row, text in texts.items() if text == f"im-call-lab {nonce} end".encode()]
+    if not begins or not ends:
+        raise Unreadable(trace.path, f"has no {'begin' if not begins else 'end'} marker of this trial")
+    rows = np.arange(len(udp))
+    return replace(trace, udp=udp.take((rows > min(begins)) & (rows < max(ends)) & ~harness))
+
+
+def learn(seen: View, interface: frozenset[Address], probed: frozenset[Address]) -> Learned:
+    """What this side tells about whose address is which."""
+    here = interface | probed
+    remote = set()
+    for flow in seen.flows.table:
+        ends = fold(flow.a), fold(flow.b)
+        remote |= {ends[1]} if ends[0] in here else {ends[0]} if ends[1] in here else set()
+    reached = [
+        message
+        for message in seen.messages
+        if message.type & CLASS_BITS == SUCCESS and fold(message.dst) in here and fold(message.src) not in here
+    ]
+    return Learned(
+        interface=interface,
+        probed=probed,
+        mapped=_named(reached, MAPPED_ATTRIBUTES),
+        remote=frozenset(remote),
+        relays=_named(seen.messages, SERVER_ATTRIBUTES),
+    )
+
+
+def conversations(
+    seen: View, here: frozenset[Address], peers: frozenset[Address], relay_ports: frozenset[int]
+) -> tuple[Conversation, ...]:
+    """The phone's UDP conversations, in order of their first packet.
+
+    `direct`: with an address in `peers`. `server`: with another address on one of `relay_ports` (empty: any) and with
+    at least one STUN message that is more than a bare Binding, or TURN data. `other`: all else.
+    """
+    calling = _calling_flows(seen)
+    is_here = np.array([address in here for address in seen.folded], dtype=bool)
+    media = _media(seen, is_here)
+    found = []
+    for index, flow in enumerate(seen.flows.table):
+        forward = fold(flow.a) in here
+        if forward == (fold(flow.b) in here):
+            continue
+        local, local_port = (flow.a, flow.a_port) if forward else (flow.b, flow.b_port)
+        remote, remote_port = (flow.b, flow.b_port) if forward else (flow.a, flow.a_port)
+        ab = (flow.packets_ab, flow.bytes_ab, flow.payload_ab)
+        ba = (flow.packets_ba, flow.bytes_ba, flow.payload_ba)
+        (tx_packets, tx_bytes, tx_payload), (rx_packets, rx_bytes, rx_payload) = (ab, ba) if forward else (ba, ab)
+        is_server = index in calling and (not relay_ports or remote_port in relay_ports)
+        found.append(
+            Conversation(
+                kind="direct" if fold(remote) in peers else "server" if is_server else "other",
+                local=local,
+                local_port=local_port,
+                remote=fold(remote),
+                remote_raw=remote,
+                remote_port=remote_port,
+                tx_packets=tx_packets,
+                rx_packets=rx_packets,
+                tx_frame_bytes=tx_bytes,
+                rx_frame_bytes=rx_bytes,
+                tx_payload_bytes=tx_payload,
+                rx_payload_bytes=rx_payload,
+                first_ns=flow.first_ns or 0,
+                last_ns=flow.last_ns or 0,
+                media=media[index],
+            )
+        )
+    return tuple(found)
+
+
+def _media(seen: View, is_here: Rows) -> list[Media]:
+    udp = seen.trace.udp
+    of = seen.flows.of
+    count = len(seen.flows.table)
+    is_datagram = (udp.payload_offset >= 0) | (udp.payload_bytes > 0)  # a later fragment is no datagram of its own
+    rows = np.flatnonzero(is_datagram & ~is_message(udp.head))
+    sums: dict[str, Rows] = {}
+    for way, chosen in (("tx", rows[is_here[udp.src[rows]]]), ("rx", rows[~is_here[udp.src[rows]]])):
+        sums[f"{way}_packets"] = np.bincount(of[chosen], minlength=count)
+        for name, column in (("payload", udp.payload_bytes), ("frame", udp.wire_bytes)):
+            weights = column[chosen].astype(np.float64)
+            sums[f"{way}_{name}_bytes"] = np.bincount(of[chosen], weights=weights, minlength=count)
+    first = np.full(count, np.iinfo(np.int64).max)
+    last = np.full(count, np.iinfo(np.int64).min)
+    np.minimum.at(first, of[rows], udp.time_ns[rows])
+    np.maximum.at(last, of[rows], udp.time_ns[rows])
+    return [
+        Media(
+            **{name: int(column[index]) for name, column in sums.items()},
+            first_ns=int(first[index]) if last[index] >= first[index] else None,
+            last_ns=int(last[index]) if last[index] >= first[index] else None,
+        )
+        for index in range(count)
+    ]
+
+
+def _calling_flows(seen: View) -> set[int]:
+    """Flows with a STUN message beyond a bare Binding, or with TURN data."""
+    of = seen.flows.of
+    found = {
+        int(of[message.row])
+        for message in seen.messages
+        if message.nested is not None
+        or method(message.type) != BINDING
+        or any(kind == USERNAME for kind, _ in message.attributes)
+    }
+    return found | _channel_flows(seen.trace, of)
+
+
+def _channel_flows(trace: Trace, of: Rows) -> set[int]:
+    """Flows with at least two ChannelData messages of one channel (RFC 8656, 12.4), each as long as it says.
+
+    One alone may be chance: a QUIC packet can start with the same bits.
+    """
+    udp = trace.udp
+    rows = np.flatnonzero(udp.payload_captured >= 4)
+    head = udp.head[rows, :4].astype(np.int64)
+    rest = udp.payload_bytes[rows] - 4 - head[:, 2] * 256 - head[:, 3]
+    fits = (head[:, 0] >> 4 == 4) & (rest >= 0) & (rest < 4)
+    channel = head[fits, 0] * 256 + head[fits, 1]
+    keys, counts = np.unique(of[rows[fits]] << 16 | channel, return_counts=True)
+    return {int(key) >> 16 for key in keys[counts >= 2]}
+
+
+def method(message_type: int) -> int:
+    """The method in a STUN message type, class bits taken out (RFC 8489, 5)."""
+    return (message_type & 0x000F) | (message_type & 0x00E0) >> 1 | (message_type & 0x3E00) >> 2
+
+
+def _named(found: tuple[Message, ...] | list[Message], attributes: tuple[int, ...]) -> frozenset[Address]:
+    return frozenset(fold(address) for message in found for kind, address, _ in message.addresses if kind in attributes)
+
+
+def _visible(udp: Datagrams, folded: tuple[Address, ...], found: tuple[Message, ...]) -> dict[Address, tuple[str, ...]]:
+    places: dict[Address, set[str]] = {}
+    for index in np.union1d(udp.src, udp.dst):
+        places.setdefault(folded[int(index)], set()).add(IP_HEADER)
+    for message in found:
+        for kind, address, _ in message.addresses:
+            if kind in SHOWING:
+                places.setdefault(fold(address), set()).add(SHOWING[kind])
+    return {address: tuple(sorted(where)) for address, where in places.items()}

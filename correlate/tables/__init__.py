@@ -1,0 +1,216 @@
+"""The paper's Tables 1 to 5, beside the published cells. Tables 6 to 8 are in `symmetry`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from correlate.findings import Case
+from correlate.pairs.analysis import parse as parse_analysis
+from correlate.tables import symmetry
+from correlate.tables.layout import Cell, Table, table
+from correlate.tables.study import Study, count
+
+Row = dict[str, Cell]
+
+MEASURES: dict[str, Callable[[Case], bool | None]] = {
+    "no_disclosure": lambda case: case.of("endpoints", "no_disclosure"),
+    "caller_public": lambda case: case.of("endpoints", "exposed_public", "caller"),
+    "caller_private": lambda case: case.of("endpoints", "exposed_private", "caller"),
+    "callee_public": lambda case: case.of("endpoints", "exposed_public", "callee"),
+    "callee_private": lambda case: case.of("endpoints", "exposed_private", "callee"),
+}
+ROUTES: dict[str, Callable[[Case], bool | None]] = {
+    "p2p": lambda case: case.of("endpoints", "routing") == "p2p",
+    "relay": lambda case: case.of("endpoints", "routing") == "relay",
+}
+
+
+def tables(study: Study) -> list[Table]:
+    """table1 to table8, in order."""
+    return [table1(study), table2(study), table3(study), table4(study), table5(study), *symmetry.tables(study)]
+
+
+def table1(study: Study) -> Table:
+    """Devices and tools as recorded, beside those of the paper: phones in order, the laptop beside the hotspot's."""
+    ours = [*study.info.get("devices", [])]
+    published = list(study.paper["table1"])
+    phones, laptops, router = published[:2], published[2:4], published[4:]
+    rows = [
+        _device(study, ours[index] if index < len(ours) else {}, phones[index] if index < len(phones) else {})
+        for index in range(max(len(ours), len(phones)))
+    ]
+    rows += [_device(study, {}, laptops[0]), _device(study, study.info.get("laptop") or {}, laptops[1])]
+    rows += [_device(study, {}, each) for each in router]
+    columns = "item name model os tools network paper_model paper_os paper_tools paper_network agreement"
+    notes = ("agreement: the same model and the same system",)
+    return table("table1", "Table 1: devices and tools", columns, rows, notes, study.provenance)
+
+
+def _device(study: Study, ours: Mapping[str, Any], paper: Mapping[str, Any]) -> Row:
+    same = ours.get("model") in paper.get("models", []) and ours.get("os") == paper.get("os")
+    return {
+        "item": paper.get("device") or "further device",
+        "name": ours.get("name"),
+        "model": ours.get("model"),
+        "os": ours.get("os"),
+        "tools": ", ".join(str(tool) for tool in ours.get("tools") or []),
+        "network": ours.get("network"),
+        "paper_model": next(iter(paper.get("models", [])), None),
+        "paper_os": paper.get("os"),
+        "paper_tools": ", ".join(paper.get("tools", [])),
+        "paper_network": paper.get("network"),
+        "agreement": study.compare(same) if ours and paper else "",
+    }
+
+
+def table2(study: Study) -> Table:
+    """Versions and call services of the apps."""
+    published = {row["app"]: row for row in study.paper["table2"]}
+    rows: list[Row] = []
+    for app in study.apps:
+        ours, paper = study.info["apps"].get(app, {}), published.get(app, {})
+        same = ours.get("version") == paper.get("version") and ours.get("services") == paper.get("services")
+        rows.append(
+            {
+                "app": app,
+                "package": ours.get("package"),
+                "version": ours.get("version"),
+                "services": ", ".join(ours.get("services") or []),
+                "paper_version": paper.get("version"),
+                "paper_services": ", ".join(paper.get("services", [])),
+                "agreement": study.compare(same) if paper else "",
+            }
+        )
+    columns = "app package version services paper_version paper_services agreement"
+    return table("table2", "Table 2: apps, versions and call services", columns, rows, (), study.provenance)
+
+
+def table3(study: Study) -> Table:
+    """Whose addresses the other side's trace shows, and the route, n/N by scenario, app and direction."""
+    published = {
+        (row["app"], row["scenario"], row["direction"], row["measure"]): (row["n"], row["of"])
+        for row in study.paper["table3"]
+    }
+    rows: list[Row] = []
+    for scenario in study.scenarios:
+        for app in study.apps:
+            cases = study.select(app=app, scenario=scenario)
+            talks = [case for case in cases if case.of("endpoints", "established")]
+            directions = sorted({case.direction for case in cases}) if talks else []
+            for direction in ["all", *directions]:
+                here = [case for case in cases if direction in ("all", case.direction)]
+                spoken = [case for case in talks if direction in ("all", case.direction)]
+                counted = {name: count(here, holds) for name, holds in MEASURES.items()}
+                counted |= {name: count(spoken, holds) for name, holds in ROUTES.items()} if talks else {}
+                for measure, counts in counted.items():
+                    paper = published.get((app, scenario, direction, measure))
+                    key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": measure}
+                    rows.append({**key, **counts, **_beside(study, counts, paper)})
+    columns = "scenario app direction measure n N wilson_low wilson_high paper_n paper_N difference agreement"
+    notes = (
+        "public, private: the role under which an address was learned; visible: in the other side's IP headers or STUN",
+        "no_disclosure: no address of either phone in the other's trace, and none in STUN that nobody explains",
+        "p2p: at least half of the media payload goes directly; counted over conversations",
+        "wilson: 95% interval of n/N; difference: of the shares",
+    )
+    return table("table3", "Table 3: endpoint identifiability", columns, rows, notes, study.provenance)
+
+
+def _beside(study: Study, counts: Mapping[str, Cell], paper: tuple[int, int] | None) -> Row:
+    n, total = int(counts["n"] or 0), int(counts["N"] or 0)
+    if paper is None:
+        return {"paper_n": None, "paper_N": None, "difference": None, "agreement": ""}
+    if not total:
+        return {"paper_n": paper[0], "paper_N": paper[1], "difference": None, "agreement": "no trial"}
+    difference = n / total - paper[0] / paper[1]
+    return {
+        "paper_n": paper[0],
+        "paper_N": paper[1],
+        "difference": difference,
+        "agreement": study.compare(n * paper[1] == paper[0] * total),
+    }
+
+
+def table4(study: Study) -> Table:
+    """Servers and ports that both sides used at the same time, by app."""
+    published = {row["app"]: row for row in study.paper["table4"]}
+    rows: list[Row] = []
+    for app in study.apps:
+        cases = study.select(app=app)
+        paper = published.get(app, {"addresses": [], "ports": []})
+        used = _shared_by_address(cases)
+        for address in [*sorted(used), *(each for each in paper["addresses"] if each not in used)]:
+            trials, ports = used.get(address, (set(), set()))
+            in_paper = address in paper["addresses"]
+            rows.append(
+                {
+                    "app": app,
+                    "address": address,
+                    "name": study.names.get(address),
+                    "ports": " ".join(str(port) for port in sorted(ports)),
+                    **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
+                    "paper_address": address if in_paper else None,
+                    "paper_ports": " ".join(str(port) for port in paper["ports"]) if in_paper else None,
+                    "agreement": study.compare(bool(trials) == in_paper) if paper["addresses"] else "",
+                }
+            )
+    columns = "app address name ports n N wilson_low wilson_high paper_address paper_ports agreement"
+    notes = (
+        "n/N: trials in which both sides used the server, or its twin, at the same time",
+        "the paper's ports are those of the app",
+        *(note for note in study.paper["errata"] if "Table 4" in note),
+    )
+    return table("table4", "Table 4: shared servers and ports", columns, rows, notes, study.provenance)
+
+
+def _shared_by_address(cases: list[Case]) -> dict[str, tuple[set[str], set[int]]]:
+    used: dict[str, tuple[set[str], set[int]]] = {}
+    for case in cases:
+        for side in ("caller", "callee"):
+            for server in case.of("servers", "shared", side) or []:
+                trials, ports = used.setdefault(server["address"], (set(), set()))
+                trials.add(case.trial)
+                ports.add(server["port"])
+    return used
+
+
+def table5(study: Study) -> Table:
+    """Host names that have twins, and their addresses, for apps whose analysis says what twins are."""
+    published = {(row["app"], row["name"]): row["address"] for row in study.paper["table5"]}
+    rows: list[Row] = []
+    for app in study.apps:
+        analysis = parse_analysis(study.info["apps"].get(app, {}).get("analysis"))
+        cases = study.select(app=app)
+        seen = _trials_by_server(cases)
+        named = {(name, address) for address in seen if analysis.cluster(name := study.names.get(address))}
+        missing = {(name, address) for (of, name), address in published.items() if of == app} - named
+        for name, address in sorted(named | missing):
+            paper = published.get((app, str(name)))
+            trials = seen.get(address, set())
+            rows.append(
+                {
+                    "app": app,
+                    "name": name,
+                    "address": address if trials else None,
+                    "cluster": analysis.cluster(name),
+                    **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
+                    "paper_address": paper,
+                    "agreement": study.compare(bool(trials) and paper == address) if paper else "",
+                }
+            )
+    columns = "app name address cluster n N wilson_low wilson_high paper_address agreement"
+    notes = (
+        "names come from PTR look-ups after the run; hosts of one cluster are twins",
+        *(note for note in study.paper["errata"] if "Table 5" in note),
+    )
+    return table("table5", "Table 5: host names of relay servers", columns, rows, notes, study.provenance)
+
+
+def _trials_by_server(cases: list[Case]) -> dict[str, set[str]]:
+    seen: dict[str, set[str]] = {}
+    for case in cases:
+        for side in ("caller", "callee"):
+            for server in case.of("servers", "servers", side) or []:
+                seen.setdefault(server["address"], set()).add(case.trial)
+    return seen

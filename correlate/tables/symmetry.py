@@ -1,0 +1,158 @@
+"""The paper's Tables 6 to 8: how far both sides differ in duration and volume, under four rules for a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from correlate.findings import Case
+from correlate.pairs.sessions import RULES
+from correlate.tables.layout import Cell, Table, table
+from correlate.tables.statistics import Summary, normalised, summary
+from correlate.tables.study import Study
+
+Row = dict[str, Cell]
+Ends = tuple[float, float]
+
+KB = 1000
+SERVICES = ("voice", "video")
+COLUMNS = (
+    "app caller_device service measure volume session n median iqr minimum maximum signed_median "
+    "paper_median paper_iqr paper_minimum paper_maximum difference agreement erratum"
+)
+QUARTILES = "median, IQR: quartiles by numpy's method weibull; signed median: of caller minus callee"
+SESSIONS = (
+    "session: longest_relay (the headline), best_match (selects on the outcome), p2p, media_union; the paper does not "
+    "say which of these its sessions are"
+)
+RANGE = "agreement: whether our median lies within the paper's range; difference: of the medians"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a table compares: `of` gives a side's value under a rule, or None; `volume` names it where there are two."""
+
+    volume: str
+    of: Callable[[Case, str, str], float | None]
+    published: bool
+
+
+def tables(study: Study) -> list[Table]:
+    """table6, table7, table8."""
+    return [table6(study), table7(study), table8(study)]
+
+
+def table6(study: Study) -> Table:
+    """Duration differences over all scenarios, in s."""
+    rows = list(_rows(study, "table6", [Quantity("", _duration_s, True)], lambda case: True))
+    notes = (QUARTILES, SESSIONS, RANGE, "absolute in s; duration: last minus first packet of a UDP conversation")
+    return table("table6", "Table 6: call duration differences", COLUMNS, rows, notes, study.provenance)
+
+
+def table7(study: Study) -> Table:
+    """Volume differences of conversations, in packets."""
+    rows = list(_rows(study, "table7", [Quantity("packets", _packets, True)], _is_conversation))
+    notes = (QUARTILES, SESSIONS, RANGE, "conversations only; volume: packets sent plus received")
+    return table("table7", "Table 7: traffic volume differences, packets", COLUMNS, rows, notes, study.provenance)
+
+
+def table8(study: Study) -> Table:
+    """Volume differences of conversations, in KB of UDP payload and in KB of whole frames."""
+    quantities = [Quantity("payload", _payload_kb, False), Quantity("frames", _frames_kb, True)]
+    rows = list(_rows(study, "table8", quantities, _is_conversation))
+    notes = (
+        *(QUARTILES, SESSIONS, RANGE, f"conversations only; 1 KB = {KB} B; volume: sent plus received"),
+        "payload: UDP payload, the canonical volume, because link and IP headers differ between the vantage points",
+        "frames: whole frames, as the paper's tool counts them; only these rows stand beside its cells",
+        *(note for note in study.paper["errata"] if "Table 8" in note),
+    )
+    return table("table8", "Table 8: traffic volume differences, KB", COLUMNS, rows, notes, study.provenance)
+
+
+def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[[Case], bool]) -> Iterator[Row]:
+    published = {(row["app"], row["device"], row["service"], row["measure"]): row for row in study.paper[name]}
+    for app in study.apps:
+        for number, phone in enumerate(study.devices, 1):
+            for service in SERVICES:
+                cases = [
+                    case
+                    for case in study.select(app=app, service=service)
+                    if case.phones["caller"] == phone and counts(case)
+                ]
+                for measure in ("absolute", "normalised"):
+                    cell = published.get((app, number, service, measure), {})
+                    key: Row = {"app": app, "caller_device": f"Device {number} ({phone})", "service": service}
+                    for quantity in quantities:
+                        paper = cell if quantity.published else {}
+                        for rule in RULES:
+                            ends = [both for case in cases if (both := _ends(case, quantity, rule))]
+                            yield {
+                                **key,
+                                "measure": measure,
+                                "volume": quantity.volume,
+                                "session": rule,
+                                **_cells(study, ends, measure, paper),
+                            }
+
+
+def _ends(case: Case, quantity: Quantity, rule: str) -> Ends | None:
+    caller, callee = quantity.of(case, rule, "caller"), quantity.of(case, rule, "callee")
+    return None if caller is None or callee is None else (caller, callee)
+
+
+def _cells(study: Study, ends: list[Ends], measure: str, paper: dict[str, Cell]) -> Row:
+    if measure == "absolute":
+        values = [abs(caller - callee) for caller, callee in ends]
+        signed = summary([caller - callee for caller, callee in ends])
+    else:
+        values = [value for both in ends if (value := normalised(*both)) is not None]
+        signed = summary([(caller - callee) / (caller + callee) for caller, callee in ends if caller + callee])
+    ours = summary(values)
+    row: Row = {
+        "n": ours.n,
+        "median": ours.median,
+        "iqr": ours.iqr,
+        "minimum": ours.minimum,
+        "maximum": ours.maximum,
+        "signed_median": signed.median,
+    }
+    row |= {f"paper_{key}": paper.get(key) for key in ("median", "iqr", "minimum", "maximum")}
+    return row | {"erratum": paper.get("erratum")} | _agreement(study, ours, paper)
+
+
+def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
+    if not paper or ours.median is None:
+        return {"difference": None, "agreement": ""}
+    median, low, high = (float(paper[key] or 0) for key in ("median", "minimum", "maximum"))
+    if not low <= median <= high:
+        return {"difference": ours.median - median, "agreement": "erratum, not compared"}
+    word = "within the paper's range" if low <= ours.median <= high else "outside the paper's range"
+    return {"difference": ours.median - median, "agreement": word + study.by_construction}
+
+
+def _is_conversation(case: Case) -> bool:
+    return bool(case.of("endpoints", "established"))
+
+
+def _duration_s(case: Case, rule: str, side: str) -> float | None:
+    duration_ns = case.of("duration", f"{rule}_duration_ns", side)
+    return None if duration_ns is None else duration_ns / 1e9
+
+
+def _packets(case: Case, rule: str, side: str) -> float | None:
+    return _both_ways(case, rule, side, "packets")
+
+
+def _payload_kb(case: Case, rule: str, side: str) -> float | None:
+    payload_bytes = _both_ways(case, rule, side, "payload_bytes")
+    return None if payload_bytes is None else payload_bytes / KB
+
+
+def _frames_kb(case: Case, rule: str, side: str) -> float | None:
+    frame_bytes = _both_ways(case, rule, side, "frame_bytes")
+    return None if frame_bytes is None else frame_bytes / KB
+
+
+def _both_ways(case: Case, rule: str, side: str, what: str) -> float | None:
+    sent, received = (case.of("volume", f"{rule}_{way}_{what}", side) for way in ("tx", "rx"))
+    return None if sent is None or received is None else float(sent + received)

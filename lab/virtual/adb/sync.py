@@ -1,0 +1,146 @@
+"""The sync service of ADB, versions 1 and 2: stat, list, send and receive of files.
+
+Source: AOSP packages/modules/adb, SYNC.TXT and file_sync_protocol.h.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import struct
+from collections.abc import Awaitable, Callable
+
+from lab.virtual.adb.daemon import Stream, StreamClosed
+from lab.virtual.files import SHELL_UID, Files
+
+CHUNK_BYTES = 64 * 1024
+REQUEST = struct.Struct("<4sI")
+STAT_V1 = struct.Struct("<4sIII")
+STAT_V2 = struct.Struct("<4sIQQIIIIQqqq")
+ENTRY_V1 = struct.Struct("<4sIIII")
+ENTRY_V2 = struct.Struct("<4sIQQIIIIQqqqI")
+MAX_PATH_BYTES = 1024
+ENOENT = 2
+
+
+class SyncService:
+    """One `sync:` stream over the files of a phone, as uid 2000. It ends with QUIT or with the stream."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    async def __call__(self, stream: Stream) -> None:
+        while True:
+            try:
+                header = await stream.read_exactly(REQUEST.size)
+            except StreamClosed:
+                return
+            request, length = REQUEST.unpack(header)
+            handler = self._HANDLERS.get(request)
+            if handler is None or length > MAX_PATH_BYTES:
+                if request != b"QUIT":
+                    await stream.write(failure(f"unknown command {request!r}"))
+                return
+            path = (await stream.read_exactly(length)).decode("utf-8", "surrogateescape")
+            await handler(self, stream, request, path)
+
+    async def _stat_v1(self, stream: Stream, _request: bytes, path: str) -> None:
+        try:
+            found = self._files.stat(path)
+        except OSError:
+            await stream.write(STAT_V1.pack(b"STAT", 0, 0, 0))
+            return
+        await stream.write(STAT_V1.pack(b"STAT", found.st_mode, found.st_size & 0xFFFFFFFF, int(found.st_mtime)))
+
+    async def _stat_v2(self, stream: Stream, request: bytes, path: str) -> None:
+        try:
+            fields = self._fields_v2(path)
+        except OSError as error:
+            await stream.write(STAT_V2.pack(request, error.errno or ENOENT, *([0] * 10)))
+            return
+        await stream.write(STAT_V2.pack(request, 0, *fields))
+
+    def _fields_v2(self, path: str) -> tuple[int, ...]:
+        found = self._files.stat(path)
+        owner = self._files.owner(path)
+        times = (int(found.st_atime), int(found.st_mtime), int(found.st_ctime))
+        return found.st_dev, found.st_ino, found.st_mode, found.st_nlink, owner, owner, found.st_size, *times
+
+    async def _list(self, stream: Stream, request: bytes, path: str) -> None:
+        answer = bytearray()
+        try:
+            names = [".", "..", *self._files.listing(path)]
+        except OSError:
+            names = []
+        for name in names:
+            full, text = posixpath.join(path, name), os.fsencode(name)
+            if request == b"LIST":
+                found = self._files.stat(full)
+                size = found.st_size & 0xFFFFFFFF
+                answer += ENTRY_V1.pack(b"DENT", found.st_mode, size, int(found.st_mtime), len(text)) + text
+            else:
+                answer += ENTRY_V2.pack(b"DNT2", 0, *self._fields_v2(full), len(text)) + text
+        padding = ENTRY_V1.size if request == b"LIST" else ENTRY_V2.size
+        await stream.write(bytes(answer) + b"DONE".ljust(padding, b"\0"))
+
+    async def _receive(self, stream: Stream, request: bytes, path: str) -> None:
+        if request == b"RCV2":
+            await stream.read_exactly(8)  # its identifier again, and flags: no compression is advertised
+        try:
+            data = self._files.read(path, SHELL_UID)
+        except OSError as error:
+            await stream.write(failure(f"open failed: {error.strerror}"))
+            return
+        answer = bytearray()
+        for start in range(0, len(data), CHUNK_BYTES):
+            chunk = data[start : start + CHUNK_BYTES]
+            answer += REQUEST.pack(b"DATA", len(chunk)) + chunk
+        # Data and DONE in one write: a second small write would wait for a delayed acknowledgement.
+        await stream.write(bytes(answer) + REQUEST.pack(b"DONE", 0))
+
+    async def _send(self, stream: Stream, request: bytes, path: str) -> None:
+        if request == b"SND2":
+            _, mode, _ = struct.unpack("<4sII", await stream.read_exactly(12))
+        else:
+            path, _, mode_text = path.rpartition(",")
+            mode = int(mode_text) if mode_text.isdigit() else 0o644
+        data = bytearray()
+        while True:
+            kind, number = REQUEST.unpack(await stream.read_exactly(REQUEST.size))
+            if kind == b"DONE":
+                break
+            if kind != b"DATA" or number > CHUNK_BYTES:
+                raise StreamClosed("a host that does not speak the sync protocol")
+            data += await stream.read_exactly(number)
+        await stream.write(self._store(path, bytes(data), mode, number))
+
+    def _store(self, path: str, data: bytes, mode: int, mtime_s: int) -> bytes:
+        try:
+            self._files.check_write(path, SHELL_UID)
+            self._files.on_disk(path).parent.mkdir(parents=True, exist_ok=True)
+            descriptor = self._files.open_write(path, SHELL_UID)
+        except OSError as error:
+            return failure(f"couldn't create file: {error.strerror}")
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        self._files.change_mode(path, mode & 0o777, SHELL_UID)
+        os.utime(self._files.on_disk(path), (mtime_s, mtime_s))
+        return REQUEST.pack(b"OKAY", 0)
+
+    _HANDLERS: dict[bytes, Callable[[SyncService, Stream, bytes, str], Awaitable[None]]] = {  # noqa: RUF012
+        b"STAT": _stat_v1,
+        b"STA2": _stat_v2,
+        b"LST2": _stat_v2,
+        b"LIST": _list,
+        b"LIS2": _list,
+        b"RECV": _receive,
+        b"RCV2": _receive,
+        b"SEND": _send,
+        b"SND2": _send,
+    }
+
+
+def failure(text: str) -> bytes:
+    """A FAIL message; the host shows its text."""
+    data = text.encode()
+    return REQUEST.pack(b"FAIL", len(data)) + data

@@ -1,0 +1,169 @@
+"""dumpsys of the device itself: power, display, battery, connectivity, telephony.registry.
+
+Wording follows what is publicly known of Android 13 to 16; it was not compared with a phone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Protocol
+
+from lab.definitions.bench import PhoneSpec
+from lab.definitions.virtual_app import HEIGHT, WIDTH
+from lab.virtual.handset import Handset
+from lab.virtual.network.addresses import Interface
+
+_RADIO = {"lte": ("14(LTE)", "LTE"), "nr": ("20(NR_SA)", "NR")}
+
+
+class DeviceFacts(Protocol):
+    """What dumpsys tells of a device beside its handset. `clock_ns` is the device's own clock, ns since the epoch."""
+
+    @property
+    def spec(self) -> PhoneSpec: ...
+
+    @property
+    def props(self) -> Mapping[str, str]: ...
+
+    def clock_ns(self) -> int: ...
+
+    def interfaces(self) -> Sequence[Interface]: ...
+
+
+def token(*of: str) -> str:
+    """A hexadecimal identity as Java prints one: always the same for the same thing."""
+    return hashlib.blake2b("/".join(of).encode(), digest_size=4).hexdigest().lstrip("0") or "0"
+
+
+def power(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+    on = handset.screen_on
+    held = "true" if on else "false"
+    return "\n".join(
+        [
+            "POWER MANAGER (dumpsys power)",
+            "",
+            "Power Manager State:",
+            "  Settings power_manager_constants:",
+            "    no_cached_wake_locks=true",
+            "  mDirty=0x0",
+            f"  mWakefulness={'Awake' if on else 'Asleep'}",
+            "  mWakefulnessChanging=false",
+            "  mIsPowered=true",
+            "  mPlugType=2",
+            "  mStayOn=true",
+            "  mBootCompleted=true",
+            "  mSystemReady=true",
+            f"  mHoldingWakeLockSuspendBlocker={held}",
+            f"  mHoldingDisplaySuspendBlocker={held}",
+            "",
+            f"Display Power: state={'ON' if on else 'OFF'}",
+        ]
+    )
+
+
+def display(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+    frame = f"Rect(0, 0 - {WIDTH}, {HEIGHT})"
+    state = "ON" if handset.screen_on else "OFF"
+    return "\n".join(
+        [
+            "DISPLAY MANAGER (dumpsys display)",
+            "  mSafeMode=false",
+            "  mPendingTraversal=false",
+            f"  mGlobalDisplayState={state}",
+            "  mViewports=[DisplayViewport{type=INTERNAL, valid=true, isActive=true, displayId=0, uniqueId='local:0', "
+            f"physicalPort=0, orientation=0, logicalFrame={frame}, physicalFrame={frame}, "
+            f"deviceWidth={WIDTH}, deviceHeight={HEIGHT}}}]",
+            "",
+            "Display Devices: size=1",
+            f'  DisplayDeviceInfo{{"Built-in Screen": uniqueId="local:0", {WIDTH} x {HEIGHT}, state {state}}}',
+        ]
+    )
+
+
+def battery(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+    emulation = device.spec.emulation
+    level = emulation.battery_percent if emulation is not None else 100
+    return "\n".join(
+        [
+            "Current Battery Service state:",
+            "  AC powered: false",
+            "  USB powered: true",
+            "  Wireless powered: false",
+            "  Dock powered: false",
+            "  Max charging current: 500000",
+            "  Max charging voltage: 5000000",
+            f"  Charge counter: {level * 46_000}",
+            f"  status: {5 if level == 100 else 2}",
+            "  health: 2",
+            "  present: true",
+            f"  level: {level}",
+            "  scale: 100",
+            f"  voltage: {3600 + level * 7}",
+            "  temperature: 281",
+            "  technology: Li-ion",
+        ]
+    )
+
+
+def connectivity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+    """One network agent for each interface that is up; under 464XLAT the v4- interface is stacked on its own."""
+    up = [interface for interface in device.interfaces() if interface.up and interface.name != "lo"]
+    stacked = {interface.name.removeprefix("v4-"): interface for interface in up if interface.name.startswith("v4-")}
+    lines = ["NetworkProviders for:", "  Telephony_0", "  WifiNetworkFactory", ""]
+    agents = [interface for interface in up if not interface.name.startswith("v4-")]
+    lines += [f"Active default network: {100 if agents else 'none'}", "", "Current Networks:"]
+    for number, interface in enumerate(agents, 100):
+        wifi = interface.name.startswith("wlan")
+        kind = "WIFI[]" if wifi else f"MOBILE[{_RADIO.get(device.spec.network, ('', 'LTE'))[1]}]"
+        properties = _link_properties(interface, stacked.get(interface.name))
+        lines.append(
+            f"  NetworkAgentInfo{{network{{{number}}}  handle{{{token(interface.name)}}}  "
+            f"ni{{{kind} CONNECTED extra: }} created=0s "
+            f"Score(Policies : EVER_VALIDATED&IS_VALIDATED ; KeepConnected : 0)   lp{{{{{properties}}}}}  "
+            f"nc{{[ Transports: {'WIFI' if wifi else 'CELLULAR'} Capabilities: INTERNET&NOT_RESTRICTED&TRUSTED&"
+            "NOT_VPN&VALIDATED ]}}"
+        )
+    return "\n".join(lines)
+
+
+def _link_properties(interface: Interface, stacked: Interface | None) -> str:
+    text = f"InterfaceName: {interface.name} LinkAddresses: [ {_addresses(interface)} ] DnsAddresses: [ ] "
+    text += f"Domains: null MTU: {interface.mtu} Routes: [ 0.0.0.0/0 -> 0.0.0.0 {interface.name} mtu {interface.mtu} ]"
+    if stacked is not None:
+        text += " Nat64Prefix: 64:ff9b::/96"
+        text += f" Stacked: [[ InterfaceName: {stacked.name} LinkAddresses: [ {_addresses(stacked)} ] "
+        text += f"Routes: [ 0.0.0.0/0 -> 192.0.0.4 {stacked.name} mtu 0 ] ]]"
+    return text
+
+
+def _addresses(interface: Interface) -> str:
+    return ",".join(_address(address) for address in interface.addresses)
+
+
+def _address(address: IPv4Interface | IPv6Interface) -> str:
+    return f"{address.ip}/{address.network.prefixlen}"
+
+
+def telephony_registry(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+    emulation = device.spec.emulation
+    operator = emulation.operator if emulation is not None else None
+    technology, network = _RADIO.get(device.spec.network, ("0(Unknown)", "UNKNOWN"))
+    registered = "0(IN_SERVICE)" if operator is not None else "1(OUT_OF_SERVICE)"
+    return "\n".join(
+        [
+            "last known state:",
+            "  Phone Id=0",
+            "    mCallState=0",
+            "    mRingingCallState=0",
+            "    mForegroundCallState=0",
+            "    mCallIncomingNumber=",
+            f"    mServiceState={{mVoiceRegState={registered}, mDataRegState={registered}, "
+            f"mOperatorAlphaLong={operator}, mOperatorAlphaShort={operator}, isManualNetworkSelection=false(automatic),"
+            f" getRilVoiceRadioTechnology={technology}, getRilDataRadioTechnology={technology}, "
+            "mCssIndicator=unsupported}",
+            f"    mTelephonyDisplayInfo=TelephonyDisplayInfo {{network={network}, overrideNetwork=NONE, "
+            "isRoaming=false}",
+        ]
+    )

@@ -1,0 +1,103 @@
+"""Commands on the network: ip addr, ip route, ifconfig, nc -u."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from lab.virtual.commands.networktext import addresses_text
+from lab.virtual.network.addresses import Interface
+from lab.virtual.shell.machine import Call, Result, Unbuilt, options
+
+if TYPE_CHECKING:
+    from lab.virtual.phone import VirtualPhone
+
+
+def ip(phone: VirtualPhone, call: Call) -> int:
+    """ip [-4|-6] [-o] addr [show [dev] NAME]; ip route [get ADDRESS]."""
+    words = call.argv[1:]
+    family = "4" if "-4" in words else "6" if "-6" in words else ""
+    one_line = "-o" in words
+    words = [word for word in words if word not in ("-4", "-6", "-o")]
+    if words and "address".startswith(words[0]) and words[0]:
+        names = [word for word in words[1:] if word not in ("show", "list", "dev")]
+        return show_addresses(phone, call, family, one_line, names)
+    if words[:2] in (["route", "get"], ["r", "get"]) and len(words) == 3:
+        return route_get(phone, call, words[2])
+    raise Unbuilt("built as 'ip addr' and 'ip route get' only")
+
+
+def show_addresses(phone: VirtualPhone, call: Call, family: str, one_line: bool, names: list[str]) -> int:
+    interfaces = phone.interfaces()
+    if names:
+        interfaces = [interface for interface in interfaces if interface.name == names[0]]
+        if not interfaces:
+            call.ends.err.write(f'Device "{names[0]}" does not exist.\n'.encode())
+            return 1
+    return call.say(addresses_text(interfaces, family, one_line))
+
+
+def route_get(phone: VirtualPhone, call: Call, text: str) -> int:
+    try:
+        destination = ip_address(text)
+    except ValueError:
+        call.ends.err.write(f'Error: any valid prefix is expected rather than "{text}".\n'.encode())
+        return 1
+    interface = phone.network.route(phone.name, destination)
+    source = source_address(interface, destination) if interface else None
+    if interface is None or source is None:
+        call.ends.err.write(b"RTNETLINK answers: Network is unreachable\n")
+        return 2
+    return call.say(f"{destination} dev {interface.name} table 1009 src {source} uid {call.uid}\n    cache\n")
+
+
+def source_address(interface: Interface, destination: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address | None:
+    """The interface's address that would be the source: of the same family, and global where there is one."""
+    same = [one.ip for one in interface.addresses if one.version == destination.version]
+    return next((one for one in same if not one.is_link_local), same[0] if same else None)
+
+
+def ifconfig(phone: VirtualPhone, call: Call) -> int:
+    """ifconfig NAME, as toybox prints it."""
+    interface = next((one for one in phone.interfaces() if one.name in call.argv[1:2]), None)
+    if interface is None:
+        return call.fail(f"{' '.join(call.argv[1:])}: No such device")
+    lines = [f"{interface.name:<9} Link encap:{'Ethernet' if interface.mac else 'UNSPEC'}"]
+    for one in interface.addresses:
+        if isinstance(one, IPv4Interface):
+            network = one.network
+            lines.append(f"          inet addr:{one.ip}  Bcast:{network.broadcast_address}  Mask:{network.netmask}")
+        else:
+            lines.append(
+                f"          inet6 addr: {one.with_prefixlen} Scope: {'Link' if one.is_link_local else 'Global'}"
+            )
+    return call.say("\n".join([*lines, f"          UP MTU:{interface.mtu}  Metric:1"]) + "\n")
+
+
+async def nc(phone: VirtualPhone, call: Call) -> int:
+    """nc -u [-w SECONDS] ADDRESS PORT: one datagram from standard input; what comes back goes to standard output."""
+    given, operands = options(call, "u46", "wq")
+    if "u" not in given or len(operands) != 2 or not operands[1].isdigit():
+        raise Unbuilt("built as 'nc -u [-w SECONDS] ADDRESS PORT' only")
+    try:
+        destination = ip_address(operands[0])
+    except ValueError:
+        return call.fail(f"{operands[0]}: No address associated with hostname")
+    payload = await call.ends.input.read_all()
+    timeout_ns = int(float(given.get("w", "1")) * 1_000_000_000)
+    if not payload:
+        return 0
+    if phone.network.route(phone.name, destination) is None:
+        return call.fail("connect: Network is unreachable")
+    answer = phone.network.send_udp(phone.name, destination, int(operands[1]), payload, timeout_ns)
+    if answer is not None:
+        call.ends.out.write(answer)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
+    "ip": ip,
+    "ifconfig": ifconfig,
+    "nc": nc,
+}

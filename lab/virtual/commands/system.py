@@ -1,0 +1,193 @@
+"""Commands on the system: id, su, ps, kill, pidof, uname, date, sleep, which, getenforce, nproc, uptime."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from lab.virtual.files import ROOT_UID
+from lab.virtual.processes import SIGNAL_NUMBERS, SIGNALS
+from lab.virtual.shell.machine import Call, Command, Result, Unbuilt, options
+
+if TYPE_CHECKING:
+    from lab.virtual.phone import VirtualPhone
+
+FIRST_PACKAGE_PID = 6_001
+SYSTEM_PROCESSES = ((1, "/system/bin/init"), (412, "/system/bin/netd"), (1603, "system_server"))
+PS_COLUMNS = ("USER", "PID", "PPID", "ARGS", "NAME", "CMD", "UID")
+
+
+def uname(call: Call) -> int:
+    given, _ = options(call, "asrmn")
+    kernel = call.machine.kernel
+    system, release = kernel.split(" ", 1)
+    if "a" in given:
+        return call.say(f"{system} localhost {release} #1 SMP PREEMPT {call.machine.architecture}\n")
+    words = [system] if "s" in given or not given else []
+    words += ["localhost"] * ("n" in given) + [release] * ("r" in given) + [call.machine.architecture] * ("m" in given)
+    return call.say(" ".join(words) + "\n")
+
+
+def date(call: Call) -> int:
+    """date [-u] [+FORMAT] of the machine's own clock, in UTC; %N is nanoseconds."""
+    clock_ns = call.machine.read_clock_ns()
+    seconds, rest_ns = divmod(clock_ns, 1_000_000_000)
+    words = [word for word in call.argv[1:] if word != "-u"]
+    if len(words) > 1 or (words and not words[0].startswith("+")):
+        raise Unbuilt("built as 'date [+FORMAT]' only")
+    form = words[0][1:] if words else "%a %b %e %H:%M:%S UTC %Y"
+    form = (
+        form.replace("%3N", f"{rest_ns // 1_000_000:03d}").replace("%N", f"{rest_ns:09d}").replace("%s", str(seconds))
+    )
+    return call.say(datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime(form) + "\n")
+
+
+def sleep(call: Call) -> int:
+    """Let bench time pass: nothing else would end this command."""
+    try:
+        seconds = float(call.argv[1])
+    except (IndexError, ValueError):
+        return call.fail("bad time")
+    if not 0 <= seconds <= 3600:
+        return call.fail("bad time")
+    world = call.machine.world
+    world.advance_to(world.now_ns + round(seconds * 1e9))
+    return 0
+
+
+def which(call: Call) -> int:
+    missing = 0
+    for name in call.argv[1:]:
+        if name in call.machine.commands or name == "sh":
+            call.say(f"/system/bin/{name}\n")
+        else:
+            missing = 1
+    return missing
+
+
+def kill(call: Call) -> int:
+    """kill [-SIGNAL] PID...; signal 0 only asks whether the process lives."""
+    words = call.argv[1:]
+    signal = "TERM"
+    if words[:1] == ["-s"]:
+        signal, words = words[1], words[2:]
+    elif words and words[0].startswith("-"):
+        signal, words = words[0][1:], words[1:]
+    signal = signal.removeprefix("SIG")
+    if signal.isdigit() and signal != "0":
+        signal = SIGNALS.get(int(signal), signal)
+    if signal != "0" and signal not in SIGNAL_NUMBERS:
+        return call.fail(f"{signal}: unknown signal")
+    if not words or not all(word.isdigit() for word in words):
+        return call.fail("usage: kill [-SIGNAL] PID...")
+    return max(kill_one(call, signal, int(word)) for word in words)
+
+
+def kill_one(call: Call, signal: str, number: int) -> int:
+    process = call.machine.processes.find(number)
+    if process is None:
+        return call.fail(f"{number}: No such process")
+    if call.uid not in (ROOT_UID, process.uid):
+        return call.fail(f"{number}: Operation not permitted")
+    if signal != "0" and process.on_signal is not None:
+        process.on_signal(signal)
+    return 0
+
+
+def nproc(call: Call) -> int:
+    return call.say("8\n")
+
+
+COMMANDS: dict[str, Command] = {
+    "uname": uname,
+    "date": date,
+    "sleep": sleep,
+    "which": which,
+    "kill": kill,
+    "nproc": nproc,
+}
+
+
+# -- phones only
+
+
+def identity(phone: VirtualPhone, call: Call) -> int:
+    name = "root" if call.uid == ROOT_UID else "shell"
+    given, _ = options(call, "uGgn")
+    if "u" in given:
+        return call.say(f"{name if 'n' in given else call.uid}\n")
+    context = "u:r:magisk:s0" if call.uid == ROOT_UID else "u:r:shell:s0"
+    groups = "groups=0(root)" if call.uid == ROOT_UID else "groups=2000(shell),1004(input),3003(inet)"
+    return call.say(f"uid={call.uid}({name}) gid={call.uid}({name}) {groups} context={context}\n")
+
+
+async def su(phone: VirtualPhone, call: Call) -> int:
+    """Magisk's su: what follows -c is joined with blanks and run by a shell as root."""
+    if not phone.spec.rooted:
+        call.ends.err.write(b"sh: su: inaccessible or not found\n")
+        return 127
+    words = call.argv[1:]
+    if words[:1] in (["-v"], ["-V"]):
+        return call.say("29.0:MAGISKSU\n" if words[0] == "-v" else "29000\n")
+    words = [word for word in words if word not in ("-mm", "-M", "--mount-master", "0", "root")]
+    child = call.shell.child(call.ends, ROOT_UID)
+    if not words:
+        return await child.interactive()
+    if words[0] != "-c" or len(words) < 2:
+        raise Unbuilt("built as 'su -c COMMAND' only")
+    code = await child.run(" ".join(words[1:]))
+    child.process.end(code)
+    return code
+
+
+def running(phone: VirtualPhone) -> Iterator[tuple[int, int, str]]:
+    """Number, user and command line of all processes that people see: the system's, the apps', those of shells."""
+    for number, name in SYSTEM_PROCESSES:
+        yield number, ROOT_UID, name
+    for index, package in enumerate(phone.handset.running()):
+        yield FIRST_PACKAGE_PID + index, 10_200 + index, package
+    for number, process in phone.processes:
+        yield number, process.uid, " ".join(process.args)
+
+
+def ps(phone: VirtualPhone, call: Call) -> int:
+    given, operands = options(call, "Aef", "o")
+    columns = given.get("o", "USER,PID,NAME").split(",")
+    if operands or not set(columns) <= set(PS_COLUMNS):
+        raise Unbuilt(f"columns are {', '.join(PS_COLUMNS)}")
+    call.say(" ".join(column.rjust(5) if column in ("PID", "PPID", "UID") else column for column in columns) + "\n")
+    for number, uid, line in running(phone):
+        users = {0: "root", 2000: "shell"}
+        values = {
+            "USER": users.get(uid, f"u0_a{uid - 10_000}"),
+            "UID": f"{uid:>5}",
+            "PID": f"{number:>5}",
+            "PPID": "    1",
+        }
+        name = line.split(" ")[0].rsplit("/", 1)[-1]
+        values |= {"ARGS": line, "CMD": name, "NAME": name}
+        call.say(" ".join(values[column] for column in columns) + "\n")
+    return 0
+
+
+def pidof(phone: VirtualPhone, call: Call) -> int:
+    found = [
+        str(number)
+        for number, _, line in running(phone)
+        if line.split(" ")[0].rsplit("/", 1)[-1] in call.argv[1:] or line in call.argv[1:]
+    ]
+    return call.say(" ".join(found) + "\n") if found else 1
+
+
+def getenforce(phone: VirtualPhone, call: Call) -> int:
+    return call.say("Enforcing\n")
+
+
+OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
+    "id": identity,
+    "su": su,
+    "ps": ps,
+    "pidof": pidof,
+    "getenforce": getenforce,
+}

@@ -1,0 +1,136 @@
+"""tcpdump on a virtual phone: a process that captures the phone's wire into a file, with the real tool's manners.
+
+Readiness line, counters and what a stop loses: measured with tcpdump 4.99.3 (docs/decisions/0003-capture.md).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.virtual.files import ROOT_UID
+from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture
+from lab.virtual.shell.machine import Call, Unbuilt, options
+
+if TYPE_CHECKING:
+    from lab.virtual.phone import VirtualPhone
+    from lab.virtual.processes import Process
+
+LISTENING_NS = (70_000_000, 100_000_000)
+STOPPING_NS = (2_000_000, 9_000_000)
+DEFAULT_SNAPLEN = 262_144
+LINK_NAMES = {"raw": "RAW (Raw IP)", "ethernet": "EN10MB (Ethernet)"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for."""
+
+    interface: str
+    file: str
+    snaplen: int
+    immediate: bool
+
+
+def wanted(call: Call) -> Wanted:
+    """The command line, understood. Raises Unbuilt for what is not."""
+    words = [word for word in call.argv if word != "--immediate-mode"]
+    given, operands = options(Call(words, call.ends, call.shell), "Uqnp", "iBswZ")
+    if operands or "w" not in given or "i" not in given:
+        raise Unbuilt("built with -i INTERFACE and -w FILE, without a filter, only")
+    numbers = [given.get("s", "0"), given.get("B", "0")]
+    if not all(number.isdigit() for number in numbers):
+        raise Unbuilt("-s and -B take numbers")
+    snaplen = int(numbers[0]) or DEFAULT_SNAPLEN
+    return Wanted(given["i"], given["w"], snaplen, "--immediate-mode" in call.argv)
+
+
+async def tcpdump(phone: VirtualPhone, call: Call) -> int:
+    if call.argv[1:] == ["--version"]:
+        return call.say("tcpdump version 4.99.5\nlibpcap version 1.10.5\n")
+    asked = wanted(call)
+    if fault := phone.faults.take("tcpdump", phone.name):
+        return call.fail(fault.get("text", "Permission denied"))
+    if call.uid != ROOT_UID:
+        call.fail(f"{asked.interface}: You don't have permission to perform this capture on that device")
+        call.ends.err.write(b"(socket: Operation not permitted)\n")
+        return 1
+    wire = phone.network.wires[phone.name]
+    if asked.interface != wire.name:
+        call.fail(f"{asked.interface}: No such device exists")
+        call.ends.err.write(b"(No such device exists)\n")
+        return 1
+    try:
+        descriptor = phone.files.open_write(call.path(asked.file), call.uid)
+    except OSError as error:
+        return call.fail(f"{asked.file}: {error.strerror}")
+    running = Running(phone, call, asked, descriptor)
+    try:
+        await call.shell.keeper.park()
+        await running.process.ended.wait()
+    finally:
+        running.close()
+    return running.process.code or 0
+
+
+class Running:
+    """A tcpdump that captures until a signal ends it."""
+
+    def __init__(self, phone: VirtualPhone, call: Call, asked: Wanted, descriptor: int) -> None:
+        self._phone, self._call, self._asked = phone, call, asked
+        self._descriptor: int | None = descriptor
+        self._stopping = False
+        self.process: Process = call.shell.process
+        self.process.args = call.argv
+        self.process.on_signal = self._signalled
+        phone.processes.number(self.process)
+        buffering = IMMEDIATE if asked.immediate else TCPDUMP_BLOCKS
+        wire = phone.network.wires[phone.name]
+        self._capture = Capture(wire, "pcap", asked.snaplen, buffering, phone.clock.at, self._write)
+        self._later("listening", LISTENING_NS, self._listening)
+
+    def _write(self, data: bytes) -> None:
+        if self._descriptor is not None:
+            os.write(self._descriptor, data)
+
+    def _later(self, what: str, span_ns: tuple[int, int], action: Callable[[], None]) -> None:
+        world = self._phone.world
+        name = f"{self._phone.name}/tcpdump/{self._capture.started_ns - world.started_ns}/{what}"
+        world.after(world.chance(name).randrange(*span_ns), action)
+
+    def _listening(self) -> None:
+        if self.process.code is None:
+            link = LINK_NAMES[self._phone.network.wires[self._phone.name].link_type]
+            size = f"snapshot length {self._asked.snaplen} bytes"
+            self._call.fail(f"listening on {self._asked.interface}, link-type {link}, {size}")
+
+    def _signalled(self, signal: str) -> None:
+        if signal == "KILL":
+            self._capture.stop(killed=True)
+            self.process.end(137)
+        elif signal in ("INT", "TERM") and not self._stopping:
+            self._stopping = True
+            self._later("stopping", STOPPING_NS, self._stop)
+        elif signal == "HUP":
+            self._stop()
+
+    def _stop(self) -> None:
+        if self.process.code is not None:
+            return
+        self._capture.stop()
+        counters = (
+            f"{self._capture.captured} packets captured\n"
+            f"{self._capture.received} packets received by filter\n"
+            f"{self._capture.dropped} packets dropped by kernel\n"
+        )
+        self._call.ends.err.write(counters.encode())
+        self.process.end(0)
+
+    def close(self) -> None:
+        """Give everything back, however it ended."""
+        self._capture.stop(killed=True)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,141 @@
+"""Which app a phone shows under its calls: launching, intents, opening chats, stopping apps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lab.definitions.virtual_app import VirtualApp
+from lab.virtual.handset.callside import CallSide, Display, Place
+from lab.virtual.handset.screens import Shown, Window, app_window, keyguard, launcher
+from lab.virtual.world import Timer, World
+
+Peers = Callable[[VirtualApp], list[str]]
+
+
+class Foreground:
+    """The app in front, and which apps have a process. `peers` gives the accounts that an app can reach."""
+
+    def __init__(
+        self, apps: Mapping[str, VirtualApp], world: World, display: Display, calls: CallSide, peers: Peers
+    ) -> None:
+        self.apps = apps
+        self.world = world
+        self.display = display
+        self.calls = calls
+        self.peers = peers
+        self.begin()
+
+    def begin(self) -> None:
+        """The launcher, and every app reachable."""
+        self.place: Place | None = None
+        self.started: set[str] = set()
+        self.stopped: set[str] = set()
+        self._opening: Timer | None = None
+        self._next: Place | None = None
+
+    def window(self) -> Window:
+        """What is shown where no call screen is."""
+        if self.display.locked:
+            return keyguard()
+        if self.place is None:
+            return launcher(self.apps.values())
+        app = self.place.app
+        return app_window(app, app.screen(self.place.screen), self.place.peer, 0)
+
+    def start(self, package: str) -> bool:
+        """Start an app as from its icon: its first screen, or its call if it is in one. False: not installed."""
+        app = next((app for app in self.apps.values() if app.package == package), None)
+        if app is None:
+            return False
+        self._open(self._first(app))
+        return True
+
+    def intent(
+        self, action: str, data: str | None, mime_type: str | None, package: str | None, component: str | None
+    ) -> bool:
+        """Start what answers an intent; False where nothing does. An unknown contact opens the app's first screen."""
+        wanted = component.split("/", 1)[0] if component else package
+        for app in self.apps.values():
+            if wanted not in (None, app.package):
+                continue
+            for known in app.intents:
+                if known.action != action or data is None or known.mime_type != mime_type:
+                    continue
+                contact = _contact(known.data, data)
+                if contact is not None:
+                    place = Place(app, known.opens, contact)
+                    self._open(place if contact in self.peers(app) else self._first(app))
+                    return True
+        return self.start(wanted) if component and wanted and data is None else False
+
+    def stop(self, package: str) -> None:
+        """Stop an app: nothing of it is shown and it cannot be reached until it is started again."""
+        self.started.discard(package)
+        if any(app.package == package for app in self.apps.values()):
+            self.stopped.add(package)
+        if self.place is not None and self.place.app.package == package:
+            self.place = None
+        self._cancel()
+
+    def home(self) -> None:
+        """To the launcher."""
+        self.place = None
+
+    def back(self) -> None:
+        """From a chat to the app's first screen, from there to the launcher."""
+        if self.place is not None and not self.display.locked:
+            first = self._first(self.place.app)
+            self.place = first if self.place.screen != first.screen else None
+
+    def show_first(self, shown: Shown) -> None:
+        if shown.app is not None:
+            self.place = self._first(shown.app)
+
+    def open_chat(self, shown: Shown) -> None:
+        if shown.app is not None:
+            self._open(Place(shown.app, shown.app.chat, shown.peer))
+
+    def show(self, shown: Shown) -> None:
+        if shown.app is None:
+            return
+        place = Place(shown.app, shown.screen, shown.peer)
+        if shown.app.screen(shown.screen).dialog:
+            self.calls.dialog = place
+        else:
+            self.place = place
+
+    def _first(self, app: VirtualApp) -> Place:
+        return Place(app, app.launch, next(iter(self.peers(app)), ""))
+
+    def _open(self, place: Place) -> None:
+        self.started.add(place.app.package)
+        self.stopped.discard(place.app.package)
+        if self._next == place:
+            return
+        self._cancel()
+        self._next = place
+        delay_ns = self.calls.draw_ns("open", place.app.timers.open_s)
+        self._opening = self.world.after(delay_ns, lambda: self._opened(place))
+
+    def _cancel(self) -> None:
+        self._next = None
+        if self._opening is not None:
+            self._opening.cancel()
+
+    def _opened(self, place: Place) -> None:
+        view = self.calls.view
+        self._next = None
+        self.place = place
+        self.display.shade = False
+        self.calls.dialog = self.calls.after = None
+        self.calls.front = False
+        if view is not None and view.call.app is place.app and place.screen == place.app.launch:
+            self.calls.bring_to_front()
+
+
+def _contact(template: str, data: str) -> str | None:
+    """What stands for {contact} in `data`; None where it does not fit the template."""
+    before, after = template.split("{contact}")
+    if len(data) <= len(before) + len(after) or not (data.startswith(before) and data.endswith(after)):
+        return None
+    return data[len(before) : len(data) - len(after)]

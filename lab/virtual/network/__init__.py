@@ -1,0 +1,256 @@
+"""The network of the virtual bench: what leaves and reaches each phone, and what its vantage sees of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.definitions.bench import BenchSpec, PhoneSpec
+from lab.definitions.virtual_app import VirtualApp
+from lab.definitions.virtual_network import PhoneEmulation
+from lab.virtual.network import stunwire
+from lab.virtual.network.addresses import Access, Address, Endpoint, Interface
+from lab.virtual.network.datagrams import Integers, Link, frame, frames, overhead_bytes
+from lab.virtual.network.ledger import Ledger, Meaning
+from lab.virtual.network.media import Packets
+from lab.virtual.network.noise import Noise
+from lab.virtual.network.traffic import CallTraffic
+from lab.virtual.network.wire import Batch, Wire
+from lab.virtual.world import World
+
+if TYPE_CHECKING:
+    from lab.virtual.handset.exchange import Call
+
+_MARKER = "im-call-lab"
+_LOUD_PER_MILLE = 50
+_SELECTOR = {"side", "n", "shows"}
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Which STUN frames of the next call never pass one phone's wire: the n-th, or all that show an address."""
+
+    side: str
+    n: int | None = None
+    shows: str | None = None
+
+
+def _emulation(phone: PhoneSpec) -> PhoneEmulation:
+    if phone.emulation is None:
+        raise ValueError(f"phone {phone.name} of a virtual bench has no emulation")
+    return phone.emulation
+
+
+class Network:
+    """Accesses, wires, background and calls of one bench; a listener of the exchange.
+
+    `begin` comes after `World.begin` and `Ledger.begin`.
+    """
+
+    def __init__(self, world: World, bench: BenchSpec, apps: Mapping[str, VirtualApp], ledger: Ledger) -> None:
+        self.world, self.bench, self.apps, self.ledger = world, bench, apps, ledger
+        self.phones = {phone.name: phone for phone in bench.phones}
+        self.wires = {phone.name: self._wire(phone) for phone in bench.phones}
+        self.direct_allowed = False
+        self._drops: list[Drop] = []
+        self._dropping: list[Drop] = []
+        world.flushers.append(self.flush)
+
+    def _wire(self, phone: PhoneSpec) -> Wire:
+        access = _emulation(phone).access
+        wire = Wire(phone.name, access.link, access.interface, self.world, self.ledger)
+        wire.admit = lambda meaning: self._admit(phone.name, meaning)
+        return wire
+
+    def begin(self, direct: bool) -> None:
+        """Start an attempt: new addresses, empty wires, quiet calls, background noise."""
+        self.direct_allowed = direct
+        self.calls: list[CallTraffic] = []
+        self._dropping = []
+        self._stun_frames = dict.fromkeys(self.phones, 0)
+        reserved = [self.bench.laptop.hotspot_address, *(server.address for server in self.bench.stun_servers)]
+        self.accesses: dict[str, Access] = {}
+        self._links: dict[str, Link] = {}
+        self._identifications: dict[str, int] = {}
+        loud = self.world.chance("noise/loud").randrange(1000) < _LOUD_PER_MILLE
+        for name, phone in self.phones.items():
+            access = Access(_emulation(phone).access, self.world.chance(f"access/{name}"), reserved)
+            self.accesses[name] = access
+            self._links[name] = Link(access.spec.link == "ethernet", access.mac, access.gateway_mac)
+            self._identifications[name] = self.world.chance(f"identification/{name}").randrange(1 << 16)
+            self.ledger.phone(name, access.own())
+            self.ledger.drift(name, _emulation(phone).clock.drift_ppb / 1000)
+            self.wires[name].begin()
+            Noise(self, name, loud=loud).start()
+        if self.bench.laptop.emulation is not None:
+            self.ledger.drift("laptop", self.bench.laptop.emulation.clock.drift_ppb / 1000)
+
+    def flush(self, now_ns: int) -> None:
+        """Let all frames pass that are due by now."""
+        for wire in self.wires.values():
+            wire.flush(now_ns)
+
+    def interfaces(self, phone: str) -> list[Interface]:
+        """The interfaces of a phone, loopback first."""
+        return self.accesses[phone].interfaces()
+
+    def route(self, phone: str, destination: Address) -> Interface | None:
+        """The interface towards a destination; None where there is no route of that family."""
+        if self.accesses[phone].local(destination) is None:
+            return None
+        return self.interfaces(phone)[-1]
+
+    def send_udp(self, phone: str, destination: Address, port: int, payload: bytes, timeout_ns: int) -> bytes | None:
+        """Send one datagram from a new socket and wait for the answer, at most `timeout_ns` of bench time.
+
+        STUN servers of the bench answer Binding requests; nobody else answers. None without an answer, and at once
+        without a route.
+        """
+        access = self.accesses[phone]
+        local = access.local(destination)
+        if local is None:
+            return None
+        socket, remote = Endpoint(local, access.open_port()), Endpoint(destination, port)
+        self.outgoing(phone, socket, remote, payload, _as_marker(payload))
+        served = {(server.address, server.port) for server in self.bench.stun_servers}
+        if (destination, port) not in served or not stunwire.is_binding_request(payload):
+            self.world.advance_to(self.world.now_ns + timeout_ns)
+            return None
+        mapped = access.mapped(socket, destination)
+        reply = stunwire.binding_success(payload[8:20], mapped)
+        round_trip_ns = 2 * access.delay(self.world.chance(f"probe/{phone}/{socket.port}"))
+        if round_trip_ns > timeout_ns:
+            self.world.advance_to(self.world.now_ns + timeout_ns)
+            return None
+        meaning = Meaning("noise", outgoing=False, stun=True, mapped=mapped.address)
+        self.incoming(phone, socket, remote, reply, meaning, self.world.now_ns + round_trip_ns)
+        self.ledger.probed(phone, mapped.address)
+        self.world.advance_to(self.world.now_ns + round_trip_ns)
+        return reply
+
+    def drop_stun(self, selector: Mapping[str, object]) -> None:
+        """Have STUN frames of the next call not pass: {"side": PHONE, "n": K}, or {"side": PHONE, "shows": WHOSE}.
+
+        K counts from 1 along that phone's wire. WHOSE is `caller_public`, `caller_private`, `callee_public` or
+        `callee_private`. It holds for one call, the next or the running one, and is forgotten with its attempt.
+
+        Raises:
+            ValueError: the selector names no phone of the bench, or not exactly one of n and shows.
+        """
+        side, n, shows = (selector.get(key) for key in ("side", "n", "shows"))
+        if not isinstance(side, str) or side not in self.phones or not set(selector) <= _SELECTOR:
+            raise ValueError(f"drop_stun needs side, a phone of the bench, and n or shows; got {dict(selector)}")
+        if isinstance(n, int) and shows is None:
+            drop = Drop(side, n=n)
+        elif isinstance(shows, str) and n is None:
+            drop = Drop(side, shows=shows)
+        else:
+            raise ValueError(f"drop_stun needs exactly one of n (a number) and shows (a text); got {dict(selector)}")
+        running = bool(getattr(self, "calls", [])) and not self.calls[-1].over
+        (self._dropping if running else self._drops).append(drop)
+
+    def placed(self, call: Call) -> None:
+        """A call was placed: the caller's sessions open."""
+        self._dropping, self._drops = [*self._dropping, *self._drops], []
+        self.calls.append(CallTraffic(self, call, len(self.calls)))
+
+    def rung(self, call: Call) -> None:
+        """The callee rings: its sessions open."""
+        self._of(call).rung()
+
+    def answered(self, call: Call) -> None:
+        """The conversation begins."""
+        self._of(call).answered()
+
+    def ended(self, call: Call) -> None:
+        """The call is over: nothing more is sent but farewells."""
+        self._of(call).ended()
+
+    def _of(self, call: Call) -> CallTraffic:
+        return next(traffic for traffic in self.calls if traffic.call is call)
+
+    def outgoing(
+        self, phone: str, socket: Endpoint, remote: Endpoint, payload: bytes, meaning: Meaning, when_ns: int = 0
+    ) -> None:
+        """A phone sends a datagram (now, unless `when_ns` is later)."""
+        header = self._links[phone].header(remote.address, outgoing=True)
+        octets = frame(header, socket, remote, payload, identification=self._identify(phone), hops=64)
+        self.wires[phone].put(when_ns, octets, len(payload), meaning)
+
+    def incoming(
+        self, phone: str, socket: Endpoint, remote: Endpoint, payload: bytes, meaning: Meaning, when_ns: int
+    ) -> None:
+        """A datagram reaches a phone's vantage at an instant."""
+        header = self._links[phone].header(socket.address, outgoing=False)
+        octets = frame(
+            header, remote, socket, payload, identification=self._identify(phone), hops=_hops(remote.address)
+        )
+        self.wires[phone].put(when_ns, octets, len(payload), meaning)
+
+    def stream(
+        self,
+        phone: str,
+        socket: Endpoint,
+        remote: Endpoint,
+        packets: Packets,
+        times_ns: Integers,
+        meaning: Meaning,
+        group: str,
+    ) -> None:
+        """Many datagrams of one flow pass a phone's vantage at `times_ns`, in that order."""
+        source, destination = (socket, remote) if meaning.outgoing else (remote, socket)
+        header = self._links[phone].header(destination.address, meaning.outgoing)
+        first = self._identify(phone, len(times_ns))
+        rows = frames(
+            header,
+            source,
+            destination,
+            packets.rows,
+            packets.sizes,
+            identifications=(first + np.arange(len(times_ns))) & 0xFFFF,
+            hops=64 if meaning.outgoing else _hops(remote.address),
+        )
+        lengths = packets.sizes + overhead_bytes(header, source.address)
+        self.wires[phone].put_batch(Batch(times_ns, packets.sent_ns, lengths, packets.sizes, rows, meaning, group))
+
+    def draw(self, name: str) -> random.Random:
+        """Chance of this attempt, by name."""
+        return self.world.chance(f"network/{name}")
+
+    def _identify(self, phone: str, count: int = 1) -> int:
+        first = self._identifications[phone]
+        self._identifications[phone] = (first + count) & 0xFFFF
+        return first
+
+    def _admit(self, phone: str, meaning: Meaning) -> bool:
+        if meaning.kind not in ("call", "direct") or not (meaning.stun or meaning.marks):
+            return True
+        self._stun_frames[phone] += 1
+        return not any(self._hits(drop, meaning) for drop in self._dropping if drop.side == phone)
+
+    def _hits(self, drop: Drop, meaning: Meaning) -> bool:
+        if drop.n is not None:
+            return self._stun_frames[drop.side] == drop.n
+        call = self.calls[-1].call
+        owners = {"caller": call.caller, "callee": call.callee}
+        for owner, address in meaning.shows:
+            role = "private" if address in self.accesses[owner].own() else "public"
+            if any(drop.shows == f"{side}_{role}" and owner == name for side, name in owners.items()):
+                return True
+        return False
+
+
+def _hops(address: Address) -> int:
+    """What is left of a far end's hop limit of 64: the same for all its datagrams."""
+    return 64 - 5 - int(address) % 13
+
+
+def _as_marker(payload: bytes) -> Meaning:
+    words = payload.decode("ascii", errors="replace").split()
+    if len(words) == 3 and words[0] == _MARKER and words[2] in ("begin", "end"):
+        return Meaning("marker", outgoing=True, marker=(words[1], words[2]))
+    return Meaning("noise", outgoing=True)

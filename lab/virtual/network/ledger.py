@@ -1,0 +1,118 @@
+"""The ledger: what each frame meant to its sender, written down where the frame passes a phone's wire.
+
+Nothing here reads bytes of a frame. `lab.virtual.network.truth` turns the notes of one attempt into its truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lab.virtual.network.addresses import Address, Endpoint
+from lab.virtual.network.datagrams import Integers
+from lab.virtual.network.truth import Clock, Notes, Row, truth
+from lab.virtual.world import World
+
+if TYPE_CHECKING:
+    from lab.virtual.handset.exchange import Exchange
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server of a call as one phone reaches it: `host` is the same for both addresses of one machine."""
+
+    host: str
+    address: Address
+    port: int
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a frame is, as its sender knows.
+
+    `stun`: the datagram itself is STUN (ChannelData is not). `marks`: it carries more than a bare Binding. `server`:
+    its far end is this server of the call. `peer`: its far end is this address of the other phone. `shows`: addresses
+    of phones that it lets be read, with their owner. `mapped`: the address it tells this phone is its own. `user_ids`:
+    fragments of user names in it. `marker`: nonce and word of a marker.
+    """
+
+    kind: Literal["call", "direct", "marker", "noise"]
+    outgoing: bool
+    stun: bool = False
+    marks: bool = False
+    server: Server | None = None
+    peer: Endpoint | None = None
+    shows: tuple[tuple[str, Address], ...] = ()
+    mapped: Address | None = None
+    user_ids: tuple[str, ...] = ()
+    marker: tuple[str, str] | None = None
+
+
+class Ledger:
+    """The notes of one attempt."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.begin("", 0)
+
+    def begin(self, trial_id: str, attempt: int) -> None:
+        """Start the notes of an attempt."""
+        self._trial, self._attempt = trial_id, attempt
+        self._notes: dict[str, Notes] = {}
+        self._drift_ppm: dict[str, float] = {}
+        self._clocks: dict[str, list[int]] = {}
+        self._starts: dict[str, list[int]] = {}
+
+    def phone(self, name: str, interface: Iterable[Address]) -> None:
+        """Introduce a phone with the addresses of its interface."""
+        self._notes[name] = Notes(frozenset(interface))
+
+    def drift(self, who: str, ppm: float) -> None:
+        """Write down how fast a machine's clock drifts."""
+        self._drift_ppm[who] = ppm
+
+    def probed(self, phone: str, address: Address) -> None:
+        """A STUN server told the phone this address, on the harness' behalf."""
+        self._notes[phone].probed.add(address)
+
+    def clock_read(self, who: str, offset_ns: int) -> None:
+        """A machine's clock was read while it was wrong by this much."""
+        self._clocks.setdefault(who, []).append(offset_ns)
+
+    def capture_started(self, phone: str) -> None:
+        """A capture of this phone started now; saying so twice at one instant counts once."""
+        starts = self._starts.setdefault(phone, [])
+        if self._world.now_ns not in starts:
+            starts.append(self._world.now_ns)
+
+    def note(self, phone: str, meaning: Meaning, position: int, time_ns: int, payload_bytes: int) -> None:
+        """One frame passed this phone's wire, `position` frames after the first of the attempt."""
+        if meaning.marker is not None:
+            self._notes[phone].markers.append((*meaning.marker, position))
+        elif meaning.kind in ("call", "direct") or meaning.mapped is not None:
+            self._notes[phone].singles.append((position, meaning, time_ns, payload_bytes))
+
+    def note_batch(
+        self, phone: str, meaning: Meaning, positions: Integers, times_ns: Integers, payload_bytes: Integers
+    ) -> None:
+        """Many frames of one meaning passed."""
+        if meaning.kind in ("call", "direct"):
+            self._notes[phone].batches.append((positions, meaning, times_ns, payload_bytes))
+
+    def rows(self, phone: str) -> list[Row]:
+        """What passed between the markers."""
+        return self._notes[phone].rows()
+
+    def truth(self, exchange: Exchange) -> dict[str, Any]:
+        """The truth of this attempt: the fields of DESIGN, as JSON values."""
+        call = exchange.calls[-1] if exchange.calls else None
+        clocks = {who: self._clock(who) for who in ("laptop", *self._notes)}
+        restarts = max([0, *(len(starts) - 1 for starts in self._starts.values())])
+        head = {"trial": self._trial, "attempt": self._attempt}
+        return head | truth(call, self._notes, clocks) | {"capture_restarts": restarts}
+
+    def _clock(self, who: str) -> Clock:
+        reads = self._clocks.get(who, [])
+        return Clock(reads[0] if reads else None, reads[-1] if reads else None, self._drift_ppm.get(who, 0.0))

@@ -1,0 +1,256 @@
+"""One phone's leg of a call: its sessions with the app's servers, and the STUN messages on them.
+
+A session is one local socket and one server. `turn` sessions speak RFC 8656; `warp` sessions use its header with
+methods 0x0800-0x0805 and attributes 0x4000-0x4025. STUN is never lost on the way.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.definitions.base import Role
+from lab.definitions.virtual_network import AppNetwork, Packets, Relay
+from lab.virtual.network import stunwire
+from lab.virtual.network.addresses import Address, Endpoint, folded, nat64
+from lab.virtual.network.ledger import Meaning, Server
+from lab.virtual.network.stunwire import Attribute
+
+if TYPE_CHECKING:
+    from lab.virtual.network import Network
+
+_REALM = b"relay.example"
+_UDP_TRANSPORT = bytes([17, 0, 0, 0])
+_EARLY_SPACING_NS = 180_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Requests of a session before and beside media: `early` ones at once, at most `most` in all, `size` bytes each.
+
+    Each is answered. One of `most` is the farewell. `period_ns` apart once the early ones are through.
+    """
+
+    early: int
+    most: int | None
+    size: int
+    period_ns: int
+
+
+def secondary_plan(packets: Packets, draw: random.Random, size: int, period_ns: int) -> Plan:
+    """A plan that keeps to `packets`, both ways together, however short or long the call."""
+    early = max((packets.low + 1) // 2, 1)
+    most = max(early + 1, draw.randint(packets.low, packets.high) // 2)
+    return Plan(early, most, size, period_ns)
+
+
+class Session:
+    """One local socket and one server."""
+
+    def __init__(self, leg: Leg, relay: Relay, number: int) -> None:
+        self.leg, self.relay = leg, relay
+        address, name = leg.reach(relay)
+        self.remote = Endpoint(address, relay.port)
+        self.server = Server(f"{number}", folded(address), relay.port, name)
+        self.local = Endpoint(leg.local(address), leg.access.open_port())
+        self.relayed = Endpoint(relay.ipv4, leg.draw.randrange(40_100, 60_000))
+        self.channel = leg.draw.randrange(0x4000, 0x4FF0)
+        self.asked = 0
+        self._nonce = leg.draw.randbytes(8).hex().encode()
+        self._key = leg.draw.randbytes(16)
+
+    @property
+    def mapped(self) -> Endpoint:
+        """What the server sees as this socket's address."""
+        return self.leg.access.mapped(self.local, self.remote.address)
+
+    def send(
+        self,
+        payload: bytes,
+        *,
+        stun: bool = True,
+        marks: bool = True,
+        shows: tuple[tuple[str, Address], ...] = (),
+        user_ids: tuple[str, ...] = (),
+    ) -> None:
+        """A datagram from the phone to the server, now."""
+        meaning = Meaning("call", True, stun, marks, self.server, shows=shows, user_ids=user_ids)
+        self.leg.network.outgoing(self.leg.phone, self.local, self.remote, payload, meaning)
+
+    def receive(
+        self,
+        payload: bytes,
+        when_ns: int,
+        *,
+        stun: bool = True,
+        marks: bool = True,
+        mapped: Address | None = None,
+        user_ids: tuple[str, ...] = (),
+    ) -> None:
+        """A datagram from the server that reaches the phone at an instant."""
+        meaning = Meaning("call", False, stun, marks, self.server, mapped=mapped, user_ids=user_ids)
+        self.leg.network.incoming(self.leg.phone, self.local, self.remote, payload, meaning, when_ns)
+
+    def binding(self) -> None:
+        """A bare Binding and its answer, which tells the phone its public address."""
+        transaction = stunwire.new_transaction(self.leg.draw)
+        self.send(stunwire.message(stunwire.BINDING, transaction), marks=False)
+        reply = stunwire.binding_success(transaction, self.mapped)
+        self.receive(reply, self.leg.answer_ns(), marks=False, mapped=self.mapped.address)
+
+    def ask(self, plan: Plan) -> None:
+        """The next request of a plan, and its answer."""
+        self.asked += 1
+        if self.relay.framing == "warp":
+            first = self.asked == 1
+            kinds = (
+                (stunwire.ALLOCATE, stunwire.ALLOCATE_SUCCESS) if first else (stunwire.WARP_PING, stunwire.WARP_PONG)
+            )
+            self._warp(*kinds, plan.size)
+        elif self.asked == 1:
+            self._turn(stunwire.ALLOCATE, stunwire.ALLOCATE_ERROR, [(stunwire.REQUESTED_TRANSPORT, _UDP_TRANSPORT)])
+        elif self.asked == 2:
+            self._allocate()
+        else:
+            lifetime = (stunwire.LIFETIME, (600).to_bytes(4, "big"))
+            self._turn(stunwire.REFRESH, stunwire.REFRESH_SUCCESS, [lifetime], [lifetime])
+
+    def farewell(self, plan: Plan) -> None:
+        """The last request, and its answer."""
+        if self.relay.framing == "warp":
+            self._warp(stunwire.WARP_BYE, stunwire.WARP_BYE_REPLY, plan.size)
+        else:
+            none = (stunwire.LIFETIME, bytes(4))
+            self._turn(stunwire.REFRESH, stunwire.REFRESH_SUCCESS, [none], [none])
+
+    def permit(self, peer: Endpoint, shows: tuple[tuple[str, Address], ...] = ()) -> None:
+        """CreatePermission for a peer's address."""
+        transaction = stunwire.new_transaction(self.leg.draw)
+        asked = [stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction), *self._credentials()]
+        self.send(stunwire.protected(stunwire.CREATE_PERMISSION, transaction, asked, self._key), shows=shows)
+        reply = stunwire.protected(stunwire.CREATE_PERMISSION_SUCCESS, transaction, [], self._key)
+        self.receive(reply, self.leg.answer_ns())
+
+    def bind(self, peer: Endpoint) -> None:
+        """ChannelBind of this session's channel to a peer's relayed address."""
+        number = (stunwire.CHANNEL_NUMBER, self.channel.to_bytes(2, "big") + bytes(2))
+        transaction = stunwire.new_transaction(self.leg.draw)
+        address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
+        asked = [number, address, *self._credentials()]
+        self.send(stunwire.protected(stunwire.CHANNEL_BIND, transaction, asked, self._key))
+        reply = stunwire.protected(stunwire.CHANNEL_BIND_SUCCESS, transaction, [], self._key)
+        self.receive(reply, self.leg.answer_ns())
+
+    def indication(self, kind: int, peer: Endpoint, data: bytes) -> bytes:
+        """A Send or Data indication that carries `data` to or from a peer."""
+        transaction = stunwire.new_transaction(self.leg.draw)
+        address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
+        return stunwire.message(kind, transaction, [address, (stunwire.DATA_ATTRIBUTE, data)])
+
+    def _credentials(self) -> list[Attribute]:
+        user = self.leg.draw.randbytes(6).hex().encode()
+        return [(stunwire.USERNAME, user), (stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
+
+    def _turn(self, kind: int, reply_kind: int, asked: list[Attribute], told: list[Attribute] | None = None) -> None:
+        transaction = stunwire.new_transaction(self.leg.draw)
+        if told is None:
+            # RFC 8489 section 9.2.4: the first try has no credentials and is told realm and nonce.
+            told = [(stunwire.ERROR_CODE, b"\0\0\x04\x01Unauthorized")]
+            told += [(stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
+            request, reply = stunwire.message(kind, transaction, asked), stunwire.message(reply_kind, transaction, told)
+        else:
+            request = stunwire.protected(kind, transaction, [*asked, *self._credentials()], self._key)
+            reply = stunwire.protected(reply_kind, transaction, told, self._key)
+        self.send(request)
+        self.receive(reply, self.leg.answer_ns())
+
+    def _allocate(self) -> None:
+        transaction = stunwire.new_transaction(self.leg.draw)
+        asked = [(stunwire.REQUESTED_TRANSPORT, _UDP_TRANSPORT), *self._credentials()]
+        self.send(stunwire.protected(stunwire.ALLOCATE, transaction, asked, self._key))
+        told = [
+            stunwire.xor_address(stunwire.XOR_RELAYED_ADDRESS, self.relayed, transaction),
+            (stunwire.LIFETIME, (600).to_bytes(4, "big")),
+            stunwire.xor_address(stunwire.XOR_MAPPED_ADDRESS, self.mapped, transaction),
+        ]
+        reply = stunwire.protected(stunwire.ALLOCATE_SUCCESS, transaction, told, self._key)
+        self.receive(reply, self.leg.answer_ns(), mapped=self.mapped.address)
+
+    def _warp(self, kind: int, reply_kind: int, size: int) -> None:
+        transaction = stunwire.new_transaction(self.leg.draw)
+        token = self.leg.draw.randbytes(size)
+        asked = [(stunwire.WARP_TOKEN, token), (stunwire.WARP_STREAMS, bytes(8))]
+        self.send(stunwire.message(kind, transaction, asked))
+        reply = stunwire.message(reply_kind, transaction, [(stunwire.WARP_STATE, token[: size // 2])])
+        self.receive(reply, self.leg.answer_ns())
+
+
+class Leg:
+    """One phone in a call. `gathered` is the socket that its candidates and a direct path come from."""
+
+    def __init__(self, network: Network, app: AppNetwork, phone: str, role: Role, key: str) -> None:
+        self.network, self.app, self.phone, self.role = network, app, phone, role
+        self.access = network.accesses[phone]
+        self.draw = network.draw(f"{key}/{role}")
+        self.sessions = [Session(self, relay, number) for number, relay in enumerate(app.relays)]
+        self.media = next(session for session in self.sessions if session.relay.purpose == "media")
+        self.candidates = next((session for session in self.sessions if session.relay.candidates), None)
+        self.fragment = stunwire.new_fragment(self.draw, app.user_ids.length) if app.user_ids is not None else None
+        self.key = self.draw.randbytes(16)
+        self.started = False
+        self.gathered = False
+        through = self.candidates or self.media
+        self._gathers_on = through if through.local.address.version == 4 else None
+        apart = Endpoint(self.access.ipv4.ip, self.access.open_port())
+        self.socket = apart if self._gathers_on is None else self._gathers_on.local
+        self._gather_remote = Endpoint(through.relay.ipv4, through.relay.port)
+
+    def reach(self, relay: Relay) -> tuple[Address, str | None]:
+        """The address by which this phone reaches a relay, and the name of the address that its server has."""
+        if self.access.ipv6 is not None and self.app.mobile_ipv6 == "native" and relay.ipv6 is not None:
+            return relay.ipv6, relay.ipv6_name
+        has_nat64 = self.access.ipv6 is not None and self.access.spec.nat64_pool is not None
+        if has_nat64 and self.app.mobile_ipv6 == "nat64":
+            return nat64(relay.ipv4), relay.name
+        return relay.ipv4, relay.name
+
+    def local(self, destination: Address) -> Address:
+        """The source address towards a destination that `reach` gave."""
+        address = self.access.local(destination)
+        if address is None:
+            raise ValueError(f"{self.phone} has no route to {destination}")
+        return address
+
+    @property
+    def public(self) -> Endpoint:
+        """The IPv4 address and port that others see of this leg's direct socket."""
+        return self.access.mapped(self.socket, self._gather_remote.address)
+
+    @property
+    def private(self) -> Endpoint:
+        """The interface address and port of this leg's direct socket."""
+        return self.socket
+
+    def answer_ns(self) -> int:
+        """When the answer to a request sent now is here."""
+        return self.network.world.now_ns + self.access.delay(self.draw) + self.access.delay_ns
+
+    def gather(self) -> None:
+        """Learn the public address of the direct socket, once."""
+        if self.gathered:
+            return
+        self.gathered = True
+        if self._gathers_on is not None:
+            self._gathers_on.binding()
+            return
+        transaction = stunwire.new_transaction(self.draw)
+        request = stunwire.message(stunwire.BINDING, transaction)
+        reply = stunwire.binding_success(transaction, self.public)
+        self.network.outgoing(self.phone, self.socket, self._gather_remote, request, Meaning("call", True, stun=True))
+        told = Meaning("call", False, stun=True, mapped=self.public.address)
+        self.network.incoming(self.phone, self.socket, self._gather_remote, reply, told, self.answer_ns())
+
+    def early_ns(self, index: int) -> int:
+        """How long after the start of its session the early request number `index` goes out."""
+        return index * _EARLY_SPACING_NS

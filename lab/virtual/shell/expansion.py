@@ -1,0 +1,86 @@
+"""Expansion of the words of the mini shell: variables, `$(...)`, field splitting, patterns of file names.
+
+Source: POSIX.1-2017, Shell Command Language 2.6.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lab.virtual.files import Files
+from lab.virtual.shell.words import Literal, Part, Variable, Word
+
+if TYPE_CHECKING:
+    from lab.virtual.shell.interpreter import Shell
+
+PATTERN = re.compile(r"[*?\[]")
+BLANKS = " \t\n"
+
+
+@dataclass
+class Fields:
+    """The fields of one word while it is expanded; each character run knows whether it was quoted."""
+
+    done: list[list[tuple[str, bool]]] = field(default_factory=list)
+    current: list[tuple[str, bool]] | None = None
+
+    def add(self, text: str, quoted: bool) -> None:
+        self.current = [*(self.current or []), (text, quoted)]
+
+    def cut(self) -> None:
+        if self.current is not None:
+            self.done.append(self.current)
+        self.current = None
+
+    def split(self, text: str) -> None:
+        """Add an unquoted expansion: blanks in it separate fields."""
+        for index, piece in enumerate(re.split(f"[{BLANKS}]+", text)):
+            if index:
+                self.cut()
+            if piece:
+                self.add(piece, False)
+
+
+async def expand(shell: Shell, word: Word) -> list[str]:
+    """The fields that a word becomes: none, one or several."""
+    fields = Fields()
+    for part in word.parts:
+        if isinstance(part, Literal):
+            fields.add(part.text, part.quoted)
+            continue
+        value = await _value(shell, part)
+        if part.quoted:
+            fields.add(value, True)
+        else:
+            fields.split(value)
+    fields.cut()
+    return [name for runs in fields.done for name in _file_names(shell, runs)]
+
+
+async def expand_one(shell: Shell, word: Word) -> str:
+    """The text of a word where no fields are split: in assignments and as the target of a redirection."""
+    pieces = [part.text if isinstance(part, Literal) else await _value(shell, part) for part in word.parts]
+    return "".join(pieces)
+
+
+async def _value(shell: Shell, part: Part) -> str:
+    if isinstance(part, Literal):
+        return part.text
+    if isinstance(part, Variable):
+        return shell.variable(part.name)
+    return await shell.substitute(part.script)
+
+
+def _file_names(shell: Shell, runs: list[tuple[str, bool]]) -> list[str]:
+    """The files that fit the field if it is a pattern and some do; else the field itself."""
+    text = "".join(piece for piece, _ in runs)
+    if not any(PATTERN.search(piece) for piece, quoted in runs if not quoted):
+        return [text]
+    pattern = "".join(PATTERN.sub(r"[\g<0>]", piece) if quoted else piece for piece, quoted in runs)
+    absolute = pattern.startswith("/")
+    found = shell.machine.files.matches(pattern if absolute else posixpath.join(shell.directory, pattern))
+    base = "" if absolute else Files.normal(shell.directory).rstrip("/") + "/"
+    return [name.removeprefix(base) for name in found] or [text]

@@ -1,0 +1,313 @@
+"""The mini shell: runs scripts on a virtual machine with real quoting, lists, pipes, redirections and exit codes.
+
+Everything runs inside the bench process, in no bench time of its own. Source: POSIX.1-2017, Shell Command Language
+2.5-2.14; texts of messages as mksh prints them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import posixpath
+from dataclasses import dataclass, field, replace
+
+from lab.virtual.files import Files
+from lab.virtual.processes import Process
+from lab.virtual.shell.builtins import BUILTINS
+from lab.virtual.shell.expansion import expand, expand_one
+from lab.virtual.shell.machine import Call, Ends, Machine, ShellExit, Unbuilt
+from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Redirect, Script, Simple, While, parse
+from lab.virtual.shell.terminal import Buffer, Input, Keeper, Nowhere, OpenFile, Sink, Text
+from lab.virtual.shell.words import Incomplete, ShellSyntaxError
+
+MAX_ROUNDS = 100_000
+NOT_FOUND, SYNTAX = 127, 2
+
+JOBS: set[asyncio.Task[None]] = set()
+"""Background jobs that run; asyncio itself keeps only weak references to its tasks."""
+
+
+class RedirectionFailed(Exception):
+    """A redirection's file does not open; the text is the message."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """The keeper of a background job: nobody waits for it any longer once it keeps running."""
+
+    keeper: Keeper
+    started: asyncio.Event
+
+    async def park(self) -> None:
+        self.started.set()
+
+    async def hung_up(self) -> None:
+        await self.keeper.hung_up()
+
+
+@dataclass
+class Shell:
+    """One shell process."""
+
+    machine: Machine
+    uid: int
+    ends: Ends
+    keeper: Keeper
+    variables: dict[str, str] = field(default_factory=dict)
+    directory: str = "/"
+    code: int = 0
+    last_background: int = 0
+    substituted: int = 0
+    process: Process = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.process = Process([self.machine.shell_name], self.uid)
+
+    # -- scripts
+
+    async def run(self, text: str) -> int:
+        """Run a script to its end; its exit code. Text it does not understand is code 2, with a message."""
+        try:
+            script = parse(text)
+        except ShellSyntaxError as error:
+            return self._refuse_syntax(error)
+        return await self._until_exit(script)
+
+    async def _until_exit(self, script: Script) -> int:
+        try:
+            await self._script(script)
+        except ShellExit as end:
+            self.code = end.code
+        return self.code
+
+    def _refuse_syntax(self, error: ShellSyntaxError) -> int:
+        self.machine.refused.append(f"{self.machine.name}: syntax: {error}")
+        self.ends.err.write(f"{self.machine.shell_name}: syntax error: {error}\n".encode())
+        self.code = SYNTAX
+        return SYNTAX
+
+    async def interactive(self) -> int:
+        """Run the lines of standard input as they come, until it ends, `exit`, or a line that is not understood."""
+        text = ""
+        while line := await self.ends.input.read_line("line"):
+            text += line.decode("utf-8", "surrogateescape")
+            try:
+                script = parse(text)
+            except Incomplete:
+                continue
+            except ShellSyntaxError as error:
+                return self._refuse_syntax(error)
+            text = ""
+            try:
+                await self._script(script)
+            except ShellExit as end:
+                return end.code
+        return self._refuse_syntax(Incomplete("unexpected end of input")) if text.strip() else self.code
+
+    def child(self, ends: Ends | None = None, uid: int | None = None) -> Shell:
+        """A shell of its own with a copy of the variables."""
+        made = Shell(self.machine, self.uid if uid is None else uid, ends or self.ends, self.keeper)
+        made.variables, made.directory, made.code = dict(self.variables), self.directory, self.code
+        return made
+
+    async def _script(self, script: Script) -> None:
+        for entry in script.entries:
+            if entry.background:
+                await self._background(entry)
+            else:
+                await self._entry(entry)
+
+    async def _entry(self, entry: Entry) -> None:
+        for joint, pipeline in zip(entry.joints, entry.pipelines, strict=True):
+            if joint and (joint == "&&") != (self.code == 0):
+                continue
+            await self._pipeline(pipeline)
+
+    async def _background(self, entry: Entry) -> None:
+        """Start it, and go on once it ends or keeps running: what it did to the bench so far comes first."""
+        child = self.child(replace(self.ends, input=Text(b"")))
+        started = asyncio.Event()
+        child.keeper = Background(self.keeper, started)
+
+        async def job() -> None:
+            try:
+                await child._until_exit(Script((replace(entry, background=False),)))
+            finally:
+                child.process.end(child.code)
+                started.set()
+
+        self.last_background = self.machine.processes.number(child.process)
+        task = asyncio.get_running_loop().create_task(job())
+        JOBS.add(task)
+        task.add_done_callback(JOBS.discard)
+        await started.wait()
+        self.code = 0
+
+    async def _pipeline(self, pipeline: Pipeline) -> None:
+        source = self.ends.input
+        for command in pipeline.commands[:-1]:
+            pipe = Buffer()
+            await self.child(Ends(source, pipe, self.ends.err))._guarded(command)
+            source = Text(bytes(pipe.data))
+        if len(pipeline.commands) == 1:
+            await self._command(pipeline.commands[0], self.ends)
+        else:
+            last = self.child(replace(self.ends, input=source))
+            self.code = await last._guarded(pipeline.commands[-1])
+        if pipeline.negated:
+            self.code = 0 if self.code else 1
+
+    async def _guarded(self, command: Command) -> int:
+        try:
+            await self._command(command, self.ends)
+        except ShellExit as end:
+            self.code = end.code
+        return self.code
+
+    async def _command(self, command: Command, ends: Ends) -> None:
+        opened: list[OpenFile] = []
+        try:
+            ends = await self._redirected(ends, command.redirects, opened)
+            if isinstance(command, Simple):
+                await self._simple(command, ends)
+            elif isinstance(command, While):
+                await self._while(command, ends)
+            else:
+                await self._group(command, ends)
+        except RedirectionFailed as error:
+            ends.err.write(f"{self.machine.shell_name}: {error}\n".encode())
+            self.code = 1
+        finally:
+            for file in opened:
+                file.close()
+
+    async def _group(self, command: Group, ends: Ends) -> None:
+        if command.copies:
+            self.code = await self.child(ends)._until_exit(command.body)
+        else:
+            await self._inside(command.body, ends)
+
+    async def _while(self, command: While, ends: Ends) -> None:
+        code = 0
+        for _ in range(MAX_ROUNDS):
+            await self._inside(command.condition, ends)
+            if self.code != 0:
+                self.code = code
+                return
+            await self._inside(command.body, ends)
+            code = self.code
+        ends.err.write(f"{self.machine.shell_name}: while: {MAX_ROUNDS} rounds\n".encode())
+        raise ShellExit(SYNTAX)
+
+    async def _inside(self, script: Script, ends: Ends) -> None:
+        kept, self.ends = self.ends, ends
+        try:
+            await self._script(script)
+        finally:
+            self.ends = kept
+
+    # -- what expansions ask
+
+    def variable(self, name: str) -> str:
+        """The value of `$name`; empty where there is none."""
+        if name == "EPOCHREALTIME":
+            return epoch_text(self.machine.read_clock_ns())
+        if name == "$":
+            return str(self.machine.processes.number(self.process))
+        if name == "!":
+            return str(self.last_background or "")
+        return {"?": str(self.code), "#": "0", "0": self.machine.shell_name}.get(name) or self.variables.get(name, "")
+
+    async def substitute(self, script: str) -> str:
+        """What a script in `$(...)` prints, without the newlines at its end."""
+        printed = Buffer()
+        child = self.child(replace(self.ends, out=printed))
+        self.substituted = await child.run(script)
+        return printed.data.decode("utf-8", "surrogateescape").rstrip("\n")
+
+    # -- simple commands
+
+    async def _simple(self, command: Simple, ends: Ends) -> None:
+        self.substituted = 0
+        argv = [field for word in command.words for field in await expand(self, word)]
+        values = {name: await expand_one(self, word) for name, word in command.assignments}
+        if not argv:
+            self.variables.update(values)
+            self.code = self.substituted
+            return
+        builtin = BUILTINS.get(argv[0])
+        call = Call(argv, ends, self)
+        kept = {name: self.variables.get(name) for name in values}
+        self.variables.update(values)
+        try:
+            self.code = await (builtin(self, call) if builtin is not None else self.call(call))
+        finally:
+            for name, value in kept.items():
+                if value is None:
+                    self.variables.pop(name, None)
+                else:
+                    self.variables[name] = value
+
+    async def call(self, call: Call) -> int:
+        """Run one command of the machine; 127 and noted as refused if it has none of that name."""
+        name = call.argv[0]
+        if name.startswith(("/system/bin/", "/usr/bin/", "/bin/")):
+            name = posixpath.basename(name)
+        if fault := self.machine.command_fault(call.argv):
+            call.ends.err.write(fault[0].encode() + b"\n")
+            return fault[1]
+        function = self.machine.commands.get(name)
+        if function is None:
+            self.machine.refused.append(f"{self.machine.name}: {' '.join(call.argv)}")
+            call.ends.err.write(f"{self.machine.shell_name}: {name}: {self._not_found()}\n".encode())
+            return NOT_FOUND
+        try:
+            result = function(call)
+            return await result if inspect.isawaitable(result) else int(result)
+        except Unbuilt as error:
+            self.machine.refused.append(f"{self.machine.name}: {' '.join(call.argv)}")
+            return call.fail(str(error), SYNTAX)
+
+    def _not_found(self) -> str:
+        return "inaccessible or not found" if self.machine.shell_name == "sh" else "command not found"
+
+    # -- redirections
+
+    async def _redirected(self, ends: Ends, redirects: tuple[Redirect, ...], opened: list[OpenFile]) -> Ends:
+        for redirect in redirects:
+            target = await expand_one(self, redirect.target)
+            if redirect.operator == "<":
+                ends = replace(ends, input=self._open_input(target))
+                continue
+            if redirect.operator == ">&":
+                sink = ends.out if target == "1" else ends.err
+            else:
+                sink = self._open_output(target, redirect.operator == ">>", opened)
+            ends = replace(ends, err=sink) if redirect.fd == 2 else replace(ends, out=sink)
+        return ends
+
+    def _open_input(self, target: str) -> Input:
+        if target == "/dev/null":
+            return Text(b"")
+        try:
+            path = Files.normal(posixpath.join(self.directory, target))
+            return Text(self.machine.files.read(path, self.uid))
+        except OSError as error:
+            raise RedirectionFailed(f"can't open {target}: {error.strerror}") from error
+
+    def _open_output(self, target: str, append: bool, opened: list[OpenFile]) -> Sink:
+        if target == "/dev/null":
+            return Nowhere()
+        try:
+            path = Files.normal(posixpath.join(self.directory, target))
+            file = OpenFile(self.machine.files.open_write(path, self.uid, append))
+        except OSError as error:
+            raise RedirectionFailed(f"can't create {target}: {error.strerror}") from error
+        opened.append(file)
+        return file
+
+
+def epoch_text(clock_ns: int) -> str:
+    """`$EPOCHREALTIME`: seconds since 1970 with microseconds."""
+    seconds, rest_ns = divmod(clock_ns, 1_000_000_000)
+    return f"{seconds}.{rest_ns // 1000:06d}"

@@ -1,0 +1,113 @@
+"""What a virtual machine is to the commands that run on it, and what one run of a command is."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from lab.virtual.files import Files
+from lab.virtual.processes import ProcessTable
+from lab.virtual.shell.terminal import Input, Sink
+from lab.virtual.world import World
+
+if TYPE_CHECKING:
+    from lab.virtual.shell.interpreter import Shell
+
+
+class ShellExit(Exception):
+    """The shell ends here, with a code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The three standard streams of a command."""
+
+    input: Input
+    out: Sink
+    err: Sink
+
+
+@dataclass
+class Call:
+    """One command that is run: its arguments, its streams, and the shell it runs in."""
+
+    argv: list[str]
+    ends: Ends
+    shell: Shell
+
+    @property
+    def uid(self) -> int:
+        return self.shell.uid
+
+    @property
+    def machine(self) -> Machine:
+        return self.shell.machine
+
+    def say(self, text: str) -> int:
+        """Write text to standard output; 0, so that a command can end with it."""
+        self.ends.out.write(text.encode("utf-8", "surrogateescape"))
+        return 0
+
+    def fail(self, text: str, code: int = 1) -> int:
+        """Write `NAME: text` to standard error; `code`."""
+        self.ends.err.write(f"{posixpath.basename(self.argv[0])}: {text}\n".encode("utf-8", "surrogateescape"))
+        return code
+
+    def path(self, text: str) -> str:
+        """An absolute path of the machine."""
+        return Files.normal(posixpath.join(self.shell.directory, text))
+
+
+Result = int | Awaitable[int]
+Command = Callable[[Call], Result]
+
+
+class Machine(Protocol):
+    """What the shell asks of the machine it runs on."""
+
+    name: str
+    shell_name: str
+    kernel: str
+    architecture: str
+    world: World
+    files: Files
+    processes: ProcessTable
+    refused: list[str]
+    commands: Mapping[str, Command]
+
+    def read_clock_ns(self) -> int: ...
+
+    def command_fault(self, argv: list[str]) -> tuple[str, int] | None: ...
+
+
+class Unbuilt(Exception):
+    """An option or form of a command that exists on hardware and not here: noted as refused."""
+
+
+def options(call: Call, flags: str, valued: str = "") -> tuple[dict[str, str], list[str]]:
+    """Options and operands of a call, getopt fashion. Raises Unbuilt for an option that is in neither list."""
+    found: dict[str, str] = {}
+    operands: list[str] = []
+    words = iter(call.argv[1:])
+    for word in words:
+        if word == "--":
+            operands += words
+        elif not word.startswith("-") or word == "-":
+            operands.append(word)
+        else:
+            rest = word[1:]
+            while rest:
+                name, rest = rest[0], rest[1:]
+                if name in valued:
+                    found[name], rest = rest or next(words, ""), ""
+                elif name in flags:
+                    found[name] = ""
+                else:
+                    raise Unbuilt(f"Unknown option '{name}'")
+    return found, operands

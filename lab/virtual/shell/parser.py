@@ -1,0 +1,250 @@
+"""The grammar of the mini shell: tokens -> lists of pipelines of commands.
+
+Source: POSIX.1-2017, Shell Command Language 2.9 and 2.10, without functions, for, case, if and until.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lab.virtual.shell.words import Incomplete, Literal, Operator, Redirection, ShellSyntaxError, Token, Word, tokens
+
+
+@dataclass(frozen=True)
+class Redirect:
+    fd: int
+    operator: str
+    target: Word
+
+
+@dataclass(frozen=True)
+class Simple:
+    assignments: tuple[tuple[str, Word], ...]
+    words: tuple[Word, ...]
+    redirects: tuple[Redirect, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """`( ... )` with a copy of the variables, or `{ ...; }`."""
+
+    body: Script
+    copies: bool
+    redirects: tuple[Redirect, ...]
+
+
+@dataclass(frozen=True)
+class While:
+    condition: Script
+    body: Script
+    redirects: tuple[Redirect, ...]
+
+
+Command = Simple | Group | While
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    commands: tuple[Command, ...]
+    negated: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Pipelines joined by && and ||; `joints[i]` stands before `pipelines[i]` and is empty for the first."""
+
+    pipelines: tuple[Pipeline, ...]
+    joints: tuple[str, ...]
+    background: bool
+
+
+@dataclass(frozen=True)
+class Script:
+    entries: tuple[Entry, ...]
+
+
+RESERVED_UNBUILT = (
+    "if",
+    "for",
+    "case",
+    "until",
+    "function",
+    "select",
+    "[[",
+    "time",
+    "then",
+    "else",
+    "fi",
+    "esac",
+    "in",
+)
+CLOSERS = ("do", "done", "}")
+ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
+
+
+@lru_cache(maxsize=512)
+def parse(text: str) -> Script:
+    """The script of `text`. Raises ShellSyntaxError; Incomplete (one of them) where more lines may complete it."""
+    parser = Parser(tokens(text))
+    script = parser.script(())
+    if parser.peek() is not None:
+        raise ShellSyntaxError(f"unexpected {parser.describe()}")
+    return script
+
+
+class Parser:
+    def __init__(self, items: list[Token]) -> None:
+        self._items = items
+        self._at = 0
+
+    def peek(self) -> Token | None:
+        return self._items[self._at] if self._at < len(self._items) else None
+
+    def describe(self) -> str:
+        token = self.peek()
+        if isinstance(token, Word):
+            return f"'{token.plain() or 'word'}'"
+        return "end of text" if token is None else "newline" if self._is("\n") else f"'{getattr(token, 'text', '<>')}'"
+
+    def _is(self, *operators: str) -> bool:
+        token = self.peek()
+        return isinstance(token, Operator) and token.text in operators
+
+    def _reserved(self) -> str | None:
+        token = self.peek()
+        return token.plain() if isinstance(token, Word) else None
+
+    def _expect(self, word: str) -> None:
+        if self.peek() is None:
+            raise Incomplete(f"'{word}' is missing")
+        if self._reserved() != word:
+            raise ShellSyntaxError(f"unexpected {self.describe()}, not '{word}'")
+        self._at += 1
+
+    def _skip_newlines(self) -> None:
+        while self._is("\n"):
+            self._at += 1
+
+    def script(self, closers: tuple[str, ...]) -> Script:
+        entries: list[Entry] = []
+        while True:
+            self._skip_newlines()
+            if self.peek() is None or self._is(")") or self._reserved() in (*closers, *CLOSERS):
+                return Script(tuple(entries))
+            entries.append(self._entry())
+
+    def _entry(self) -> Entry:
+        pipelines, joints = [self._pipeline()], [""]
+        while self._is("&&", "||"):
+            token = self.peek()
+            assert isinstance(token, Operator)
+            self._at += 1
+            self._skip_newlines()
+            if self.peek() is None:
+                raise Incomplete(f"nothing behind '{token.text}'")
+            joints.append(token.text)
+            pipelines.append(self._pipeline())
+        background = self._is("&")
+        if self._is("&", ";", "\n"):
+            self._at += 1
+        elif self.peek() is not None and not self._is(")"):
+            raise ShellSyntaxError(f"unexpected {self.describe()}")
+        return Entry(tuple(pipelines), tuple(joints), background)
+
+    def _pipeline(self) -> Pipeline:
+        negated = self._reserved() == "!"
+        if negated:
+            self._at += 1
+        commands = [self._command()]
+        while self._is("|"):
+            self._at += 1
+            self._skip_newlines()
+            if self.peek() is None:
+                raise Incomplete("nothing behind '|'")
+            commands.append(self._command())
+        return Pipeline(tuple(commands), negated)
+
+    def _command(self) -> Command:
+        word = self._reserved()
+        if word in RESERVED_UNBUILT:
+            raise ShellSyntaxError(f"'{word}' is not built")
+        if word == "while":
+            return self._while()
+        if word == "{":
+            self._at += 1
+            body = self.script(("}",))
+            self._expect("}")
+            return Group(body, False, self._redirects())
+        if self._is("("):
+            self._at += 1
+            body = self.script(())
+            if self.peek() is None:
+                raise Incomplete("')' is missing")
+            if not self._is(")"):
+                raise ShellSyntaxError(f"unexpected {self.describe()}")
+            self._at += 1
+            return Group(body, True, self._redirects())
+        return self._simple()
+
+    def _while(self) -> While:
+        self._at += 1
+        condition = self.script(("do",))
+        self._expect("do")
+        body = self.script(("done",))
+        self._expect("done")
+        if not condition.entries or not body.entries:
+            raise ShellSyntaxError("an empty part in 'while'")
+        return While(condition, body, self._redirects())
+
+    def _redirects(self) -> tuple[Redirect, ...]:
+        found = []
+        while isinstance(self.peek(), Redirection):
+            found.append(self._redirect())
+        return tuple(found)
+
+    def _redirect(self) -> Redirect:
+        token = self.peek()
+        assert isinstance(token, Redirection)
+        self._at += 1
+        target = self.peek()
+        if not isinstance(target, Word):
+            raise ShellSyntaxError(f"unexpected {self.describe()}, not a target")
+        if token.fd > 2 or (token.operator == ">&" and target.plain() not in ("1", "2")):
+            raise ShellSyntaxError(f"redirection '{token.fd}{token.operator}' is built for 0, 1 and 2 only")
+        self._at += 1
+        return Redirect(token.fd, token.operator, target)
+
+    def _simple(self) -> Simple:
+        assignments: list[tuple[str, Word]] = []
+        words: list[Word] = []
+        redirects: list[Redirect] = []
+        while True:
+            token = self.peek()
+            if isinstance(token, Redirection):
+                redirects.append(self._redirect())
+                continue
+            if not isinstance(token, Word):
+                break
+            self._at += 1
+            assignment = as_assignment(token) if not words else None
+            if assignment:
+                assignments.append(assignment)
+            else:
+                words.append(token)
+        if self._is("(") and words:
+            raise ShellSyntaxError("unexpected '('")
+        if not (assignments or words or redirects):
+            raise ShellSyntaxError(f"unexpected {self.describe()}")
+        return Simple(tuple(assignments), tuple(words), tuple(redirects))
+
+
+def as_assignment(word: Word) -> tuple[str, Word] | None:
+    """`NAME=value` taken apart, if the word is one."""
+    first = word.parts[0] if word.parts else None
+    found = ASSIGNMENT.match(first.text) if isinstance(first, Literal) and not first.quoted else None
+    if found is None or not isinstance(first, Literal):
+        return None
+    rest = Literal(first.text[found.end() :], False)
+    return found.group(1), Word((rest, *word.parts[1:]))
