@@ -1,0 +1,58 @@
+"""Ways to run the virtual bench that several tests share, and a load to run it under."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from correlate.dataset import Dataset
+from lab.clock import Stop
+from lab.progress import Progress
+from lab.run import Options, Run, prepare, run_missing
+from lab.show import console
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of the lab, as people type it, in the repository."""
+    return subprocess.run([BIN / "invoke", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def run_trials(dataset: Path, ids: list[str] | None = None, **options: object) -> Run:
+    """Run a matrix, or some of its trials one after the other, in this process."""
+    run = prepare(Options(dataset=str(dataset), scenarios=str(ROOT / "scenarios"), **options))  # type: ignore[arg-type]
+    if ids is not None:
+        run = run.only(*(run.one(trial_id) for trial_id in ids))
+    run_missing(run, Progress(console()), Stop())
+    return run
+
+
+def captures(dataset: Path, trial_id: str) -> dict[str, str]:
+    """SHA-256 of the captures of a trial, by side."""
+    files = sorted((dataset / "trials" / trial_id).glob("*.pcap*"))
+    return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@contextmanager
+def cpu_hog(processes: int = 3) -> Iterator[None]:
+    """Keep more processes busy than there are cores."""
+    hogs = [subprocess.Popen([sys.executable, "-I", "-S", "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def analysed(matrix: str, dataset: Path, seed: int = 1) -> Dataset:
+    """A whole matrix through the command that people type: trials, findings, names, tables, report."""
+    done = invoke("run-matrix", "--matrix", matrix, "--dataset", str(dataset), "--seed", str(seed))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return Dataset(dataset)
