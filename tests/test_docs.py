@@ -34,7 +34,7 @@ def test_every_task_has_its_heading_in_the_tour() -> None:
 def test_every_verb_has_its_heading() -> None:
     from lab.definitions.scenario import Verb
 
-    assert set(get_args(Verb)) - headings(ROOT / "docs/yaml.md") == set()
+    assert set(get_args(Verb)) - headings(ROOT / "docs/verbs.md") == set()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
