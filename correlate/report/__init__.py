@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from correlate import findings as findings_files
+from correlate import link
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.report.verdict import verdicts
@@ -47,6 +48,7 @@ def server_addresses(dataset: Dataset) -> list[str]:
 def build(dataset: Dataset) -> None:
     """Rewrites findings/, tables/, report.html and, last, the manifest. The same captures give the same bytes."""
     findings(dataset)
+    link.write(dataset)
     study = Study.of(dataset)
     made = tables(study)
     claimed = claims(study)
@@ -54,11 +56,11 @@ def build(dataset: Dataset) -> None:
         write_text(dataset.tables_dir / f"{each.name}.csv", as_csv(each))
         write_text(dataset.tables_dir / f"{each.name}.md", as_markdown(each))
     write_text(dataset.tables_dir / "claims.csv", as_csv(claimed))
-    write_text(dataset.report_path, page(study, made, claimed))
+    write_text(dataset.report_path, page(study, made, claimed, link.section(dataset)))
     dataset.write_manifest()
 
 
-def page(study: Study, made: list[Table], claimed: Table) -> str:
+def page(study: Study, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
     """report.html: provenance, verdict, tables, claims; one file that needs nothing else."""
     environment = Environment(
         loader=PackageLoader("correlate.report"),
@@ -79,5 +81,6 @@ def page(study: Study, made: list[Table], claimed: Table) -> str:
         unread=unread,
         verdicts=verdicts(study),
         tables=[*made, claimed],
+        linked=linked,
         paper=study.paper,
     )

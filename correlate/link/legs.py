@@ -1,0 +1,118 @@
+"""One side of a call as an observer of that side's network sees it, and the calls of a dataset as two such legs."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from correlate import pairs
+from correlate.dataset import SIDES, Dataset
+from correlate.dimensions.service import media_rate
+from correlate.dimensions.signalling import fragments
+from correlate.errors import CorrelateError
+from correlate.pairs import CallPair, Vantage
+
+
+@dataclass(frozen=True)
+class Leg:
+    """What one side shows of a call; nothing of what was asked for, and nothing that only the other side shows.
+
+    Times are the controller's, right to within `bound_ns`; packets and UDP payload are of the call's conversations,
+    STUN included; `media_bytes_per_s` is the faster direction of what is no STUN, 0 in silence. `groups` are those of
+    the servers' host names, or their networks; `shown` are addresses in the trace that are not the phone's own.
+    """
+
+    first_ns: int
+    last_ns: int
+    bound_ns: int
+    tx_packets: int
+    rx_packets: int
+    tx_payload_bytes: int
+    rx_payload_bytes: int
+    media_bytes_per_s: float
+    servers: frozenset[str]
+    groups: frozenset[str]
+    ports: frozenset[int]
+    user_ids: frozenset[str]
+    own: frozenset[str]
+    shown: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Call:
+    """Two legs that belong together. `trial` orders, `app` says what is left out of the learning; neither is scored."""
+
+    trial: str
+    app: str
+    caller: Leg
+    callee: Leg
+
+    @property
+    def origin_ns(self) -> int:
+        """When the first of the two legs begins."""
+        return min(self.caller.first_ns, self.callee.first_ns)
+
+    @property
+    def duration_s(self) -> float:
+        """From the first packet of either leg to the last packet of either."""
+        return (max(self.caller.last_ns, self.callee.last_ns) - self.origin_ns) / 1e9
+
+
+def calls(dataset: Dataset) -> tuple[list[Call], int]:
+    """The complete trials as calls, sorted by trial, and how many of them have no two legs.
+
+    A trial is left out where it cannot be read, or where one side shows no UDP conversation of the call or no clock.
+    """
+    apps = dataset.info().get("apps", {})
+    names = {address: entry["name"] for address, entry in dataset.names().items() if entry.get("name")}
+    found = [call for trial in sorted(dataset.trial_ids()) if (call := _call(dataset, trial, apps, names))]
+    return found, len(dataset.trial_ids()) - len(found)
+
+
+def _call(dataset: Dataset, trial: str, apps: Mapping[str, object], names: Mapping[str, str]) -> Call | None:
+    try:
+        pair = pairs.load(dataset, trial, apps, names)
+        record = dataset.record(trial)
+        of_phone = {side.phone: leg(side, pair) for side in (pair.a, pair.b)}
+        caller, callee = (of_phone[record["sides"][side]["phone"]] for side in SIDES)
+    except CorrelateError:
+        return None
+    return Call(trial, str(record["asked"]["app"]), caller, callee) if caller and callee else None
+
+
+def leg(side: Vantage, pair: CallPair) -> Leg | None:
+    """One side as a leg; None where it shows no conversation of the call."""
+    used = [each for each in side.conversations if each.kind != "other"]
+    if not used:
+        return None
+    spans = [side.span_ns(each) for each in used]
+    own = frozenset(str(address) for address in side.own)
+    servers = frozenset(str(each.remote) for each in used if each.kind == "server")
+    return Leg(
+        first_ns=min(first for first, _ in spans),
+        last_ns=max(last for _, last in spans),
+        bound_ns=side.clock.bound_ns,
+        tx_packets=sum(each.tx_packets for each in used),
+        rx_packets=sum(each.rx_packets for each in used),
+        tx_payload_bytes=sum(each.tx_payload_bytes for each in used),
+        rx_payload_bytes=sum(each.rx_payload_bytes for each in used),
+        media_bytes_per_s=media_rate(side) or 0.0,
+        servers=servers,
+        groups=frozenset(groups(servers, pair.names)),
+        ports=frozenset(each.remote_port for each in used if each.kind == "server"),
+        user_ids=fragments(side, pair.analysis),
+        own=own,
+        shown=frozenset(str(address) for address in side.visible) - own,
+    )
+
+
+def groups(servers: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:
+    """A server's host name without its digits, so that twins fall together; without a name its network (/16, /32)."""
+    for server in servers:
+        if server in names:
+            yield re.sub(r"\d", "", names[server])
+        else:
+            prefix = 16 if ipaddress.ip_address(server).version == 4 else 32
+            yield str(ipaddress.ip_network(f"{server}/{prefix}", strict=False))

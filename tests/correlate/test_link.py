@@ -1,0 +1,200 @@
+"""Linking: known legs with known answers, and that the tested app teaches nothing."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from correlate import link, report
+from correlate.dataset import Dataset
+from correlate.link import choice, measures, population
+from correlate.link.features import FEATURES, NAMES, Ids, Pairing, chosen
+from correlate.link.legs import Call, Leg, groups
+
+T0_NS = 1_700_000_000_000_000_000
+QUIET = Leg(
+    first_ns=T0_NS, last_ns=T0_NS + 20_000_000_000, bound_ns=1_000_000, tx_packets=900, rx_packets=900,
+    tx_payload_bytes=90_000, rx_payload_bytes=90_000, media_bytes_per_s=4_500.0, servers=frozenset({"192.0.2.50"}),
+    groups=frozenset({"192.0.0.0/16"}), ports=frozenset({3478}), user_ids=frozenset(), own=frozenset(),
+    shown=frozenset(),
+)  # fmt: skip
+
+
+def distinct(count, app):
+    """Calls that everything tells apart: lengths, volumes, user ids, addresses."""
+    made = []
+    for index in range(count):
+        last_ns = T0_NS + (20 + index) * 1_000_000_000
+        size = 50_000 * (index + 1)
+        mine, theirs = f"{app}: 203.0.113.{index}", f"{app}: 198.51.100.{index}"
+        leg = dataclasses.replace(
+            QUIET, last_ns=last_ns, tx_payload_bytes=size, rx_payload_bytes=size + 7, media_bytes_per_s=size / 20,
+            user_ids=frozenset({f"{app}{index:04}"}), own=frozenset({mine}), shown=frozenset({theirs}),
+        )  # fmt: skip
+        other = dataclasses.replace(
+            leg, tx_payload_bytes=size + 7, rx_payload_bytes=size, own=frozenset({theirs}), shown=frozenset({mine})
+        )
+        made.append(Call(f"{app}-{index:02}", app, leg, other))
+    return made
+
+
+def identical(count, app):
+    """Calls that nothing but their start tells apart."""
+    return [Call(f"{app}-{index:02}", app, QUIET, QUIET) for index in range(count)]
+
+
+def rows_of(calls, load=1, app="all"):
+    return {row["score"]: row for row in link.rank_all(calls, "7", [load]) if row["app"] == app}
+
+
+def test_legs_that_everything_tells_apart_are_linked_at_once():
+    rows = rows_of(distinct(20, "maple") + distinct(20, "birch"))
+    best = rows["all dimensions"]
+    assert (best["n"], best["precision_at_1"], best["precision_at_10"], best["rank"]) == (40, 1.0, 1.0, 1.0)
+    assert (best["precision_at_1_low"], best["precision_at_1_high"]) == (1.0, 1.0)
+    assert best["tpr_at_fpr_1e3"] == 1.0
+    assert best["anonymity_bits"] < 0.1
+    assert rows["only endpoints"]["precision_at_1"] == 1.0
+    assert rows["user id equality"]["precision_at_1"] == 1.0
+    assert rows["only servers"]["precision_at_1"] < 0.1
+
+
+def test_identical_legs_rank_as_chance_does():
+    calls = identical(20, "maple") + identical(20, "birch")
+    size = population.calls_an_hour(calls, 1)
+    assert size == 180
+    row = rows_of(calls)["without duration"]
+    assert row["rank"] == row["rank_low"] == row["rank_high"] == (size + 1) / 2
+    assert row["precision_at_1"] == pytest.approx(1 / size)
+    assert row["precision_at_10"] == pytest.approx(10 / size)
+    assert row["anonymity_bits"] == pytest.approx(math.log2(size))
+    assert row["tpr_at_fpr_1e3"] == pytest.approx(1e-3)
+
+
+def test_the_entropy_of_a_uniform_posterior_is_the_logarithm_of_its_size():
+    assert measures.entropy_bits(choice.posterior(np.zeros(64))) == pytest.approx(6.0)
+    assert measures.entropy_bits(np.array([1.0, 0.0, 0.0])) == 0.0
+
+
+def test_ranks_and_precision_break_ties_by_expectation():
+    above, tied = measures.place(5.0, np.array([9.0, 5.0, 5.0, 1.0]))
+    assert (above, tied) == (1, 2)
+    assert measures.rank(above, tied) == 3.0
+    assert measures.precision_at(1, above, tied) == 0.0
+    assert measures.precision_at(2, above, tied) == pytest.approx(1 / 3)
+    assert measures.precision_at(10, above, tied) == 1.0
+
+
+def test_true_positives_at_a_false_positive_rate_of_a_hand_made_list():
+    negatives = np.array([9.0, 7.0, 5.0, 3.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    true = np.array([10.0, 8.0, 7.0, 6.0, 0.0])
+    assert measures.true_positives(true, negatives, 0.1).tolist() == [1.0, 1.0, 0.0, 0.0, 0.0]
+    assert measures.true_positives(true, negatives, 0.2).tolist() == [1.0, 1.0, 1.0, 1.0, 0.0]
+    assert measures.true_positives(true, negatives, 0.7).tolist() == [1.0, 1.0, 1.0, 1.0, pytest.approx(0.4)]
+
+
+def test_the_interval_of_a_constant_is_the_constant():
+    assert measures.interval([0.25] * 12, seed=3) == (0.25, 0.25)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
+    values = [0.0, 1.0, 1.0, 0.0, 1.0, 0.5]
+    assert measures.interval(values, seed=3) == measures.interval(values, seed=3)
+    assert measures.interval(values, seed=3) != measures.interval(values, seed=4)
+
+
+def test_the_tested_app_is_never_learned_from():
+    others, tested = distinct(8, "birch"), distinct(8, "maple")
+    poison = dataclasses.replace(QUIET, tx_payload_bytes=10**12, media_bytes_per_s=float("nan"))
+    poisoned = [dataclasses.replace(call, caller=poison, callee=poison) for call in tested]
+    clean = link.learned(others + tested, "maple", 1, "7")
+    for one, other in zip(clean, link.learned(others + poisoned, "maple", 1, "7"), strict=True):
+        assert one.weights.tolist() == other.weights.tolist()
+        assert np.isfinite(one.weights).all()
+    assert not np.isfinite(link.learned(others + poisoned, "birch", 1, "7")[0].weights).all()
+
+
+def test_a_dimension_that_is_off_has_no_weight():
+    scores = dict(zip(link.CHOICES, link.learned(distinct(8, "a") + distinct(8, "b"), "a", 1, "7"), strict=True))
+    on = chosen(["signalling"])
+    assert (scores["only signalling"].weights[~on] == 0).all()
+    assert (scores["without signalling"].weights[on] == 0).all()
+    assert scores["only signalling"].weights[on].sum() > 0
+
+
+def test_every_feature_belongs_to_one_dimension_and_has_a_column():
+    calls = distinct(3, "a")
+    (hour,) = population.hours(calls, 1, "7")
+    assert Pairing(calls).features(hour, 0, Ids(calls, hour)).shape == (len(hour), len(NAMES))
+    assert chosen(FEATURES).all()
+
+
+def test_hours_hold_as_many_calls_as_the_load_takes_and_every_call_once_as_recorded():
+    calls = identical(30, "maple")
+    made = population.hours(calls, 0.1, "7")
+    assert [len(hour) for hour in made] == [18, 18]
+    assert sorted(of for hour in made for of in hour.of[: hour.queries].tolist()) == list(range(30))
+    assert all((hour.copy[: hour.queries] == 0).all() and (hour.copy[hour.queries :] > 0).all() for hour in made)
+    again = population.hours(calls, 0.1, "7")
+    assert all((one.start_s == other.start_s).all() for one, other in zip(made, again, strict=True))
+    assert (population.hours(calls, 0.1, "8")[0].start_s != made[0].start_s).all()
+
+
+def test_copies_of_a_call_are_calls_of_other_people():
+    assert population.pseudonyms(["abcd"], 0) == population.pseudonyms(["abcd"], 0)
+    assert population.pseudonyms(["abcd"], 0) != population.pseudonyms(["abcd"], 1)
+    calls = distinct(4, "maple")
+    (hour,) = population.hours(calls, 1, "7")
+    ids = Ids(calls, hour)
+    for query in range(hour.queries):
+        rows = np.arange(len(hour))
+        (seen, _), (shared, _) = ids.endpoints(query, rows), ids.shared_user_ids(query, rows)
+        assert np.flatnonzero(seen).tolist() == np.flatnonzero(shared).tolist() == [query]
+
+
+def test_a_server_without_a_name_is_grouped_by_its_network_and_twins_by_their_name():
+    names = {"192.0.2.50": "relay6-shv-01.example.org", "2001:db8::50": "relay-shv-02.example.org"}
+    assert set(groups(["192.0.2.50", "2001:db8::50"], names)) == {"relay-shv-.example.org"}
+    assert set(groups(["192.0.2.50", "2001:db8::50"], {})) == {"192.0.0.0/16", "2001:db8::/32"}
+
+
+A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
+
+
+def talk(build, **keys):
+    call = build.call(**keys)
+    for side, local in ((call.caller, A), (call.callee, B)):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 11.0, 120, 110)
+    return call
+
+
+def test_a_dataset_of_two_apps_and_twenty_conversations_gets_its_rows(tmp_path, build):
+    calls = [talk(build, app=app, repetition=number) for app in ("maple", "birch") for number in range(1, 11)]
+    build.dataset(tmp_path, calls)
+    report.build(Dataset(tmp_path))
+    rows = link.read(Dataset(tmp_path))
+    assert len(rows) == len(link.LOADS) * (len(link.CHOICES) + len(link.BASELINES)) * 3
+    assert {row["provenance"] for row in rows} == {"modelled"}
+    assert [row["n"] for row in rows if row["app"] == "all"] == ["20"] * 48
+    first = (tmp_path / "findings/link.csv").read_bytes()
+    link.write(Dataset(tmp_path))
+    assert (tmp_path / "findings/link.csv").read_bytes() == first
+    assert 'id="linking"' in (tmp_path / "report.html").read_text()
+
+
+def test_a_small_dataset_says_why_it_is_not_linked(tmp_path, build):
+    build.dataset(tmp_path, [talk(build)])
+    report.build(Dataset(tmp_path))
+    (row,) = link.read(Dataset(tmp_path))
+    assert row["reason"] == "1 of the 2 apps it takes: the tested app is left out of learning"
+    assert row["precision_at_1"] == ""
+    assert f"Not computed: {row['reason']}." in (tmp_path / "report.html").read_text()
+
+
+def test_nineteen_conversations_are_too_few(tmp_path, build):
+    calls = [talk(build, app=app, repetition=n) for app in ("maple", "birch") for n in range(1, 11)]
+    build.dataset(tmp_path, calls[:-1])
+    link.write(Dataset(tmp_path))
+    assert link.read(Dataset(tmp_path))[0]["reason"] == "19 of the 20 conversations it takes"
