@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.addresses import Address, is_clat, is_global_unicast
 from correlate.pairs.sided import Sided
+from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.pairs.vantage import IP_HEADER
 
 
@@ -49,8 +50,8 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     silent = not seen["a"] and not seen["b"]
     blocked = bool(unexplained["a"] or unexplained["b"])
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
-    routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.established else None
-    reasons = [] if routing else ["routing: no conversation"]
+    routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
+    reasons = [] if routing else [f"routing: {MEDIA_NOT_UDP if pair.media_not_udp else 'no conversation'}"]
     if silent and blocked:
         reasons.append("no_disclosure: an unexplained address stands in a STUN attribute")
 

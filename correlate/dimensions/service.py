@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.sided import Sided
+from correlate.pairs.transport import MEDIA_NOT_UDP
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ def measure(pair: CallPair) -> Sided[ServiceType]:
     """The service: in a conversation by the media's rate, without one by the app's own rule, if it has one."""
     rates = [media_rate(side) for side in (pair.a, pair.b)]
     identical = [identical_sessions(side) for side in (pair.a, pair.b)]
-    if pair.established:
+    if pair.media_not_udp:
+        service, reason = None, f"{MEDIA_NOT_UDP}: no media rate"
+    elif pair.established:
         is_video = max(rate or 0.0 for rate in rates) >= pair.analysis.video_bytes_per_s
         service, reason = "video" if is_video else "voice", ""
     elif pair.analysis.unanswered_service != "identical_sessions":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.sessions import RULES, Session
 from correlate.pairs.sided import Sided
+from correlate.pairs.transport import MEDIA_NOT_UDP
 
 
 @dataclass(frozen=True)
@@ -23,25 +24,37 @@ class Traffic:
 
 @dataclass(frozen=True)
 class MediaTotals:
-    """The call's datagrams that are no STUN; zero, not None, in a silent call."""
+    """The call's datagrams that are no STUN; zero, not None, in a silent call, and None where the media are not UDP."""
 
-    tx_packets: int
-    rx_packets: int
-    tx_payload_bytes: int
-    rx_payload_bytes: int
+    tx_packets: int | None
+    rx_packets: int | None
+    tx_payload_bytes: int | None
+    rx_payload_bytes: int | None
+
+
+_NO_MEDIA = MediaTotals(None, None, None, None)
 
 
 @dataclass(frozen=True)
 class Crosswise:
     """What this side sent less what the other side received of the media (section 3.3), signed."""
 
-    tx_less_rx_packets: int
-    tx_less_rx_payload_bytes: int
+    tx_less_rx_packets: int | None
+    tx_less_rx_payload_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Payload of one transport between the markers, the app's and everything else's."""
+
+    tx_payload_bytes: int
+    rx_payload_bytes: int
 
 
 @dataclass(frozen=True)
 class Volumes:
-    """One side's traffic under each of the four rules, and its media."""
+    """One side's traffic under each of the four rules, its media, and what went over TCP and QUIC. `transport` is of
+    the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a conversation."""
 
     phone: str
     longest_relay: Traffic
@@ -50,6 +63,9 @@ class Volumes:
     media_union: Traffic
     media: MediaTotals
     crosswise: Crosswise
+    tcp: Payload
+    quic: Payload
+    transport: str | None
     reason: str
 
 
@@ -57,13 +73,21 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     """Volumes on both sides."""
     choices = {name: rule(pair) for name, rule in RULES.items()}
     reason = "; ".join(f"{name}: {choice.reason}" for name, choice in choices.items() if choice.reason)
-    media_a, media_b = _media(pair.a), _media(pair.b)
+    if pair.media_not_udp:
+        reason = f"{MEDIA_NOT_UDP}: no UDP session in an answered call, TCP on both sides; {reason}"
+    media_a, media_b = (_NO_MEDIA, _NO_MEDIA) if pair.media_not_udp else (_media(pair.a), _media(pair.b))
+    carried = MEDIA_NOT_UDP if pair.media_not_udp else "udp" if pair.established else None
 
     def side(vantage: Vantage, own: MediaTotals, other: MediaTotals, sessions: dict[str, Session | None]) -> Volumes:
         return Volumes(
             phone=vantage.phone,
             media=own,
-            crosswise=Crosswise(own.tx_packets - other.rx_packets, own.tx_payload_bytes - other.rx_payload_bytes),
+            crosswise=Crosswise(
+                _less(own.tx_packets, other.rx_packets), _less(own.tx_payload_bytes, other.rx_payload_bytes)
+            ),
+            tcp=_tcp(vantage),
+            quic=Payload(vantage.transport.quic_tx_payload_bytes, vantage.transport.quic_rx_payload_bytes),
+            transport=carried,
             reason=reason,
             **{name: _traffic(session) for name, session in sessions.items()},
         )
@@ -72,6 +96,15 @@ def measure(pair: CallPair) -> Sided[Volumes]:
         side(pair.a, media_a, media_b, {name: choice.a for name, choice in choices.items()}),
         side(pair.b, media_b, media_a, {name: choice.b for name, choice in choices.items()}),
     )
+
+
+def _less(sent: int | None, received: int | None) -> int | None:
+    return None if sent is None or received is None else sent - received
+
+
+def _tcp(side: Vantage) -> Payload:
+    used = side.transport.tcp
+    return Payload(sum(each.tx_payload_bytes for each in used), sum(each.rx_payload_bytes for each in used))
 
 
 def _traffic(session: Session | None) -> Traffic:

@@ -15,6 +15,7 @@ from correlate.pairs.addresses import Address, Learned, Role
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.clocks import Clock
+from correlate.pairs.transport import Transport, transport
 from correlate.pairs.vantage import Conversation, View, conversations, learn, view
 from correlate.stun import Message
 from correlate.trace import Trace
@@ -59,6 +60,7 @@ class Vantage:
     own: Mapping[Address, Role]
     visible: Mapping[Address, tuple[str, ...]]
     conversations: tuple[Conversation, ...]
+    transport: Transport
 
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
@@ -81,10 +83,23 @@ class CallPair:
 
     @property
     def established(self) -> bool:
-        """A conversation: at least 100 media datagrams each way on both sides."""
+        """A conversation: at least 100 media datagrams each way on both sides, or as many TCP segments."""
+        return self.media_udp or self.media_not_udp
+
+    @property
+    def media_udp(self) -> bool:
+        """A conversation whose media are UDP datagrams."""
         return all(
             min(tx_packets, rx_packets) >= ESTABLISHED_DATAGRAMS
             for tx_packets, rx_packets in (media_packets(side) for side in (self.a, self.b))
+        )
+
+    @property
+    def media_not_udp(self) -> bool:
+        """A conversation without a UDP session: on each side one TCP connection has at least 100 segments with payload
+        each way. What these segments hold is not looked at."""
+        return not self.media_udp and all(
+            side.transport.may_hold_media(ESTABLISHED_DATAGRAMS) for side in (self.a, self.b)
         )
 
 
@@ -149,6 +164,7 @@ def _vantage(
         own=own,
         visible=seen.visible,
         conversations=conversations(seen, frozenset(here), peers, analysis.relay_ports),
+        transport=transport(seen.segments, seen.trace.udp, seen.flows, here),
     )
 
 

@@ -15,7 +15,8 @@ from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs.addresses import Address, Learned, fold
 from correlate.stun import Message, is_message, messages
-from correlate.trace import Datagrams, Trace
+from correlate.trace import Datagrams, Trace, tcp
+from correlate.trace.tcp import Segments
 
 Rows = NDArray[Any]
 Kind = Literal["server", "direct", "other"]
@@ -94,34 +95,50 @@ class View:
     flows: Flows
     folded: tuple[Address, ...]
     visible: Mapping[Address, tuple[str, ...]]
+    segments: Segments
 
 
-def view(capture: Path, marker: tuple[Address, int], nonce: str) -> View:
-    """Reads a capture and cuts it. Raises `Unreadable` where it is no capture or lacks a marker, `Damaged`."""
+def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
+    """Reads a capture and cuts it; without a marker the whole file counts.
+
+    Raises `Unreadable` where it is no capture or lacks a marker, `Damaged`.
+    """
     whole = Trace.read(capture)
     for damage in whole.damage:
         if damage.stops:
             raise Damaged(f"{capture}: {damage.text}")
-    trace = cut(whole, marker, nonce)
+    segments = tcp.read(capture)
+    trace = whole
+    if marker is not None:
+        trace = cut(whole, marker, nonce)
+        segments = segments.between(*(int(whole.udp.frame[row]) for row in marked(whole, marker, nonce)))
     folded = tuple(fold(address) for address in trace.udp.addresses)
     found = tuple(messages(trace))
-    return View(trace, found, flows(trace.udp), folded, _visible(trace.udp, folded, found))
+    return View(trace, found, flows(trace.udp), folded, _visible(trace.udp, folded, found), segments)
 
 
 def cut(trace: Trace, marker: tuple[Address, int], nonce: str) -> Trace:
     """The trace of the rows strictly between the first `begin` and the last `end` marker, by file order, without any
     datagram to or from the markers' address and port. Raises `Unreadable` where a marker is missing."""
     udp = trace.udp
+    begin, end = marked(trace, marker, nonce)
+    here = np.array([fold(address) == marker[0] for address in udp.addresses], dtype=bool)
+    harness = (here[udp.dst] & (udp.dst_port == marker[1])) | (here[udp.src] & (udp.src_port == marker[1]))
+    rows = np.arange(len(udp))
+    return replace(trace, udp=udp.take((rows > begin) & (rows < end) & ~harness))
+
+
+def marked(trace: Trace, marker: tuple[Address, int], nonce: str) -> tuple[int, int]:
+    """The rows of the first `begin` and the last `end` marker. Raises `Unreadable` where one is missing."""
+    udp = trace.udp
     here = np.array([fold(address) == marker[0] for address in udp.addresses], dtype=bool)
     to_marker = here[udp.dst] & (udp.dst_port == marker[1])
-    harness = to_marker | (here[udp.src] & (udp.src_port == marker[1]))
     texts = {int(row): bytes(trace.payload(int(row))).rstrip(b"\n\0") for row in np.flatnonzero(to_marker)}
     begins = [row for row, text in texts.items() if text == f"im-call-lab {nonce} begin".encode()]
     ends = [row for row, text in texts.items() if text == f"im-call-lab {nonce} end".encode()]
     if not begins or not ends:
         raise Unreadable(trace.path, f"has no {'begin' if not begins else 'end'} marker of this trial")
-    rows = np.arange(len(udp))
-    return replace(trace, udp=udp.take((rows > min(begins)) & (rows < max(ends)) & ~harness))
+    return min(begins), max(ends)
 
 
 def learn(seen: View, interface: frozenset[Address], probed: frozenset[Address]) -> Learned:

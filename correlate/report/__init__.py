@@ -10,6 +10,7 @@ from correlate import findings as findings_files
 from correlate import link
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
+from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
@@ -82,5 +83,6 @@ def page(study: Study, made: list[Table], claimed: Table, linked: dict[str, Any]
         verdicts=verdicts(study),
         tables=[*made, claimed],
         linked=linked,
+        not_udp=[case.trial for case in study.cases if case.of("volume", "transport") == MEDIA_NOT_UDP],
         paper=study.paper,
     )

@@ -1,0 +1,83 @@
+"""What a phone sends beside UDP sessions of the call: TCP and QUIC, and whether a call's media may be in there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from correlate.flows import Flows
+from correlate.pairs.addresses import Address, fold
+from correlate.trace import Datagrams
+from correlate.trace.records import Mask
+from correlate.trace.tcp import Segments
+
+MEDIA_NOT_UDP = "media_not_udp"
+LONG_HEADER = 0xC0
+QUIC_VERSIONS = (0x00000001, 0x6B3343CF)
+"""RFC 9000 15 and RFC 9369 3.1; drafts have 0xff in the first byte, Google's own versions "Q0" or "T0"."""
+
+
+@dataclass(frozen=True)
+class TcpConversation:
+    """A TCP connection's segments with payload, seen from the phone. `remote` is folded."""
+
+    remote: Address
+    remote_port: int
+    tx_segments: int
+    rx_segments: int
+    tx_payload_bytes: int
+    rx_payload_bytes: int
+
+
+@dataclass(frozen=True)
+class Transport:
+    """One side's TCP connections, those with most payload first, and the UDP payload of its QUIC flows."""
+
+    tcp: tuple[TcpConversation, ...] = ()
+    quic_tx_payload_bytes: int = 0
+    quic_rx_payload_bytes: int = 0
+
+    def may_hold_media(self, least: int) -> bool:
+        """Whether one TCP connection has at least `least` segments with payload each way, as media have."""
+        return any(min(each.tx_segments, each.rx_segments) >= least for each in self.tcp)
+
+
+def transport(segments: Segments, udp: Datagrams, flows: Flows, here: Iterable[Address]) -> Transport:
+    """What a phone with the (folded) addresses `here` sends and receives over TCP and QUIC."""
+    own = frozenset(here)
+    mine = np.array([fold(address) in own for address in udp.addresses], dtype=bool)
+    quic = np.isin(flows.of, np.unique(flows.of[is_quic(udp)]))
+    sent, received = quic & mine[udp.src], quic & ~mine[udp.src]
+    return Transport(_tcp(segments, own), int(udp.payload_bytes[sent].sum()), int(udp.payload_bytes[received].sum()))
+
+
+def is_quic(udp: Datagrams) -> Mask:
+    """Datagrams with a QUIC long header of a known version (RFC 9000 17.2)."""
+    head = udp.head
+    version = np.ascontiguousarray(head[:, 1:5]).view(">u4")[:, 0]
+    google = np.isin(head[:, 1], (ord("Q"), ord("T"))) & (head[:, 2] == ord("0"))
+    known = np.isin(version, QUIC_VERSIONS) | (version >> 24 == 0xFF) | google
+    mask: Mask = (head[:, 0] & LONG_HEADER == LONG_HEADER) & known
+    return mask
+
+
+def _tcp(segments: Segments, own: frozenset[Address]) -> tuple[TcpConversation, ...]:
+    folded = [fold(address) for address in segments.addresses]
+    sums: dict[tuple[Address, int, Address, int], list[int]] = {}
+    columns = (segments.src, segments.src_port, segments.dst, segments.dst_port, segments.payload_bytes)
+    for src, src_port, dst, dst_port, payload in zip(*(column.tolist() for column in columns), strict=True):
+        sending = folded[src] in own
+        if sending == (folded[dst] in own):
+            continue
+        ends = (folded[src], src_port, folded[dst], dst_port)
+        total = sums.setdefault(ends if sending else (*ends[2:], *ends[:2]), [0, 0, 0, 0])
+        total[0 if sending else 1] += 1
+        total[2 if sending else 3] += payload
+    found = [TcpConversation(remote, port, *total) for (_, _, remote, port), total in sums.items()]
+    return tuple(sorted(found, key=_fullest_first))
+
+
+def _fullest_first(each: TcpConversation) -> tuple[int, str, int]:
+    return -each.tx_payload_bytes - each.rx_payload_bytes, str(each.remote), each.remote_port

@@ -1,0 +1,133 @@
+"""TCP and QUIC beside UDP, and answered calls whose media are not UDP."""
+
+import ipaddress
+import struct
+
+import pytest
+
+from correlate import report
+from correlate.dataset import Dataset
+from correlate.trace import tcp
+
+A, B, TURN = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 443)
+T0_NS = 1_700_000_000_000_000_000
+MARKER, NONCE = ("192.0.2.1", 9), "n0nce"
+
+
+def ip(src, dst, protocol, data):
+    source, target = ipaddress.ip_address(src), ipaddress.ip_address(dst)
+    if source.version == 4:
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(data), 0, 0, 64, protocol, 0)
+    else:
+        head = struct.pack(">IHBB", 6 << 28, len(data), protocol, 64)
+    return head + source.packed + target.packed + data
+
+
+def segment(src, dst, payload, options=b""):
+    head = struct.pack(">HHIIBBHHH", src[1], dst[1], 1, 1, (20 + len(options)) // 4 << 4, 0x18, 8192, 0, 0)
+    return ip(src[0], dst[0], 6, head + options + payload)
+
+
+def datagram(src, dst, payload):
+    return ip(src[0], dst[0], 17, struct.pack(">HHHH", src[1], dst[1], 8 + len(payload), 0) + payload)
+
+
+def pcap(packets, snaplen=262144):
+    out = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 101)
+    for number, data in enumerate(packets):
+        time_ns = T0_NS + number * 10_000_000
+        out += struct.pack("<IIII", *divmod(time_ns, 10**9), min(len(data), snaplen), len(data)) + data[:snaplen]
+    return out
+
+
+def marker(local, what):
+    return datagram(local, MARKER, f"im-call-lab {NONCE} {what}".encode())
+
+
+def turn_over_tcp(local, count):
+    """RFC 8656 over TCP 443: an allocation, then ChannelData both ways, each a segment of its own."""
+    data = struct.pack(">HH", 0x4000, 96) + bytes(96)
+    allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+    return [segment(local, TURN, allocate)] + [
+        segment(*ends, data) for _ in range(count) for ends in ((local, TURN), (TURN, local))
+    ]
+
+
+@pytest.fixture
+def facts(tmp_path, build):
+    """The findings of one trial whose captures hold these packets between the markers."""
+
+    def run(caller, callee):
+        call = build.call()
+        build.dataset(tmp_path, [call])
+        folder = tmp_path / "trials" / call.trial
+        for name, local, packets in (("caller", A, caller), ("callee", B, callee)):
+            packets = [segment(local, TURN, bytes(5000)), marker(local, "begin"), *packets, marker(local, "end")]
+            (folder / f"{name}.pcap").write_bytes(pcap(packets))
+        report.build(Dataset(tmp_path))
+        from correlate import findings
+
+        (case,) = findings.cases(Dataset(tmp_path))
+        return case.facts
+
+    return run
+
+
+def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_path):
+    found = facts(turn_over_tcp(A, 120), turn_over_tcp(B, 110))
+    for side in ("caller", "callee"):
+        volume = found["volume"][side]
+        assert volume["transport"] == "media_not_udp"
+        assert [volume[f"media_{name}"] for name in ("tx_packets", "rx_packets", "tx_payload_bytes")] == [None] * 3
+        assert volume["crosswise_tx_less_rx_packets"] is None
+        assert volume["reason"].startswith("media_not_udp: no UDP session in an answered call, TCP on both sides")
+        assert found["endpoints"][side]["established"] is True
+        assert found["endpoints"][side]["routing"] is None
+        assert found["endpoints"][side]["reason"] == "routing: media_not_udp"
+        assert found["service"][side]["service"] is None
+    assert found["volume"]["caller"]["tcp_tx_payload_bytes"] == 20 + 120 * 100
+    assert found["volume"]["callee"]["tcp_rx_payload_bytes"] == 110 * 100
+    page = (tmp_path / "report.html").read_text()
+    assert "media_not_udp: 1 answered calls have no UDP session" in page
+
+
+def test_a_download_is_no_conversation(facts):
+    pull = [segment(TURN, A, bytes(1400)) for _ in range(300)]
+    found = facts(pull, pull)
+    assert found["volume"]["caller"]["transport"] is None
+    assert found["endpoints"]["caller"]["established"] is False
+    assert found["volume"]["caller"]["tcp_rx_payload_bytes"] == 300 * 1400
+    assert found["volume"]["caller"]["media_tx_packets"] == 0
+
+
+def test_quic_counts_all_datagrams_of_flows_with_a_long_header(facts):
+    quic, other = ("192.0.2.80", 443), ("192.0.2.81", 443)
+    initial = bytes([0xC3]) + struct.pack(">I", 1) + bytes(1195)
+    packets = [datagram(A, quic, initial), datagram(quic, A, bytes([0x40]) + bytes(99)), datagram(A, other, bytes(50))]
+    volume = facts(packets, [])["volume"]
+    assert (volume["caller"]["quic_tx_payload_bytes"], volume["caller"]["quic_rx_payload_bytes"]) == (1200, 100)
+    assert volume["callee"]["quic_tx_payload_bytes"] == 0
+
+
+def test_segments_are_counted_by_the_ip_length_whatever_was_cut_off(tmp_path):
+    six = (("2001:db8::7", 5000), ("2001:db8::50", 443))
+    packets = [
+        segment(A, TURN, bytes(300), options=bytes(12)),
+        segment(TURN, A, b""),
+        datagram(A, TURN, bytes(40)),
+        segment(*six, bytes(77)),
+    ]
+    path = tmp_path / "cut.pcap"
+    path.write_bytes(pcap(packets, snaplen=60))
+    found = tcp.read(path)
+    assert found.frame.tolist() == [1, 4]
+    assert found.payload_bytes.tolist() == [300, 77]
+    assert [str(found.addresses[index]) for index in found.src] == ["100.64.0.7", "2001:db8::7"]
+    assert found.dst_port.tolist() == [443, 443]
+    assert found.between(1, 9).frame.tolist() == [4]
+
+
+def test_a_file_without_tcp_has_no_segments(tmp_path):
+    path = tmp_path / "udp.pcap"
+    path.write_bytes(pcap([datagram(A, TURN, bytes(40))]))
+    assert tcp.read(path).payload_bytes.tolist() == []
