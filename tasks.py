@@ -202,6 +202,24 @@ def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     print(f"{dataset}: everything is what was recorded.")
 
 
+@task(help={"dataset": RUN_HELP["dataset"], "bench": "whose resolver to ask (default: the dataset's own bench)"})
+def resolve(
+    _context: Context, dataset: str = "datasets/virtual-paper", bench: str = "", scenarios: str = "scenarios"
+) -> None:
+    """Ask for the names of the servers again, then compute everything again; old answers are kept."""
+    from correlate import report
+    from correlate.dataset import Dataset
+    from lab import names
+
+    with exits():
+        data = Dataset(Path(dataset))
+        report.findings(data)
+        addresses, in_traces = report.server_addresses(data), report.trace_names(data)
+        answered, asked = names.repeat(data, bench, Path(scenarios), addresses, in_traces)
+        report.build(data)
+    print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
+
+
 @task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
 def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""

@@ -1,10 +1,15 @@
-"""Names of servers: PTR look-ups after the run, through the bench's resolver, never over a captured path."""
+"""Names of servers: PTR look-ups after the run, through the bench's resolver, never over a captured path.
+
+names.json is {address: {name, how, when_ns, earlier}}: the newest answer, and in `earlier` (absent where there is none)
+the ones before it as {name, how, when_ns}, oldest first.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import dns.exception
@@ -15,13 +20,18 @@ import dns.rcode
 import dns.rdatatype
 import dns.reversename
 
-from correlate.dataset import write_json
+from correlate.dataset import Dataset, write_json
 from lab.bench import open_kind
-from lab.clock import Stop
-from lab.run import Run
+from lab.clock import Deadline, Stop
+from lab.definitions import Lab
+from lab.run import Run, holding
 
 ANSWER_S = 3.0
 TRIES = 3
+REPEAT_S = 120.0
+"""How long a repetition asks before it leaves the rest as it is, in real time."""
+
+Answer = dict[str, Any]
 
 
 def look_up(address: str, resolver: tuple[str, int]) -> dict[str, str | None]:
@@ -64,3 +74,55 @@ def resolve(run: Run, addresses: Iterable[str]) -> int:
                 answers[address] = {**look_up(address, bench.resolver), "when_ns": bench.clock.now_ns()}
     write_json(run.dataset.names_path, dict(sorted((names | answers).items())))
     return len(answers)
+
+
+def repeat(
+    dataset: Dataset, bench: str, scenarios: Path, addresses: Iterable[str], in_traces: Mapping[str, Answer]
+) -> tuple[int, int]:
+    """Ask for all addresses again, through the resolver of `bench` (empty: the dataset's own); rewrites names.json.
+
+    Where PTR gives no name, one that a DNS answer in a trace gave is taken. Old answers are kept. Returns how many
+    addresses were answered for, and how many there are.
+    """
+    asked = sorted(set(addresses))
+    lab = Lab.load(scenarios)
+    spec = lab.bench(bench or str(dataset.info().get("bench")))
+    with holding(dataset), contextlib.closing(open_kind(lab, spec, Stop())) as kind:
+        answers = ask(asked, kind.resolver, kind.clock.now_ns) if kind.resolver is not None else {}
+        names = dict(dataset.names())
+        for address in asked:
+            for answer in _given(answers.get(address), in_traces.get(address), names.get(address)):
+                names[address] = newest(names.get(address), answer)
+        dataset.drop_manifest()
+        write_json(dataset.names_path, dict(sorted(names.items())))
+    return len(answers), len(asked)
+
+
+def ask(
+    addresses: Iterable[str], resolver: tuple[str, int], now_ns: Callable[[], int], within_s: float = REPEAT_S
+) -> dict[str, Answer]:
+    """PTR answers by address; those for whom time runs out, or after whom nobody answers any more, are not in it."""
+    deadline, answers = Deadline(within_s), dict[str, Answer]()
+    with contextlib.suppress(TimeoutError):
+        for address in addresses:
+            if deadline.passed():
+                break
+            answers[address] = {**look_up(address, resolver), "when_ns": now_ns()}
+    return answers
+
+
+def newest(old: Mapping[str, Any] | None, answer: Answer) -> Answer:
+    """An entry of names.json after another answer."""
+    if old is None:
+        return answer
+    before = {key: old.get(key) for key in ("name", "how", "when_ns")}
+    return {**answer, "earlier": [*old.get("earlier", []), before]}
+
+
+def _given(ptr: Answer | None, in_trace: Answer | None, old: Mapping[str, Any] | None) -> list[Answer]:
+    """What to put into an entry: the PTR answer, and behind it the trace's name where PTR has none."""
+    given = [] if ptr is None else [ptr]
+    current = ptr if ptr is not None else old
+    if in_trace is not None and (current is None or current.get("name") is None):
+        given.append(in_trace)
+    return given

@@ -10,12 +10,15 @@ from correlate import findings as findings_files
 from correlate import link
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
+from correlate.dns import trace_names
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import MODELLED, Study
+
+__all__ = ["build", "findings", "page", "read_findings", "server_addresses", "trace_names"]
 
 PROVENANCE = {
     "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "

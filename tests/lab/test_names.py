@@ -1,0 +1,86 @@
+"""Names asked again: what is new, what stays, and where nobody answers."""
+
+import socket
+import threading
+from pathlib import Path
+
+import dns.message
+import dns.rcode
+import dns.reversename
+import dns.rrset
+import pytest
+
+from lab import names
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+@pytest.fixture
+def resolver():
+    """A resolver on the loopback that knows one address and falls silent for another."""
+    known = {dns.reversename.from_address("192.0.2.50"): "relay.example.org."}
+    silent = dns.reversename.from_address("192.0.2.99")
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def serve():
+        while (received := server.recvfrom(512))[0] != b"end":
+            query = dns.message.from_wire(received[0])
+            question = query.question[0]
+            if question.name == silent:
+                continue
+            answer = dns.message.make_response(query)
+            if question.name in known:
+                answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", "PTR", known[question.name]))
+            else:
+                answer.set_rcode(dns.rcode.NXDOMAIN)
+            server.sendto(answer.to_wire(), received[1])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield server.getsockname()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.sendto(b"end", server.getsockname())
+    thread.join()
+    server.close()
+
+
+def test_every_address_is_asked_and_answers_bear_the_benchs_time(resolver):
+    assert names.ask(["192.0.2.50", "192.0.2.51"], resolver, lambda: 17) == {
+        "192.0.2.50": {"name": "relay.example.org", "how": "PTR", "when_ns": 17},
+        "192.0.2.51": {"name": None, "how": "PTR: NXDOMAIN", "when_ns": 17},
+    }
+
+
+def test_where_nobody_answers_the_rest_is_left_as_it_is(resolver, monkeypatch):
+    monkeypatch.setattr(names, "ANSWER_S", 0.05)
+    assert set(names.ask(["192.0.2.50", "192.0.2.99", "192.0.2.51"], resolver, lambda: 17)) == {"192.0.2.50"}
+
+
+def test_nothing_is_asked_after_the_deadline(resolver):
+    assert names.ask(["192.0.2.50"], resolver, lambda: 17, within_s=0.0) == {}
+
+
+def test_the_newest_answer_stands_first_and_older_ones_keep_their_time():
+    first = {"name": "a.example.org", "how": "PTR", "when_ns": 1}
+    second = {"name": None, "how": "PTR: NXDOMAIN", "when_ns": 2}
+    third = {"name": "b.example.org", "how": "DNS in trace", "when_ns": 3}
+    entry = names.newest(names.newest(names.newest(None, first), second), third)
+    assert entry == {**third, "earlier": [first, second]}
+
+
+def test_the_virtual_benchs_names_are_asked_again(tmp_path):
+    from correlate.dataset import Dataset, write_json
+
+    data = Dataset(tmp_path / "dataset")
+    write_json(data.info_path, {"schema": 1, "bench": "virtual", "plan": []})
+    old = {"name": None, "how": "PTR: SERVFAIL", "when_ns": 5}
+    seen = {"name": "seen.example.org", "how": "DNS in trace", "when_ns": 9}
+    write_json(data.names_path, {"31.13.87.128": old})
+    asked = ["31.13.87.128", "192.0.2.77"]
+    assert names.repeat(data, "", SCENARIOS, asked, {"192.0.2.77": seen}) == (2, 2)
+    found = data.names()
+    assert found["31.13.87.128"]["name"] == "edgeray-msgr-shv-01-tpe1.facebook.com"
+    assert found["31.13.87.128"]["earlier"] == [old]
+    assert found["192.0.2.77"]["name"] == "seen.example.org"
+    assert [entry["how"] for entry in found["192.0.2.77"]["earlier"]] == ["PTR: NXDOMAIN"]
