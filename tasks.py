@@ -220,6 +220,28 @@ def resolve(
     print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
 
 
+@task(
+    help={
+        "trials": "a CSV list of capture pairs: caller_capture, callee_capture, app, and what else is known",
+        "dataset": "the new dataset's folder",
+        "scenarios": RUN_HELP["scenarios"],
+    }
+)
+def import_trials(
+    _context: Context, trials: str, dataset: str = "datasets/imported", scenarios: str = "scenarios"
+) -> None:
+    """Make a dataset of capture pairs that the lab made by hand, with findings, tables and report."""
+    from correlate import report
+    from correlate.dataset import Dataset
+    from lab import imports
+
+    with exits():
+        data = Dataset(Path(dataset))
+        count = imports.import_trials(Path(trials), data, Path(scenarios))
+        report.build(data)
+    print(f"{count} trials, findings, tables and report are in {dataset}.")
+
+
 @task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
 def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""

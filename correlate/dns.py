@@ -111,6 +111,6 @@ def _of_side(dataset: Dataset, trial: str, side: str) -> dict[Address, tuple[str
         record = dataset.record(trial)
         found = names_in(Trace.read(dataset.capture(trial, side)))
         clock = clocks.parse(record["clocks"][record["sides"][side]["clock"]])
-    except CorrelateError:
+    except (CorrelateError, KeyError, TypeError):
         return {}
     return {address: (name, clock.to_controller(time_ns)) for address, (name, time_ns) in found.items()}

@@ -21,14 +21,15 @@ class Timing:
 
 @dataclass(frozen=True)
 class Durations:
-    """One side's session under each of the four rules; `bound_ns` bounds the error of the controller's times."""
+    """One side's session under each of the four rules; `bound_ns` bounds the error of the controller's times, which
+    are None where this side's clock was never compared."""
 
     phone: str
     longest_relay: Timing
     best_match: Timing
     p2p: Timing
     media_union: Timing
-    bound_ns: int
+    bound_ns: int | None
     reason: str
 
 
@@ -39,7 +40,12 @@ def measure(pair: CallPair) -> Sided[Durations]:
 
     def side(vantage: Vantage, sessions: dict[str, Session | None]) -> Durations:
         timings = {name: _timing(vantage, session) for name, session in sessions.items()}
-        return Durations(phone=vantage.phone, bound_ns=vantage.clock.bound_ns, reason=reason, **timings)
+        known = vantage.clock.known
+        why = (
+            reason if known else "; ".join(filter(None, ["first, last, bound: this clock was never compared", reason]))
+        )
+        bound_ns = vantage.clock.bound_ns if known else None
+        return Durations(phone=vantage.phone, bound_ns=bound_ns, reason=why, **timings)
 
     return Sided(
         side(pair.a, {name: choice.a for name, choice in choices.items()}),
@@ -50,9 +56,10 @@ def measure(pair: CallPair) -> Sided[Durations]:
 def _timing(vantage: Vantage, session: Session | None) -> Timing:
     if session is None:
         return Timing(None, None, None, None)
+    known = vantage.clock.known
     return Timing(
         duration_ns=session.last_ns - session.first_ns,
-        first_ns=vantage.clock.to_controller(session.first_ns),
-        last_ns=vantage.clock.to_controller(session.last_ns),
+        first_ns=vantage.clock.to_controller(session.first_ns) if known else None,
+        last_ns=vantage.clock.to_controller(session.last_ns) if known else None,
         remote=session.remote,
     )

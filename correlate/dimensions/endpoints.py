@@ -26,11 +26,12 @@ class Endpoint:
     """One phone. `exposed_*`: an address of it with that role is visible in the *other* phone's trace; `seen` lists
     these. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants, and global unicast addresses in
     STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of the trial: nothing of either
-    phone is seen; None where something unexplained forbids to say so. `routing` is None without a conversation."""
+    phone is seen; None where something unexplained forbids to say so. What was not seen is None, not False, where the
+    phone's addresses were not recorded: it may have others. `routing` is None without a conversation."""
 
     phone: str
-    exposed_public: bool
-    exposed_private: bool
+    exposed_public: bool | None
+    exposed_private: bool | None
     seen: tuple[Seen, ...]
     clat: tuple[str, ...]
     unexplained: tuple[str, ...]
@@ -48,18 +49,21 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     seen = {"a": exposure(pair.a, pair.b, pair.servers), "b": exposure(pair.b, pair.a, pair.servers)}
     unexplained = {"a": unexplained_in(pair.a, pair), "b": unexplained_in(pair.b, pair)}
     silent = not seen["a"] and not seen["b"]
-    blocked = bool(unexplained["a"] or unexplained["b"])
+    recorded = pair.a.recorded and pair.b.recorded
+    blocked = bool(unexplained["a"] or unexplained["b"]) or not recorded
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
     routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
     reasons = [] if routing else [f"routing: {MEDIA_NOT_UDP if pair.media_not_udp else 'no conversation'}"]
-    if silent and blocked:
+    if not recorded:
+        reasons.append("exposed, no_disclosure: addresses of a phone were not recorded")
+    elif silent and blocked:
         reasons.append("no_disclosure: an unexplained address stands in a STUN attribute")
 
     def side(vantage: Vantage, key: str) -> Endpoint:
         return Endpoint(
             phone=vantage.phone,
-            exposed_public=any(each.role == "public" for each in seen[key]),
-            exposed_private=any(each.role == "private" for each in seen[key]),
+            exposed_public=_seen_as("public", seen[key], vantage),
+            exposed_private=_seen_as("private", seen[key], vantage),
             seen=seen[key],
             clat=tuple(sorted(str(address) for address in vantage.visible if is_clat(address))),
             unexplained=unexplained[key],
@@ -73,6 +77,10 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
         )
 
     return Sided(side(pair.a, "a"), side(pair.b, "b"))
+
+
+def _seen_as(role: str, seen: tuple[Seen, ...], vantage: Vantage) -> bool | None:
+    return any(each.role == role for each in seen) or (False if vantage.recorded else None)
 
 
 def exposure(of: Vantage, to: Vantage, servers: frozenset[Address]) -> tuple[Seen, ...]:

@@ -22,11 +22,12 @@ class Server:
 @dataclass(frozen=True)
 class Servers:
     """One side's servers. `shared` are those of this side's list that the other side uses at the same time: the same
-    address and port, or the same cluster of host names and port. Payload is split by the far end's IP version."""
+    address and port, or the same cluster of host names and port; None where a clock was never compared. Payload is
+    split by the far end's IP version."""
 
     phone: str
     servers: tuple[Server, ...]
-    shared: tuple[Server, ...]
+    shared: tuple[Server, ...] | None
     server_addresses: int
     ipv4_payload_bytes: int
     ipv6_payload_bytes: int
@@ -41,14 +42,16 @@ def measure(pair: CallPair) -> Sided[Servers]:
 def _side(own: Vantage, other: Vantage, pair: CallPair) -> Servers:
     used = own.of_kind("server")
     meets = [each for each in used if any(_same(each, own, theirs, other, pair) for theirs in other.of_kind("server"))]
+    known = own.clock.known and other.clock.known
+    reasons = ["" if used else "no server of the call", "" if known else "shared: a clock was never compared"]
     return Servers(
         phone=own.phone,
         servers=tuple(_listed(used, pair)),
-        shared=tuple(_listed(meets, pair)),
+        shared=tuple(_listed(meets, pair)) if known else None,
         server_addresses=len({each.remote for each in used}),
         ipv4_payload_bytes=sum(_payload_bytes(each) for each in used if not each.over_ipv6),
         ipv6_payload_bytes=sum(_payload_bytes(each) for each in used if each.over_ipv6),
-        reason="" if used else "no server of the call",
+        reason="; ".join(filter(None, reasons)),
     )
 
 

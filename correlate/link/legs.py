@@ -83,9 +83,9 @@ def _call(dataset: Dataset, trial: str, apps: Mapping[str, object], names: Mappi
 
 
 def leg(side: Vantage, pair: CallPair) -> Leg | None:
-    """One side as a leg; None where it shows no conversation of the call."""
+    """One side as a leg; None where it shows no conversation of the call, or its clock was never compared."""
     used = [each for each in side.conversations if each.kind != "other"]
-    if not used:
+    if not used or not side.clock.known:
         return None
     spans = [side.span_ns(each) for each in used]
     own = frozenset(str(address) for address in side.own)

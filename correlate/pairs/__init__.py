@@ -17,6 +17,7 @@ from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.clocks import Clock
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.vantage import Conversation, View, conversations, learn, view
+from correlate.pairs.whole import at_home
 from correlate.stun import Message
 from correlate.trace import Trace
 
@@ -34,13 +35,15 @@ class Markers:
 
 @dataclass(frozen=True)
 class SideRecord:
-    """What was recorded about one phone, role left out: enough to read its capture."""
+    """What was recorded about one phone, role left out: enough to read its capture. `recorded`: whether its addresses
+    were; where not, its interface addresses are those that its capture itself tells (`whole.at_home`)."""
 
     phone: str
     capture: Path
     interface: frozenset[Address]
     probed: frozenset[Address]
     clock: Clock
+    recorded: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Vantage:
     visible: Mapping[Address, tuple[str, ...]]
     conversations: tuple[Conversation, ...]
     transport: Transport
+    recorded: bool
 
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
@@ -118,11 +122,7 @@ def load(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mappin
     record = dataset.record(trial_id)
     try:
         app = apps[record["asked"]["app"]]
-        markers = Markers(
-            next(iter(addresses.parse([record["markers"]["address"]]))),
-            int(record["markers"]["port"]),
-            str(record["markers"]["nonce"]),
-        )
+        markers = _markers(record["markers"])
         sides = sorted((_side(dataset, trial_id, record, side) for side in SIDES), key=lambda side: side.phone)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadDataset(f"trials/{trial_id}/trial.json: does not fit: {error!r}") from error
@@ -131,10 +131,21 @@ def load(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mappin
     return pair(sides[0], sides[1], markers, names, parse_analysis(app.get("analysis")))
 
 
-def pair(a: SideRecord, b: SideRecord, markers: Markers, names: Mapping[str, str], analysis: Analysis) -> CallPair:
+def _markers(value: Mapping[str, Any] | None) -> Markers | None:
+    """Null where there were none: then the whole of both captures counts."""
+    if value is None:
+        return None
+    return Markers(next(iter(addresses.parse([value["address"]]))), int(value["port"]), str(value["nonce"]))
+
+
+def pair(
+    a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Analysis
+) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order."""
-    views = [view(side.capture, (markers.address, markers.port), markers.nonce) for side in (a, b)]
-    learned = [learn(seen, side.interface, side.probed) for seen, side in zip(views, (a, b), strict=True)]
+    where = None if markers is None else (markers.address, markers.port)
+    views = [view(side.capture, where, "" if markers is None else markers.nonce) for side in (a, b)]
+    homes = [side.interface if side.recorded else at_home(seen) for seen, side in zip(views, (a, b), strict=True)]
+    learned = [learn(seen, home, side.probed) for seen, home, side in zip(views, homes, (a, b), strict=True)]
     known = addresses.attribute(*learned)
     return CallPair(
         a=_vantage(a, views[0], learned[0], known.a, known.b, analysis),
@@ -165,6 +176,7 @@ def _vantage(
         visible=seen.visible,
         conversations=conversations(seen, frozenset(here), peers, analysis.relay_ports),
         transport=transport(seen.segments, seen.trace.udp, seen.flows, here),
+        recorded=side.recorded,
     )
 
 
@@ -173,7 +185,8 @@ def _side(dataset: Dataset, trial_id: str, record: Mapping[str, Any], side: str)
     return SideRecord(
         phone=str(recorded["phone"]),
         capture=dataset.capture(trial_id, side),
-        interface=addresses.parse(recorded["addresses"]["interface"]),
-        probed=addresses.parse(recorded["addresses"]["probed"]),
+        interface=addresses.parse(recorded["addresses"]["interface"] or ()),
+        probed=addresses.parse(recorded["addresses"]["probed"] or ()),
         clock=clocks.parse(record["clocks"][recorded["clock"]]),
+        recorded=recorded["addresses"]["interface"] is not None,
     )

@@ -20,10 +20,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Clock:
-    """A clock that was compared with the controller's before and after a trial and drifted evenly between."""
+    """A clock that was compared with the controller's before and after a trial and drifted evenly between.
+
+    Where `known` is false nobody compared it: its times are its own, and no bound holds.
+    """
 
     before: Reading
     after: Reading
+    known: bool = True
 
     @property
     def bound_ns(self) -> int:
@@ -40,8 +44,16 @@ class Clock:
         return self.before.at_ns + shown_ns * span_ns // (span_ns + drift_ns)
 
 
-def parse(value: Mapping[str, Any]) -> Clock:
-    """A clock of trial.json: {before, after}, each {offset_ns, bound_ns, at_ns}. Raises `BadDataset`."""
+UNKNOWN = Clock(Reading(0, 0, 0), Reading(0, 0, 0), known=False)
+
+
+def parse(value: Mapping[str, Any] | None) -> Clock:
+    """A clock of trial.json: {before, after}, each {offset_ns, bound_ns, at_ns}; null was never compared.
+
+    Raises `BadDataset`.
+    """
+    if value is None:
+        return UNKNOWN
     try:
         before, after = (
             Reading(int(value[when]["offset_ns"]), int(value[when]["bound_ns"]), int(value[when]["at_ns"]))

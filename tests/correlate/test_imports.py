@@ -1,0 +1,201 @@
+"""Captures made by hand come in as a dataset: what is known gives the same findings, what is not says so."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from correlate import findings, report
+from correlate.dataset import Dataset
+from lab.errors import BadInput
+from lab.imports import import_trials
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ROOT / "scenarios"
+A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
+DIMENSIONS = ("endpoints", "servers", "duration", "volume", "service", "signalling")
+HEADER = (
+    "caller_capture,callee_capture,app,service,direction,scenario,repetition,caller_phone,callee_phone,"
+    "caller_addresses,callee_addresses,caller_offset_s,callee_offset_s,offset_bound_s"
+)
+
+
+def call_of(build, **keys):
+    call = build.call(**keys)
+    call.caller.offset_ns = 2_500_000_000
+    for side, local in ((call.caller, A), (call.callee, B)):
+        side.relay(local, RELAY, 0.0, mapped=side.probed[0])
+        side.talk(local, RELAY, 1.0, 11.0, 120, 110)
+        side.put(2.0, *local, *RELAY, build.stun(build.BINDING, (build.USERNAME, b"abcd:efgh")))
+    call.callee.put(0.5, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "203.0.113.7")))
+    return call
+
+
+def addresses(side):
+    return " ".join([*side.interface, *(f"public:{address}" for address in side.probed)])
+
+
+@pytest.fixture
+def exported(tmp_path, build):
+    """Two trials of a recorded dataset as files beside each other, with what is known of them as list rows."""
+    calls = [call_of(build), call_of(build, service="video", scenario="callee_hangs_up", repetition=3)]
+    recorded = tmp_path / "recorded"
+    recorded.mkdir()
+    build.dataset(recorded, calls)
+    report.build(Dataset(recorded))
+    rows = []
+    for number, call in enumerate(calls):
+        for side in ("caller", "callee"):
+            shutil.copy(recorded / "trials" / call.trial / f"{side}.pcap", tmp_path / f"{number} {side}.pcap")
+        known = (call.app, call.service, call.direction, call.scenario, call.repetition, "alpha", "bravo")
+        sides = (addresses(call.caller), addresses(call.callee))
+        cells = (f'"{number} caller.pcap"', f"{number} callee.pcap", *known, *sides, 2.5, 0, 0.001)
+        rows.append(",".join(str(cell) for cell in cells))
+    return tmp_path, rows
+
+
+def imported(folder, text):
+    (folder / "list.csv").write_text(text)
+    data = Dataset(folder / "imported")
+    import_trials(folder / "list.csv", data, SCENARIOS)
+    report.build(data)
+    return data
+
+
+def test_what_is_wholly_known_gives_the_same_findings(exported):
+    folder, rows = exported
+    data = imported(folder, "\n".join([HEADER, *rows]) + "\n")
+    assert data.verify() == []
+    assert data.info()["provenance"] == "measured"
+    for name in DIMENSIONS:
+        ours = (data.findings_dir / f"{name}.csv").read_text()
+        assert ours == (folder / "recorded/findings" / f"{name}.csv").read_text(), name
+    assert [entry["event"] for entry in data.journal.read()] == ["import", "completed", "completed"]
+    assert "provenance: measured" in data.report_path.read_text()
+    assert (data.tables_dir / "table8.md").is_file()
+
+
+def test_what_is_unknown_stays_unknown_and_says_so(exported):
+    folder, _ = exported
+    data = imported(folder, "caller_capture,callee_capture,app\n0 caller.pcap,0 callee.pcap,maple\n")
+    assert data.trial_ids() == ["maple-unknown-unknown-unknown-1"]
+    record = data.record("maple-unknown-unknown-unknown-1")
+    assert (record["markers"], record["clocks"]) == (None, {"caller": None, "callee": None, "laptop": None})
+    assert record["asked"]["service"] is None
+    (case,) = findings.cases(data)
+    caller, callee = case.facts["endpoints"]["caller"], case.facts["endpoints"]["callee"]
+    assert (caller["exposed_public"], callee["exposed_public"]) == (True, None)
+    assert caller["no_disclosure"] is False
+    assert "addresses of a phone were not recorded" in callee["reason"]
+    timing = case.facts["duration"]["caller"]
+    assert timing["longest_relay_duration_ns"] == 11_000_000_000
+    assert (timing["longest_relay_first_ns"], timing["bound_ns"]) == (None, None)
+    assert timing["reason"].startswith("first, last, bound: this clock was never compared")
+    assert case.of("servers", "shared") is None
+    assert case.of("servers", "reason") == "shared: a clock was never compared"
+    assert case.of("servers", "server_addresses") == 1
+    assert case.of("signalling", "user_ids") == ["abcd", "efgh"]
+    assert case.of("volume", "media_tx_packets") == 120
+
+
+def test_repetitions_count_up_where_none_is_given(exported):
+    folder, _ = exported
+    pairs = ["0 caller.pcap,0 callee.pcap,maple", "1 caller.pcap,1 callee.pcap,maple"]
+    data = imported(folder, "\n".join(["caller_capture,callee_capture,app", *pairs]))
+    assert data.trial_ids() == ["maple-unknown-unknown-unknown-1", "maple-unknown-unknown-unknown-2"]
+
+
+def test_an_app_of_the_lab_brings_its_analysis(exported):
+    folder, _ = exported
+    data = imported(folder, "caller_capture,callee_capture,app\n0 caller.pcap,0 callee.pcap,whatsapp\n")
+    app = data.info()["apps"]["whatsapp"]
+    assert app["analysis"]["relay_ports"] == [3478]
+    assert app["version"] is None
+
+
+SHORT = "caller_capture,callee_capture,app"
+PAIR = "0 caller.pcap,0 callee.pcap"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", "1:1: no column ''; there is caller_capture, "),
+        ("caller_capture,callee_captur,app\n", "1:16: no column 'callee_captur'; did you mean 'callee_capture'?"),
+        ("caller_capture,callee_capture\n", "1:1: column 'app' is missing; add it to the first line"),
+        (f"{SHORT}\n", "2:1: no trial is listed; write one line for each"),
+        (f"{SHORT}\n{PAIR},whatsap\n", "2:29: no app 'whatsap'; did you mean 'whatsapp'?"),
+        (f"{SHORT}\n{PAIR},Maple\n", "2:29: 'Maple' is no name: names match [a-z0-9][a-z0-9_]{0,63}"),
+        (f"{SHORT}\n{PAIR}\n", "2:1: 2 cells, the first line has 3"),
+        (f"{SHORT}\n{PAIR},\n", "2:29: app is empty; every trial needs it"),
+        (f'{SHORT}\n"0 caller.pcap,x,maple\n', '2:1: a quote that is not closed; write "..." around a whole cell'),
+        (f"{SHORT}\n0 caler.pcap,0 callee.pcap,maple\n", "did you mean '0 caller.pcap'?"),
+        (f"{SHORT}\nlist.csv,0 callee.pcap,maple\n", "list.csv:2:1: "),
+        (
+            f"{SHORT}\n0 caller.pcap,0 caller.pcap,maple\n",
+            "2:15: the same capture as the caller's; each side needs its own",
+        ),
+        (f"{SHORT},service\n{PAIR},maple,vioce\n", "2:35: no service 'vioce'; did you mean 'voice'?"),
+        (f"{SHORT},repetition\n{PAIR},maple,0\n", "2:35: repetition must be a whole number from 1, is '0'"),
+        (f"{SHORT},caller_addresses\n{PAIR},maple,10.0.0\n", "2:35: '10.0.0' is no IP address; separate several by"),
+        (f"{SHORT},caller_offset_s\n{PAIR},maple,1.5\n", "2:35: caller_offset_s needs offset_bound_s: how far may it"),
+        (f"{SHORT},offset_bound_s\n{PAIR},maple,-1\n", "2:35: offset_bound_s must be greater than 0, is -1"),
+        (f"{SHORT},caller_offset_s\n{PAIR},maple,nan\n", "2:35: nan s is no offset of a clock"),
+        (
+            f"{SHORT},repetition\n{PAIR},maple,1\n1 caller.pcap,1 callee.pcap,maple,1\n",
+            "3:1: maple-unknown-unknown-unknown-1 a second time; give it another repetition",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_with_its_place_and_nothing_is_written(exported, text, mistake):
+    folder, _ = exported
+    (folder / "list.csv").write_text(text)
+    with pytest.raises(BadInput) as raised:
+        import_trials(folder / "list.csv", Dataset(folder / "imported"), SCENARIOS)
+    assert mistake in str(raised.value)
+    assert str(raised.value).startswith(f"{folder / 'list.csv'}:")
+    assert len(str(raised.value).splitlines()) == 1
+    assert not (folder / "imported").exists()
+
+
+def test_all_mistakes_are_told_at_once(exported):
+    folder, _ = exported
+    (folder / "list.csv").write_text(f"{SHORT}\nnone.pcap,0 callee.pcap,Maple\n")
+    with pytest.raises(BadInput) as raised:
+        import_trials(folder / "list.csv", Dataset(folder / "imported"), SCENARIOS)
+    assert [line.split(": ")[0].rsplit("csv:", 1)[1] for line in str(raised.value).splitlines()] == ["2:1", "2:25"]
+
+
+def test_a_damaged_capture_is_refused(exported):
+    folder, _ = exported
+    whole = (folder / "0 caller.pcap").read_bytes()
+    (folder / "0 caller.pcap").write_bytes(whole[:-5])
+    (folder / "list.csv").write_text(f"{SHORT}\n{PAIR},maple\n")
+    with pytest.raises(BadInput, match=r"2:1: .* is damaged: .*; capture again or leave it out"):
+        import_trials(folder / "list.csv", Dataset(folder / "imported"), SCENARIOS)
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(exported):
+    folder, _ = exported
+    (folder / "list.csv").write_text(f"{SHORT}\n{PAIR},maple\n")
+    with pytest.raises(BadInput, match="is not empty; name another folder with --dataset"):
+        import_trials(folder / "list.csv", Dataset(folder), SCENARIOS)
+
+
+def test_the_command_ends_with_2_and_one_line(exported):
+    folder, rows = exported
+    (folder / "list.csv").write_text("\n".join([HEADER, rows[0].replace(",voice,", ",vioce,")]))
+    invoke = [Path(sys.executable).parent / "invoke", "import-trials", str(folder / "list.csv")]
+    run = [*invoke, "--dataset", str(folder / "imported")]
+    refused = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"{folder / 'list.csv'}:2:")
+    assert refused.stderr.endswith("no service 'vioce'; did you mean 'voice'?\n")
+    (folder / "list.csv").write_text("\n".join([HEADER, *rows]))
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"2 trials, findings, tables and report are in {folder / 'imported'}.\n"
+    assert json.loads((folder / "imported/dataset.json").read_text())["bench"] == "imported"
