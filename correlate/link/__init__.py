@@ -64,6 +64,8 @@ def write(dataset: Dataset) -> None:
     reason = too_few(dataset)
     found, left_out = ([], 0) if reason else calls(dataset)
     reason = reason or why_not(found)
+    if reason and left_out:
+        reason += f"; {left_out} trials have no two legs with UDP conversations of the call and known clocks"
     rows = [{"reason": reason}] if reason else list(rank_all(found, f"{info.get('seed')}"))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
