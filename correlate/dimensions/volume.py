@@ -32,6 +32,14 @@ class MediaTotals:
 
 
 @dataclass(frozen=True)
+class Relayed:
+    """Packets of all conversations with servers of the call, STUN and media."""
+
+    tx_packets: int
+    rx_packets: int
+
+
+@dataclass(frozen=True)
 class Crosswise:
     """What this side sent less what the other side received of the media (section 3.3), signed."""
 
@@ -41,13 +49,14 @@ class Crosswise:
 
 @dataclass(frozen=True)
 class Volumes:
-    """One side's traffic under each of the four rules, and its media."""
+    """One side's traffic under each of the four rules, with all servers together, and its media."""
 
     phone: str
     longest_relay: Traffic
     best_match: Traffic
     p2p: Traffic
     media_union: Traffic
+    relayed: Relayed
     media: MediaTotals
     crosswise: Crosswise
     reason: str
@@ -62,6 +71,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     def side(vantage: Vantage, own: MediaTotals, other: MediaTotals, sessions: dict[str, Session | None]) -> Volumes:
         return Volumes(
             phone=vantage.phone,
+            relayed=_relayed(vantage),
             media=own,
             crosswise=Crosswise(own.tx_packets - other.rx_packets, own.tx_payload_bytes - other.rx_payload_bytes),
             reason=reason,
@@ -85,6 +95,11 @@ def _traffic(session: Session | None) -> Traffic:
         session.tx_frame_bytes,
         session.rx_frame_bytes,
     )
+
+
+def _relayed(side: Vantage) -> Relayed:
+    sessions = side.of_kind("server")
+    return Relayed(sum(each.tx_packets for each in sessions), sum(each.rx_packets for each in sessions))
 
 
 def _media(side: Vantage) -> MediaTotals:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from correlate.dataset import SIDES, Dataset
 from correlate.errors import BadDataset
-from correlate.flows import Flows
+from correlate.flows import Flows, flows
 from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Address, Learned, Role
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.clocks import Clock
-from correlate.pairs.vantage import Conversation, View, conversations, learn, view
+from correlate.pairs.vantage import Conversation, View, conversations, emptied, learn, view
 from correlate.stun import Message
 from correlate.trace import Trace
 
@@ -68,6 +68,11 @@ class Vantage:
         """First and last packet in the controller's time."""
         return self.clock.to_controller(conversation.first_ns), self.clock.to_controller(conversation.last_ns)
 
+    def without_packets(self) -> Vantage:
+        """The conversations and addresses alone, a few KB."""
+        trace = emptied(self.trace)
+        return replace(self, trace=trace, messages=(), flows=flows(trace.udp))
+
 
 @dataclass(frozen=True)
 class CallPair:
@@ -86,6 +91,10 @@ class CallPair:
             min(tx_packets, rx_packets) >= ESTABLISHED_DATAGRAMS
             for tx_packets, rx_packets in (media_packets(side) for side in (self.a, self.b))
         )
+
+    def without_packets(self) -> CallPair:
+        """What is left when the captures are let go of: enough for names to be put in later."""
+        return replace(self, a=self.a.without_packets(), b=self.b.without_packets())
 
 
 def media_packets(side: Vantage) -> tuple[int, int]:
