@@ -16,6 +16,10 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from correlate.errors import CorrelateError
+from lab.clock import terminable
+from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
+
 if TYPE_CHECKING:
     from correlate.trace import Trace
     from lab.run import Run
@@ -32,15 +36,17 @@ RUN_HELP = {
 @contextmanager
 def exits() -> Iterator[None]:
     """Turn errors that people are meant to read into their text and exit code."""
-    from correlate.errors import CorrelateError
-    from lab.errors import LabError
-
     try:
-        yield
+        with terminable():
+            yield
     except (LabError, CorrelateError) as error:
         raise Exit(str(error), error.exit_code) from error
     except KeyboardInterrupt:
-        raise Exit("interrupted", 130) from None
+        raise Exit("interrupted; what is recorded is kept", 130) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror or error}; what is recorded is kept; mend this and run again"
+        raise Exit(one_line(text), BenchUnhealthy.exit_code) from error
 
 
 @task(help=RUN_HELP | {"only": "a part of it: app=whatsapp,service=voice", "dry-run": "the plan; touch nothing"})
@@ -49,16 +55,16 @@ def run_matrix(
     bench: str = "virtual",
     matrix: str = "paper",
     dataset: str = "",
-    seed: int = 1,
+    seed: str = "1",
     scenarios: str = "scenarios",
     only: str = "",
     dry_run: bool = False,
 ) -> None:
     """Run the trials that are missing, then findings, names, tables and report."""
-    from lab import show
-    from lab.run import Options, prepare
-
     with exits():
+        from lab import show
+        from lab.run import Options, prepare
+
         run = prepare(Options(bench, matrix, dataset, seed, scenarios, only))
         show.plan(run) if dry_run else run_and_report(run)
 
@@ -87,10 +93,12 @@ def analyse(run: Run) -> None:
     """Findings, then the names of the servers in them, then tables and report."""
     from correlate import report
     from lab import names
+    from lab.run import holding
 
-    report.findings(run.dataset)
-    names.resolve(run, report.server_addresses(run.dataset))
-    report.build(run.dataset)
+    with holding(run.dataset):
+        measured = report.findings(run.dataset)
+        names.resolve(run, report.server_addresses(run.dataset))
+        report.build(run.dataset, measured)
 
 
 @task(help=RUN_HELP | {"trial": "a trial's id, as show-trial and --dry-run print it"})
@@ -100,13 +108,13 @@ def run_trial(
     bench: str = "virtual",
     matrix: str = "paper",
     dataset: str = "",
-    seed: int = 1,
+    seed: str = "1",
     scenarios: str = "scenarios",
 ) -> None:
     """Run one trial of a matrix, if it is missing."""
-    from lab.run import Options, prepare
-
     with exits():
+        from lab.run import Options, prepare
+
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
         run_and_report(run.only(run.one(trial)))
 
@@ -118,14 +126,14 @@ def show_trial(
     bench: str = "virtual",
     matrix: str = "paper",
     dataset: str = "",
-    seed: int = 1,
+    seed: str = "1",
     scenarios: str = "scenarios",
 ) -> None:
     """Show what a trial would do, step by step."""
-    from lab import show
-    from lab.run import Options, prepare
-
     with exits():
+        from lab import show
+        from lab.run import Options, prepare
+
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
         show.trial(run, run.one(trial))
 
@@ -136,16 +144,16 @@ def doctor(
     bench: str = "virtual",
     matrix: str = "paper",
     dataset: str = "",
-    seed: int = 1,
+    seed: str = "1",
     scenarios: str = "scenarios",
     json: bool = False,
 ) -> None:
     """Check the bench without changing anything on it."""
-    from lab import preflight, show
-    from lab.clock import Stop
-    from lab.run import Options, prepare
-
     with exits():
+        from lab import preflight, show
+        from lab.clock import Stop
+        from lab.run import Options, prepare
+
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
         show.checks(preflight.examine(run, Stop()), as_json=json)
 
@@ -159,9 +167,9 @@ def doctor(
 )
 def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
     """Check the YAML: every mistake in every file, with its line."""
-    from lab import definitions, show
-
     with exits():
+        from lab import definitions, show
+
         show.mistakes(definitions.check(Path(scenarios), Path(file) if file else None))
         if schemas:
             definitions.write_schemas(Path(schemas))
@@ -170,10 +178,10 @@ def check(_context: Context, file: str = "", schemas: str = "", scenarios: str =
 @task(help={"dataset": RUN_HELP["dataset"]})
 def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Compute findings, tables and report of a dataset again."""
-    from correlate import report
-    from correlate.dataset import Dataset
-
     with exits():
+        from correlate import report
+        from correlate.dataset import Dataset
+
         report.findings(Dataset(Path(dataset)))
         report.build(Dataset(Path(dataset)))
         print(f"Findings, tables and report are in {dataset}.")
@@ -182,10 +190,10 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
 @task(help={"dataset": RUN_HELP["dataset"]})
 def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Render tables and report from the findings of a dataset."""
-    from correlate import report
-    from correlate.dataset import Dataset
-
     with exits():
+        from correlate import report
+        from correlate.dataset import Dataset
+
         report.build(Dataset(Path(dataset)))
         print(f"The report is {Path(dataset) / 'report.html'}.")
 
@@ -193,9 +201,11 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
 @task(help={"dataset": RUN_HELP["dataset"]})
 def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Check that everything in a dataset is what was recorded."""
-    from correlate.dataset import Dataset
-
     with exits():
+        from correlate.dataset import Dataset
+
+        if not Dataset(Path(dataset)).info_path.exists():
+            raise BadInput(f"{dataset}: no dataset.json here; name a dataset with --dataset")
         problems = Dataset(Path(dataset)).verify()
     if problems:
         raise Exit("\n".join(problems), 3)
@@ -213,10 +223,10 @@ def resolve(
 
     with exits():
         data = Dataset(Path(dataset))
-        report.findings(data)
+        measured = report.findings(data)
         addresses, in_traces = report.server_addresses(data), report.trace_names(data)
         answered, asked = names.repeat(data, bench, Path(scenarios), addresses, in_traces)
-        report.build(data)
+        report.build(data, measured)
     print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
 
 
@@ -245,10 +255,10 @@ def import_trials(
 @task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
 def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""
-    from correlate.flows import rows
-    from correlate.trace import Trace
-
     with exits():
+        from correlate.flows import rows
+        from correlate.trace import Trace
+
         trace = Trace.read(Path(pcap))
         print_rows(rows(trace), json)
         complain(trace)
@@ -257,10 +267,10 @@ def flows(_context: Context, pcap: str, json: bool = False) -> None:
 @task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
 def stun(_context: Context, pcap: str, json: bool = False) -> None:
     """List the STUN messages of one capture file, nested ones too."""
-    from correlate.stun import rows
-    from correlate.trace import Trace
-
     with exits():
+        from correlate.stun import rows
+        from correlate.trace import Trace
+
         trace = Trace.read(Path(pcap))
         print_rows(rows(trace), json)
         complain(trace)

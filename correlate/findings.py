@@ -1,12 +1,16 @@
-"""findings/*.csv: one file a dimension, one row a trial and side, and the way back from these files."""
+"""findings/*.csv: one file a dimension, one row a trial and side, and the way back from these files.
+
+Measuring reads captures and takes seconds; names of servers come later and change one dimension alone. So `measure_all`
+keeps what is small of every trial, and `write` puts the names in.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_args, get_type_hints
 
 from correlate import pairs
@@ -21,6 +25,11 @@ Row = dict[str, Any]
 Measure = Callable[[CallPair], Sided[Any]]
 
 KEYS = ("trial", "side")
+NAMED = ("servers",)
+"""The dimensions that look at host names; test_findings holds the others to not doing so."""
+
+# The longest cell is a list of user ids or servers, and how long that is the traces say, not csv's default of 128 KiB.
+csv.field_size_limit(1 << 28)
 
 
 @dataclass(frozen=True)
@@ -35,37 +44,69 @@ class Case:
     phones: Mapping[str, str]
     facts: Mapping[str, Mapping[str, Row]]
 
+    @property
+    def unread(self) -> str:
+        """Why the trial could not be read; empty where it was."""
+        rows = self.facts["endpoints"]
+        return str(rows["caller"]["reason"]) if rows["caller"]["established"] is None else ""
+
     def of(self, dimension: str, column: str, side: str = "caller") -> Any:
         """One finding; None where it is null. Facts of the whole call are the same on both sides."""
         return self.facts[dimension][side][column]
 
 
-def write(dataset: Dataset) -> None:
-    """Measures every complete trial and writes a CSV for each dimension. Reads neither truth nor tables."""
-    rows: dict[str, list[Row]] = {name: [] for name, _ in DIMENSIONS}
-    apps = dataset.info().get("apps", {})
-    names = {address: entry["name"] for address, entry in dataset.names().items() if entry.get("name")}
-    for trial_id in sorted(dataset.trial_ids()):
-        for name, found in measure(dataset, trial_id, apps, names).items():
-            rows[name] += found
-    for name, dimension in DIMENSIONS:
-        write_text(dataset.findings_dir / f"{name}.csv", _csv([*KEYS, *columns(dimension)], rows[name]))
+@dataclass(frozen=True)
+class Measured:
+    """One trial, measured without names. `rows` are those of each dimension but the named ones; `pair` has lost its
+    packets, so that 180 of them are small, and `sides` says which of its vantages is which side. Where the trial
+    cannot be read `pair` is None and `reason` says why."""
+
+    trial: str
+    rows: Mapping[str, Sequence[Row]]
+    pair: CallPair | None
+    sides: tuple[tuple[str, str], ...]
+    reason: str
+
+    def of(self, name: str, dimension: Measure, names: Mapping[str, str]) -> Sequence[Row]:
+        """The rows of one dimension: nulls with the reason where the trial cannot be read."""
+        if self.pair is None:
+            return [{"trial": self.trial, "side": side, "reason": self.reason} for side in SIDES]
+        if name in NAMED:
+            return self._rows(dimension(replace(self.pair, names=names)))
+        return self.rows[name]
+
+    def _rows(self, sided: Sided[Any]) -> list[Row]:
+        return [{"trial": self.trial, "side": side, **flat(getattr(sided, key))} for side, key in self.sides]
 
 
-def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, list[Row]]:
-    """All rows of one trial. One that cannot be read has rows of nulls, with the reason."""
+def measure_all(dataset: Dataset) -> list[Measured]:
+    """Reads the captures of every complete trial, one after the other. Reads neither truth nor tables nor names."""
+    apps = dataset.info().get("apps")
+    if not isinstance(apps, dict):
+        raise BadDataset(f"{dataset.info_path}: apps is no object")
+    return [measure(dataset, trial_id, apps) for trial_id in sorted(dataset.trial_ids())]
+
+
+def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measured:
+    """One trial under all dimensions that need no names."""
     try:
-        pair = pairs.load(dataset, trial_id, apps, names)
+        pair = pairs.load(dataset, trial_id, apps, {})
         of_phone = {dataset.record(trial_id)["sides"][side]["phone"]: side for side in SIDES}
-        sides = sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True)
     except CorrelateError as error:
-        reason = str(error).replace(str(dataset.path), dataset.path.name)
-        return {name: [{"trial": trial_id, "side": side, "reason": reason} for side in SIDES] for name, _ in DIMENSIONS}
-    rows: dict[str, list[Row]] = {}
+        # Where the dataset lies is no finding: a copy of it gives the same bytes.
+        return Measured(trial_id, {}, None, (), str(error).replace(f"{dataset.path}/", ""))
+    sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
+    empty = Measured(trial_id, {}, pair, sides, "")
+    rows = {name: empty._rows(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
+    return replace(empty, rows=rows, pair=pair.without_packets())
+
+
+def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
+    """Writes a CSV for each dimension, with the names that names.json has now."""
+    names = dataset.host_names()
     for name, dimension in DIMENSIONS:
-        sided = dimension(pair)
-        rows[name] = [{"trial": trial_id, "side": side, **flat(getattr(sided, key))} for side, key in sides]
-    return rows
+        rows = [row for trial in measured for row in trial.of(name, dimension, names)]
+        write_text(dataset.findings_dir / f"{name}.csv", _csv([*KEYS, *columns(dimension)], rows))
 
 
 def columns(dimension: Measure) -> dict[str, Any]:

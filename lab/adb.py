@@ -183,6 +183,8 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
             self.sync.pull_file(source, target)
             fetch.prove(target, origin)
         except TROUBLE as error:
+            if fetch.is_ours(error):
+                raise
             raise PhoneTrouble(f"{self.serial}: {source}: {error}") from error
         return origin.sha256
 

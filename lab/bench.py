@@ -9,21 +9,24 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import lab.virtual
+from lab import hold
 from lab.adb import TROUBLE, Adb, LabClient
 from lab.capture import Capture, HostDumpcap, PhoneTcpdump, sweep
 from lab.clock import Clock, Stop, WallClock
 from lab.definitions import BenchSpec, Lab, PhoneSpec, Trial
-from lab.errors import BenchUnhealthy, LaptopTrouble, PhoneTrouble
+from lab.errors import BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble
 from lab.laptop import Laptop
 from lab.phone import Phone
 from lab.process import Program
@@ -31,6 +34,7 @@ from lab.process import Program
 EPOCH_NS = 1_767_571_200_000_000_000
 """The virtual bench's first instant: 2026-01-05 00:00:00 UTC."""
 START_S, CONTROL_S = 30.0, 120.0
+_NOT_IN_FILES = re.compile(r"[^A-Za-z0-9.-]")
 PHONE_DIRECTORY = "/data/local/tmp/im-call-lab"
 
 
@@ -50,6 +54,7 @@ class Kind(Protocol):
     client: LabClient
     laptop_prefix: list[str]
     resolver: tuple[str, int] | None
+    hint: str
 
     def serial(self, phone: PhoneSpec) -> str: ...
 
@@ -68,10 +73,18 @@ class RealBench:
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
         self.laptop_prefix = list(spec.laptop.connect)
         self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)
+        self.hint = ""
+        self._held = ExitStack()
+        with ExitStack() as stack:
+            for phone in spec.phones:
+                if phone.serial is not None:
+                    lock = Path(tempfile.gettempdir()) / f"im-call-lab-{_NOT_IN_FILES.sub('_', phone.serial)}.lock"
+                    stack.enter_context(hold.held(lock, f"the phone {phone.name} of bench {spec.name}"))
+            self._held = stack.pop_all()
 
     def serial(self, phone: PhoneSpec) -> str:
         if phone.serial is None:
-            raise BenchUnhealthy(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
+            raise PhoneTrouble(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
         return phone.serial
 
     def begin(self, planned: PlannedTrial, seed: int, attempt: int) -> None:
@@ -82,7 +95,8 @@ class RealBench:
         return []
 
     def close(self) -> None:
-        """The adb server and the phones stay as they are."""
+        """The adb server and the phones stay as they are; others may use them."""
+        self._held.close()
 
 
 class VirtualClock:
@@ -103,42 +117,43 @@ class VirtualBench:
     """The bench process and its control channel: advance, begin, fail_next, end."""
 
     def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix="im-call-lab-"))
-        self._log = self._root / "bench.log"
-        with self._log.open("wb") as log:
-            self._program = Program([sys.executable, "-m", lab.virtual.__name__], other=log.fileno())
-        try:
-            config = {"scenarios": str(lab_.directory.resolve()), "bench": spec.name, "root": str(self._root)}
-            self._program.send(json.dumps(config).encode() + b"\n")
-            self.started = self._answer(START_S)
-        except BaseException:
-            self.close()
-            raise
+        with ExitStack() as stack:
+            # A file without a name: whatever way this process ends, nobody has to remove it.
+            self._log = stack.enter_context(tempfile.TemporaryFile())
+            self._root = Path(tempfile.mkdtemp(prefix="im-call-lab-"))
+            stack.callback(shutil.rmtree, self._root, ignore_errors=True)
+            self._program = Program([sys.executable, "-m", lab.virtual.__name__], other=self._log.fileno())
+            stack.callback(self._program.end)
+            self.started = self._asked(
+                START_S, scenarios=str(lab_.directory.resolve()), bench=spec.name, root=str(self._root)
+            )
+            self._end = stack.pop_all()
         self.clock: Clock = VirtualClock(self, stop)
         self.client = LabClient("127.0.0.1", self.started["adb_port"])
         self.laptop_prefix = [str(part) for part in self.started["laptop"]]
         self.resolver: tuple[str, int] | None = ("127.0.0.1", self.started["resolver_port"])
+        self.hint = f"The phones are behind an adb server of their own: adb -P {self.started['adb_port']} devices"
         self._ports = {phone["name"]: phone["port"] for phone in self.started["phones"]}
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request over the control channel. Raises `BenchUnhealthy` when the bench is gone or refuses it."""
+        return self._asked(CONTROL_S, **request)
+
+    def _asked(self, within_s: float, **request: Any) -> dict[str, Any]:
         try:
             self._program.send(json.dumps(request).encode() + b"\n")
-        except OSError as error:
-            raise BenchUnhealthy(f"the virtual bench has gone: {self._last_words()}") from error
-        return self._answer(CONTROL_S)
-
-    def _answer(self, timeout_s: float) -> dict[str, Any]:
-        try:
-            answer = json.loads(self._program.read_line(timeout_s))
-        except (EOFError, TimeoutError, ValueError) as error:
-            raise BenchUnhealthy(f"the virtual bench does not answer: {self._last_words()}") from error
+            answer = json.loads(self._program.read_line(within_s))
+        except TimeoutError as error:
+            raise BenchUnhealthy(f"the virtual bench does not answer in {within_s:g} s; run again") from error
+        except (EOFError, OSError, ValueError) as error:
+            raise BenchUnhealthy(f"the virtual bench has ended: {self._last_words()}; run again") from error
         if "error" in answer:
             raise BenchUnhealthy(f"the virtual bench refuses: {answer['error']}")
         return dict(answer)
 
     def _last_words(self) -> str:
-        lines = self._log.read_text("utf-8", "replace").strip().splitlines() if self._log.exists() else []
+        self._log.seek(0)
+        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1][:300] if lines else "it left no message"
 
     def serial(self, phone: PhoneSpec) -> str:
@@ -149,18 +164,20 @@ class VirtualBench:
         return address
 
     def begin(self, planned: PlannedTrial, seed: int, attempt: int) -> None:
+        """Set the attempt's key, instant and possible routes, and a clean state."""
         trial = planned.trial.id
         start_ns = EPOCH_NS + planned.index * 3_600_000_000_000 + attempt % 6 * 600_000_000_000
         key = f"{seed}/{trial}/{attempt}"
         self.ask(op="begin", key=key, trial=trial, attempt=attempt, start_ns=start_ns, direct=planned.direct)
 
     def end(self, truth: Path | None) -> list[str]:
+        """Have the truth written; the commands that the phones did not know."""
         answer = self.ask(op="end", truth=None if truth is None else str(truth.resolve()))
         return [str(command) for command in answer.get("refused", [])]
 
     def close(self) -> None:
-        self._program.end()
-        shutil.rmtree(self._root, ignore_errors=True)
+        """End the bench process. It removes its root by itself; what a killed one left is removed here."""
+        self._end.close()
 
 
 def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop) -> Kind:
@@ -169,10 +186,17 @@ def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop) -> Kind:
 
 
 class Bench:
-    """A bench that is open: phones reachable and their agents running, nothing of an earlier run left on them."""
+    """A bench that is open: phones reachable and their agents running.
 
-    def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop) -> None:
+    All phones that cannot be reached are named in one error, or with `partly` in `unreachable`. A bench that is open
+    for trials is swept first: nothing of an earlier run is left on it.
+    """
+
+    def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop, *, partly: bool = False) -> None:
         self.lab, self.spec, self.stop = lab_, spec, stop
+        self.phones: dict[str, Phone] = {}
+        self.unreachable: dict[str, LabError] = {}
+        self._partly = partly
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -182,7 +206,13 @@ class Bench:
             self.clock = self.kind.clock
             self.laptop = Laptop(self.kind.laptop_prefix, self.spec.laptop.directory)
             stack.callback(self.laptop.close)
-            self.phones = {spec.name: self._connect(spec, stack) for spec in self.spec.phones}
+            for spec in self.spec.phones:
+                try:
+                    self.phones[spec.name] = self._connect(spec, stack)
+                except BenchUnhealthy as error:
+                    self.unreachable[spec.name] = error
+            if self.unreachable and not self._partly:
+                raise PhoneTrouble("; ".join(str(error) for error in self.unreachable.values()))
             self._exit = stack.pop_all()
         return self
 
@@ -192,19 +222,23 @@ class Bench:
     def _connect(self, spec: PhoneSpec, stack: ExitStack) -> Phone:
         import uiautomator2  # costs half a second, and nothing but a bench needs it
 
+        trouble = (*TROUBLE, uiautomator2.exceptions.BaseException)
         try:
             adb = Adb(self.kind.client, self.kind.serial(spec))
             stack.callback(adb.close)
             agent = uiautomator2.connect(adb)
-        except (*TROUBLE, uiautomator2.exceptions.DeviceError) as error:
+        except trouble as error:
             raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error
-        stack.callback(agent.stop_uiautomator, wait=False)
-        if spec.rooted:
+        # A phone or bench that has gone can no longer be tidied, and says so where it is asked for something.
+        stack.callback(_quietly, partial(agent.stop_uiautomator, wait=False), trouble)
+        stack.callback(_quietly, partial(_put_back, adb, _stays_awake(adb)), (LabError,))
+        if spec.rooted and not self._partly:
             sweep(adb, PHONE_DIRECTORY)
         return Phone(spec, adb, agent, self.clock)
 
     def check_health(self) -> None:
-        """Raise `BenchUnhealthy` unless both phones' shells and the laptop's answer."""
+        """Raise `BenchUnhealthy` unless the bench, both phones' shells and the laptop's answer."""
+        self.clock.now_ns()
         for phone in self.phones.values():
             phone.device.run("true")
         self.laptop.run("true")
@@ -224,6 +258,25 @@ class Bench:
             return PhoneTcpdump(phone.device, self.clock, phone.route_interface(), snaplen, PHONE_DIRECTORY, name)
         interface = self.hotspot_interface()
         return HostDumpcap(self.laptop, self.clock, interface, snaplen, self.laptop.directory, name)
+
+
+STAY_AWAKE = "stay_on_while_plugged_in"
+"""Android's setting that waking a phone for a trial changes."""
+
+
+def _stays_awake(adb: Adb) -> str:
+    return adb.run(f"settings get global {STAY_AWAKE}").text.strip()
+
+
+def _put_back(adb: Adb, setting: str) -> None:
+    if _stays_awake(adb) != setting and re.fullmatch(r"\d{1,3}|null", setting):
+        verb = f"delete global {STAY_AWAKE}" if setting == "null" else f"put global {STAY_AWAKE} {setting}"
+        adb.run(f"settings {verb}")
+
+
+def _quietly(tidy: Callable[[], object], trouble: tuple[type[BaseException], ...]) -> None:
+    with suppress(*trouble):
+        tidy()
 
 
 def plan_routes(lab_: Lab, trials: Sequence[Trial], spec: BenchSpec, seed: int) -> list[PlannedTrial]:

@@ -77,6 +77,7 @@ class PhoneTcpdump:
         self._directory = directory
         self._file, self._errors, self._pid = (f"{directory}/{name}.{end}" for end in ("pcap", "err", "pid"))
         self._stream: SocketStream | None = None
+        self._ended = False
 
     def start(self) -> None:
         self._adb.run(f"mkdir -p {self._directory}", root=True)
@@ -102,6 +103,7 @@ class PhoneTcpdump:
         pid = self._interrupt()
         if pid is not None and not wait_until(self._clock, lambda: self._gone(pid), EXIT_S):
             raise PhoneTrouble(f"{self._adb.serial}: tcpdump (pid {pid}) does not end after SIGINT")
+        self._ended = True
         self._close()
         said = self._said()
         found = re.search(
@@ -140,9 +142,10 @@ class PhoneTcpdump:
 
     def discard(self) -> None:
         with contextlib.suppress(LabError):
-            pid = self._interrupt()
-            if pid is not None:
-                wait_until(self._clock, lambda: self._gone(pid), EXIT_S)
+            # Another process may have the number of one that has ended.
+            pid = None if self._ended or self._stream is None else self._interrupt()
+            if pid is not None and not wait_until(self._clock, lambda: self._gone(pid), EXIT_S):
+                self._adb.run(f"kill -KILL {pid} 2>/dev/null", root=True)
             self._remove()
         self._close()
 

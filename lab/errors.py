@@ -13,17 +13,32 @@ LabError                        exit 1
 
 from __future__ import annotations
 
+TEXT_LIMIT = 1000
+
+
+def one_line(text: str, limit: int = TEXT_LIMIT) -> str:
+    """A text that may come from a phone, a file or a program, safe to print: one line, bounded, controls escaped."""
+    line = " ".join(text.split())
+    safe = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    return safe if len(safe) <= limit else f"{safe[: limit - 3]}..."
+
 
 class LabError(Exception):
     """Root of all errors that people are meant to read: one line, no traceback."""
 
     exit_code = 1
 
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
+
 
 class BadInput(LabError):
     """Input that does not fit. The text holds one line for each mistake."""
 
     exit_code = 2
+
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, "\n".join(one_line(line) for line in text.split("\n")))
 
 
 class TrialsFailed(LabError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import shlex
@@ -34,6 +35,11 @@ def fingerprint(answer: ShellOutput) -> Fingerprint:
     if answer.code != 0 or found is None:
         raise CopyFailed(f"cannot be read: {answer.text[:200].strip()}")
     return Fingerprint(int(found.group(1)), found.group(2))
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether a copy failed because of the controller's own disk: nothing that another attempt could mend."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def prove(copy: Path, origin: Fingerprint) -> None:

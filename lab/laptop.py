@@ -74,6 +74,8 @@ class Laptop:
                 raise fetch.CopyFailed(done.stderr.decode("utf-8", "replace")[:200].strip())
             fetch.prove(target, origin)
         except (OSError, fetch.CopyFailed) as error:
+            if fetch.is_ours(error):
+                raise
             raise LaptopTrouble(f"{source} on the laptop: {error}") from error
         return origin.sha256
 

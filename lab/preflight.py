@@ -16,7 +16,7 @@ from pathlib import Path
 import lab
 from lab.bench import PHONE_DIRECTORY, Bench
 from lab.clock import Stop, measure_offset
-from lab.definitions import App
+from lab.definitions import App, PhoneSpec
 from lab.errors import LabError
 from lab.phone import Phone
 from lab.run import Run
@@ -41,10 +41,13 @@ def examine(run: Run, stop: Stop) -> list[Check]:
     lab_, spec = run.lab, run.spec
     checks = list(_controller(run))
     try:
-        with Bench(lab_, spec, stop) as bench:
-            checks.append(Check("bench", spec.name, True, "phones, agents and laptop are reachable", ""))
-            for phone in bench.phones.values():
-                checks += _phone(phone, [lab_.apps[name] for name in run.matrix.apps])
+        with Bench(lab_, spec, stop, partly=True) as bench:
+            checks.append(Check("bench", spec.name, True, "is open", ""))
+            for name, phone in bench.phones.items():
+                checks.append(Check("reachable", name, True, "adb, shell and agent answer", ""))
+                checks += _phone(phone, [lab_.apps[app] for app in run.matrix.apps])
+            for name, trouble in bench.unreachable.items():
+                checks.append(Check("reachable", name, False, str(trouble), "connect it and accept its prompt"))
             checks += _laptop(bench)
     except LabError as error:
         checks.append(Check("bench", spec.name, False, str(error), "mend what is named, then run doctor again"))
@@ -63,10 +66,20 @@ def _controller(run: Run) -> Iterator[Check]:
         fix = f"write scenarios/benches/{spec.local} with serials, contacts and allowed_callees (docs/add-a-phone.md)"
         yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
     for phone in spec.phones:
-        missing = [app for app in run.matrix.apps if phone.address_in(app) is None]
+        yield _contacts(run, phone)
+
+
+def _contacts(run: Run, phone: PhoneSpec) -> Check:
+    contacts = {app: phone.address_in(app) for app in run.matrix.apps}
+    missing = [app for app, address in contacts.items() if address is None]
+    refused = [app for app, address in contacts.items() if address and address not in run.spec.allowed_callees]
+    if missing:
         fix = "add the contacts to the bench file or its *.local.yaml"
-        found = f"no contact for {', '.join(missing)}" if missing else "a contact for every app"
-        yield Check("contacts", phone.name, not missing, found, "" if not missing else fix)
+        return Check("contacts", phone.name, False, f"no contact for {', '.join(missing)}", fix)
+    if refused:
+        found = f"the contact for {', '.join(refused)} is not in allowed_callees"
+        return Check("contacts", phone.name, False, found, "allow it in the bench file or its *.local.yaml")
+    return Check("contacts", phone.name, True, "one that may be called for every app", "")
 
 
 def _asked(check: str, subject: str, ask: Callable[[], tuple[bool, str]], fix: str) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -41,6 +42,7 @@ def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None) -> 
             stderr=subprocess.PIPE,
             timeout=timeout_s,
             check=False,
+            start_new_session=True,  # Ctrl-C on the terminal is the controller's business.
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"{argv[0]} has not ended in {timeout_s:g} s") from None
@@ -65,6 +67,7 @@ class Program:
         directory: Path | None = None,
     ) -> None:
         self.argv = list(argv)
+        self._own_session = own_session
         spare = subprocess.DEVNULL if other is None else other
         self._popen = subprocess.Popen(
             self.argv,
@@ -158,7 +161,12 @@ class Program:
             self._input.close()
 
     def end(self, grace_s: float = 5.0) -> None:
-        """End it on every way out: close its input, wait, terminate, kill. Safe to call again."""
+        """End it on every way out: close its input, wait, terminate, kill. Safe to call again.
+
+        What it started and left behind in a session of its own is killed.
+        """
+        if self._output.closed:
+            return
         self.close_input()
         for force in (None, self._popen.terminate, self._popen.kill):
             if force is not None:
@@ -168,6 +176,8 @@ class Program:
                 break
             except subprocess.TimeoutExpired:
                 continue
-        if not self._output.closed:
-            self._selector.close()
-            self._output.close()
+        if self._own_session:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+        self._selector.close()
+        self._output.close()

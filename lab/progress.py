@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from lab.clock import elapsed
+from lab.errors import one_line
 
 
 class Progress:
@@ -24,12 +26,11 @@ class Progress:
         self._done, self._total = 0, 0
         self._bar = Bar(
             TextColumn("[bold]{task.completed}[/]/{task.total}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(bar_width=16),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -37,7 +38,8 @@ class Progress:
         self._task = self._bar.add_task("", total=None)
 
     def nothing_to_do(self, complete: int, dataset: Path) -> None:
-        self._say(f"Nothing to do: all {complete} trials are complete in {dataset}.")
+        trials = "1 trial is" if complete == 1 else f"all {complete} trials are"
+        self.say(f"Nothing to do: {trials} complete in {dataset}.")
 
     @contextmanager
     def showing(self, trials: int) -> Iterator[None]:
@@ -56,29 +58,29 @@ class Progress:
 
     def step(self, name: str) -> None:
         """What the trial does now; only a terminal shows it."""
-        self._bar.update(self._task, description=escape(f"{self._trial}: {name}"))
+        self._bar.update(self._task, description=escape(f"{name:<14} {self._trial}"))
 
     def completed(self, trial: str) -> None:
         self._done += 1
         self._bar.advance(self._task)
-        self._line(trial, "complete", "green")
+        self._line(trial, f"complete, {_times(self._retry)}" if self._retry else "complete", "green")
 
     def void(self, trial: str, reason: str, text: str) -> None:
-        self.voided.append(f"{trial}: {reason}: {text}")
-        self._line(trial, f"void: {reason}: {text}", "yellow")
+        why = one_line(f"{reason}: {text}")
+        self.voided.append(f"{trial}: {why}")
+        attempt = f"void, retry {self._retry}" if self._retry else "void"
+        self._line(trial, f"{attempt}: {why}", "yellow")
 
     def _line(self, trial: str, outcome: str, style: str) -> None:
-        retries = (
-            "" if not self._retry else f", retry {self._retry}" if outcome[0] == "v" else f", {self._retry} retries"
-        )
         count = f"{self._done:>{len(str(self._total))}}/{self._total}"
-        self._say(f"{count}  {trial:<52} {elapsed() - self._started:5.2f} s  ", outcome + retries, style)
+        self.say(f"{count}  {trial:<52} {elapsed() - self._started:5.2f} s  ", outcome, style)
 
-    def _say(self, text: str, styled: str = "", style: str = "") -> None:
+    def say(self, text: str, styled: str = "", style: str = "") -> None:
+        """Print one line; nothing for an empty one."""
         line = escape(text) + (f"[{style}]{escape(styled)}[/]" if styled else "")
-        self.console.print(line, soft_wrap=True, highlight=False)
+        if line:
+            self.console.print(line, soft_wrap=True, highlight=False)
 
 
-def plain_or_terminal() -> Console:
-    """A console on standard output: styles and a bar on a terminal, plain lines elsewhere."""
-    return Console()
+def _times(retries: int) -> str:
+    return "1 retry" if retries == 1 else f"{retries} retries"

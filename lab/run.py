@@ -6,26 +6,28 @@ was verified stays, and the next run takes up what is missing.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from correlate.dataset import Dataset, write_json, write_text
-from lab import versions
+from lab import hold, versions
 from lab.bench import Bench, PlannedTrial, plan_routes
 from lab.clock import Stop
 from lab.definitions import BenchSpec, Lab, Matrix, plan
-from lab.errors import AttemptVoid, BadInput, BenchBusy, LaptopTrouble, PhoneTrouble, TrialsFailed
+from lab.errors import AttemptVoid, BadInput, BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble, TrialsFailed
 from lab.progress import Progress
 from lab.trial import Attempt
 from lab.yamlfile import did_you_mean
 
+LOCK = ".lock"
+BEGINNING = {LOCK, "scenarios"}
+ROOM_BYTES = 32 << 20
+"""What must be free for a trial to begin: its two captures, and evidence where it fails."""
 FURTHER_ATTEMPTS = 3
 """How often a void attempt is tried again in one run."""
 
@@ -37,7 +39,7 @@ class Options:
     bench: str = "virtual"
     matrix: str = "paper"
     dataset: str = ""
-    seed: int = 1
+    seed: int | str = 1
     scenarios: str = "scenarios"
     only: str = ""
 
@@ -58,9 +60,9 @@ class Run:
         """The chosen trials that have no complete folder, in order."""
         return [item for item in self.chosen if not self.dataset.trial_dir(item.trial.id).is_dir()]
 
-    def only(self, item: PlannedTrial) -> Run:
-        """The same run with one trial chosen."""
-        return replace(self, chosen=(item,))
+    def only(self, *items: PlannedTrial) -> Run:
+        """The same run with these trials chosen."""
+        return replace(self, chosen=items)
 
     def one(self, trial_id: str) -> PlannedTrial:
         """The planned trial of that id. Raises `BadInput` with the nearest id."""
@@ -74,10 +76,16 @@ def prepare(options: Options) -> Run:
     """Read the YAML and lay the plan. Raises `BadInput`; touches nothing."""
     lab = Lab.load(Path(options.scenarios))
     spec, matrix = lab.bench(options.bench), lab.matrix(options.matrix)
-    planned = tuple(plan_routes(lab, plan(matrix, spec, options.seed), spec, options.seed))
+    seed = _seed(options.seed)
+    planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
     path = Path(options.dataset) if options.dataset else Path("datasets") / f"{spec.name}-{matrix.name}"
-    chosen = tuple(item for item in planned if _matches(item, _filter(options.only)))
-    return Run(lab, spec, matrix, options.seed, Dataset(path), planned, chosen)
+    return Run(lab, spec, matrix, seed, Dataset(path), planned, _chosen(planned, options.only))
+
+
+def _seed(text: int | str) -> int:
+    if not re.fullmatch(r"\d{1,18}", str(text), re.ASCII):
+        raise BadInput(f"--seed {text}: write a whole number of at most 18 digits, without a sign")
+    return int(text)
 
 
 FILTERS = ("app", "service", "direction", "scenario", "repetition", "id")
@@ -91,12 +99,26 @@ def _filter(only: str) -> dict[str, str]:
             raise BadInput(
                 f"--only {part}: write KEY=VALUE with KEY one of {', '.join(FILTERS)}{did_you_mean(key, FILTERS)}"
             )
+        if key in wanted:
+            raise BadInput(f"--only {part}: {key} is given a second time")
         wanted[key] = value
     return wanted
 
 
-def _matches(item: PlannedTrial, wanted: Mapping[str, str]) -> bool:
-    return all(str(getattr(item.trial, key)) == value for key, value in wanted.items())
+def _chosen(planned: tuple[PlannedTrial, ...], only: str) -> tuple[PlannedTrial, ...]:
+    """The trials that `--only` names. Raises `BadInput` where it names something that is not planned."""
+    wanted = _filter(only)
+    for key, value in wanted.items():
+        there = sorted({str(getattr(item.trial, key)) for item in planned})
+        if value not in there:
+            known = f"; there is {', '.join(there)}" if len(there) < 10 else ""
+            raise BadInput(f"--only {key}={value}: no trial of this matrix{did_you_mean(value, there) or known}")
+    chosen = tuple(
+        item for item in planned if all(str(getattr(item.trial, key)) == value for key, value in wanted.items())
+    )
+    if not chosen:
+        raise BadInput(f"--only {only}: no trial of this matrix is all of that")
+    return chosen
 
 
 def scenario_hash(run: Run) -> str:
@@ -160,9 +182,11 @@ def _plan_entry(item: PlannedTrial, spec: BenchSpec) -> dict[str, Any]:
 
 def check_fits(run: Run) -> None:
     """Refuse a dataset that was begun with another seed, matrix, bench or other scenarios. Raises `BadInput`."""
+    path = run.dataset.path
     if not run.dataset.info_path.exists():
-        if run.dataset.path.exists() and any(run.dataset.path.iterdir()):
-            raise BadInput(f"{run.dataset.path}: not empty and no dataset; name another folder with --dataset")
+        # A run that was killed while it began leaves no more than these.
+        if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - BEGINNING):
+            raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
         return
     there, here = run.dataset.info(), describe(run)
     for key in ("bench", "matrix", "seed", "scenario_hash"):
@@ -180,20 +204,24 @@ def create(run: Run) -> None:
     write_json(run.dataset.info_path, describe(run))
 
 
-@contextmanager
-def holding(dataset: Dataset) -> Iterator[None]:
+def check_callees(run: Run) -> None:
+    """Refuse to call anybody whom the bench file does not allow. Raises `BadInput`, one line a contact."""
+    mistakes: set[str] = set()
+    for trial in (item.trial for item in run.missing()):
+        callee = run.spec.other(run.spec.caller_of(trial.direction))
+        address = callee.address_in(trial.app)
+        where = f"{run.lab.directory / 'benches' / run.spec.name}.yaml: {callee.name}"
+        if address is None:
+            mistakes.add(f"{where} has no contact for {trial.app}; add it there or in the *.local.yaml")
+        elif address not in run.spec.allowed_callees:
+            mistakes.add(f"{where}: {trial.app} contact '{address}' is not in allowed_callees; nobody was called")
+    if mistakes:
+        raise BadInput("\n".join(sorted(mistakes)))
+
+
+def holding(dataset: Dataset) -> AbstractContextManager[None]:
     """Hold a dataset for this process alone. Raises `BenchBusy` naming the holder."""
-    dataset.path.mkdir(parents=True, exist_ok=True)
-    with (dataset.path / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise BenchBusy(f"{dataset.path} is held by process {lock.read(20).strip() or '?'}; wait for it") from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
+    return hold.held(dataset.path / LOCK, str(dataset.path))
 
 
 def run_missing(run: Run, progress: Progress, stop: Stop) -> None:
@@ -203,60 +231,78 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> None:
     Where nothing is missing nothing is written.
     """
     check_fits(run)
-    missing = run.missing()
-    if not missing:
+    if not run.missing():
         progress.nothing_to_do(len(run.chosen), run.dataset.path)
         return
+    check_callees(run)
+    run.dataset.path.mkdir(parents=True, exist_ok=True)
     with holding(run.dataset), stop.on_signals():
+        # Another run may have been here while this one waited for nothing.
+        check_fits(run)
+        missing = run.missing()
         if not run.dataset.info_path.exists():
             create(run)
         run.dataset.drop_manifest()
-        _clear_up(run)
+        clear_up(run.dataset)
         void = _run_all(run, missing, progress, stop)
     if void:
-        raise TrialsFailed(f"{len(void)} of {len(missing)} trials stay void: {', '.join(sorted(void)[:5])} ...")
+        named = ", ".join(sorted(void)[:5]) + (", ..." if len(void) > 5 else "")
+        raise TrialsFailed(f"{len(void)} of {len(missing)} trials stay void: {named}; see {run.dataset.attempts_dir}")
 
 
-def _clear_up(run: Run) -> None:
-    """Put right what an earlier run left: unfinished folders are discarded, trials that vanished are journalled."""
-    dataset = run.dataset
+def clear_up(dataset: Dataset) -> None:
+    """Put right what an earlier run left, with the journal: unfinished folders, trials that came or went unseen."""
     for partial in sorted(dataset.trials_dir.glob("*.partial")):
+        # Journalled first: a kill in between must not hide it.
+        dataset.journal.append("interrupted", trial=partial.name.removesuffix(".partial"), reason="killed")
         shutil.rmtree(partial)
-        dataset.journal.append("interrupted", trial=partial.name.removesuffix(".partial"))
     complete: set[str] = set()
     for entry in dataset.journal.read():
         if entry["event"] == "completed":
             complete.add(entry["trial"])
         elif entry["event"] == "lost":
             complete.discard(entry["trial"])
-    for trial_id in sorted(complete):
-        if not dataset.trial_dir(trial_id).is_dir():
-            dataset.journal.append("lost", trial=trial_id)
+    there = set(dataset.trial_ids())
+    for trial_id in sorted(complete - there):
+        dataset.journal.append("lost", trial=trial_id)
+    for trial_id in sorted(there - complete):
+        told = dataset.record(trial_id)
+        dataset.journal.append("completed", trial=trial_id, attempt=told.get("attempt"), captures=told.get("captures"))
 
 
 def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop) -> list[str]:
     void: list[str] = []
     with progress.showing(len(missing)), Bench(run.lab, run.spec, stop) as bench:
+        progress.say(bench.kind.hint)
         run.dataset.journal.append("run", trials=len(missing), seed=run.seed)
         for item in missing:
             stop.check()
+            _require_room(run.dataset.path)
             if not run_one(run, bench, item, progress):
                 void.append(item.trial.id)
+        stop.check()
     return void
+
+
+def _require_room(path: Path) -> None:
+    free_bytes = shutil.disk_usage(path).free
+    if free_bytes < ROOM_BYTES:
+        free = f"{free_bytes >> 20} MiB are free, a trial may need {ROOM_BYTES >> 20}"
+        raise BenchUnhealthy(f"{path}: {free}; what is recorded is kept; make room and run again")
 
 
 def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress) -> bool:
     """Attempt one trial until it is complete, at most four times; False when all attempts are void."""
     dataset, trial_id = run.dataset, item.trial.id
     for retry in range(1 + FURTHER_ATTEMPTS):
-        number = len(list(dataset.attempts_dir.glob(f"{trial_id}.*")))
+        number = next_attempt(dataset, trial_id)
         folder = dataset.trials_dir / f"{trial_id}.partial"
         folder.mkdir(parents=True)
         progress.attempt(trial_id, retry)
         dataset.journal.append("attempt", trial=trial_id, attempt=number)
         attempt = Attempt(bench, item, run.seed, number, folder, progress.step)
         try:
-            record = attempt.run(dataset.truth_dir / f"{trial_id}.json")
+            record = _recorded(attempt, bench, dataset.truth_dir / f"{trial_id}.json")
         except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
             reason = error.reason if isinstance(error, AttemptVoid) else "bench_trouble"
             _keep_void(dataset, trial_id, number, folder, reason, str(error))
@@ -264,11 +310,30 @@ def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress) -> b
             if not isinstance(error, AttemptVoid):
                 bench.check_health()
             continue
+        except LabError as error:
+            dataset.journal.append("interrupted", trial=trial_id, attempt=number, reason=str(error))
+            shutil.rmtree(folder)
+            raise
         dataset.commit_trial(trial_id)
         dataset.journal.append("completed", trial=trial_id, attempt=number, captures=record["captures"])
         progress.completed(trial_id)
         return True
     return False
+
+
+def next_attempt(dataset: Dataset, trial_id: str) -> int:
+    """The number of attempts that are kept; where somebody took one away, the next free one."""
+    kept = [path.suffix[1:] for path in dataset.attempts_dir.glob(f"{trial_id}.*")]
+    return max((int(number) + 1 for number in kept if number.isdecimal()), default=0)
+
+
+def _recorded(attempt: Attempt, bench: Bench, truth: Path) -> dict[str, Any]:
+    """`attempt.run`; trouble with a phone or the laptop because the whole bench has gone is the bench's error."""
+    try:
+        return attempt.run(truth)
+    except (PhoneTrouble, LaptopTrouble):
+        bench.clock.now_ns()
+        raise
 
 
 def _keep_void(dataset: Dataset, trial_id: str, number: int, folder: Path, reason: str, text: str) -> None:

@@ -8,11 +8,10 @@ from dataclasses import asdict
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from lab.bench import PlannedTrial
 from lab.definitions import Step
-from lab.errors import BadInput, BenchUnhealthy
+from lab.errors import BadInput, BenchUnhealthy, one_line
 from lab.preflight import Check
 from lab.progress import Progress
 from lab.run import Run
@@ -20,6 +19,9 @@ from lab.yamlfile import Mistake
 
 OVERHEAD_S = 25.0
 """Bench time of one trial besides ringing, talking and idling: chat, captures, markers, draining."""
+
+TIMEOUT_S = 45.0
+"""How long a call rings until the system gives up; nobody publishes it, apps in use gave up after 30 to 60 s."""
 
 
 def console() -> Console:
@@ -30,7 +32,8 @@ def console() -> Console:
 def _expected_s(run: Run, item: PlannedTrial) -> tuple[float, float]:
     """Expected bench time of a trial and how much of it is conversation, in seconds."""
     scenario = run.lab.scenarios[item.trial.scenario]
-    ring_s = (scenario.ring_s.low_s + scenario.ring_s.high_s) / 2
+    ended_by_somebody = any(step.do in ("answer", "reject", "cancel") for step in scenario.steps)
+    ring_s = (scenario.ring_s.low_s + scenario.ring_s.high_s) / 2 if ended_by_somebody else TIMEOUT_S
     talk_s = 0.0 if scenario.talk_s is None else (scenario.talk_s.low_s + scenario.talk_s.high_s) / 2
     return run.spec.idle_s + ring_s + talk_s + OVERHEAD_S, talk_s
 
@@ -93,14 +96,10 @@ def checks(found: Sequence[Check], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(check) for check in found], indent=1))  # noqa: T201
     else:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("", "check", "subject", "found"):
-            table.add_column(heading, overflow="fold")
         for check in found:
             mark = "[green]ok[/]" if check.ok else "[red]no[/]"
             text = check.found if check.ok else f"{check.found}: {check.fix}"
-            table.add_row(mark, escape(check.check), escape(check.subject), escape(text))
-        out.print(table)
+            out.print(f"{mark}  {escape(f'{check.check:<14} {check.subject:<22} {one_line(text)}')}", soft_wrap=True)
     failed = [check for check in found if not check.ok]
     if failed:
         raise BenchUnhealthy(f"{len(failed)} of {len(found)} checks failed")
@@ -117,7 +116,7 @@ def end(run: Run, progress: Progress) -> None:
     """Where everything is, and what was void."""
     out, path = console(), run.dataset.path
     for line in progress.voided:
-        out.print(f"void  {escape(line)}", soft_wrap=True)
+        out.print(f"void attempt  {escape(line)}", soft_wrap=True)
     complete, planned = len(run.dataset.trial_ids()), len(run.planned)
     out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
     out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)

@@ -21,7 +21,7 @@ from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters
 from lab.clock import Clock, Offset, measure_offset, wait_until
 from lab.definitions import App, Role
-from lab.errors import AttemptVoid, LabError, PhoneTrouble
+from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import CallState, Phone
 from lab.steps import VERBS, Stage
 
@@ -41,9 +41,9 @@ class EventLog:
         """Write one event and show its name as the step that runs now."""
         self._show(event)
         self._file.write(json.dumps({"at_ns": self._clock.now_ns(), "event": event, **fields}) + "\n")
+        self._file.flush()
 
     def close(self) -> None:
-        self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
 
@@ -69,6 +69,7 @@ class Attempt:
         self._scenario = bench.lab.scenarios[trial.scenario]
         self._drawn = self._scenario.draw(random.Random(f"{seed}/{trial.id}/{number}/drawn"))
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
+        self._evidence_kept = False
         self._log = EventLog(folder / "events.jsonl", bench.clock, show)
 
     def run(self, truth: Path) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Attempt:
     def _open_chat(self) -> None:
         contact = self._phones["callee"].spec.address_in(self._app.name)
         if contact is None or contact not in self._bench.spec.allowed_callees:
-            raise AttemptVoid("callee_not_allowed", f"{contact} is not in allowed_callees")
+            raise BadInput(f"{contact} is not in allowed_callees of bench {self._bench.spec.name}; nobody was called")
         self._log.note("open_chat")
         self._phones["caller"].open_chat(self._app, contact)
 
@@ -222,6 +223,9 @@ class Attempt:
                 self._log.note(step.do, by=step.by)
                 VERBS[step.do](stage, step)
             return stage.observed()
+        except (AttemptVoid, PhoneTrouble):
+            self._keep_evidence()
+            raise
         finally:
             with self._bench.stop.held():
                 self._hang_up()
@@ -229,9 +233,11 @@ class Attempt:
     def _hang_up(self) -> None:
         """Leave no phone in a call, whatever happened."""
         for phone in self._phones.values():
-            with contextlib.suppress(LabError):
+            try:
                 if phone.call_state(self._app) is not CallState.IDLE:
                     phone.end_any_call(self._app)
+            except LabError as error:
+                self._log.note("not_hung_up", phone=phone.spec.name, text=str(error))
 
     @contextlib.contextmanager
     def _stopped_on_every_way_out(self, captures: dict[Role, Capture]) -> Iterator[None]:
@@ -276,6 +282,9 @@ class Attempt:
 
     def _keep_evidence(self) -> None:
         """Screens, hierarchy and log of both phones, for whoever asks why the attempt is void."""
+        if self._evidence_kept:
+            return  # What the phones showed at the failure, before they were hung up, is what counts.
+        self._evidence_kept = True
         for role, phone in self._phones.items():
             with contextlib.suppress(LabError):
                 for name, data in phone.evidence().items():

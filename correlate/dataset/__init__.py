@@ -22,6 +22,10 @@ SIDES = ("caller", "callee")
 MANIFEST = "manifest-sha256.txt"
 JOURNAL = "journal.jsonl"
 
+PLANNED = ("app", "service", "direction", "scenario", "caller", "callee")
+MAX_JSON_BYTES = 64 << 20
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})\Z")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\Z")
 _CAPTURE = re.compile(r"(caller|callee)\.(pcap|pcapng)\Z")
 _MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
@@ -67,13 +71,17 @@ class Dataset:
         return info
 
     def plan(self) -> list[dict[str, Any]]:
-        """The planned trials, in order; every id is checked."""
+        """The planned trials, in order; every id is checked, and that an entry says what is called and by whom."""
         plan = self.info().get("plan")
         if not isinstance(plan, list) or not all(isinstance(entry, dict) for entry in plan):
             raise BadDataset(f"{self.info_path}: plan is no list of trials")
         ids = [check_id(entry.get("id", "")) for entry in plan]
         if len(set(ids)) != len(ids):
             raise BadDataset(f"{self.info_path}: plan names a trial twice")
+        for entry in plan:
+            missing = [key for key in PLANNED if not isinstance(entry.get(key), str)]
+            if missing:
+                raise BadDataset(f"{self.info_path}: plan: {entry['id']} has no {', '.join(missing)}")
         return plan
 
     def trial_ids(self) -> list[str]:
@@ -94,12 +102,34 @@ class Dataset:
 
     def capture(self, trial_id: str, side: str) -> Path:
         """The capture file of one side, `caller` or `callee`. Raises `BadDataset` for a name outside the contract."""
-        recorded = self.record(trial_id).get("sides", {}).get(side, {}).get("capture")
+        try:
+            recorded = self.record(trial_id)["sides"][side]["capture"]
+        except (KeyError, TypeError) as error:
+            raise BadDataset(f"trials/{trial_id}/trial.json: names no capture of the {side}") from error
         return self.trial_dir(trial_id) / _capture_name(recorded, trial_id, side)
+
+    def void(self, trial_id: str, attempt: int) -> dict[str, Any]:
+        """void.json of a void attempt: trial, attempt, reason and text."""
+        return _read_object(self.attempts_dir / f"{check_id(trial_id)}.{attempt}" / "void.json")
 
     def names(self) -> dict[str, dict[str, Any]]:
         """names.json: address -> {name, how, when}; empty before names were asked for."""
         return _read_object(self.names_path) if self.names_path.exists() else {}
+
+    def host_names(self) -> dict[str, str]:
+        """Address -> host name, of the addresses in names.json that have one.
+
+        Whoever runs a server writes its PTR record, so only what can be a host name is given. Raises `BadDataset` for
+        an entry that is no object.
+        """
+        found = {}
+        for address, entry in self.names().items():
+            if not isinstance(entry, dict):
+                raise BadDataset(f"{self.names_path}: the entry of {address!r} is no object")
+            name = entry.get("name")
+            if isinstance(name, str) and _HOST_NAME.match(name):
+                found[address] = name
+        return found
 
     def drop_manifest(self) -> None:
         """Takes the manifest away: call it before anything that it lists is changed."""
@@ -233,6 +263,8 @@ def _is_inside(relative: str) -> bool:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise BadDataset(f"{path}: is larger than {MAX_JSON_BYTES >> 20} MiB, no record of a dataset is")
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadDataset(f"{path}: cannot be read: {error.strerror}") from error

@@ -27,7 +27,9 @@ class Endpoint:
     these. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants, and global unicast addresses in
     STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of the trial: nothing of either
     phone is seen; None where something unexplained forbids to say so. What was not seen is None, not False, where the
-    phone's addresses were not recorded: it may have others. `routing` is None without a conversation."""
+    phone's addresses were not recorded: it may have others. `routing` is None without a conversation.
+    `foreign_packets` are those of this trace's UDP flows with no end, or both, at this phone: nothing counts them, and
+    many of them mean that an address of the phone was not recorded."""
 
     phone: str
     exposed_public: bool | None
@@ -41,6 +43,7 @@ class Endpoint:
     routing: str | None
     direct_payload_bytes: int
     relayed_payload_bytes: int
+    foreign_packets: int
     reason: str
 
 
@@ -73,6 +76,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
             routing=routing,
             direct_payload_bytes=direct_bytes,
             relayed_payload_bytes=relayed_bytes,
+            foreign_packets=foreign_packets(vantage),
             reason="; ".join(reasons),
         )
 
@@ -102,6 +106,12 @@ def unexplained_in(vantage: Vantage, pair: CallPair) -> tuple[str, ...]:
             if where != (IP_HEADER,) and address not in known and is_global_unicast(address)
         )
     )
+
+
+def foreign_packets(vantage: Vantage) -> int:
+    """Packets of UDP flows that are no conversation of this phone with somebody else."""
+    all_packets = sum(flow.packets_ab + flow.packets_ba for flow in vantage.flows.table)
+    return all_packets - sum(each.tx_packets + each.rx_packets for each in vantage.conversations)
 
 
 def _payload_bytes(pair: CallPair, kind: str) -> int:

@@ -36,6 +36,14 @@ _NO_MEDIA = MediaTotals(None, None, None, None)
 
 
 @dataclass(frozen=True)
+class Relayed:
+    """Packets of all conversations with servers of the call, STUN and media."""
+
+    tx_packets: int
+    rx_packets: int
+
+
+@dataclass(frozen=True)
 class Crosswise:
     """What this side sent less what the other side received of the media (section 3.3), signed."""
 
@@ -53,14 +61,16 @@ class Payload:
 
 @dataclass(frozen=True)
 class Volumes:
-    """One side's traffic under each of the four rules, its media, and what went over TCP and QUIC. `transport` is of
-    the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a conversation."""
+    """One side's traffic under each of the four rules, with all servers together, its media, and what went over TCP and
+    QUIC. `transport` is of the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a
+    conversation."""
 
     phone: str
     longest_relay: Traffic
     best_match: Traffic
     p2p: Traffic
     media_union: Traffic
+    relayed: Relayed
     media: MediaTotals
     crosswise: Crosswise
     tcp: Payload
@@ -81,6 +91,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     def side(vantage: Vantage, own: MediaTotals, other: MediaTotals, sessions: dict[str, Session | None]) -> Volumes:
         return Volumes(
             phone=vantage.phone,
+            relayed=_relayed(vantage),
             media=own,
             crosswise=Crosswise(
                 _less(own.tx_packets, other.rx_packets), _less(own.tx_payload_bytes, other.rx_payload_bytes)
@@ -118,6 +129,11 @@ def _traffic(session: Session | None) -> Traffic:
         session.tx_frame_bytes,
         session.rx_frame_bytes,
     )
+
+
+def _relayed(side: Vantage) -> Relayed:
+    sessions = side.of_kind("server")
+    return Relayed(sum(each.tx_packets for each in sessions), sum(each.rx_packets for each in sessions))
 
 
 def _media(side: Vantage) -> MediaTotals:

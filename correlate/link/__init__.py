@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from correlate.link.choice import Score, examples, learn, posterior, scored
 from correlate.link.features import FEATURES, PAYLOAD, START, USER_IDS, Ids, Matrix, Pairing, chosen
 from correlate.link.legs import Call, calls
 from correlate.link.population import Hour, calls_an_hour, hours, number
+from correlate.pairs import CallPair
 
 LOADS = (1, 10, 100)
 FALSE_POSITIVE_RATE = 1e-3
@@ -58,11 +59,14 @@ class Ranked:
     entropy_bits: float | None
 
 
-def write(dataset: Dataset) -> None:
-    """Writes findings/link.csv: a row for each load, score and tested app, or one row that says why there is none."""
+def write(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = None) -> None:
+    """Writes findings/link.csv: a row for each load, score and tested app, or one row that says why there is none.
+
+    `measured` has the trials' pairs where they were read already, None for a trial that cannot be read.
+    """
     info = dataset.info()
     reason = too_few(dataset)
-    found, left_out = ([], 0) if reason else calls(dataset)
+    found, left_out = ([], 0) if reason else calls(dataset, measured)
     reason = reason or why_not(found)
     if reason and left_out:
         reason += f"; {left_out} trials have no two legs with UDP conversations of the call and known clocks"

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from correlate import pairs
 from correlate.dataset import SIDES, Dataset
@@ -60,29 +61,36 @@ class Call:
         return (max(self.caller.last_ns, self.callee.last_ns) - self.origin_ns) / 1e9
 
 
-def calls(dataset: Dataset) -> tuple[list[Call], int]:
+def calls(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = None) -> tuple[list[Call], int]:
     """The complete trials as calls, sorted by trial, and how many of them have no two legs.
 
     A trial is left out where it cannot be read, or where one side shows no UDP conversation of the call or no clock.
+    `measured` has the trials' pairs, None for one that cannot be read; without it the captures are read here.
     """
-    apps = dataset.info().get("apps", {})
-    names = {address: entry["name"] for address, entry in dataset.names().items() if entry.get("name")}
-    found = [call for trial in sorted(dataset.trial_ids()) if (call := _call(dataset, trial, apps, names))]
-    return found, len(dataset.trial_ids()) - len(found)
+    trials = sorted(dataset.trial_ids())
+    apps, names = dataset.info().get("apps", {}), dataset.host_names()
+    of_trial = {trial: _pair(dataset, trial, apps) for trial in trials} if measured is None else measured
+    found = [call for trial in trials if (call := _call(dataset, trial, of_trial.get(trial), names))]
+    return found, len(trials) - len(found)
 
 
-def _call(dataset: Dataset, trial: str, apps: Mapping[str, object], names: Mapping[str, str]) -> Call | None:
+def _pair(dataset: Dataset, trial: str, apps: Mapping[str, Any]) -> CallPair | None:
     try:
-        pair = pairs.load(dataset, trial, apps, names)
-        record = dataset.record(trial)
-        of_phone = {side.phone: leg(side, pair) for side in (pair.a, pair.b)}
-        caller, callee = (of_phone[record["sides"][side]["phone"]] for side in SIDES)
+        return pairs.load(dataset, trial, apps, {}).without_packets()
     except CorrelateError:
         return None
+
+
+def _call(dataset: Dataset, trial: str, pair: CallPair | None, names: Mapping[str, str]) -> Call | None:
+    if pair is None:
+        return None
+    record = dataset.record(trial)
+    of_phone = {side.phone: leg(side, pair, names) for side in (pair.a, pair.b)}
+    caller, callee = (of_phone[record["sides"][side]["phone"]] for side in SIDES)
     return Call(trial, str(record["asked"]["app"]), caller, callee) if caller and callee else None
 
 
-def leg(side: Vantage, pair: CallPair) -> Leg | None:
+def leg(side: Vantage, pair: CallPair, names: Mapping[str, str]) -> Leg | None:
     """One side as a leg; None where it shows no conversation of the call, or its clock was never compared."""
     used = [each for each in side.conversations if each.kind != "other"]
     if not used or not side.clock.known:
@@ -100,7 +108,7 @@ def leg(side: Vantage, pair: CallPair) -> Leg | None:
         rx_payload_bytes=sum(each.rx_payload_bytes for each in used),
         media_bytes_per_s=media_rate(side) or 0.0,
         servers=servers,
-        groups=frozenset(groups(servers, pair.names)),
+        groups=frozenset(groups(servers, names)),
         ports=frozenset(each.remote_port for each in used if each.kind == "server"),
         user_ids=fragments(side, pair.analysis),
         own=own,

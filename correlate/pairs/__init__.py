@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from correlate.dataset import SIDES, Dataset
 from correlate.errors import BadDataset
-from correlate.flows import Flows
+from correlate.flows import Flows, flows
 from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Address, Learned, Role
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.clocks import Clock
 from correlate.pairs.transport import Transport, transport
-from correlate.pairs.vantage import Conversation, View, conversations, learn, view
+from correlate.pairs.vantage import Conversation, View, conversations, emptied, learn, view
 from correlate.pairs.whole import at_home
 from correlate.stun import Message
 from correlate.trace import Trace
@@ -74,6 +74,12 @@ class Vantage:
         """First and last packet in the controller's time."""
         return self.clock.to_controller(conversation.first_ns), self.clock.to_controller(conversation.last_ns)
 
+    def without_packets(self) -> Vantage:
+        """The conversations, the addresses and one message of each user name alone, a few KB."""
+        trace = emptied(self.trace)
+        named = {message.username: message for message in self.messages if message.username}
+        return replace(self, trace=trace, messages=tuple(named.values()), flows=flows(trace.udp))
+
 
 @dataclass(frozen=True)
 class CallPair:
@@ -106,6 +112,10 @@ class CallPair:
             side.transport.may_hold_media(ESTABLISHED_DATAGRAMS) for side in (self.a, self.b)
         )
 
+    def without_packets(self) -> CallPair:
+        """What is left when the captures are let go of: enough for names to be put in later."""
+        return replace(self, a=self.a.without_packets(), b=self.b.without_packets())
+
 
 def media_packets(side: Vantage) -> tuple[int, int]:
     """Media datagrams (tx, rx) of the call's servers and of the direct path, on one side."""
@@ -131,11 +141,12 @@ def load(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mappin
     return pair(sides[0], sides[1], markers, names, parse_analysis(app.get("analysis")))
 
 
-def _markers(value: Mapping[str, Any] | None) -> Markers | None:
+def _markers(recorded: Mapping[str, Any] | None) -> Markers | None:
     """Null where there were none: then the whole of both captures counts."""
-    if value is None:
+    if recorded is None:
         return None
-    return Markers(next(iter(addresses.parse([value["address"]]))), int(value["port"]), str(value["nonce"]))
+    address = next(iter(addresses.parse([recorded["address"]])))
+    return Markers(address, int(recorded["port"]), str(recorded["nonce"]))
 
 
 def pair(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.vantage import Conversation
 
+LONGEST_S = 1.0
+
 
 @dataclass(frozen=True)
 class Session:
@@ -39,12 +41,13 @@ class Choice:
 
 
 def longest_relay(pair: CallPair) -> Choice:
-    """Each side's longest conversation with a server of the call. The headline: it looks at one side at a time."""
+    """Each side's longest conversation with a server of the call, of equally long ones the fullest. The headline: it
+    looks at one side at a time."""
     return _longest(pair, lambda side: side.of_kind("server"), "no conversation with a server of the call")
 
 
 def p2p(pair: CallPair) -> Choice:
-    """Each side's longest conversation with the other phone that has packets both ways."""
+    """Each side's longest conversation with the other phone that has packets both ways, chosen alike."""
     return _longest(
         pair,
         lambda side: [each for each in side.of_kind("direct") if each.tx_packets and each.rx_packets],
@@ -85,15 +88,24 @@ RULES: dict[str, Callable[[CallPair], Choice]] = {
 
 
 def _longest(pair: CallPair, of: Callable[[Vantage], Sequence[Conversation]], reason: str) -> Choice:
-    chosen = [max(of(side), key=_length, default=None) for side in (pair.a, pair.b)]
+    chosen = [_fullest_of_the_longest(of(side)) for side in (pair.a, pair.b)]
     a, b = (_session(each) if each else None for each in chosen)
     return Choice(a, b, "" if a and b else f"{reason} on {_missing(pair, a, b)}")
 
 
-def _length(conversation: Conversation) -> tuple[float, int, str]:
-    """Duration; of equally long conversations the one with more payload, which carries the media if any does."""
+def _fullest_of_the_longest(sessions: Sequence[Conversation]) -> Conversation | None:
+    """Of the conversations that last as long as the longest, to within LONGEST_S, the one with most payload.
+
+    An app holds several relays open from the first to the last moment (paper, Figure 3: three that differ by 0.1 ms),
+    and by microseconds each side would pick another one.
+    """
+    longest_s = max((each.duration_s for each in sessions), default=0.0)
+    return max((each for each in sessions if each.duration_s >= longest_s - LONGEST_S), key=_fullness, default=None)
+
+
+def _fullness(conversation: Conversation) -> tuple[int, float, str]:
     payload_bytes = conversation.tx_payload_bytes + conversation.rx_payload_bytes
-    return conversation.duration_s, payload_bytes, _remote(conversation)
+    return payload_bytes, conversation.duration_s, _remote(conversation)
 
 
 def _missing(pair: CallPair, a: Session | None, b: Session | None) -> str:

@@ -16,6 +16,7 @@ from correlate.flows import Flows, flows
 from correlate.pairs.addresses import Address, Learned, fold
 from correlate.stun import Message, is_message, messages
 from correlate.trace import Datagrams, Trace, tcp
+from correlate.trace.records import NO_TIME
 from correlate.trace.tcp import Segments
 
 Rows = NDArray[Any]
@@ -77,8 +78,8 @@ class Conversation:
 
     @property
     def over_ipv6(self) -> bool:
-        """Whether the far end itself is IPv6; NAT64 leads to IPv4."""
-        return isinstance(self.remote, IPv6Address)
+        """Whether it goes over IPv6 on this wire, as the paper's 4.2 counts; also where NAT64 makes IPv4 of it."""
+        return isinstance(self.remote_raw, IPv6Address)
 
     @property
     def duration_s(self) -> float:
@@ -99,19 +100,22 @@ class View:
 
 
 def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
-    """Reads a capture and cuts it; without a marker the whole file counts.
+    """Reads a capture and cuts it; without a marker the whole file counts. The path, which names scenario and role, is
+    left behind.
 
-    Raises `Unreadable` where it is no capture or lacks a marker, `Damaged`.
+    Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
     """
     whole = Trace.read(capture)
     for damage in whole.damage:
         if damage.stops:
             raise Damaged(f"{capture}: {damage.text}")
-    segments = tcp.read(capture)
-    trace = whole
+    segments, trace = tcp.read(capture), whole
     if marker is not None:
         trace = cut(whole, marker, nonce)
         segments = segments.between(*(int(whole.udp.frame[row]) for row in marked(whole, marker, nonce)))
+    trace = replace(trace, path=Path())
+    if bool((trace.udp.time_ns == NO_TIME).any()):
+        raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
     folded = tuple(fold(address) for address in trace.udp.addresses)
     found = tuple(messages(trace))
     return View(trace, found, flows(trace.udp), folded, _visible(trace.udp, folded, found), segments)
@@ -139,6 +143,11 @@ def marked(trace: Trace, marker: tuple[Address, int], nonce: str) -> tuple[int, 
     if not begins or not ends:
         raise Unreadable(trace.path, f"has no {'begin' if not begins else 'end'} marker of this trial")
     return min(begins), max(ends)
+
+
+def emptied(trace: Trace) -> Trace:
+    """The trace without its bytes and rows."""
+    return replace(trace, data=memoryview(b""), raw=memoryview(b""), udp=trace.udp.take(np.zeros(0, np.intp)))
 
 
 def learn(seen: View, interface: frozenset[Address], probed: frozenset[Address]) -> Learned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,10 +12,13 @@ from correlate import link
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.dns import trace_names
+from correlate.findings import Measured
 from correlate.pairs.transport import MEDIA_NOT_UDP
+from correlate.report.attempts import Troubles, troubles
 from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
+from correlate.tables.condensed import grids
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import MODELLED, Study
 
@@ -27,15 +31,25 @@ PROVENANCE = {
 }
 
 
-def findings(dataset: Dataset) -> None:
-    """Measures every complete trial and writes findings/. The manifest goes first: it no longer holds."""
+def findings(dataset: Dataset) -> list[Measured]:
+    """Measures every complete trial and writes findings/. The manifest goes first: it no longer holds.
+
+    What it returns may be handed to `build` in the same run, which then need not measure again.
+    """
     dataset.drop_manifest()
-    findings_files.write(dataset)
+    measured = findings_files.measure_all(dataset)
+    findings_files.write(dataset, measured)
+    return measured
 
 
 def read_findings(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """Trial id -> what findings/ say, with exactly the names of truth/ID.json (DESIGN, Truth). Raises `BadDataset`."""
     return {case.trial: findings_files.as_truth(case) for case in findings_files.cases(dataset)}
+
+
+def unread(dataset: Dataset) -> list[str]:
+    """A line for each complete trial that findings/ could not measure: its id and the reason. Raises `BadDataset`."""
+    return [f"{case.trial}: {case.unread}" for case in findings_files.cases(dataset) if case.unread]
 
 
 def server_addresses(dataset: Dataset) -> list[str]:
@@ -49,23 +63,29 @@ def server_addresses(dataset: Dataset) -> list[str]:
     return sorted(set(listed))
 
 
-def build(dataset: Dataset) -> None:
-    """Rewrites findings/, tables/, report.html and, last, the manifest. The same captures give the same bytes."""
-    findings(dataset)
-    link.write(dataset)
+def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
+    """Rewrites findings/, tables/, report.html and, last, the manifest. The same captures give the same bytes.
+
+    `measured` is what `findings` returned for these captures a moment ago; names that were learned since are put in.
+    Without it everything is measured here.
+    """
+    dataset.drop_manifest()
+    measured = findings_files.measure_all(dataset) if measured is None else measured
+    findings_files.write(dataset, measured)
+    link.write(dataset, {each.trial: each.pair for each in measured})
     study = Study.of(dataset)
     made = tables(study)
     claimed = claims(study)
     for each in made:
         write_text(dataset.tables_dir / f"{each.name}.csv", as_csv(each))
-        write_text(dataset.tables_dir / f"{each.name}.md", as_markdown(each))
+        write_text(dataset.tables_dir / f"{each.name}.md", as_markdown(each, grids(each)))
     write_text(dataset.tables_dir / "claims.csv", as_csv(claimed))
-    write_text(dataset.report_path, page(study, made, claimed, link.section(dataset)))
+    write_text(dataset.report_path, page(study, troubles(dataset), made, claimed, link.section(dataset)))
     dataset.write_manifest()
 
 
-def page(study: Study, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
-    """report.html: provenance, verdict, tables, claims; one file that needs nothing else."""
+def page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
+    """report.html: provenance, verdict, what went wrong, tables, claims; one file that needs nothing else."""
     environment = Environment(
         loader=PackageLoader("correlate.report"),
         autoescape=True,
@@ -74,17 +94,17 @@ def page(study: Study, made: list[Table], claimed: Table, linked: dict[str, Any]
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    unread = [case.trial for case in study.cases if case.of("endpoints", "established") is None]
     return environment.get_template("report.html").render(
         info=study.info,
         provenance=study.provenance,
         is_modelled=study.provenance == MODELLED,
         provenance_text=PROVENANCE.get(study.provenance, "The dataset does not say where its traffic comes from."),
-        complete=len(study.cases),
+        complete=len(study.cases) + len(study.unread),
         planned=len(study.info["plan"]),
-        unread=unread,
+        unread=study.unread,
+        troubles=troubles,
         verdicts=verdicts(study),
-        tables=[*made, claimed],
+        tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         not_udp=[case.trial for case in study.cases if case.of("volume", "transport") == MEDIA_NOT_UDP],
         paper=study.paper,

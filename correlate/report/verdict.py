@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from correlate.findings import Case
 from correlate.tables.claims import MATCHED_S
 from correlate.tables.statistics import summary, wilson
 from correlate.tables.study import Study
+
+ROLES = ("public", "private")
 
 Level = Literal["always", "sometimes", "never", "unknown"]
 
@@ -25,24 +27,28 @@ class Leak:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """The leaks of one part of the trials: before anybody answers, in conversations, or in all calls."""
+
+    name: str
+    trials: int
+    leaks: tuple[Leak, ...]
+
+
+@dataclass(frozen=True)
 class AppVerdict:
-    """All leaks of one app; `trials` is what they rest on, `headline` all of it in a sentence or two."""
+    """All leaks of one app; `trials` is what they rest on, `headlines` all of it in a sentence a phase."""
 
     app: str
     version: str
     trials: int
     planned: int
-    leaks: tuple[Leak, ...]
+    phases: tuple[Phase, ...]
 
     @property
-    def headline(self) -> str:
-        """What is given away always and what sometimes."""
-        always, sometimes = (
-            ", ".join(leak.what for leak in self.leaks if leak.level == level) for level in ("always", "sometimes")
-        )
-        said = [f"Always given away: {always}."] if always else []
-        said += [f"Sometimes: {sometimes}."] if sometimes else []
-        return " ".join(said) or "Nothing was seen to be given away."
+    def headlines(self) -> list[str]:
+        """What is given away always and what sometimes, phase by phase."""
+        return [_headline(phase) for phase in self.phases if phase.trials]
 
 
 def verdicts(study: Study) -> list[AppVerdict]:
@@ -53,26 +59,31 @@ def verdicts(study: Study) -> list[AppVerdict]:
 def _verdict(study: Study, app: str) -> AppVerdict:
     cases = study.select(app=app)
     talks = [case for case in cases if case.of("endpoints", "established")]
-    unanswered = [case for case in cases if case.of("endpoints", "established") is False]
-    before, callee_sees, caller_sees = (
-        "Before anyone answers, does the callee's network see the caller?",
-        "In a conversation, does the callee's network see the caller?",
-        "In a conversation, does the caller's network see the callee?",
+    silent = [case for case in cases if not case.of("endpoints", "established")]
+    entry = study.info["apps"].get(app, {})
+    analysis = entry.get("analysis") or {}
+    before = (*_seen(silent), _ids(silent), _service(silent, bool(analysis.get("unanswered_service"))))
+    during = (*_seen(talks), _route(talks), _ids(talks), _service(talks, True))
+    always = (_shared(cases), _role(cases, bool(analysis.get("role"))), _durations(cases))
+    phases = (
+        Phase("Before anyone answers", len(silent), before),
+        Phase("In conversations", len(talks), during),
+        Phase("In every call", len(cases), always),
     )
-    leaks = (
-        _addresses("the caller's address before an answer", before, unanswered, "caller"),
-        _addresses("the caller's address in conversations", callee_sees, talks, "caller"),
-        _addresses("the callee's address in conversations", caller_sees, talks, "callee"),
-        _share("a direct path", "Do the media go directly between the phones?", talks, _is_direct, "do"),
-        _share("shared servers", "Do both sides use the same servers at the same time?", cases, _shares_server, "do"),
-        _share("user ids", "Do both sides show the same user ids?", cases, _same_ids, "do"),
-        _share("who called", "Does the wire tell who called?", cases, _role, "tell, and rightly"),
-        _share("voice or video", "Does the wire tell voice from video?", cases, _service, "tell, and rightly"),
-        _durations(cases),
+    planned = sum(each["app"] == app for each in study.info["plan"])
+    return AppVerdict(app, str(entry.get("version", "")), len(cases), planned, phases)
+
+
+def _headline(phase: Phase) -> str:
+    always, sometimes, unknown = (
+        ", ".join(leak.what for leak in phase.leaks if leak.level == level)
+        for level in ("always", "sometimes", "unknown")
     )
-    version = str(study.info["apps"].get(app, {}).get("version", ""))
-    planned = sum(entry["app"] == app for entry in study.info["plan"])
-    return AppVerdict(app, version, len(cases), planned, leaks)
+    said = [f"always gives away {always}"] if always else []
+    said += [f"sometimes {sometimes}"] if sometimes else []
+    said = said or (["gives nothing away that was looked for"] if not unknown else ["nothing was seen for sure"])
+    said += [f"not decided: {unknown}"] if unknown else []
+    return f"{phase.name}: {'; '.join(said)}."
 
 
 def _level(hits: int, total: int) -> Level:
@@ -91,41 +102,90 @@ def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], 
     return Leak(what, question, answer, _level(hits, len(cases)))
 
 
-def _addresses(what: str, question: str, cases: list[Case], side: str) -> Leak:
+def _seen(cases: list[Case]) -> Iterator[Leak]:
+    for side, other in (("caller", "callee"), ("callee", "caller")):
+        yield _addresses(side, f"Does the {other}'s network see the {side}?", cases)
+
+
+def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
+    """Public and private addresses of one side; where directions differ, direction by direction."""
+    what = f"the {side}'s address"
     if not cases:
         return Leak(what, question, "no trial to tell", "unknown")
-    public, private = (
-        sum(bool(case.of("endpoints", f"exposed_{role}", side)) for case in cases) for role in ("public", "private")
-    )
+    hits = {role: [case for case in cases if case.of("endpoints", f"exposed_{role}", side)] for role in ROLES}
+    shown = [role for role in ROLES if hits[role]]
+    answer = ", ".join(f"{role} address in {len(hits[role])}" for role in ROLES) + f" of {len(cases)} trials"
+    either = [case for case in cases if any(case in hits[role] for role in ROLES)]
+    if 0 < len(either) < len(cases):
+        answer += f" ({_by_direction(either, cases)})"
     blocked = sum(case.of("endpoints", "no_disclosure") is None for case in cases)
-    answer = f"public address in {public} of {len(cases)} trials, private address in {private}"
     answer += f"; {blocked} with an address that nobody explains" if blocked else ""
-    level = _level(max(public, private), len(cases))
-    return Leak(what, question, answer, "unknown" if level == "never" and blocked else level)
+    level = _level(len(either), len(cases))
+    level = "unknown" if level == "never" and blocked else level
+    return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
 
 
-def _is_direct(case: Case) -> bool:
-    return bool(case.of("endpoints", "routing") == "p2p")
+def _by_direction(hits: list[Case], cases: list[Case]) -> str:
+    return ", ".join(
+        f"{direction.replace('_', ' ')}: {sum(case.direction == direction for case in hits)}"
+        f"/{sum(case.direction == direction for case in cases)}"
+        for direction in sorted({case.direction for case in cases})
+    )
 
 
-def _shares_server(case: Case) -> bool:
-    return bool(case.of("servers", "shared"))
+def _route(cases: list[Case]) -> Leak:
+    question = "Do the media go directly between the phones?"
+    return _share("a direct path", question, cases, lambda case: case.of("endpoints", "routing") == "p2p", "do")
 
 
-def _same_ids(case: Case) -> bool:
-    return bool(case.of("signalling", "user_ids"))
+def _shared(cases: list[Case]) -> Leak:
+    question = "Do both sides use the same servers at the same time?"
+    return _share("shared servers", question, cases, lambda case: bool(case.of("servers", "shared")), "do")
 
 
-def _role(case: Case) -> bool:
-    return case.of("signalling", "calling", "caller") is True
+def _ids(cases: list[Case]) -> Leak:
+    question = "Do both traces show the same user ids?"
+    return _share("shared user ids", question, cases, lambda case: bool(case.of("signalling", "user_ids")), "do")
 
 
-def _service(case: Case) -> bool:
-    return bool(case.of("service", "service") == case.service)
+def _role(cases: list[Case], has_rule: bool) -> Leak:
+    what, question = "who called", "Do packet counts tell who called?"
+    if not has_rule:
+        return Leak(what, question, "no rule is known for this app", "unknown")
+    return _share(
+        what, question, cases, lambda case: case.of("signalling", "calling", "caller") is True, "tell, and rightly"
+    )
+
+
+def _service(cases: list[Case], has_rule: bool) -> Leak:
+    what, question = "voice or video", "Does the wire tell voice from video?"
+    if not has_rule:
+        return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
+    told = _share(
+        what, question, cases, lambda case: case.of("service", "service") == case.service, "tell, and rightly"
+    )
+    return replace(told, answer=told.answer + _louder(cases))
+
+
+def _louder(talks: list[Case]) -> str:
+    """How many times the bytes of a voice call a video call carries; empty unless there are both."""
+    medians = {}
+    for service in ("voice", "video"):
+        rates = [_rate(case) for case in talks if case.service == service]
+        medians[service] = summary([rate for rate in rates if rate is not None]).median
+    if not medians["voice"] or medians["video"] is None:
+        return ""
+    ratio = medians["video"] / medians["voice"]
+    return f"; video carries {ratio:.1f} times the media bytes a second of voice (medians)"
+
+
+def _rate(case: Case) -> float | None:
+    rates = [case.of("service", "media_bytes_per_s", side) for side in ("caller", "callee")]
+    return max((rate for rate in rates if rate is not None), default=None)
 
 
 def _durations(cases: list[Case]) -> Leak:
-    what, question = "matching durations", "Does the call last equally long on both sides?"
+    what, question = "matching durations", "Does the longest relayed session last equally long on both sides?"
     ends = [
         tuple(case.of("duration", "longest_relay_duration_ns", side) for side in ("caller", "callee")) for case in cases
     ]

@@ -9,7 +9,7 @@ from correlate.findings import Case
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.tables import symmetry
 from correlate.tables.layout import Cell, Table, table
-from correlate.tables.study import Study, count
+from correlate.tables.study import Study, count, why
 
 Row = dict[str, Cell]
 
@@ -20,6 +20,7 @@ MEASURES: dict[str, Callable[[Case], bool | None]] = {
     "callee_public": lambda case: case.of("endpoints", "exposed_public", "callee"),
     "callee_private": lambda case: case.of("endpoints", "exposed_private", "callee"),
 }
+UNEXPLAINED = "an address in a STUN attribute is nobody's"
 ROUTES: dict[str, Callable[[Case], bool | None]] = {
     "p2p": lambda case: case.of("endpoints", "routing") == "p2p",
     "relay": lambda case: case.of("endpoints", "routing") == "relay",
@@ -97,7 +98,7 @@ def table3(study: Study) -> Table:
         for app in study.apps:
             cases = study.select(app=app, scenario=scenario)
             talks = [case for case in cases if case.of("endpoints", "established")]
-            directions = sorted({case.direction for case in cases}) if talks else []
+            directions = _directions(study, cases) if talks else []
             for direction in ["all", *directions]:
                 here = [case for case in cases if direction in ("all", case.direction)]
                 spoken = [case for case in talks if direction in ("all", case.direction)]
@@ -106,30 +107,37 @@ def table3(study: Study) -> Table:
                 for measure, counts in counted.items():
                     paper = published.get((app, scenario, direction, measure))
                     key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": measure}
+                    key["reason"] = why(counts, UNEXPLAINED)
                     rows.append({**key, **counts, **_beside(study, counts, paper)})
-    columns = "scenario app direction measure n N wilson_low wilson_high paper_n paper_N difference agreement"
+    columns = (
+        "scenario app direction measure n N undecided wilson_low wilson_high paper_n paper_N difference agreement "
+        "reason"
+    )
     notes = (
         "public, private: the role under which an address was learned; visible: in the other side's IP headers or STUN",
-        "no_disclosure: no address of either phone in the other's trace, and none in STUN that nobody explains",
+        "no_disclosure: no address of either phone in the other's trace, and none in STUN that nobody explains; with "
+        "one that nobody explains the trial is undecided, and the cell is no 'no disclosure'",
         "p2p: at least half of the media payload goes directly; counted over conversations",
         "wilson: 95% interval of n/N; difference: of the shares",
     )
     return table("table3", "Table 3: endpoint identifiability", columns, rows, notes, study.provenance)
 
 
+def _directions(study: Study, cases: list[Case]) -> list[str]:
+    """Device 1's first."""
+    found = {case.direction: study.device(case.phones["caller"]) or 0 for case in cases}
+    return sorted(found, key=lambda direction: (found[direction], direction))
+
+
 def _beside(study: Study, counts: Mapping[str, Cell], paper: tuple[int, int] | None) -> Row:
-    n, total = int(counts["n"] or 0), int(counts["N"] or 0)
     if paper is None:
         return {"paper_n": None, "paper_N": None, "difference": None, "agreement": ""}
-    if not total:
-        return {"paper_n": paper[0], "paper_N": paper[1], "difference": None, "agreement": "no trial"}
-    difference = n / total - paper[0] / paper[1]
-    return {
-        "paper_n": paper[0],
-        "paper_N": paper[1],
-        "difference": difference,
-        "agreement": study.compare(n * paper[1] == paper[0] * total),
-    }
+    published: Row = {"paper_n": paper[0], "paper_N": paper[1]}
+    if counts["n"] is None:
+        return {**published, "difference": None, "agreement": "undecided" if counts["N"] else "no trial"}
+    n, total = int(counts["n"]), int(counts["N"] or 0)
+    equal = study.compare(n * paper[1] == paper[0] * total)
+    return {**published, "difference": n / total - paper[0] / paper[1], "agreement": equal}
 
 
 def table4(study: Study) -> Table:
@@ -152,16 +160,28 @@ def table4(study: Study) -> Table:
                     **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
                     "paper_address": address if in_paper else None,
                     "paper_ports": " ".join(str(port) for port in paper["ports"]) if in_paper else None,
-                    "agreement": study.compare(bool(trials) == in_paper) if paper["addresses"] else "",
+                    "agreement": _listed(study, app, address, bool(trials), in_paper) if paper["addresses"] else "",
                 }
             )
-    columns = "app address name ports n N wilson_low wilson_high paper_address paper_ports agreement"
+    columns = "app address name ports n N undecided wilson_low wilson_high paper_address paper_ports agreement"
     notes = (
         "n/N: trials in which both sides used the server, or its twin, at the same time",
-        "the paper's ports are those of the app",
+        "the paper's ports are those of the app; a twin of a published server has a name of the same cluster",
         *(note for note in study.paper["errata"] if "Table 4" in note),
     )
     return table("table4", "Table 4: shared servers and ports", columns, rows, notes, study.provenance)
+
+
+def _listed(study: Study, app: str, address: str, is_used: bool, in_paper: bool) -> str:
+    """How one of our servers stands to the paper's list, whose Table 4 has no IPv6 although its Table 5 has."""
+    if is_used and not in_paper:
+        cluster = parse_analysis(study.info["apps"].get(app, {}).get("analysis")).cluster
+        mine = cluster(study.names.get(address))
+        published = next(row["addresses"] for row in study.paper["table4"] if row["app"] == app)
+        names = [row["name"] for row in study.paper["table5"] if row["app"] == app and row["address"] in published]
+        if mine is not None and mine in {cluster(name) for name in names}:
+            return "twin of a published server" + study.by_construction
+    return study.compare(is_used == in_paper)
 
 
 def _shared_by_address(cases: list[Case]) -> dict[str, tuple[set[str], set[int]]]:
@@ -199,7 +219,7 @@ def table5(study: Study) -> Table:
                     "agreement": study.compare(bool(trials) and paper == address) if paper else "",
                 }
             )
-    columns = "app name address cluster n N wilson_low wilson_high paper_address agreement"
+    columns = "app name address cluster n N undecided wilson_low wilson_high paper_address agreement"
     notes = (
         "names come from PTR look-ups after the run; hosts of one cluster are twins",
         *(note for note in study.paper["errata"] if "Table 5" in note),

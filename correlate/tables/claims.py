@@ -1,16 +1,22 @@
-"""claims.csv: what the paper's sections 4.1 to 4.6 claim, counted by app and scenario."""
+"""claims.csv: what the paper's sections 4.1 to 4.6 claim, counted by app and scenario.
+
+A claim that the paper makes of every trial holds in all of them; one that it words as "generally", "typically" or "in
+most" holds in more than half. What an app's analysis has no rule for is undecided, never a no.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from correlate.findings import Case
 from correlate.tables.layout import Cell, Table, table
 from correlate.tables.statistics import normalised
-from correlate.tables.study import Study, count
+from correlate.tables.study import Study, count, why
 
 MATCHED_S = 3.0
+P2P_MATCHED_S = 0.5
 ASYMMETRIC = 0.1
 MIN_SERVERS = 3
 
@@ -19,13 +25,18 @@ Verdict = Callable[[Case, Study], bool | None]
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: `applies` picks the trials it speaks of, `holds` decides one of them, `rule` says how in words."""
+    """One claim: `applies` picks the trials it speaks of, `holds` decides one of them, `rule` says how in words.
+
+    `quantifier` is the paper's; `needs` names the part of an app's analysis without which nothing can be decided.
+    """
 
     name: str
     section: str
     rule: str
     applies: Callable[[Case, Study], bool]
     holds: Verdict
+    quantifier: Literal["always", "generally"] = "always"
+    needs: str = ""
 
 
 def _always(case: Case, study: Study) -> bool:
@@ -69,20 +80,49 @@ def _three_servers(case: Case, study: Study) -> bool:
     return all((case.of("servers", "server_addresses", side) or 0) >= MIN_SERVERS for side in ("caller", "callee"))
 
 
-def _ipv6_majority(case: Case, study: Study) -> bool:
+def _ipv6_majority(case: Case, study: Study) -> bool | None:
     side = next(side for side, phone in case.phones.items() if study.device(phone) == 1)
-    return (case.of("servers", "ipv6_payload_bytes", side) or 0) > (case.of("servers", "ipv4_payload_bytes", side) or 0)
+    ipv4, ipv6 = (case.of("servers", f"ipv{version}_payload_bytes", side) for version in (4, 6))
+    return ipv6 > ipv4 if ipv4 + ipv6 else None
 
 
-def _matched(case: Case, study: Study) -> bool | None:
-    ends = [case.of("duration", "best_match_duration_ns", side) for side in ("caller", "callee")]
-    return None if None in ends else abs(ends[0] - ends[1]) / 1e9 <= MATCHED_S
+def _caller_is(number: int) -> Callable[[Case, Study], bool]:
+    return lambda case, study: _answered(case, study) and study.device(case.phones["caller"]) == number
 
 
-def _packet_difference(case: Case) -> float | None:
+def _p2p_and_all_exposed(case: Case, study: Study) -> bool:
+    return case.of("endpoints", "routing") == "p2p" and all(_exposed(case).values())
+
+
+def _relayed_and_silent(case: Case, study: Study) -> bool | None:
+    if case.of("endpoints", "routing") != "relay":
+        return False
+    verdict: bool | None = case.of("endpoints", "no_disclosure")
+    return verdict
+
+
+def _matched(case: Case, study: Study) -> bool:
+    """A trial without two sessions to compare has no pair that matches."""
+    return (_difference_s(case, "best_match") or 0.0) <= MATCHED_S if _has(case, "best_match") else False
+
+
+def _p2p_matched(case: Case, study: Study) -> bool:
+    return (_difference_s(case, "p2p") or 0.0) <= P2P_MATCHED_S
+
+
+def _has(case: Case, rule: str) -> bool:
+    return _difference_s(case, rule) is not None
+
+
+def _difference_s(case: Case, rule: str) -> float | None:
+    ends = [case.of("duration", f"{rule}_duration_ns", side) for side in ("caller", "callee")]
+    return None if None in ends else abs(ends[0] - ends[1]) / 1e9
+
+
+def _packet_difference(case: Case, of: str) -> float | None:
     totals = []
     for side in ("caller", "callee"):
-        sent, received = (case.of("volume", f"longest_relay_{way}_packets", side) for way in ("tx", "rx"))
+        sent, received = (case.of("volume", f"{of}_{way}_packets", side) for way in ("tx", "rx"))
         if sent is None or received is None:
             return None
         totals.append(sent + received)
@@ -90,12 +130,12 @@ def _packet_difference(case: Case) -> float | None:
 
 
 def _asymmetric(case: Case, study: Study) -> bool | None:
-    difference = _packet_difference(case)
+    difference = _packet_difference(case, "relayed")
     return None if difference is None else difference > ASYMMETRIC
 
 
 def _symmetric(case: Case, study: Study) -> bool | None:
-    difference = _packet_difference(case)
+    difference = _packet_difference(case, "longest_relay")
     return None if difference is None else difference <= ASYMMETRIC
 
 
@@ -145,8 +185,18 @@ CLAIMS = (
         _answered, _only_public,
     ),
     Claim(
+        "p2p_and_all_exposed_when_device_1_calls", "4.1",
+        "conversation that device 1 began: the media go directly, and all addresses of both are visible to the other",
+        _caller_is(1), _p2p_and_all_exposed, "generally",
+    ),
+    Claim(
+        "relayed_and_concealed_when_device_2_calls", "4.1",
+        "conversation that device 2 began: the media are relayed, and no address of either is in the other's trace",
+        _caller_is(2), _relayed_and_silent, "generally",
+    ),
+    Claim(
         "three_udp_servers", "4.2", f"each side talks to at least {MIN_SERVERS} distinct server addresses of the call",
-        _always, _three_servers,
+        _always, _three_servers, "generally",
     ),
     Claim(
         "shared_server", "4.2", "a server, or its twin, on the same port is used by both sides at the same time",
@@ -154,7 +204,7 @@ CLAIMS = (
     ),
     Claim(
         "ipv6_majority_on_device_1", "4.2", "on device 1 most payload to and from servers goes to IPv6 addresses",
-        _device_1, _ipv6_majority,
+        _device_1, _ipv6_majority, "generally",
     ),
     Claim(
         "duration_matched_session", "4.3",
@@ -162,18 +212,23 @@ CLAIMS = (
         _always, _matched,
     ),
     Claim(
+        "p2p_duration_matched", "4.3",
+        f"where both sides have a direct session (p2p), its durations differ by at most {P2P_MATCHED_S:g} s",
+        lambda case, study: _has(case, "p2p"), _p2p_matched,
+    ),
+    Claim(
         "asymmetry_before_answer", "4.4",
-        f"unanswered: packets of the longest relayed session differ by more than {ASYMMETRIC:g}, normalised",
-        _unanswered, _asymmetric,
+        f"unanswered: packets of all relayed sessions together differ by more than {ASYMMETRIC:g}, normalised",
+        _unanswered, _asymmetric, "generally",
     ),
     Claim(
         "symmetry_in_conversation", "4.4",
         f"conversation: packets of the longest relayed session differ by at most {ASYMMETRIC:g}, normalised",
-        _answered, _symmetric,
+        _answered, _symmetric, "generally",
     ),
     Claim(
         "service_told_before_answer", "4.5", "unanswered: the wire tells voice from video, and rightly",
-        _unanswered, _service_told,
+        _unanswered, _service_told, needs="unanswered_service",
     ),
     Claim(
         "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
@@ -187,7 +242,7 @@ CLAIMS = (
     Claim(
         "role_told_by_packet_counts", "4.6",
         "the two closest sessions have 10 packets or more at the caller and fewer at the callee (the app's role rule)",
-        _always, _role_told,
+        _always, _role_told, "generally", needs="role",
     ),
     Claim(
         "same_user_ids", "4.6", "at least one ICE fragment of a STUN USERNAME is in both traces",
@@ -197,32 +252,53 @@ CLAIMS = (
 
 
 def claims(study: Study) -> Table:
-    """Every claim for every app and scenario where it applies: n/N, whether it holds in all, and the rule."""
-    columns = "claim section app scenario n N wilson_low wilson_high holds paper_claims agreement rule"
-    notes = ("holds: in all N trials that the claim speaks of; paper_claims: whether the paper claims it for this app",)
+    """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule."""
+    columns = (
+        "claim section app scenario n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
+        "reason rule"
+    )
+    notes = (
+        "quantifier: the paper's; always: holds in all N trials that the claim speaks of; generally: in more than half",
+        "paper_claims: whether the paper claims it for this app and scenario",
+        "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
+    )
     return table("claims", "Claims of sections 4.1 to 4.6", columns, list(_rows(study)), notes, study.provenance)
 
 
 def _rows(study: Study) -> Iterator[dict[str, Cell]]:
-    published = study.paper["claims"]
-    known = {row["app"] for row in study.paper["table2"]}
     for claim in CLAIMS:
         for app in study.apps:
             for scenario in study.scenarios:
                 cases = [case for case in study.select(app=app, scenario=scenario) if claim.applies(case, study)]
-                if not cases:
-                    continue
-                counted = count(cases, lambda case, claim=claim: claim.holds(case, study))  # type: ignore[misc]
-                holds = counted["n"] == counted["N"]
-                is_claimed = scenario in published[claim.name].get(app, [])
-                yield {
-                    "claim": claim.name,
-                    "section": claim.section,
-                    "app": app,
-                    "scenario": scenario,
-                    **counted,
-                    "holds": "yes" if holds else "no",
-                    "paper_claims": "yes" if is_claimed else None,
-                    "agreement": study.compare(holds) if is_claimed and app in known else "",
-                    "rule": claim.rule,
-                }
+                if cases:
+                    yield _row(study, claim, app, scenario, cases)
+
+
+def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> dict[str, Cell]:
+    has_rule = not claim.needs or bool((study.info["apps"].get(app, {}).get("analysis") or {}).get(claim.needs))
+    counted = count(cases, lambda case: claim.holds(case, study) if has_rule else None)
+    holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
+    is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
+    missing = "the wire does not tell" if has_rule else f"the app's analysis has no {claim.needs}"
+    return {
+        "claim": claim.name,
+        "section": claim.section,
+        "app": app,
+        "scenario": scenario,
+        **counted,
+        "quantifier": claim.quantifier,
+        "holds": {True: "yes", False: "no", None: None}[holds],
+        "paper_claims": "yes" if is_claimed else None,
+        "agreement": "" if not is_claimed else "undecided" if holds is None else study.compare(holds),
+        "reason": why(counted, missing),
+        "rule": claim.rule,
+    }
+
+
+def _holds(claim: Claim, hits: int, undecided: int, total: int) -> bool | None:
+    """None where it depends on trials that nobody can decide."""
+
+    def verdict(count: int) -> bool:
+        return count == total if claim.quantifier == "always" else 2 * count > total
+
+    return verdict(hits) if verdict(hits) == verdict(hits + undecided) else None

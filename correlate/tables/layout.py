@@ -1,10 +1,10 @@
-"""A table as data, and its CSV and Markdown."""
+"""A table as data, its CSV, and its Markdown: every cell in the one, the paper's shape in the other."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Cell = str | int | float | None
@@ -26,11 +26,45 @@ class Table:
         return [[text(row.get(column)) for column in self.columns] for row in self.rows]
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of a cell that people read: ours, the paper's beside it, and what is to be said of the two."""
+
+    ours: str
+    paper: str = ""
+    remark: str = ""
+
+    def __str__(self) -> str:
+        beside = f"(paper: {self.paper})" if self.paper else ""
+        remark = f"[{self.remark}]" if self.remark else ""
+        return " ".join(part for part in (self.ours, beside, remark) if part)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table in a shape to read: each cell holds lines. A folded one is shown on request, under its caption."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[tuple[Line, ...], ...], ...]
+    caption: str = ""
+    is_folded: bool = False
+
+
 def table(
     name: str, title: str, columns: str, rows: Sequence[Mapping[str, Cell]], notes: Sequence[str], provenance: str
 ) -> Table:
     """A `Table` whose `columns` are given as words."""
     return Table(name, title, tuple(columns.split()), tuple(rows), tuple(notes), provenance)
+
+
+def grid(columns: str, rows: Iterable[Sequence[str | Line | Sequence[Line]]], caption: str = "") -> Grid:
+    """A `Grid` whose columns are given with `|` between; a cell may be a text, a line or lines."""
+    return Grid(tuple(columns.split("|")), tuple(tuple(_lines(cell) for cell in row) for row in rows), caption)
+
+
+def plain(of: Table) -> Grid:
+    """Every column and every row as they are."""
+    return grid("|".join(column.replace("_", " ") for column in of.columns), of.shown())
 
 
 def text(cell: Cell) -> str:
@@ -47,22 +81,41 @@ def as_csv(of: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*of.columns, "provenance"])
-    writer.writerows([*row, of.provenance] for row in of.shown())
+    writer.writerows([*map(_inert, row), of.provenance] for row in of.shown())
     return out.getvalue()
 
 
-def as_markdown(of: Table) -> str:
-    """Title, provenance, the table, notes."""
+def as_markdown(of: Table, grids: Sequence[Grid] = ()) -> str:
+    """Title, provenance, the grids (without any: the plain one), notes."""
     lines = [f"# {of.title}", "", f"provenance: {of.provenance}", ""]
-    lines.append("| " + " | ".join(column.replace("_", " ") for column in of.columns) + " |")
-    lines.append("|" + " --- |" * len(of.columns))
-    lines += ["| " + " | ".join(_escape(cell) for cell in row) + " |" for row in of.shown()]
+    for each in grids or [plain(of)]:
+        lines += _block(each)
     if not of.rows:
         lines += ["", "No rows: nothing was recorded that belongs here."]
     lines += ["", *(f"- {note}" for note in of.notes)] if of.notes else []
     return "\n".join(lines) + "\n"
 
 
+def _block(of: Grid) -> list[str]:
+    head = "| " + " | ".join(of.columns) + " |"
+    rows = [["<br>".join(_escape(str(line)) for line in cell) for cell in row] for row in of.rows]
+    body = [head, "|" + " --- |" * len(of.columns), *("| " + " | ".join(row) + " |" for row in rows)]
+    if of.is_folded:
+        return ["", "<details>", f"<summary>{_escape(of.caption)}</summary>", "", *body, "", "</details>"]
+    return [f"**{_escape(of.caption)}**", "", *body] if of.caption else body
+
+
+def _lines(cell: str | Line | Sequence[Line]) -> tuple[Line, ...]:
+    if isinstance(cell, str):
+        return (Line(cell),)
+    return (cell,) if isinstance(cell, Line) else tuple(cell)
+
+
+def _inert(cell: str) -> str:
+    """A text that a spreadsheet would run as a formula, with an apostrophe before it; numbers stay numbers."""
+    return f"'{cell}" if cell[:1] in tuple("=+@\t\r") or (cell[:1] == "-" and not cell[1:2].isdigit()) else cell
+
+
 def _escape(cell: str) -> str:
-    plain = cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return " ".join(plain.split())
+    safe = cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("](", "]\\(")
+    return " ".join(safe.split())

@@ -13,7 +13,7 @@ Z_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Summary:
-    """Median (IQR) [min, max] of `n` values; all None for no value."""
+    """Median (IQR) [min, max] of `n` values; all None for no value. One value has no spread: its IQR is None."""
 
     n: int
     median: float | None
@@ -27,7 +27,7 @@ def summary(values: Sequence[float]) -> Summary:
     if not values:
         return Summary(0, None, None, None, None)
     low, median, high = (float(value) for value in np.quantile(values, (0.25, 0.5, 0.75), method="weibull"))
-    return Summary(len(values), median, high - low, float(min(values)), float(max(values)))
+    return Summary(len(values), median, high - low if len(values) > 1 else None, float(min(values)), float(max(values)))
 
 
 def wilson(hits: int, total: int) -> tuple[float, float] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from correlate import findings
 from correlate.dataset import Dataset
+from correlate.errors import BadDataset
 from correlate.findings import Case
 from correlate.tables.layout import Cell
 from correlate.tables.statistics import wilson
@@ -27,18 +28,25 @@ def published() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Study:
-    """One dataset, measured, beside the paper."""
+    """One dataset, measured, beside the paper.
+
+    `cases` are the trials that could be read, and the only ones that anything counts; `unread` says of each of the
+    others why.
+    """
 
     info: Mapping[str, Any]
     cases: tuple[Case, ...]
+    unread: Mapping[str, str]
     names: Mapping[str, str]
     paper: Mapping[str, Any]
 
     @staticmethod
     def of(dataset: Dataset) -> Study:
         """Reads dataset.json, names.json and findings/. Raises `BadDataset`."""
-        names = {address: entry["name"] for address, entry in dataset.names().items() if entry.get("name")}
-        return Study(dataset.info(), tuple(findings.cases(dataset)), names, published())
+        info = _checked(dataset)
+        cases = findings.cases(dataset)
+        unread = {case.trial: case.unread for case in cases if case.unread}
+        return Study(info, tuple(case for case in cases if not case.unread), unread, dataset.host_names(), published())
 
     @property
     def provenance(self) -> str:
@@ -86,7 +94,42 @@ class Study:
 
 
 def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> dict[str, Cell]:
-    """n, N and the Wilson interval of the cases that hold; what cannot be decided does not hold."""
-    verdicts = [bool(holds(case)) for case in cases]
-    interval = wilson(sum(verdicts), len(verdicts)) or (None, None)
-    return {"n": sum(verdicts), "N": len(verdicts), "wilson_low": interval[0], "wilson_high": interval[1]}
+    """n of N cases hold, with the Wilson interval of n/N.
+
+    What cannot be decided counts in N, not in n, and is told apart in `undecided`; where nothing can be decided, n and
+    the interval are None.
+    """
+    verdicts = [holds(case) for case in cases]
+    undecided = sum(verdict is None for verdict in verdicts)
+    hits = sum(bool(verdict) for verdict in verdicts)
+    decided = len(verdicts) > undecided
+    low, high = (wilson(hits, len(verdicts)) if decided else None) or (None, None)
+    return {
+        "n": hits if decided else None,
+        "N": len(verdicts),
+        "undecided": undecided,
+        "wilson_low": low,
+        "wilson_high": high,
+    }
+
+
+def why(counts: Mapping[str, Cell], undecided: str) -> str:
+    """Why a cell of `count` is null or not as good as it looks; empty where every case was decided."""
+    if not counts["N"]:
+        return "no trial that could be read"
+    return f"{counts['undecided']} of {counts['N']} trials undecided: {undecided}" if counts["undecided"] else ""
+
+
+def _checked(dataset: Dataset) -> dict[str, Any]:
+    """dataset.json with the keys that tables and report rely on. Raises `BadDataset`."""
+    info = dataset.info()
+    dataset.plan()
+    missing = [key for key in ("name", "bench", "matrix", "seed") if key not in info]
+    if missing:
+        raise BadDataset(f"{dataset.info_path}: has no {', '.join(missing)}")
+    apps, devices = info.get("apps"), info.get("devices", [])
+    if not isinstance(apps, dict) or not all(isinstance(app, dict) for app in apps.values()):
+        raise BadDataset(f"{dataset.info_path}: apps is no object of objects")
+    if not isinstance(devices, list) or not all(isinstance(each, dict) and "name" in each for each in devices):
+        raise BadDataset(f"{dataset.info_path}: devices is no list of objects with names")
+    return info

@@ -17,10 +17,13 @@ Ends = tuple[float, float]
 KB = 1000
 SERVICES = ("voice", "video")
 COLUMNS = (
-    "app caller_device service measure volume session n median iqr minimum maximum signed_median "
-    "paper_median paper_iqr paper_minimum paper_maximum difference agreement erratum"
+    "app caller_device service measure volume session n N median iqr minimum maximum signed_median "
+    "paper_median paper_iqr paper_minimum paper_maximum difference agreement erratum reason"
 )
-QUARTILES = "median, IQR: quartiles by numpy's method weibull; signed median: of caller minus callee"
+QUARTILES = (
+    "n of N trials have the session on both sides; median, IQR: quartiles by numpy's method weibull; signed median: of "
+    "caller minus callee"
+)
 SESSIONS = (
     "session: longest_relay (the headline), best_match (selects on the outcome), p2p, media_union; the paper does not "
     "say which of these its sessions are"
@@ -92,6 +95,7 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
                                 "volume": quantity.volume,
                                 "session": rule,
                                 **_cells(study, ends, measure, paper),
+                                **_missing(len(cases), len(ends), rule),
                             }
 
 
@@ -120,9 +124,15 @@ def _cells(study: Study, ends: list[Ends], measure: str, paper: dict[str, Cell])
     return row | {"erratum": paper.get("erratum")} | _agreement(study, ours, paper)
 
 
+def _missing(trials: int, found: int, rule: str) -> Row:
+    """N, the trials of the cell, and what became of those that have no such session on both sides."""
+    reason = f"no {rule} session on both sides in {trials - found} of {trials} trials" if found < trials else ""
+    return {"N": trials, "reason": reason or ("" if trials else "no trial that could be read")}
+
+
 def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
     if not paper or ours.median is None:
-        return {"difference": None, "agreement": ""}
+        return {"difference": None, "agreement": "nothing to compare" if paper else ""}
     median, low, high = (float(paper[key] or 0) for key in ("median", "minimum", "maximum"))
     if not low <= median <= high:
         return {"difference": ours.median - median, "agreement": "erratum, not compared"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,12 @@ from correlate.trace.records import PAD_BYTES, Damage, Octets, Records, nothing
 GZIP_MAGIC = b"\x1f\x8b"
 # A small file may unpack to anything; what people pack by hand is smaller than this.
 MAX_UNPACKED_BYTES = 96 << 20
+# A file is held in memory at once; a sparse one may say that it has any size.
+MAX_FILE_BYTES = 4 << 30
+# A pipe has no size to look at, and a device no end.
+MAX_STREAMED_BYTES = 512 << 20
+BLOCK_BYTES = 1 << 20
+STANDARD_INPUT = Path("/dev/stdin")
 REFUSED = {
     b"\x34\xcd\xb2\xa1": "Kuznetzov's modified pcap",
     b"\xa1\xb2\xcd\x34": "Kuznetzov's modified pcap",
@@ -50,15 +58,30 @@ def read_records(path: str | os.PathLike[str]) -> Contents:
 
 
 def _raw(path: Path) -> Octets:
+    """The file's bytes with padding behind; `-` is standard input. What is no file is read until it ends."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            octets = np.empty(size + PAD_BYTES, np.uint8)
-            got = file.readinto(octets.data[:size])
+        with (STANDARD_INPUT if path == Path("-") else path).open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return _streamed(path, file)
+            if status.st_size > MAX_FILE_BYTES:
+                raise Unreadable(path, f"has more than {MAX_FILE_BYTES >> 30} GiB; cut it with editcap -c first")
+            octets = np.empty(status.st_size + PAD_BYTES, np.uint8)
+            got = file.readinto(octets.data[: status.st_size])
     except OSError as error:
         raise Unreadable(path, f"cannot be read: {error.strerror}") from error
     octets[got:] = 0
     return octets[: got + PAD_BYTES]
+
+
+def _streamed(path: Path, file: BufferedReader) -> Octets:
+    data = bytearray()
+    while block := file.read(BLOCK_BYTES):
+        data += block
+        if len(data) > MAX_STREAMED_BYTES:
+            raise Unreadable(path, f"gives more than {MAX_STREAMED_BYTES >> 20} MiB; save it to a file first")
+    data += bytes(PAD_BYTES)
+    return np.frombuffer(data, np.uint8)
 
 
 def _unpacked(path: Path, packed: memoryview) -> tuple[Octets, Damage | None]:

@@ -176,18 +176,28 @@ class Rating(Model):
     percent: int = Field(ge=1, le=100)
 
 
+class SlowRing(Model):
+    """Calls that ring later: in `percent` of the calls to a phone on `callee_network`, by `more_s`."""
+
+    callee_network: Name
+    percent: int = Field(ge=1, le=100)
+    more_s: Uniform
+
+
 class Timers(Model):
     """How long the app and its operator take; every value is drawn anew for each call, in seconds.
 
-    `ring_delay_s` from placing until the callee rings; `signal_s` for news to reach the other phone; `answer_delay_s`
-    from the tap until the call is answered; `connect_s` from then until the timer runs; `hangup_delay_s` from the end
-    until the other phone knows; `ring_timeout_s` from ringing until the operator gives up; `ended_s` how long the
-    ended screen stays; `controls_hide_s` until the controls of a video call hide; `heads_up_s` until a heads-up
-    notification moves into the shade (never, if absent); `open_s` until a screen that was asked for is there.
+    `ring_delay_s` from placing until the callee rings, and `slow_ring` what is added to it; `signal_s` for news to
+    reach the other phone; `answer_delay_s` from the tap until the call is answered; `connect_s` from then until the
+    timer runs; `hangup_delay_s` from the end until the other phone knows; `ring_timeout_s` from ringing until the
+    operator gives up; `ended_s` how long the ended screen stays; `controls_hide_s` until the controls of a video call
+    hide; `heads_up_s` until a heads-up notification moves into the shade (never, if absent); `open_s` until a screen
+    that was asked for is there.
     """
 
     open_s: Uniform
     ring_delay_s: Uniform
+    slow_ring: SlowRing | None = None
     signal_s: Uniform
     answer_delay_s: Uniform
     hangup_delay_s: Uniform

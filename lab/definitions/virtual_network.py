@@ -50,6 +50,7 @@ class Relay(Model):
     framing: `turn` (RFC 8656) or `warp` (the same header with methods 0x0800-0x0805 and attributes 0x4000-0x4025).
     purpose: `media` carries the call; `secondary` is contacted with the few packets of `Secondary` whatever the call's
     length; `extra` is kept alive beside the call. `candidates`: user ids and addresses of the parties go through here.
+    opens: on the caller's side `placing` with the call, or `ringing` once both phones have sessions.
     """
 
     name: str | None = None
@@ -60,6 +61,7 @@ class Relay(Model):
     framing: Literal["turn", "warp"]
     purpose: Literal["media", "secondary", "extra"]
     candidates: bool = False
+    opens: Literal["placing", "ringing"] = "placing"
 
 
 class Secondary(Model):
@@ -87,12 +89,20 @@ class Exposure(Model):
     conversation: Literal["none", "public", "all", "direct_only"]
 
 
+class Ringing(Model):
+    """How often each side's media session is kept alive until the call is answered."""
+
+    caller_every_s: Annotated[float, Field(ge=0.5)]
+    callee_every_s: Annotated[float, Field(ge=0.5)]
+
+
 class KeepAlive(Model):
     """What an idle session sends: `stun` requests that are answered, or `raw` datagrams of `payload_bytes`."""
 
     every_s: Annotated[float, Field(ge=0.5)]
     form: Literal["stun", "raw"]
     payload_bytes: Annotated[int, Field(ge=1, le=1200)] = 8
+    ringing: Ringing | None = None
 
 
 class DirectCount(Model):
@@ -139,6 +149,8 @@ class AppNetwork(Model):
         purposes = [relay.purpose for relay in self.relays]
         if purposes.count("media") != 1:
             raise ValueError(f"relays must have exactly one of purpose media, have {purposes.count('media')}")
+        if any(relay.opens == "ringing" and (relay.purpose != "extra" or relay.candidates) for relay in self.relays):
+            raise ValueError("only relays of purpose extra without candidates may have opens: ringing")
         if ("secondary" in purposes) != (self.secondary is not None):
             raise ValueError("secondary must be given if and only if a relay has purpose secondary")
         through = [relay for relay in self.relays if relay.candidates]

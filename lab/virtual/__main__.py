@@ -1,6 +1,7 @@
 """The bench process: `python -m lab.virtual`, driven over standard input and output (see `lab.virtual.control`).
 
-It ends all that it started, and itself, when standard input ends or on SIGTERM. SIGINT is the controller's business.
+It ends all that it started, removes its root, and ends itself, when standard input ends or on SIGTERM. SIGINT is the
+controller's business.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import gc
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -29,17 +31,18 @@ def write_line(data: bytes) -> None:
         view = view[os.write(1, view) :]
 
 
-def configured(line: bytes) -> VirtualBench:
-    """The bench that the first line asks for. Raises LabError, ValueError or KeyError."""
-    config = json.loads(line)
+def configured(config: dict[str, str], root: Path) -> VirtualBench:
+    """The bench that the first line asks for. Raises LabError or KeyError."""
     lab = Lab.load(Path(config["scenarios"]))
-    return VirtualBench(lab.bench(config["bench"]), lab.virtual_apps, Path(config["root"]))
+    return VirtualBench(lab.bench(config["bench"]), lab.virtual_apps, root)
 
 
 async def serve(requests: asyncio.StreamReader) -> int:
     """Build the bench and answer requests until the channel ends."""
     try:
-        bench = configured(await requests.readline())
+        config = json.loads(await requests.readline())
+        root = Path(config["root"])
+        bench = configured(config, root)
     except (LabError, ValueError, KeyError) as error:
         write_line(json.dumps({"error": str(error) or type(error).__name__}).encode() + b"\n")
         return 2
@@ -57,6 +60,8 @@ async def serve(requests: asyncio.StreamReader) -> int:
         pass  # The controller has gone without closing its side first.
     finally:
         await bench.close()
+        # Whoever asked for this bench may be gone: nobody else would.
+        shutil.rmtree(root, ignore_errors=True)
     return 0
 
 

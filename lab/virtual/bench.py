@@ -39,6 +39,7 @@ class VirtualBench:
         self.exchange = Exchange(self.world, [self.network])
         self.faults = Faults()
         self.phones = {phone.name: self._phone(phone.name, apps, root) for phone in spec.phones}
+        self.exchange.networks = {phone.name: phone.network for phone in spec.phones}
         self.exchange.handsets = {name: phone.handset for name, phone in self.phones.items()}
         self.laptop = LaptopMachine(
             spec.laptop,

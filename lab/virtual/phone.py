@@ -84,8 +84,11 @@ class VirtualPhone(Device):
         self.processes.begin()
         self.reset_settings()
         self.clock.begin()
+        if self.agent is not None:
+            self.agent.begin()
 
     def reset_settings(self) -> None:
+        self.denied: set[tuple[str, str]] = set()
         self.settings = {namespace: dict(values) for namespace, values in BOOT_SETTINGS.items()}
 
     # -- the machine of its shells, and what dumpsys asks

@@ -19,6 +19,12 @@ class Process:
         self.code: int | None = None
         self.ended = asyncio.Event()
 
+    def kill(self) -> None:
+        """SIGKILL: over at once, not when its task gets its turn."""
+        if self.code is None and self.on_signal is not None:
+            self.on_signal("KILL")
+        self.end(137)
+
     def end(self, code: int) -> None:
         """It is over, with an exit code; a second call changes nothing."""
         if self.code is None:
@@ -43,7 +49,7 @@ class ProcessTable:
         self._numbers.clear()
         self._next = FIRST_PID
         for process in running:
-            process.end(137)
+            process.kill()
 
     def number(self, process: Process) -> int:
         for number, known in self._numbers.items():

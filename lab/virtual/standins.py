@@ -205,8 +205,7 @@ class StandIns:
         self._machine = machine
         self._token = secrets.token_hex(16)
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._captures: set[Dumpcap] = set()
+        self._captures: list[Dumpcap] = []
 
     async def start(self) -> list[str]:
         """Begin to serve; the argv prefix of the laptop's programs."""
@@ -265,12 +264,12 @@ class StandIns:
         capture = Dumpcap(self._machine, connection, argv)
         if not capture.start():
             return
-        self._captures.add(capture)
+        self._captures.append(capture)
         self._machine.world.settlers.append(connection.settled)
         try:
             await capture.over()
         finally:
-            self._captures.discard(capture)
+            self._captures.remove(capture)
             self._machine.world.settlers.remove(connection.settled)
 
     async def close(self) -> None:

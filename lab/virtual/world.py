@@ -98,8 +98,9 @@ class World:
     def spend(self, low_ns: int, high_ns: int, operation: str) -> None:
         """Let an operation cost time between the two bounds, keyed by its text and by how often it came before."""
         self._occurrences[operation] += 1
-        draw = self.chance(f"cost/{operation}/{self._occurrences[operation]}")
+        name = f"{self.key}/cost/{operation}/{self._occurrences[operation]}"
+        # A digest, not a generator: thousands of operations a trial draw one number each.
+        parts = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()) >> 44
         # The square of a uniform draw leans to the low bound with a tail, as round trips do.
         span = high_ns - low_ns
-        parts = draw.randrange(1 << 20)
         self.advance_to(self.now_ns + low_ns + span * parts * parts // (1 << 40))

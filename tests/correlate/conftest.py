@@ -194,7 +194,7 @@ def measure(tmp_path):
         from correlate.dataset import Dataset
 
         write_dataset(tmp_path, [call], analysis=analysis, names=names)
-        findings.write(Dataset(tmp_path))
+        findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
         (case,) = findings.cases(Dataset(tmp_path))
         return case.facts
 

@@ -1,10 +1,12 @@
 """The claims of sections 4.1 to 4.6, counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from correlate import findings
 from correlate.dataset import Dataset
-from correlate.tables.claims import CLAIMS, claims
+from correlate.tables.claims import CLAIMS, _holds, claims
 from correlate.tables.study import Study, published
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
@@ -31,7 +33,7 @@ def counted(tmp_path, build):
     cancelled.callee.relay(B, RELAYS[0], 0.0)
     calls = [call_of(build, 100), call_of(build, 1000, service="video"), cancelled]
     build.dataset(tmp_path, calls, analysis=ANALYSIS)
-    findings.write(Dataset(tmp_path))
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     made = claims(Study.of(Dataset(tmp_path)))
     return {(row["claim"], row["scenario"]): (row["n"], row["N"], row["holds"]) for row in made.rows}
 
@@ -62,3 +64,50 @@ def test_every_claim_has_its_rule_and_its_place_in_the_paper():
     assert {claim.name for claim in CLAIMS} == set(published()["claims"])
     assert {claim.section for claim in CLAIMS} == {"4.1", "4.2", "4.3", "4.4", "4.5", "4.6"}
     assert all(claim.rule for claim in CLAIMS)
+
+
+def test_a_claim_without_a_rule_of_the_app_is_undecided_and_not_a_no(tmp_path, build):
+    build.dataset(tmp_path, [call_of(build, 100)], analysis={"relay_ports": [3478]})
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "role_told_by_packet_counts")
+    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None)
+    assert row["reason"] == "1 of 1 trials undecided: the app's analysis has no role"
+
+
+@pytest.mark.parametrize(
+    ("quantifier", "hits", "undecided", "holds"),
+    [
+        ("always", 12, 0, True),
+        ("always", 11, 0, False),
+        ("always", 11, 1, None),
+        ("always", 10, 1, False),
+        ("generally", 7, 0, True),
+        ("generally", 6, 0, False),
+        ("generally", 6, 1, None),
+        ("generally", 7, 5, True),
+    ],
+)
+def test_a_claim_holds_by_the_papers_own_quantifier(quantifier, hits, undecided, holds):
+    claim = replace(CLAIMS[0], quantifier=quantifier)
+    assert _holds(claim, hits, undecided, 12) is holds
+
+
+def test_no_payload_to_any_server_decides_no_majority(tmp_path, build):
+    silent = build.call(scenario="caller_cancels")
+    build.dataset(tmp_path, [silent], analysis=ANALYSIS)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "ipv6_majority_on_device_1")
+    assert (row["n"], row["N"], row["undecided"]) == (None, 1, 1)
+
+
+def test_asymmetry_is_of_all_relayed_sessions_together(tmp_path, build):
+    """One session that both sides fill alike does not hide that the others differ (Figure 7)."""
+    call = build.call(scenario="system_timeout")
+    for side, local, small in ((call.caller, A, 25), (call.callee, B, 5)):
+        for relay, sent in zip(RELAYS, (40, small, small), strict=True):
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, 40.0, sent, 0)
+    build.dataset(tmp_path, [call], analysis=ANALYSIS)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "asymmetry_before_answer")
+    assert (row["n"], row["N"]) == (1, 1)

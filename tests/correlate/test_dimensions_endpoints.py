@@ -153,3 +153,10 @@ def test_side_and_column_names_do_not_depend_on_who_called(build, measure):
     facts = measure(call)
     assert facts["endpoints"]["callee"]["phone"] == "alpha"
     assert facts["endpoints"]["callee"]["exposed_public"] is True
+
+
+def test_packets_of_an_address_that_nobody_recorded_are_counted_as_foreign(build, measure):
+    call = build.call()
+    call.caller.talk(("100.64.9.9", 5000), ("192.0.2.50", 3478), 1.0, 2.0, 7, 6)
+    facts = measure(call)["endpoints"]
+    assert (facts["caller"]["foreign_packets"], facts["callee"]["foreign_packets"]) == (13, 0)

@@ -62,7 +62,7 @@ def test_nat64_on_one_side_is_folded_before_servers_are_matched(build, measure):
     call = both(build, ("64:ff9b::c000:232", 3478), ("192.0.2.50", 3478), local=A6)
     facts = measure(call)["servers"]
     assert facts["caller"]["shared"] == [{"address": "192.0.2.50", "port": 3478, "name": None}]
-    assert facts["caller"]["ipv6_payload_bytes"] == 0
+    assert facts["caller"]["ipv6_payload_bytes"] == 540
 
 
 def test_noise_on_a_relay_port_is_no_server_of_the_call(build, measure):

@@ -77,3 +77,31 @@ def test_times_are_the_controllers(build, measure):
     assert facts["caller"]["longest_relay_first_ns"] == build.T0_NS
     assert facts["callee"]["longest_relay_first_ns"] == build.T0_NS + 1_500_000_000
     assert facts["callee"]["bound_ns"] == 1_000_000
+
+
+def test_of_equally_long_sessions_both_sides_take_the_one_that_carries_the_call(build, measure):
+    """Relays stay open to the last moment; by microseconds each side would pick another (paper, Figure 3)."""
+    call = build.call()
+    for side, local, last_s in ((call.caller, A, 40.0), (call.callee, B, 40.00001)):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 40.000005, 200, 200)
+        side.relay(local, SECOND, 0.0)
+        side.talk(local, SECOND, 1.0, last_s, 12, 0)
+    facts = measure(call)
+    assert {facts["duration"][side]["longest_relay_remote"] for side in facts["duration"]} == {"192.0.2.50 port 3478"}
+    assert [facts["volume"][side]["longest_relay_rx_packets"] for side in ("caller", "callee")] == [201, 201]
+
+
+def test_a_session_that_is_more_than_a_second_shorter_is_not_the_longest(build, measure):
+    call = build.call()
+    for side, local in ((call.caller, A), (call.callee, B)):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 38.9, 200, 200)
+        side.relay(local, SECOND, 0.0)
+        side.talk(local, SECOND, 1.0, 40.0, 12, 0)
+    assert measure(call)["duration"]["caller"]["longest_relay_remote"] == "192.0.2.60 port 3478"
+
+
+def test_all_relayed_sessions_are_counted_together(build, measure):
+    volume = measure(call_with_two_relays(build))["volume"]["caller"]
+    assert (volume["relayed_tx_packets"], volume["relayed_rx_packets"]) == (120 + 5 + 2, 110 + 2)

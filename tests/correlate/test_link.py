@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -198,3 +200,9 @@ def test_nineteen_conversations_are_too_few(tmp_path, build):
     build.dataset(tmp_path, calls[:-1])
     link.write(Dataset(tmp_path))
     assert link.read(Dataset(tmp_path))[0]["reason"] == "19 of the 20 conversations it takes"
+
+
+def test_every_column_is_explained():
+    page = (Path(__file__).parents[2] / "docs/dataset.md").read_text().split("### link.csv")[1].split("\n## ")[0]
+    plain = {re.sub(r"_(low|high)$", "", column) for column in link.COLUMNS}
+    assert plain - set(re.findall(r"`(\w+)`", page)) == set()

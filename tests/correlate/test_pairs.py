@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -14,6 +15,7 @@ from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Learned
 from correlate.pairs.analysis import parse
 from correlate.pairs.clocks import Clock, Reading
+from correlate.trace import Trace
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 
@@ -72,7 +74,7 @@ def test_a_trial_that_cannot_be_read_has_rows_of_nulls_with_the_reason(tmp_path,
     call = build.call()
     build.dataset(tmp_path, [call])
     (tmp_path / "trials" / call.trial / "caller.pcap").write_bytes(b"no capture at all")
-    findings.write(Dataset(tmp_path))
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     (case,) = findings.cases(Dataset(tmp_path))
     assert case.of("endpoints", "exposed_public") is None
     assert "caller.pcap" in case.of("endpoints", "reason")
@@ -172,3 +174,17 @@ def test_groups_of_twins_joined_are_the_cluster():
     assert analysis.cluster("turn-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org.evil") is None
     assert analysis.cluster(None) is None
+
+
+def test_a_capture_with_packets_without_a_time_is_refused_by_name(tmp_path, build, monkeypatch):
+    call = build.call()
+    call.caller.put(1.0, *A, *RELAY, b"inside")
+    read = Trace.read
+
+    def timeless(path):
+        trace = read(path)
+        return replace(trace, udp=replace(trace.udp, time_ns=trace.udp.time_ns * 0 - 1))
+
+    monkeypatch.setattr(Trace, "read", staticmethod(timeless))
+    with pytest.raises(Unreadable, match=r"caller\.pcap: has packets without a time"):
+        load(tmp_path, build, call)

@@ -7,6 +7,7 @@ import pytest
 from correlate import report
 from correlate.dataset import Dataset
 from correlate.findings import columns, decode, encode
+from correlate.report.attempts import troubles
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 
@@ -94,11 +95,83 @@ def test_names_change_what_is_shared_and_nothing_else_of_the_findings(built):
 
 def test_the_page_says_provenance_first_then_the_verdict_then_the_tables(built):
     page = built.report_path.read_text()
-    places = [page.index(text) for text in ("provenance: modelled", 'id="verdict"', 'id="table1"', 'id="claims"')]
+    order = ("provenance: modelled", 'id="verdict"', 'id="troubles"', 'id="table1"', 'id="claims"', 'id="errata"')
+    places = [page.index(text) for text in order]
     assert places == sorted(places)
     assert "1 of 2 trials complete" in page
-    assert "Always given away: shared servers, user ids, voice or video, matching durations." in page
+    assert "In conversations: always gives away shared user ids, voice or video." in page
+    assert "In every call: always gives away shared servers, matching durations; not decided: who called." in page
     assert "://" not in page.replace("https://doi.org", "")
+
+
+def test_the_page_runs_nothing_and_asks_nobody(built):
+    page = built.report_path.read_text()
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
+    words = ("<script", "<img", "<link", "src=", "@import", "url(", " style=", "onclick")
+    assert [word for word in words if word in page] == []
+
+
+def keep_void(dataset, name, void):
+    folder = dataset.attempts_dir / name
+    folder.mkdir(parents=True)
+    (folder / "void.json").write_text(void if isinstance(void, str) else json.dumps(void))
+
+
+def test_void_attempts_are_shown_with_their_reasons_and_what_became_of_the_trial(built, tmp_path):
+    done, missing = (entry["id"] for entry in built.plan())
+    keep_void(built, f"{done}.0", {"reason": "noisy", "text": "<b>900\x1b[31m B/s\u202e"})
+    keep_void(built, f"{missing}.1", {"reason": "callee_never_rang", "text": "x" * 400})
+    keep_void(built, f"{missing}.0", "no json")
+    keep_void(built, "..1", {"reason": "not a trial", "text": ""})
+    (built.attempts_dir / f"{missing}.2").symlink_to(tmp_path)
+    found = troubles(built)
+    assert [(void.trial, void.attempt, void.reason, void.became) for void in found.voids[:3]] == [
+        (done, 0, "noisy", "completed later"),
+        (missing, 0, "unknown", "not complete"),
+        (missing, 1, "callee_never_rang", "not complete"),
+    ]
+    assert found.voids[0].text == "<b>900 [31m B/s"
+    assert found.voids[1].text.startswith(f"attempts/{missing}.0/void.json: is no JSON")
+    assert len(found.voids[2].text) == 301
+    assert [void.reason for void in found.voids[3:]] == ["unknown"]
+    assert (found.restarts, found.missing) == ({}, (missing,))
+    report.build(built)
+    page = built.report_path.read_text()
+    assert "Void attempts: 4." in page
+    assert "<td>&lt;b&gt;900 [31m B/s</td>" in page
+    assert "Not complete, and counted nowhere: 1 of 2 trials" in page
+
+
+def test_captures_that_were_begun_again_are_shown(built):
+    (trial, _) = (entry["id"] for entry in built.plan())
+    record = {**built.record(trial), "capture_restarts": 2}
+    (built.trial_dir(trial) / "trial.json").write_text(json.dumps(record))
+    report.build(built)
+    assert "begun again because it was too loud before the call: 1</summary>" in built.report_path.read_text()
+    assert troubles(built).restarts == {trial: 2}
+
+
+def test_an_address_that_nobody_explains_forbids_a_not_seen(tmp_path, build):
+    call = one_call(build)
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "203.0.113.99")))
+    build.dataset(tmp_path, [call])
+    report.build(Dataset(tmp_path))
+    page = (tmp_path / "report.html").read_text()
+    assert (
+        '<span class="level unknown">not decided</span>public address in 0, private address in 0 of 1 trials; 1 '
+        in page
+    )
+
+
+def test_what_differs_by_direction_is_said_by_direction(tmp_path, build):
+    there, back = one_call(build), one_call(build, direction="fixed_to_lte")
+    back.caller, back.callee = back.callee, back.caller
+    there.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "203.0.113.7")))
+    build.dataset(tmp_path, [there, back])
+    report.build(Dataset(tmp_path))
+    page = (tmp_path / "report.html").read_text()
+    assert "public address in 1, private address in 0 of 2 trials (fixed to lte: 0/1, lte to fixed: 1/1)" in page
 
 
 def test_strings_of_a_dataset_are_escaped_in_the_page(built):

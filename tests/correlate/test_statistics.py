@@ -25,3 +25,8 @@ def test_six_of_six_has_a_lower_bound_of_only_061():
 @pytest.mark.parametrize(("caller", "callee", "value"), [(3, 1, 0.5), (1, 3, 0.5), (2, 2, 0.0), (0, 0, None)])
 def test_a_difference_is_normalised_by_the_sum(caller, callee, value):
     assert normalised(caller, callee) == value
+
+
+def test_one_value_has_no_spread():
+    found = summary([3.0])
+    assert (found.n, found.median, found.iqr, found.minimum, found.maximum) == (1, 3.0, None, 3.0, 3.0)

@@ -39,7 +39,7 @@ def study(tmp_path, build):
         cancelled(build),
     ]
     build.dataset(tmp_path, calls, extra_plan=[cancelled(build, repetition=2)])
-    findings.write(Dataset(tmp_path))
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     return Study.of(Dataset(tmp_path))
 
 
@@ -161,7 +161,7 @@ def known(tmp_path, build):
         "analysis": {"relay_ports": [3478]},
     }
     build.dataset(tmp_path, [call], apps={app: entry})
-    findings.write(Dataset(tmp_path))
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     return {each.name: each for each in tables(Study.of(Dataset(tmp_path)))}
 
 

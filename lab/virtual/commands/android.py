@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.agent import Agent
+from lab.virtual.agent.view import hierarchy, picture
+from lab.virtual.commands.dumpsys import PERMISSIONS, UnknownDump
 from lab.virtual.commands.dumpsys import dumpsys as dumped
-from lab.virtual.screen import HEIGHT, WIDTH, picture
-from lab.virtual.shell.machine import Call, Result, Unbuilt
+from lab.virtual.handset.keys import UnknownKey, named
+from lab.virtual.shell.machine import Call, Result, Unbuilt, options
 
 if TYPE_CHECKING:
     from lab.definitions import VirtualApp
@@ -23,16 +26,6 @@ ALREADY_REGISTERED = (
     "android.accessibilityservice.IAccessibilityServiceClient$Stub$Proxy@5deffd5already registered!\n"
 )
 NAMESPACES = ("global", "system", "secure")
-KEYS = {
-    "3": "home",
-    "4": "back",
-    "6": "endcall",
-    "26": "power",
-    "79": "headsethook",
-    "223": "sleep",
-    "224": "wakeup",
-}
-INERT_KEYS = ("24", "25", "66", "82", "164", "187", "VOLUME_UP", "VOLUME_DOWN", "ENTER", "MENU", "APP_SWITCH")
 
 
 def getprop(phone: VirtualPhone, call: Call) -> int:
@@ -124,12 +117,55 @@ def pm(phone: VirtualPhone, call: Call) -> int:
             return 1
         return call.say(f"package:/data/app/~~lab/{words[1]}-lab/base.apk\n")
     if words[:1] in (["grant"], ["revoke"]) and len(words) == 3:
-        return 0 if words[1] in phone.packages() else call.fail(f"Unknown package: {words[1]}", 255)
-    raise Unbuilt("built as 'pm list packages', 'pm path' and 'pm grant' only")
+        return grant(phone, call, words[1], words[2], words[0] == "grant")
+    if words[:1] in (["install"], ["uninstall"], ["install-create"], ["clear"]):
+        raise Unbuilt("Failure [INSTALL_FAILED_USER_RESTRICTED: a virtual phone has the apps of scenarios/virtual]")
+    raise Unbuilt("built as 'pm list packages', 'pm path', 'pm grant' and 'pm revoke' only")
+
+
+def grant(phone: VirtualPhone, call: Call, package: str, permission: str, given: bool) -> int:
+    """Grant or revoke a permission that the app asks for; `dumpsys package` shows it."""
+    app, name = installed(phone, package), permission.removeprefix("android.permission.")
+    if app is None:
+        return call.fail(f"Unknown package: {package}", 255)
+    if name not in PERMISSIONS:
+        text = f"java.lang.SecurityException: Package {package} has not requested permission {permission}"
+        return call.fail(f"Exception occurred while executing '{call.argv[1]}': {text}", 255)
+    (phone.denied.discard if given else phone.denied.add)((package, name))
+    return 0
+
+
+def cmd(phone: VirtualPhone, call: Call) -> int:
+    """cmd package ...: what `pm` does."""
+    if call.argv[1:2] != ["package"]:
+        raise Unbuilt("built as 'cmd package' only")
+    return pm(phone, Call(call.argv[1:], call.ends, call.shell))
+
+
+def uiautomator(phone: VirtualPhone, call: Call) -> int:
+    """uiautomator dump [--compressed] [FILE]; like the agent it needs the one UiAutomation of the phone."""
+    words = [word for word in call.argv[1:] if word != "--compressed"]
+    if words[:1] != ["dump"] or len(words) > 2:
+        raise Unbuilt("built as 'uiautomator dump [--compressed] [FILE]' only")
+    if phone.agent is not None:
+        return call.say(ALREADY_REGISTERED) or 1
+    target = words[1] if len(words) == 2 else "/sdcard/window_dump.xml"
+    data = hierarchy(phone.handset.nodes()).encode()
+    return write_file(call, target, data) or call.say(f"UI hierchary dumped to: {target}\n")
+
+
+def write_file(call: Call, target: str, data: bytes) -> int:
+    """Write a file of the phone; 1, and a message, where that may not be."""
+    try:
+        with open(call.machine.files.open_write(call.path(target), call.uid), "wb") as file:
+            file.write(data)
+    except OSError as error:
+        return call.fail(f"{target}: {error.strerror}")
+    return 0
 
 
 def input_(phone: VirtualPhone, call: Call) -> int:
-    """input tap X Y, swipe X Y X Y [MS], keyevent KEY..., text TEXT."""
+    """input tap X Y, swipe X Y X Y [MS], keyevent KEY..."""
     verb, words = (call.argv[1:2] or [""])[0], call.argv[2:]
     if verb in ("tap", "swipe") and not all(re.fullmatch(r"-?\d+(\.\d+)?", word) for word in words):
         return call.fail("Error: Invalid arguments for command: " + verb, 255)
@@ -139,10 +175,8 @@ def input_(phone: VirtualPhone, call: Call) -> int:
     if verb == "swipe" and len(words) in (4, 5):
         phone.handset.swipe(*(float(word) for word in words[:4]))
         return 0
-    if verb == "text" and words:
-        return 0
     if verb != "keyevent" or not words:
-        raise Unbuilt("built as 'input tap|swipe|keyevent|text' only")
+        raise Unbuilt("built as 'input tap|swipe|keyevent' only")
     for word in words:
         press(phone, word)
     return 0
@@ -150,12 +184,12 @@ def input_(phone: VirtualPhone, call: Call) -> int:
 
 def press(phone: VirtualPhone, key: str) -> None:
     """Press a key by number or by name. Keys that do nothing to a call or a screen do nothing."""
-    key = key.upper().removeprefix("KEYCODE_")
-    name = KEYS.get(key, key.lower())
-    if name in KEYS.values():
+    try:
+        name = named(key)
+    except UnknownKey as error:
+        raise Unbuilt(str(error)) from error
+    if name is not None:
         phone.handset.key(name)
-    elif key not in INERT_KEYS:
-        raise Unbuilt(f"key {key} is not built")
 
 
 def wm(phone: VirtualPhone, call: Call) -> int:
@@ -186,10 +220,10 @@ def dumpsys(phone: VirtualPhone, call: Call) -> int:
     words = [word for word in call.argv[1:] if not word.startswith("-t")]
     if not words:
         raise Unbuilt("dumpsys needs a service")
-    text = dumped(phone.handset, words[0], words[1:], phone)
-    if text is None:
-        call.ends.err.write(f"Can't find service: {words[0]}\n".encode())
-        return 0
+    try:
+        text = dumped(phone.handset, words[0], words[1:], phone)
+    except UnknownDump as error:
+        raise Unbuilt(str(error)) from error
     return call.say(text if text.endswith("\n") else text + "\n")
 
 
@@ -202,12 +236,18 @@ def logcat(phone: VirtualPhone, call: Call) -> int:
 
 
 def ime(phone: VirtualPhone, call: Call) -> int:
+    if call.argv[1:2] != ["list"]:
+        raise Unbuilt("built as 'ime list' only")
     return call.say("com.google.android.inputmethod.latin/com.android.inputmethod.latin.LatinIME\n")
 
 
 def screencap(phone: VirtualPhone, call: Call) -> int:
+    """screencap -p [FILE]."""
+    _, operands = options(call, "p")
     data = io.BytesIO()
     picture(phone.handset.nodes(), 1.0).save(data, "PNG", compress_level=1)
+    if operands:
+        return write_file(call, operands[0], data.getvalue())
     call.ends.out.write(data.getvalue())
     return 0
 
@@ -237,6 +277,8 @@ COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     "am": am,
     "monkey": monkey,
     "pm": pm,
+    "cmd": cmd,
+    "uiautomator": uiautomator,
     "input": input_,
     "wm": wm,
     "svc": svc,

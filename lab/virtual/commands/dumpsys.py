@@ -19,7 +19,7 @@ from lab.virtual.commands.dumpsys_device import (
     token,
 )
 from lab.virtual.handset import Handset
-from lab.virtual.handset.screens import SHADE_ACTIVITY, SYSTEM_UI, Notification, Window
+from lab.virtual.handset.windows import SHADE_ACTIVITY, SYSTEM_UI, Notification, Window
 
 __all__ = ["DeviceFacts", "dumpsys"]
 
@@ -27,12 +27,22 @@ Service = Callable[[Handset, Sequence[str], DeviceFacts], str]
 
 _FIRST_UID = 10_240
 _INSTALLED = "2025-09-01 09:00:00"
+PERMISSIONS = ("CAMERA", "POST_NOTIFICATIONS", "RECORD_AUDIO")
+"""What every emulated app asks for."""
 
 
-def dumpsys(handset: Handset, service: str, args: Sequence[str], device: DeviceFacts) -> str | None:
-    """What `dumpsys SERVICE ARGS` prints; None for a service that does not exist here."""
+class UnknownDump(ValueError):
+    """A service, or arguments of one, that exist on hardware and not here."""
+
+
+def dumpsys(handset: Handset, service: str, args: Sequence[str], device: DeviceFacts) -> str:
+    """What `dumpsys SERVICE ARGS` prints. Raises UnknownDump."""
     dump = SERVICES.get(service)
-    return dump(handset, args, device) if dump is not None else None
+    if dump is None:
+        raise UnknownDump(f"service {service} is not built; there is {', '.join(SERVICES)}")
+    if service != "package" and not set(args) <= set(ARGUMENTS.get(service, ())):
+        raise UnknownDump(f"dumpsys {service} is not built with {' '.join(args)}")
+    return dump(handset, args, device)
 
 
 def _uid(handset: Handset, app: VirtualApp) -> int:
@@ -183,12 +193,14 @@ def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
     wanted = [app for app in handset.apps.values() if not args or app.package == args[0]]
     if not wanted:
         return f"Unable to find package: {args[0]}"
-    return "\n".join(["Packages:", *(line for app in wanted for line in _package(handset, app))])
+    return "\n".join(["Packages:", *(line for app in wanted for line in _package(handset, app, device))])
 
 
-def _package(handset: Handset, app: VirtualApp) -> list[str]:
+def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str]:
+    def granted(name: str) -> str:
+        return "false" if (app.package, name) in device.denied else "true"
+
     stopped = "true" if app.package in handset.foreground.stopped else "false"
-    permissions = ["CAMERA", "POST_NOTIFICATIONS", "RECORD_AUDIO"]
     return [
         f"  Package [{app.package}] ({token(app.package)}):",
         f"    appId={_uid(handset, app)}",
@@ -204,9 +216,15 @@ def _package(handset: Handset, app: VirtualApp) -> list[str]:
         f"    User 0: ceDataInode=0 installed=true hidden=false suspended=false stopped={stopped} enabled=0",
         f"      firstInstallTime={_INSTALLED}",
         "      runtime permissions:",
-        *(f"        android.permission.{name}: granted=true, flags=[ USER_SET]" for name in permissions),
+        *(f"        android.permission.{name}: granted={granted(name)}, flags=[ USER_SET]" for name in PERMISSIONS),
     ]
 
+
+ARGUMENTS: Mapping[str, Sequence[str]] = {
+    "notification": ("--noredact",),
+    "activity": ("activities", "top"),
+    "window": ("windows", "displays"),
+}
 
 SERVICES: Mapping[str, Service] = {
     "audio": audio,

@@ -6,7 +6,7 @@ Wording follows what is publicly known of Android 13 to 16; it was not compared 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
@@ -19,13 +19,22 @@ _RADIO = {"lte": ("14(LTE)", "LTE"), "nr": ("20(NR_SA)", "NR")}
 
 
 class DeviceFacts(Protocol):
-    """What dumpsys tells of a device beside its handset. `clock_ns` is the device's own clock, ns since the epoch."""
+    """What dumpsys tells of a device beside its handset. `clock_ns` is the device's own clock, ns since the epoch.
+
+    `denied` are the packages and the permissions that were taken from them.
+    """
 
     @property
     def spec(self) -> PhoneSpec: ...
 
     @property
     def props(self) -> Mapping[str, str]: ...
+
+    @property
+    def settings(self) -> Mapping[str, Mapping[str, str]]: ...
+
+    @property
+    def denied(self) -> Collection[tuple[str, str]]: ...
 
     def clock_ns(self) -> int: ...
 
@@ -40,6 +49,8 @@ def token(*of: str) -> str:
 def power(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
     on = handset.screen_on
     held = "true" if on else "false"
+    # 2 is USB, the plug of a phone on a bench (BatteryManager.BATTERY_PLUGGED_USB).
+    stays = int(device.settings["global"].get("stay_on_while_plugged_in", "0")) & 2
     return "\n".join(
         [
             "POWER MANAGER (dumpsys power)",
@@ -52,7 +63,7 @@ def power(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
             "  mWakefulnessChanging=false",
             "  mIsPowered=true",
             "  mPlugType=2",
-            "  mStayOn=true",
+            f"  mStayOn={'true' if stays else 'false'}",
             "  mBootCompleted=true",
             "  mSystemReady=true",
             f"  mHoldingWakeLockSuspendBlocker={held}",

@@ -1,4 +1,4 @@
-"""Commands on the system: id, su, ps, kill, pidof, uname, date, sleep, which, getenforce, nproc, uptime."""
+"""Commands on the system: id, su, ps, kill, pidof, uname, date, sleep, which, getenforce, nproc."""
 
 from __future__ import annotations
 

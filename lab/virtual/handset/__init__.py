@@ -13,7 +13,7 @@ from lab.definitions.base import Service
 from lab.definitions.virtual_app import HEIGHT, VirtualApp
 from lab.virtual.handset.callside import CallSide, Display
 from lab.virtual.handset.foreground import Foreground
-from lab.virtual.handset.screens import (
+from lab.virtual.handset.windows import (
     Do,
     Node,
     Notification,

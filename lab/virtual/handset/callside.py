@@ -9,7 +9,7 @@ from typing import Literal
 from lab.definitions.scenario import Uniform
 from lab.definitions.virtual_app import VirtualApp
 from lab.virtual.handset.exchange import Call, CallView, draw_ns
-from lab.virtual.handset.screens import Notification, Window, app_window, notification
+from lab.virtual.handset.windows import Notification, Window, app_window, notification
 from lab.virtual.world import Timer, World
 
 AudioMode = Literal["MODE_NORMAL", "MODE_RINGTONE", "MODE_IN_COMMUNICATION"]

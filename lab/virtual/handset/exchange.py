@@ -129,13 +129,14 @@ class _Line:
 class Exchange:
     """Signals calls between the handsets of `handsets`; a phone has at most one call at a time.
 
-    `calls` are those of this attempt, oldest first.
+    `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks.
     """
 
     def __init__(self, world: World, listeners: list[CallListener]) -> None:
         self.world = world
         self.listeners = listeners
         self.handsets: dict[str, Leg] = {}
+        self.networks: Mapping[str, str] = {}
         self.calls: list[Call] = []
         self._lines: dict[str, _Line] = {}
 
@@ -173,7 +174,7 @@ class Exchange:
         self.calls.append(call)
         self.handsets[phone].call_placed(call, contact)
         self._tell("placed", call)
-        ring_ns = self._draw(line, "ring_delay", app.timers.ring_delay_s)
+        ring_ns = self._ring_delay(line)
         timeout_ns = self._draw(line, "ring_timeout", app.timers.ring_timeout_s)
         self._later(line, ring_ns, lambda: self._ring(line))
         self._later(line, ring_ns + timeout_ns, lambda: self._end(line, "system"))
@@ -207,6 +208,15 @@ class Exchange:
             if name != phone and handset.contacts.get(app.name) == contact:
                 return name
         return None
+
+    def _ring_delay(self, line: _Line) -> int:
+        """From placing until the callee rings: on some networks a call finds its phone late."""
+        timers, network = line.call.app.timers, self.networks.get(line.call.callee)
+        delay_ns, slow = self._draw(line, "ring_delay", timers.ring_delay_s), timers.slow_ring
+        if slow is None or slow.callee_network != network:
+            return delay_ns
+        late = self.world.chance(f"exchange/{line.index}/slow_ring").randrange(100) < slow.percent
+        return delay_ns + (self._draw(line, "slow_ring/more", slow.more_s) if late else 0)
 
     def _ring(self, line: _Line) -> None:
         call = line.call

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from lab.definitions.virtual_app import VirtualApp
 from lab.virtual.handset.callside import CallSide, Display, Place
-from lab.virtual.handset.screens import Shown, Window, app_window, keyguard, launcher
+from lab.virtual.handset.windows import Shown, Window, app_window, keyguard, launcher
 from lab.virtual.world import Timer, World
 
 Peers = Callable[[VirtualApp], list[str]]

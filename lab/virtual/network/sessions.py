@@ -199,6 +199,7 @@ class Leg:
         self.fragment = stunwire.new_fragment(self.draw, app.user_ids.length) if app.user_ids is not None else None
         self.key = self.draw.randbytes(16)
         self.started = False
+        self.plans: list[Plan] = []
         self.gathered = False
         through = self.candidates or self.media
         self._gathers_on = through if through.local.address.version == 4 else None

@@ -38,7 +38,7 @@ class CallTraffic:
         self.key = f"call/{number}"
         self.over = False
         self._draw = network.draw(self.key)
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[Session, Plan] = {}
         self.caller = Leg(network, self.app, call.caller, "caller", self.key)
         self.callee = Leg(network, self.app, call.callee, "callee", self.key)
         self.legs = (self.caller, self.callee)
@@ -68,27 +68,38 @@ class CallTraffic:
         for leg in (leg for leg in self.legs if leg.started):
             low, high = _FAREWELL_MS
             delay_ns = self._draw.randint(low * _MILLISECOND_NS, high * _MILLISECOND_NS)
-            for session in leg.sessions:
-                self.network.world.after(delay_ns, self._farewell_of(session))
+            # The session that carries the call is the last to end, whatever the jitter of the answers.
+            last_ns = leg.access.jitter_ns + _MILLISECOND_NS
+            for session in (session for session in leg.sessions if session in self._plans):
+                later_ns = last_ns if session is leg.media else 0
+                self.network.world.after(delay_ns + later_ns, self._farewell_of(session))
 
     def other(self, leg: Leg) -> Leg:
         """The other leg."""
         return self.callee if leg is self.caller else self.caller
 
     def _farewell_of(self, session: Session) -> Callable[[], None]:
-        return lambda: session.farewell(self._plans[id(session)])
+        return lambda: session.farewell(self._plans[session])
 
     def _start(self, leg: Leg) -> None:
         if leg.started:
             return
         leg.started = True
-        for session, plan in zip(leg.sessions, self._plan(leg), strict=True):
-            self._plans[id(session)] = plan
-            self._open(session, plan)
+        leg.plans = self._plan(leg)
+        both = self.caller.started and self.callee.started
+        for one in self.legs if both else (leg,):
+            self._open_sessions(one, both)
         if self.app.exposure.unanswered == "caller" or self.app.exposure.conversation in ("public", "all"):
             self.after(40 * _MILLISECOND_NS, leg.gather)
-        if self.caller.started and self.callee.started:
+        if both:
             self._meet()
+
+    def _open_sessions(self, leg: Leg, both: bool) -> None:
+        """Open those of a leg's sessions whose time has come."""
+        for session, plan in zip(leg.sessions, leg.plans, strict=True):
+            if session not in self._plans and (both or session.relay.opens == "placing"):
+                self._plans[session] = plan
+                self._open(session, plan)
 
     def _plan(self, leg: Leg) -> list[Plan]:
         """The plans of a leg's sessions: one for all secondary ones, and for all in a call whose sessions are alike."""
@@ -101,7 +112,10 @@ class CallTraffic:
         alike = leg.role == "caller" and self.call.service == self.app.identical_unanswered
         plans = []
         for session in leg.sessions:
-            early = shared.early + leg.draw.randint(4, 7) if session.relay.framing == "warp" else leg.draw.randint(2, 4)
+            # Paper 4.4: before the answer the caller's side sends more than the callee's.
+            early = leg.draw.randint(4, 6) if leg.role == "caller" else leg.draw.randint(2, 3)
+            if session.relay.framing == "warp":
+                early = shared.early + (early if leg.role == "caller" else 1)
             more = Plan(early, None, size + 4 * leg.draw.randint(1, 9), period_ns)
             plans.append(shared if alike or session.relay.purpose == "secondary" else more)
         return plans
@@ -109,7 +123,16 @@ class CallTraffic:
     def _open(self, session: Session, plan: Plan) -> None:
         for index in range(plan.early):
             self.after(session.leg.early_ns(index), lambda: session.ask(plan))
-        self.after(session.leg.early_ns(plan.early) + plan.period_ns, lambda: self._keep_alive(session, plan))
+        pause_ns = session.leg.early_ns(plan.early) + self._period_ns(session, plan)
+        self.after(pause_ns, lambda: self._keep_alive(session, plan))
+
+    def _period_ns(self, session: Session, plan: Plan) -> int:
+        """How long after a keep-alive the next one is due."""
+        ringing, answered = self.app.keep_alive.ringing, self.conversation is not None
+        if ringing is None or answered or plan.most is not None or session is not session.leg.media:
+            return plan.period_ns
+        every_s = ringing.caller_every_s if session.leg.role == "caller" else ringing.callee_every_s
+        return round(every_s * 1e9)
 
     def _keep_alive(self, session: Session, plan: Plan) -> None:
         if plan.most is not None and session.asked + 1 >= plan.most:
@@ -118,7 +141,7 @@ class CallTraffic:
             session.ask(plan)
         else:
             self._report(session)
-        self.after(plan.period_ns, lambda: self._keep_alive(session, plan))
+        self.after(self._period_ns(session, plan), lambda: self._keep_alive(session, plan))
 
     def _report(self, session: Session) -> None:
         """A raw keep-alive and its echo, either of which may be lost on the way."""

@@ -80,6 +80,8 @@ class Batch:
 
 _Piece = tuple[Batch, int, int]
 
+NEVER_NS = 1 << 63
+
 
 class Wire:
     """One phone's vantage. `on_attach` is called with the number of captures started before, `on_detach` after."""
@@ -100,6 +102,7 @@ class Wire:
         self._captures.clear()
         self._singles: list[_Single] = []
         self._batches: list[Batch] = []
+        self._next_batch_ns = NEVER_NS
         self._sequence = itertools.count()
         self._passed = 0
         self._starts = 0
@@ -131,6 +134,7 @@ class Wire:
         if len(batch.times_ns):
             batch.sequence = next(self._sequence)
             self._batches.append(batch)
+            self._next_batch_ns = min(self._next_batch_ns, int(batch.times_ns[0]))
 
     def cut(self, group: str, end_ns: int) -> None:
         """Take back the frames of a group that were to leave their sender at `end_ns` or later."""
@@ -140,12 +144,13 @@ class Wire:
 
     def flush(self, now_ns: int) -> None:
         """Let all frames pass that are due by now."""
-        singles = self._due_singles(now_ns)
-        pieces = self._due_pieces(now_ns)
-        if pieces:
-            self._pass_mixed(singles, pieces)
-        elif singles:
-            self._pass_singles(singles)
+        if (self._singles and self._singles[0].when_ns <= now_ns) or now_ns >= self._next_batch_ns:
+            singles = self._due_singles(now_ns)
+            pieces = self._due_pieces(now_ns)
+            if pieces:
+                self._pass_mixed(singles, pieces)
+            elif singles:
+                self._pass_singles(singles)
         for capture in tuple(self._captures):
             capture.tick(now_ns)
 
@@ -165,6 +170,7 @@ class Wire:
             if batch.cursor > low:
                 pieces.append((batch, low, batch.cursor))
         self._batches = [batch for batch in self._batches if batch.cursor < len(batch.times_ns)]
+        self._next_batch_ns = min((int(batch.times_ns[batch.cursor]) for batch in self._batches), default=NEVER_NS)
         return pieces
 
     def _pass_singles(self, singles: list[_Single]) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lab.virtual.files import Files
-from lab.virtual.shell.words import Literal, Part, Variable, Word
+from lab.virtual.shell.words import PATTERN, Literal, Part, Variable, Word
 
 if TYPE_CHECKING:
     from lab.virtual.shell.interpreter import Shell
 
-PATTERN = re.compile(r"[*?\[]")
 BLANKS = " \t\n"
 
 
@@ -46,6 +45,8 @@ class Fields:
 
 async def expand(shell: Shell, word: Word) -> list[str]:
     """The fields that a word becomes: none, one or several."""
+    if word.fixed is not None:
+        return [word.fixed]
     fields = Fields()
     for part in word.parts:
         if isinstance(part, Literal):
@@ -62,6 +63,8 @@ async def expand(shell: Shell, word: Word) -> list[str]:
 
 async def expand_one(shell: Shell, word: Word) -> str:
     """The text of a word where no fields are split: in assignments and as the target of a redirection."""
+    if word.fixed is not None:
+        return word.fixed
     pieces = [part.text if isinstance(part, Literal) else await _value(shell, part) for part in word.parts]
     return "".join(pieces)
 

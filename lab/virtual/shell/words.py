@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 
 class ShellSyntaxError(Exception):
@@ -49,6 +50,14 @@ class Word:
         texts = [part.text for part in self.parts if isinstance(part, Literal) and not part.quoted]
         return "".join(texts) if len(texts) == len(self.parts) else None
 
+    @cached_property
+    def fixed(self) -> str | None:
+        """Its text if it is the same whenever it is expanded; None where a variable or a pattern is in it."""
+        literals = [part for part in self.parts if isinstance(part, Literal)]
+        if len(literals) < len(self.parts) or any(not one.quoted and PATTERN.search(one.text) for one in literals):
+            return None
+        return "".join(one.text for one in literals)
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -69,6 +78,7 @@ OPERATORS = ("&&", "||", ";;", ";", "|", "&", "(", ")", "\n")
 REDIRECTIONS = (">>", ">&", "<<", "<&", "<>", ">|", ">", "<")
 BUILT_REDIRECTIONS = (">", ">>", "<", ">&")
 VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*|[?!$#*0-9@])\}|([A-Za-z_]\w*|[?!$#*0-9@]))")
+PATTERN = re.compile(r"[*?\[]")
 FD_BEFORE_REDIRECTION = re.compile(r"(\d)(?=[<>])")
 ESCAPED_IN_DOUBLE_QUOTES = '"\\$`'
 

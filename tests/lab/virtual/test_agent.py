@@ -15,9 +15,9 @@ from PIL import Image
 from lab import yamlfile
 from lab.definitions import BenchSpec
 from lab.virtual.agent import Agent
+from lab.virtual.agent.view import find, hierarchy
 from lab.virtual.bench import VirtualBench
-from lab.virtual.handset.screens import Node
-from lab.virtual.screen import find, hierarchy
+from lab.virtual.handset.windows import Node
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 START_NS = 1_767_571_200_000_000_000

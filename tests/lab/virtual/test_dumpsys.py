@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
+import pytest
 import yaml
 
 from lab.definitions import PhoneSpec, VirtualApp
-from lab.virtual.commands.dumpsys import SERVICES, dumpsys
+from lab.virtual.commands.dumpsys import SERVICES, UnknownDump, dumpsys
 from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Exchange
 from lab.virtual.network.addresses import Interface
@@ -77,6 +78,8 @@ class Device:
     spec: PhoneSpec
     links: list[Interface] = field(default_factory=list)
     props: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, dict[str, str]] = field(default_factory=lambda: {"global": {}})
+    denied: set[tuple[str, str]] = field(default_factory=set)
 
     def clock_ns(self):
         return self.handset.world.now_ns + 3 * S
@@ -118,8 +121,25 @@ def lines(handset, service, *args, having):
     return [line.strip() for line in dump(handset, service, *args).splitlines() if having in line]
 
 
-def test_a_service_that_does_not_exist_has_no_dump():
-    assert dump(Bench("whatsapp").a, "voip_secrets") is None
+def test_a_service_or_an_argument_that_is_not_built_is_refused():
+    with pytest.raises(UnknownDump, match="service thermalservice is not built; there is audio, telecom"):
+        dump(Bench("whatsapp").a, "thermalservice")
+    with pytest.raises(UnknownDump, match="dumpsys battery is not built with set level 5"):
+        dump(Bench("whatsapp").a, "battery", "set", "level", "5")
+
+
+def test_the_screen_stays_on_where_the_setting_says_so():
+    device = Device(Bench("whatsapp").a, phone("lte"))
+    assert "  mStayOn=false" in dumpsys(device.handset, "power", (), device).splitlines()
+    device.settings["global"]["stay_on_while_plugged_in"] = "15"
+    assert "  mStayOn=true" in dumpsys(device.handset, "power", (), device).splitlines()
+
+
+def test_a_permission_that_was_taken_away_is_shown_as_denied():
+    device = Device(Bench("whatsapp").a, phone("lte"), denied={("com.whatsapp", "CAMERA")})
+    text = dumpsys(device.handset, "package", ("com.whatsapp",), device)
+    assert "android.permission.CAMERA: granted=false" in text
+    assert "android.permission.RECORD_AUDIO: granted=true" in text
 
 
 def test_every_service_dumps_in_every_state():

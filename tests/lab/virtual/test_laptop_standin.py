@@ -131,6 +131,59 @@ def marker(word: str):
     return IPv4Address("192.0.2.1"), 9, f"im-call-lab n1 {word}".encode()
 
 
+async def slow_dumpcap(bench, file: Path, late_s: float):
+    """A stand-in that captures, and writes and acknowledges `late_s` later than it is told to."""
+    port = bench.standins._server.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    argv = ["dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng"]
+    text = "\0".join([bench.standins._token, *argv]).encode()
+    writer.write(laptop.HEAD.pack(b"A", len(text)) + text)
+    ready = asyncio.Event()
+
+    async def obey():
+        while True:
+            kind, length = laptop.HEAD.unpack(await reader.readexactly(laptop.HEAD.size))
+            body = await reader.readexactly(length)
+            if kind == b"W":
+                await asyncio.sleep(late_s)
+                with file.open("ab") as stream:
+                    stream.write(body)
+            elif kind == b"Q":
+                writer.write(laptop.HEAD.pack(b"K", 0))
+            elif kind == b"2":
+                ready.set()
+
+    task = asyncio.get_running_loop().create_task(obey())
+    await ready.wait()
+
+    async def end():
+        task.cancel()
+        writer.close()
+        await writer.wait_closed()
+
+    return end
+
+
+def test_a_command_looks_at_a_file_only_when_all_that_is_due_is_in_it(tmp_path):
+    async def talk(bench, start):
+        (tmp_path / "laptop/captures").mkdir(parents=True, exist_ok=True)
+        file = tmp_path / "laptop/captures/c.pcapng"
+        shell = await start("bash")
+        await line(shell, "echo up")
+        end = await slow_dumpcap(bench, file, 0.1)
+        await bench.world.settle()
+        began_ns, empty = bench.standins._captures[0]._capture.started_ns, file.stat().st_size
+        bench.network.send_udp("pixel6pro", *marker("begin"), 0)
+        # dumpcap's block closes half a second after its start: on the way of the next line to the laptop.
+        bench.advance(began_ns + 500_000_000 - 100_000 - bench.world.now_ns)
+        await bench.world.settle()
+        assert file.stat().st_size == empty
+        assert int(await line(shell, "stat -c %s /captures/c.pcapng")) > empty
+        await end()
+
+    with_bench(tmp_path, talk)
+
+
 def test_an_interface_that_is_not_there_is_an_error_of_dumpcap(tmp_path):
     async def talk(bench, start):
         dumpcap = await start("dumpcap", "-q", "-i", "wlan9", "-s", "256", "-w", "/captures/c.pcapng")

@@ -227,6 +227,24 @@ def session_counts(bench: Bench, phone: str, port: int) -> list[tuple[int, int]]
     return sorted(counts for remote, counts in found.items() if remote in servers)
 
 
+@pytest.mark.parametrize("name", ["whatsapp", "messenger", "snapchat"])
+@pytest.mark.parametrize("scenario", UNANSWERED)
+def test_before_the_answer_the_callers_media_session_is_busier_than_the_callees(name, scenario):
+    bench = Bench()
+    captures = bench.capture()
+    bench.call(name, "video", FIXED, scenario, ring_s=20.0)
+    for capture in captures:
+        capture.stop()
+    media = next(relay for relay in app(name).network.relays if relay.purpose == "media")
+    addresses = {str(media.ipv4), str(media.ipv6), f"64:ff9b::{int(media.ipv4) >> 16:x}:{int(media.ipv4) & 0xFFFF:x}"}
+    of_caller, of_callee = (
+        sum(bool({header.src, header.dst} & addresses) for header, _, _ in packets(bench, phone))
+        for phone in (FIXED, MOBILE)
+    )
+    # Paper 4.4, and the claim's bound: a normalised difference above 0.1.
+    assert (of_caller - of_callee) / (of_caller + of_callee) > 0.1
+
+
 @pytest.mark.parametrize("scenario", [*UNANSWERED, *ANSWERED])
 @pytest.mark.parametrize("ring_s", [3.0, 60.0])
 @pytest.mark.parametrize("caller", PHONES)
@@ -243,7 +261,7 @@ def test_two_secondary_sessions_tell_caller_from_callee_however_long_the_call(sc
     assert 10 <= of_caller[0][0] <= 40
     assert of_callee[0] == of_callee[1]
     assert 4 <= of_callee[0][0] <= 9
-    assert of_callee[2][0] > 2 * of_callee[0][0]
+    assert of_callee[2][0] > of_callee[0][0]
     assert truth["role"] == "caller"
 
 

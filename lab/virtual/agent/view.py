@@ -1,4 +1,4 @@
-"""What a client sees of a handset's nodes: selectors that find them, their records, the hierarchy and a picture."""
+"""What a client of the agent sees of a handset's nodes: selectors, records, the hierarchy and a picture."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lab.virtual.handset.screens import Node
+from lab.definitions.virtual_app import HEIGHT, WIDTH
+from lab.virtual.handset.windows import Node
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-WIDTH, HEIGHT = 1080, 2400
 
 
 def _equal(have: str, wanted: str) -> bool:

@@ -9,20 +9,21 @@ import base64
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.adb.daemon import Stream
-from lab.virtual.handset.screens import Node
-from lab.virtual.screen import HEIGHT, WIDTH, UnknownSelector, find, hierarchy, picture, record
+from lab.virtual.agent.http import http_response, read_request
+from lab.virtual.agent.view import UnknownSelector, find, hierarchy, picture, record
+from lab.virtual.handset.keys import UnknownKey, named
+from lab.virtual.handset.windows import Node
+from lab.virtual.shell.machine import Unbuilt
 
 if TYPE_CHECKING:
     from lab.virtual.phone import VirtualPhone
 
-MAX_BODY_BYTES = 1 << 20
+TOUCH_DOWN, TOUCH_UP = 0, 1
 NOT_FOUND, UNKNOWN_METHOD, BAD_PARAMETERS, REFUSED = -32002, -32601, -32602, -32000
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found"}
-KEY_NAMES = {3: "home", 4: "back", 6: "endcall", 26: "power", 79: "headsethook", 223: "sleep", 224: "wakeup"}
 
 Selector = dict[str, Any]
 
@@ -35,43 +36,13 @@ class RpcError(Exception):
         self.code, self.message, self.data = code, message, data
 
 
-@dataclass(frozen=True)
-class HttpRequest:
-    method: str
-    path: str
-    body: bytes
-
-
-def http_response(status: int, content_type: str, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: {content_type}\r\nConnection: keep-alive\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-async def read_request(stream: Stream) -> HttpRequest | None:
-    """The next request of a connection; None at its end. Raises ValueError for what is no HTTP."""
-    start = (await stream.read_line()).decode("latin-1").split()
-    if not start:
-        return None
-    if len(start) != 3:
-        raise ValueError("no HTTP request line")
-    length = 0
-    while (line := (await stream.read_line()).decode("latin-1").strip()) != "":
-        name, _, value = line.partition(":")
-        if name.lower() == "content-length":
-            length = int(value)
-    if not 0 <= length <= MAX_BODY_BYTES:
-        raise ValueError("a body of that length is not taken")
-    return HttpRequest(start[0], start[1], await stream.read_exactly(length))
-
-
 class Agent:
     """One running agent. Each call costs bench time up before it and down after it; /ping costs nothing."""
 
     def __init__(self, phone: VirtualPhone, port: int) -> None:
         self.port = port
         self._phone = phone
-        self._clipboard = ""
-        self._toast: str | None = None
+        self.begin()
         self._settings: dict[str, Any] = {
             "actionAcknowledgmentTimeout": 3000,
             "keyInjectionDelay": 0,
@@ -80,6 +51,11 @@ class Agent:
             "waitForSelectorTimeout": 0,
         }
         self._methods = self._input_methods() | self._object_methods() | self._device_methods()
+
+    def begin(self) -> None:
+        """Clean state for an attempt: nothing in the clipboard, no finger on the screen."""
+        self._clipboard = ""
+        self._touched: tuple[float, float] | None = None
 
     async def serve(self, stream: Stream) -> None:
         """Serve one connection until it ends."""
@@ -124,7 +100,7 @@ class Agent:
             raise RpcError(UNKNOWN_METHOD, "method not found")
         try:
             return function(**params) if isinstance(params, dict) else function(*params)
-        except UnknownSelector as error:
+        except (UnknownSelector, UnknownKey, Unbuilt) as error:
             self._phone.refused.append(f"{self._phone.name}: agent: {method}: {error}")
             raise RpcError(REFUSED, f"java.lang.IllegalArgumentException: {error}") from error
         except (TypeError, ValueError) as error:
@@ -141,8 +117,6 @@ class Agent:
             "waitForExists": lambda selector, ms: self._wait(lambda: bool(self._find(selector)), ms),
             "waitUntilGone": lambda selector, ms: self._wait(lambda: not self._find(selector), ms),
             "getText": lambda selector: self._one(selector).text,
-            "setText": lambda selector, text: self._one(selector) is not None,
-            "clearTextField": lambda selector: self._one(selector) is not None,
         }
 
     def _find(self, selector: Selector) -> list[Node]:
@@ -197,19 +171,21 @@ class Agent:
 
     def _inject(self, action: int, x: float, y: float, meta: int) -> bool:
         """Touch events one by one: a down and an up make a tap, or a swipe where they are apart."""
-        if action == 0:
-            self._down = (float(x), float(y))
-        elif action == 1:
-            self._phone.handset.swipe(*self._down, float(x), float(y))
+        if action == TOUCH_DOWN:
+            self._touched = (float(x), float(y))
+        elif action == TOUCH_UP and self._touched is not None:
+            start, self._touched = self._touched, None
+            self._phone.handset.swipe(*start, float(x), float(y))
         return True
 
     def _press_key(self, name: str) -> bool:
-        self._phone.handset.key(name)
+        key = named(name)
+        if key is not None:
+            self._phone.handset.key(key)
         return True
 
     def _press_key_code(self, code: int, meta: int = 0) -> bool:
-        self._phone.handset.key(KEY_NAMES.get(code, str(code)))
-        return True
+        return self._press_key(str(code))
 
     def _open_notification(self) -> bool:
         self._phone.handset.open_notifications()
@@ -224,12 +200,11 @@ class Agent:
             "takeScreenshot": self._screenshot,
             "setClipboard": self._set_clipboard,
             "getClipboard": lambda: self._clipboard,
-            "getLastToast": lambda: self._toast,
+            "getLastToast": lambda: None,
             "clearLastToast": lambda: None,
             "getConfigurator": lambda: dict(self._settings),
             "setConfigurator": self._configure,
-            "freezeRotation": lambda freeze: None,
-            "setOrientation": lambda orientation: None,
+            "setOrientation": self._orient,
         }
 
     def _device_info(self) -> dict[str, Any]:
@@ -257,6 +232,10 @@ class Agent:
 
     def _set_clipboard(self, label: str | None, text: str) -> None:
         self._clipboard = text
+
+    def _orient(self, orientation: str) -> None:
+        if orientation not in ("natural", "n"):
+            raise Unbuilt(f"orientation {orientation}: a virtual phone stays upright")
 
     def _configure(self, values: dict[str, Any]) -> dict[str, Any]:
         unknown = values.keys() - self._settings.keys()

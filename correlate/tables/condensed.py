@@ -1,0 +1,266 @@
+"""Tables 1 to 8 and the claims in the shapes that the paper prints them in, its cells beside ours.
+
+Everything here is read out of a `Table`'s rows, so that what people read is what the CSV says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from correlate.tables.layout import Cell, Grid, Line, Table, grid, plain, text
+
+Row = Mapping[str, Cell]
+
+HEADLINE = "longest_relay"
+EXPOSURES = {
+    "caller_public": "caller's public",
+    "caller_private": "caller's private",
+    "callee_public": "callee's public",
+    "callee_private": "callee's private",
+}
+ROUTES = {"p2p": "P2P", "relay": "server relay"}
+
+
+def grids(of: Table) -> list[Grid]:
+    """A table as people read it: what is folded comes last."""
+    return SHAPES[of.name](of) if of.rows and of.name in SHAPES else [plain(of)]
+
+
+def _table1(of: Table) -> list[Grid]:
+    rows: list[list[str | list[Line]]] = [
+        [
+            text(row["item"]),
+            [Line(text(row[key])) for key in ("model", "os", "tools", "network") if row[key]]
+            or "not part of this bench",
+            [Line(text(row[f"paper_{key}"])) for key in ("model", "os", "tools", "network") if row[f"paper_{key}"]],
+            text(row["agreement"]),
+        ]
+        for row in of.rows
+    ]
+    return [grid("device|here|paper|agreement", rows)]
+
+
+def _table2(of: Table) -> list[Grid]:
+    rows = [
+        [*(text(row[key]) for key in ("app", "package", "version", "paper_version", "services", "paper_services"))]
+        for row in of.rows
+    ]
+    return [grid("app|package|version|paper|services|paper", rows)]
+
+
+def _table3(of: Table) -> list[Grid]:
+    """The paper's shape: a row a scenario, a column an app, in a cell what is visible and how the media went."""
+    apps = list(dict.fromkeys(text(row["app"]) for row in of.rows))
+    scenarios = dict.fromkeys(text(row["scenario"]) for row in of.rows)
+    rows: list[list[str | list[Line]]] = []
+    for scenario in scenarios:
+        cells = [
+            _disclosure([row for row in of.rows if (row["scenario"], row["app"]) == (scenario, app)]) for app in apps
+        ]
+        rows.append([_words(scenario), *cells])
+    return [grid("|".join(["scenario", *apps]), rows)]
+
+
+def _disclosure(rows: Sequence[Row]) -> list[Line]:
+    directions = list(dict.fromkeys(text(row["direction"]) for row in rows))
+    split = [row for row in rows if row["direction"] != "all"]
+    is_split = any(_is_mixed(row) for row in rows if row["direction"] == "all") or any(
+        row["measure"] in EXPOSURES and row["paper_n"] is not None for row in split
+    )
+    lines: list[Line] = []
+    for direction in directions:
+        here = {text(row["measure"]): row for row in rows if row["direction"] == direction}
+        prefix = "" if direction == "all" else f"{_words(direction)}: "
+        if (direction != "all") == (is_split and bool(split)):
+            lines += _visible(here, prefix)
+        if direction != "all":
+            lines += _routes(here, prefix)
+    return lines
+
+
+def _routes(here: Mapping[str, Row], prefix: str) -> list[Line]:
+    """P2P and relay on one line; nothing for a scenario without conversations."""
+    both = [_counted(name, here[key]) for key, name in ROUTES.items() if key in here]
+    if not both:
+        return []
+    remark = next((line.remark for line in both if line.remark), "")
+    papers = ", ".join(f"{name} {line.paper}" for name, line in zip(ROUTES.values(), both, strict=True) if line.paper)
+    return [Line(prefix + ", ".join(line.ours for line in both), papers, remark)]
+
+
+def _is_mixed(row: Row) -> bool:
+    return row["measure"] in EXPOSURES and row["n"] not in (None, 0, row["N"])
+
+
+def _visible(here: Mapping[str, Row], prefix: str) -> list[Line]:
+    """No disclosure, or whose addresses; those with the same counts share a line."""
+    silent = here["no_disclosure"]
+    is_published = any(here[key]["paper_n"] is not None for key in EXPOSURES)
+    speaks = _speaks(silent) and (not is_published or silent["undecided"] or silent["paper_n"] is not None)
+    lines = [_counted(f"{prefix}no disclosure", silent)] if speaks else []
+    alike: dict[tuple[Cell, ...], list[str]] = {}
+    for key in EXPOSURES:
+        if key in here and _speaks(here[key]):
+            counts = tuple(here[key][name] for name in ("n", "N", "undecided", "paper_n", "paper_N"))
+            alike.setdefault(counts, []).append(key)
+    for keys in alike.values():
+        lines.append(_counted(f"{prefix}{_whose(keys)} visible", here[keys[0]]))
+    return lines
+
+
+def _speaks(row: Row) -> bool:
+    return bool(row["n"] or row["undecided"] or row["paper_n"] is not None)
+
+
+def _whose(keys: Sequence[str]) -> str:
+    if len(keys) == len(EXPOSURES):
+        return "public and private addresses of both"
+    for role in ("public", "private"):
+        if set(keys) == {f"caller_{role}", f"callee_{role}"}:
+            return f"{role} addresses of both"
+    for side in ("caller", "callee"):
+        if set(keys) == {f"{side}_public", f"{side}_private"}:
+            return f"{side}'s public and private address"
+    return " and ".join(EXPOSURES[key] for key in keys) + " address"
+
+
+def _counted(label: str, row: Row) -> Line:
+    """`label n/N`, the paper's n/N beside it, and how many trials nobody could decide."""
+    ours = f"{label} {_share(row['n'], row['N'])}"
+    paper = _share(row["paper_n"], row["paper_N"]) if row.get("paper_n") is not None else ""
+    remark = f"{row['undecided']} undecided" if row["undecided"] else ""
+    differs = "differs" if text(row.get("agreement")).startswith("differs") else ""
+    return Line(ours, paper, ", ".join(part for part in (differs, remark) if part))
+
+
+def _share(n: Cell, total: Cell) -> str:
+    return f"{'–' if n is None else n}/{total}"
+
+
+def _table4(of: Table) -> list[Grid]:
+    rows: list[list[str | list[Line]]] = [
+        [
+            text(row["app"]),
+            [Line(text(row["address"])), *([Line(text(row["name"]))] if row["name"] else [])],
+            text(row["ports"]).replace(" ", ", "),
+            _share(row["n"], row["N"]),
+            text(row["paper_address"]) or "–",
+            text(row["paper_ports"]).replace(" ", ", ") or "–",
+            text(row["agreement"]),
+        ]
+        for row in of.rows
+    ]
+    return [grid("app|server of both sides|ports|trials|paper's address|paper's ports of the app|agreement", rows)]
+
+
+def _table5(of: Table) -> list[Grid]:
+    rows = [
+        [
+            text(row["app"]),
+            text(row["name"]),
+            text(row["address"]) or "not seen",
+            _share(row["n"], row["N"]),
+            text(row["paper_address"]) or "–",
+            text(row["agreement"]),
+        ]
+        for row in of.rows
+    ]
+    return [grid("app|host name|address|trials|paper's address|agreement", rows)]
+
+
+def _symmetry(of: Table) -> list[Grid]:
+    """The headline rule first, as the paper prints it; the other rules, and volumes that it does not print, folded."""
+    volumes = list(dict.fromkeys(text(row["volume"]) for row in of.rows))
+    published = next((text(row["volume"]) for row in of.rows if row["paper_median"] is not None), volumes[-1])
+    columns = "app|caller device|service|session|n/N|absolute|paper|normalised|paper"
+    shown = []
+    for volume in sorted(volumes, key=lambda volume: volume != published):
+        here = [row for row in of.rows if text(row["volume"]) == volume]
+        of_volume = f", {volume}" if len(volumes) > 1 else ""
+        for is_headline in (True, False):
+            chosen = [row for row in here if (row["session"] == HEADLINE) == is_headline]
+            caption = (
+                f"Session rule {HEADLINE}, the headline{of_volume}"
+                if is_headline
+                else f"The other session rules{of_volume}"
+            )
+            made = grid(columns, _symmetry_rows(chosen), caption + of_volume)
+            shown.append(replace(made, is_folded=volume != published or not is_headline))
+    return shown
+
+
+def _symmetry_rows(rows: Sequence[Row]) -> Iterator[list[str | list[Line]]]:
+    keys = ("app", "caller_device", "service", "session")
+    for cell in dict.fromkeys(tuple(text(row[key]) for key in keys) for row in rows):
+        both = {row["measure"]: row for row in rows if tuple(text(row[key]) for key in keys) == cell}
+        first = both["absolute"]
+        yield [
+            *cell,
+            _share(first["n"], first["N"]),
+            *(part for measure in ("absolute", "normalised") for part in _beside(both[measure])),
+        ]
+
+
+def _beside(row: Row) -> tuple[list[Line], list[Line]]:
+    outside = "outside the paper's range" if text(row["agreement"]).startswith("outside") else ""
+    erratum = f"erratum: {text(row['erratum'])}" if row["erratum"] else ""
+    return _summary(row, "", outside), _summary(row, "paper_", erratum)
+
+
+def _summary(row: Row, prefix: str, remark: str) -> list[Line]:
+    """median (IQR) on the first line and [min, max] on the second, as the paper prints them."""
+    median, iqr, low, high = (row[f"{prefix}{key}"] for key in ("median", "iqr", "minimum", "maximum"))
+    if median is None:
+        return [Line("–", remark=remark)]
+    figures = [Line(f"{text(median)} ({'–' if iqr is None else text(iqr)})"), Line(f"[{text(low)}, {text(high)}]")]
+    return [*figures, Line("", remark=remark)] if remark else figures
+
+
+def _claims(of: Table) -> list[Grid]:
+    """A row a claim, a column an app; scenarios with the same counts share a line."""
+    apps = list(dict.fromkeys(text(row["app"]) for row in of.rows))
+    rows: list[list[str | list[Line]]] = []
+    for name in dict.fromkeys(row["claim"] for row in of.rows):
+        mine = [row for row in of.rows if row["claim"] == name]
+        about = [Line(_words(text(name))), Line(f"{text(mine[0]['rule'])} ({text(mine[0]['quantifier'])})")]
+        rows.append(
+            [text(mine[0]["section"]), about, *(_claim([row for row in mine if row["app"] == app]) for app in apps)]
+        )
+    return [grid("|".join(["section", "claim", *apps]), rows)]
+
+
+def _claim(rows: Sequence[Row]) -> list[Line]:
+    alike: dict[tuple[Cell, ...], list[str]] = {}
+    for row in rows:
+        says = "claims it" if row["paper_claims"] else ""
+        holds = {"yes": "holds", "no": "does not hold"}.get(text(row["holds"]), text(row["reason"]))
+        key = (_share(row["n"], row["N"]), says, holds if says or not row["holds"] else "")
+        alike.setdefault(key, []).append(_words(text(row["scenario"])))
+    return [
+        Line(_where(scenarios, text(share), len(alike)), text(says), text(remark))
+        for (share, says, remark), scenarios in alike.items()
+    ] or [Line("–")]
+
+
+def _where(scenarios: Sequence[str], share: str, lines: int) -> str:
+    if lines > 1:
+        return f"{', '.join(scenarios)}: {share}"
+    return f"{share} in each of {len(scenarios)} scenarios" if len(scenarios) > 1 else share
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+SHAPES: dict[str, Callable[[Table], list[Grid]]] = {
+    "table1": _table1,
+    "table2": _table2,
+    "table3": _table3,
+    "table4": _table4,
+    "table5": _table5,
+    "table6": _symmetry,
+    "table7": _symmetry,
+    "table8": _symmetry,
+    "claims": _claims,
+}

@@ -1,0 +1,141 @@
+"""What a capture makes of its tool's counters and manners; the phone here answers shell lines and nothing else."""
+
+import re
+
+import pytest
+
+from lab.capture import PhoneTcpdump, sweep
+from lab.errors import AttemptVoid, PhoneTrouble
+from lab.shell import ShellOutput
+
+GOOD = "tcpdump: listening on rmnet1\n12 packets captured\n12 packets received by filter\n0 packets dropped by kernel\n"
+
+
+class Clock:
+    def __init__(self):
+        self.ns = 0
+
+    def now_ns(self):
+        return self.ns
+
+    def sleep(self, seconds):
+        self.ns += round(seconds * 1e9)
+
+
+class Stream:
+    def close(self):
+        pass
+
+
+class Phone:
+    """Answers the shell lines of a capture. `said` is what tcpdump wrote, `ends_on` the signal that ends it."""
+
+    serial = "phone"
+
+    def __init__(self, said=GOOD, ends_on="INT"):
+        self.said, self.ends_on = said, ends_on
+        self.running, self.signals, self.removed = True, [], []
+
+    def open_service(self, service):
+        self.started = service
+        return Stream()
+
+    def run(self, command, *, root=False):
+        assert root
+        if command.startswith("mkdir"):
+            return ShellOutput("", 0)
+        if found := re.match(r"cat \S+\.(err|pid)", command):
+            return ShellOutput({"err": self.said, "pid": "4711\n"}[found[1]], 0)
+        if found := re.match(r"kill -(\w+) 4711", command):
+            return self._signalled(found[1])
+        if found := re.match(r"rm -f (.*)", command):
+            self.removed += found[1].split()
+            return ShellOutput("", 0)
+        raise AssertionError(command)
+
+    def _signalled(self, signal):
+        if signal == "0":
+            return ShellOutput("", 0 if self.running else 1)
+        self.signals.append(signal)
+        self.running = self.running and signal != self.ends_on
+        return ShellOutput("", 0)
+
+
+def capture(phone: Phone) -> PhoneTcpdump:
+    made = PhoneTcpdump(phone, Clock(), "rmnet1", 256, "/data/local/tmp/im-call-lab", "t.0.caller")
+    made.start()
+    return made
+
+
+def test_tcpdump_is_started_as_root_in_immediate_mode_with_its_pid_recorded_from_inside():
+    phone = Phone()
+    capture(phone)
+    base = "/data/local/tmp/im-call-lab/t.0.caller"
+    assert phone.started == (
+        f"exec:su -c 'echo $$ >{base}.pid; exec tcpdump -i rmnet1 -U --immediate-mode -B 16384 -s 256 "
+        f"-w {base}.pcap 2>{base}.err'"
+    )
+
+
+def test_counters_are_read_once_the_tool_has_ended():
+    phone = Phone()
+    counters = capture(phone).stop()
+    assert (counters.captured, counters.received, counters.dropped) == (12, 12, 0)
+    assert phone.signals == ["INT"]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (GOOD.replace("12 packets received", "13 packets received"), "capture_lost_packets"),
+        (GOOD.replace("0 packets dropped", "1 packet dropped"), "capture_lost_packets"),
+        ("tcpdump: listening on rmnet1\n", "capture_died"),
+    ],
+)
+def test_counters_that_do_not_add_up_void_the_attempt(said, reason):
+    with pytest.raises(AttemptVoid) as raised:
+        capture(Phone(said)).stop()
+    assert raised.value.reason == reason
+
+
+def test_a_tool_that_never_says_it_listens_is_not_live_and_its_words_are_told():
+    with pytest.raises(AttemptVoid) as raised:
+        capture(Phone("tcpdump: rmnet1: No such device exists\n"))
+    assert raised.value.reason == "capture_not_ready"
+    assert str(raised.value) == "phone: tcpdump is not live: tcpdump: rmnet1: No such device exists"
+
+
+def test_a_tool_that_ignores_sigint_is_trouble_and_is_killed_when_it_is_discarded():
+    phone = Phone(ends_on="KILL")
+    made = capture(phone)
+    with pytest.raises(PhoneTrouble, match="does not end after SIGINT"):
+        made.stop()
+    made.discard()
+    assert (phone.signals, phone.running) == (["INT", "INT", "KILL"], False)
+    assert [name.rsplit(".", 1)[1] for name in phone.removed] == ["pcap", "err", "pid"]
+
+
+def test_a_tool_that_has_ended_is_not_signalled_again_because_its_number_may_be_anothers():
+    phone = Phone()
+    made = capture(phone)
+    made.stop()
+    made.discard()
+    assert phone.signals == ["INT"]
+
+
+def test_only_captures_of_our_own_directory_are_swept():
+    class Listed:
+        ran: list[str] = []  # noqa: RUF012
+
+        def run(self, command, *, root):
+            self.ran.append(command)
+            return ShellOutput(
+                "  PID ARGS\n"
+                " 4711 tcpdump -i rmnet1 -w /data/local/tmp/im-call-lab/a.pcap\n"
+                " 4712 tcpdump -i rmnet1 -w /data/local/tmp/other/a.pcap\n"
+                " 4713 sh -c tcpdump /data/local/tmp/im-call-lab/\n",
+                0,
+            )
+
+    assert sweep(Listed(), "/data/local/tmp/im-call-lab") == 1
+    assert Listed.ran[1:] == ["kill -INT 4711 2>/dev/null", "rm -rf /data/local/tmp/im-call-lab"]
