@@ -17,9 +17,10 @@ from correlate.link.features import NAMES, Ids, Matrix, Pairing
 from correlate.link.legs import Call
 from correlate.link.population import Column, hours, number
 
-NEGATIVES = 200
+NEGATIVES = 150
 RIDGE = 1.0
 STEPS = 30
+CONVERGED = 1e-7
 DECIMALS = 9
 """Scores are rounded so that equal legs have equal scores, whatever the order of the additions."""
 
@@ -42,10 +43,13 @@ def scored(scores: Sequence[Score], features: Matrix) -> Matrix:
 
 @dataclass(frozen=True)
 class Examples:
-    """(queries, candidates, features); candidate 0 is the true partner, and `spare` marks candidates that are none."""
+    """(queries, candidates, features), standardised; candidate 0 is the true partner, and `spare` marks candidates that
+    are none. `middle` and `spread` undo the standardising; the spread of what never varies is 1."""
 
     features: NDArray[np.float64]
     spare: NDArray[np.bool_]
+    middle: Column
+    spread: Column
 
 
 def examples(calls: Sequence[Call], load: float, seed: str) -> Examples:
@@ -61,44 +65,50 @@ def examples(calls: Sequence[Call], load: float, seed: str) -> Examples:
             padding = np.full(NEGATIVES - count, query, np.int64)
             made.append(pairing.features(hour, query, ids, np.concatenate([rows, padding])))
             spare.append(np.arange(NEGATIVES + 1) > count)
-    return Examples(np.stack(made), np.stack(spare))
+    features, none = np.stack(made), np.stack(spare)
+    there = features[~none]
+    middle, spread = there.mean(axis=0), there.std(axis=0)
+    spread = np.where(spread < 1e-12, 1.0, spread)
+    return Examples((features - middle) / spread, none, middle, spread)
 
 
 def learn(given: Examples, used: NDArray[np.bool_]) -> Score:
     """The score by the features in `used`. The same examples give the same weights."""
-    rows = given.features[~given.spare]
-    middle, spread = rows.mean(axis=0), rows.std(axis=0)
-    spread = np.where((spread < 1e-12) | ~used, 1.0, spread)
-    x = (given.features[:, :, used] - middle[used]) / spread[used]
     weights = np.zeros(len(NAMES))
-    weights[used] = _newton(x, given.spare) / spread[used]
-    return Score(middle, weights)
+    weights[used] = _newton(np.ascontiguousarray(given.features[:, :, used]), given.spare) / given.spread[used]
+    return Score(given.middle, weights)
 
 
 def _newton(x: NDArray[np.float64], spare: NDArray[np.bool_]) -> Column:
     weights = np.zeros(x.shape[2])
     value = _objective(x, spare, weights)
     for _ in range(STEPS):
-        p = posterior(np.where(spare, -np.inf, x @ weights))
-        mean = np.einsum("qc,qcf->qf", p, x)
+        p = posterior(_logits(x, spare, weights))
+        mean = (p[:, None, :] @ x)[:, 0]
         gradient = (x[:, 0] - mean).sum(axis=0) - RIDGE * weights
-        flat = (x * np.sqrt(p)[:, :, None]).reshape(-1, x.shape[2])
-        curve = flat.T @ flat - mean.T @ mean + RIDGE * np.eye(x.shape[2])
+        flat = x.reshape(-1, x.shape[2])
+        curve = flat.T @ (flat * p.reshape(-1, 1)) - mean.T @ mean + RIDGE * np.eye(x.shape[2])
         step = np.linalg.solve(curve, gradient)
         # The objective is concave: a step that overshoots is halved until it is none.
         while (found := _objective(x, spare, weights + step)) < value and np.abs(step).max() > 1e-9:
             step = step / 2
         weights, before, value = weights + step, value, found
-        if abs(value - before) < 1e-9 * (1 + abs(before)):
+        if abs(value - before) < CONVERGED * (1 + abs(before)):
             break
     return weights
 
 
 def _objective(x: NDArray[np.float64], spare: NDArray[np.bool_], weights: Column) -> float:
-    logits = np.where(spare, -np.inf, x @ weights)
+    logits = _logits(x, spare, weights)
     top = logits.max(axis=1)
     likelihood = logits[:, 0] - top - np.log(np.exp(logits - top[:, None]).sum(axis=1))
     return float(likelihood.sum() - RIDGE / 2 * weights @ weights)
+
+
+def _logits(x: NDArray[np.float64], spare: NDArray[np.bool_], weights: Column) -> NDArray[np.float64]:
+    logits = (x.reshape(-1, x.shape[2]) @ weights).reshape(spare.shape)
+    logits[spare] = -np.inf
+    return logits
 
 
 def posterior(scores: NDArray[np.float64]) -> NDArray[np.float64]:

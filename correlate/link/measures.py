@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,13 @@ def true_positives(true: Column, negatives: Column, false_positive_rate: float) 
 def interval(values: Sequence[float] | Column, seed: int) -> tuple[float, float]:
     """The 95% percentile bootstrap interval of the mean over trials. The same seed gives the same interval."""
     column = np.asarray(values, np.float64)
-    rows = np.random.default_rng(seed).integers(len(column), size=(RESAMPLES, len(column)))
-    low, high = np.quantile(column[rows].mean(axis=1), (0.025, 0.975))
+    low, high = np.quantile(_drawn(seed, len(column)) @ column / len(column), (0.025, 0.975))
     return float(low), float(high)
+
+
+@lru_cache(maxsize=8)
+def _drawn(seed: int, count: int) -> Column:
+    """(RESAMPLES, count): how often each value is drawn in each resample."""
+    rows = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    flat = (rows + count * np.arange(RESAMPLES)[:, None]).reshape(-1)
+    return np.bincount(flat, minlength=RESAMPLES * count).reshape(RESAMPLES, count).astype(np.float64)
