@@ -182,8 +182,7 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
         from correlate import report
         from correlate.dataset import Dataset
 
-        report.findings(Dataset(Path(dataset)))
-        report.build(Dataset(Path(dataset)))
+        report.build(Dataset(Path(dataset)), report.findings(Dataset(Path(dataset))))
         print(f"Findings, tables and report are in {dataset}.")
 
 
