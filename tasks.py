@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json as json_
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,9 @@ def exits() -> Iterator[None]:
         raise Exit(str(error), error.exit_code) from error
     except KeyboardInterrupt:
         raise Exit("interrupted; what is recorded is kept", 130) from None
+    except BrokenPipeError:
+        # Whoever read the output has enough; what is still in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         text = f"{where}{error.strerror or error}; what is recorded is kept; mend this and run again"
@@ -182,8 +186,10 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
         from correlate import report
         from correlate.dataset import Dataset
 
-        report.build(Dataset(Path(dataset)), report.findings(Dataset(Path(dataset))))
+        report.build(Dataset(Path(dataset)))
         print(f"Findings, tables and report are in {dataset}.")
+        if unread := report.unread(Dataset(Path(dataset))):
+            raise Exit("\n".join(unread), 3)
 
 
 @task(help={"dataset": RUN_HELP["dataset"]})

@@ -40,8 +40,8 @@ def captures(dataset: Path, trial_id: str) -> dict[str, str]:
 
 
 @contextmanager
-def cpu_hog(processes: int = 3) -> Iterator[None]:
-    """Keep more processes busy than there are cores."""
+def cpu_hog(processes: int = 2) -> Iterator[None]:
+    """Keep as many processes busy as there are cores, so that the bench has to fight for one."""
     hogs = [subprocess.Popen([sys.executable, "-I", "-S", "-c", "while True: pass"]) for _ in range(processes)]
     try:
         yield

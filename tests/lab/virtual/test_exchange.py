@@ -1,34 +1,16 @@
 """The exchange: who learns what of a call, and when."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-import yaml
 
-from lab.definitions import VirtualApp
 from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.world import World
+from tests.lab.virtual.emulated_apps import emulated
 
-# What an app does on the network is nobody's business here; any valid section will do.
-NETWORK = {
-    "relays": [{"ipv4": "203.0.113.1", "port": "3478", "framing": "turn", "purpose": "media"}],
-    "media_framing": "rtp",
-    "mobile_ipv6": "never",
-    "exposure": {"unanswered": "none", "conversation": "none"},
-    "keep_alive": {"every_s": "2", "form": "stun"},
-    "caller_starts": {"low_s": "0.1", "high_s": "0.2"},
-    "callee_starts": {"low_s": "0.1", "high_s": "0.2"},
-}
-SCENARIOS = Path(__file__).parents[3] / "scenarios" / "virtual"
 S = 1_000_000_000
 A, B = "15555550101", "15555550102"
-
-
-def emulated(name):
-    data = yaml.load((SCENARIOS / f"{name}.yaml").read_text(), Loader=yaml.BaseLoader)
-    return VirtualApp.model_validate({"network": NETWORK, **data})
 
 
 @dataclass

@@ -1,7 +1,5 @@
 """A handset: what it shows in each state, and what gestures, keys and intents do."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 from pydantic import ValidationError
@@ -10,25 +8,10 @@ from lab.definitions import VirtualApp
 from lab.virtual.handset import Handset, Node
 from lab.virtual.handset.exchange import Exchange
 from lab.virtual.world import World
+from tests.lab.virtual.emulated_apps import SCENARIOS, emulated
 
-# What an app does on the network is nobody's business here; any valid section will do.
-NETWORK = {
-    "relays": [{"ipv4": "203.0.113.1", "port": "3478", "framing": "turn", "purpose": "media"}],
-    "media_framing": "rtp",
-    "mobile_ipv6": "never",
-    "exposure": {"unanswered": "none", "conversation": "none"},
-    "keep_alive": {"every_s": "2", "form": "stun"},
-    "caller_starts": {"low_s": "0.1", "high_s": "0.2"},
-    "callee_starts": {"low_s": "0.1", "high_s": "0.2"},
-}
-SCENARIOS = Path(__file__).parents[3] / "scenarios" / "virtual"
 S = 1_000_000_000
 A, B = "15555550101", "15555550102"
-
-
-def emulated(name):
-    data = yaml.load((SCENARIOS / f"{name}.yaml").read_text(), Loader=yaml.BaseLoader)
-    return VirtualApp.model_validate({"network": NETWORK, **data})
 
 
 ALL = ("alder", "birch", "cedar", "messenger", "snapchat", "whatsapp")
@@ -463,7 +446,7 @@ def broken(change):
     data = yaml.load((SCENARIOS / "alder.yaml").read_text(), Loader=yaml.BaseLoader)
     change(data)
     with pytest.raises(ValidationError) as caught:
-        VirtualApp.model_validate({"network": NETWORK, **data})
+        VirtualApp.model_validate(data)
     return [(error["loc"], error["ctx"].get("texts", error["msg"])) for error in caught.value.errors()]
 
 
