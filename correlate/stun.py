@@ -8,7 +8,7 @@ Lengths that lie never raise: what is there is listed, clipped to what was captu
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal
@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.trace import Trace
+from correlate.trace import Block, Trace
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Mask, Octets
+from correlate.trace.records import Mask, Octets, window
 
 COOKIE = 0x2112A442
 HEADER_BYTES = 20
@@ -73,7 +73,8 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of a trace: row `row` of its datagrams carried it, with that datagram's time (-1: none) and ends."""
+    """A message: row `row` of its trace's (or its block's) datagrams carried it, with that datagram's time (-1: none)
+    and ends."""
 
     row: int
     time_ns: int
@@ -195,10 +196,41 @@ def _placed(udp: Datagrams, row: int, one: Decoded) -> Message:
 
 def rows(trace: Trace) -> list[dict[str, Any]]:
     """One JSON-ready object a message, in capture order; `time_ns` is null where the file has no times."""
-    return [_row(message) for message in messages(trace)]
+    return [row(message) for message in messages(trace)]
 
 
-def _row(message: Message) -> dict[str, Any]:
+def read(blocks: Iterable[Block]) -> Iterator[Message]:
+    """Every message of a file of any size in capture order: `read(correlate.trace.blocks(path))`."""
+    for block in blocks:
+        yield from in_block(block)
+
+
+def in_block(block: Block) -> Iterator[Message]:
+    """Every message of one block in capture order, nested ones right behind the one that holds them."""
+    rows = _suspects(block)
+    if not len(rows):
+        return
+    rows = rows[candidates(block.heads(block.rows.take(rows)))]
+    udp = block.rows.take(rows)
+    columns = rows, udp.time_ns, udp.ends, udp.payload_offset, udp.payload_captured
+    for number, time_ns, ends, offset, captured in zip(*(column.tolist() for column in columns), strict=True):
+        source, sport, target, dport = block.tuples.ends(ends)
+        for one in decode(block.payload(offset, captured)):
+            yield Message(
+                number, time_ns, source, sport, target, dport, one.type, one.transaction, one.channel, one.nested,
+                one.attributes, one.username, one.addresses,
+            )  # fmt: skip
+
+
+def _suspects(block: Block) -> NDArray[np.intp]:
+    """Rows that `candidates` must look at: a cookie in its place, or the first byte of ChannelData."""
+    lead = window(block.octets, np.maximum(block.rows.payload_offset, 0), COOKIE_END).view(">u8")[:, 0]
+    lead = lead.astype(np.uint64)
+    return np.flatnonzero((lead & np.uint64(0xFFFFFFFF) == COOKIE) | (lead >> np.uint64(60) == 4))
+
+
+def row(message: Message) -> dict[str, Any]:
+    """A JSON-ready object; `time_ns` is null where the file has no times."""
     return {
         "time_ns": message.time_ns if message.time_ns >= 0 else None,
         "src": str(message.src),
