@@ -58,17 +58,12 @@ class Decoded:
     @property
     def username(self) -> str | None:
         """The first USERNAME (RFC 8489 14.3) where it is UTF-8 and printable throughout, else None."""
-        for kind, value in self.attributes:
-            if kind == USERNAME:
-                return _text(value)
-        return None
+        return _username(self.attributes)
 
     @property
     def addresses(self) -> tuple[tuple[int, Address, int], ...]:
         """(attribute, address, port) of every attribute in ADDRESS_ATTRIBUTES that holds a whole address."""
-        known = ((kind, value) for kind, value in self.attributes if kind in ADDRESS_ATTRIBUTES)
-        decoded = ((kind, _address(value, self.transaction, ADDRESS_ATTRIBUTES[kind])) for kind, value in known)
-        return tuple((kind, *end) for kind, end in decoded if end)
+        return _addresses(self.attributes, self.transaction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +82,29 @@ class Message:
     channel: int | None
     nested: Container
     attributes: tuple[tuple[int, bytes], ...]
-    username: str | None
-    addresses: tuple[tuple[int, Address, int], ...]
+
+    @property
+    def username(self) -> str | None:
+        """As of Decoded."""
+        return _username(self.attributes)
+
+    @property
+    def addresses(self) -> tuple[tuple[int, Address, int], ...]:
+        """As of Decoded."""
+        return _addresses(self.attributes, self.transaction)
+
+
+def _username(attributes: tuple[tuple[int, bytes], ...]) -> str | None:
+    for kind, value in attributes:
+        if kind == USERNAME:
+            return _text(value)
+    return None
+
+
+def _addresses(attributes: tuple[tuple[int, bytes], ...], transaction: bytes) -> tuple[tuple[int, Address, int], ...]:
+    known = ((kind, value) for kind, value in attributes if kind in ADDRESS_ATTRIBUTES)
+    decoded = ((kind, _address(value, transaction, ADDRESS_ATTRIBUTES[kind])) for kind, value in known)
+    return tuple((kind, *end) for kind, end in decoded if end)
 
 
 def _text(value: bytes) -> str | None:
@@ -189,8 +205,6 @@ def _placed(udp: Datagrams, row: int, one: Decoded) -> Message:
         channel=one.channel,
         nested=one.nested,
         attributes=one.attributes,
-        username=one.username,
-        addresses=one.addresses,
     )
 
 
@@ -218,7 +232,7 @@ def in_block(block: Block) -> Iterator[Message]:
         for one in decode(block.payload(offset, captured)):
             yield Message(
                 number, time_ns, source, sport, target, dport, one.type, one.transaction, one.channel, one.nested,
-                one.attributes, one.username, one.addresses,
+                one.attributes,
             )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from correlate.trace.headers import EXTENSIONS, IPV4_BYTES, IPV6_BYTES, UDP, UDP_BYTES
 from correlate.trace.links import IPV4, IPV6
-from correlate.trace.records import Column, Mask, Octets, Records
+from correlate.trace.records import Column, Mask, Octets, Records, window
 from correlate.trace.rows import Rows
 from correlate.trace.tuples import Tuples
 
@@ -27,7 +27,7 @@ PLAIN_LINKS: dict[int, tuple[int, int | None]] = {
     229: (0, None),
     276: (20, 0),
 }
-_BELOW_UDP = np.array([number for number in (UDP, *EXTENSIONS)], np.uint8)
+_MAY_HOLD_UDP = np.isin(np.arange(256), (UDP, *EXTENSIONS))
 _V4_HEAD, _V6_HEAD = IPV4_BYTES + UDP_BYTES, IPV6_BYTES + UDP_BYTES
 
 
@@ -55,8 +55,8 @@ def plain(octets: Octets, records: Records, link_type: int, frame: int, tuples: 
     """The UDP rows of `records`, which all have this link type and start with `frame`, as far as they are plain; and
     the indexes of the records that must be looked at again."""
     layout, (link_bytes, kind_at) = _layout(link_type), PLAIN_LINKS[link_type]
-    every: NDArray[np.void] = np.ndarray((len(octets) - layout.itemsize + 1,), layout, octets, strides=(1,))
-    head = every[records.start]
+    copied = window(octets, records.start, layout.itemsize)
+    head = copied.view(layout)[:, 0]
     four, six = head["first"] == 0x45, head["first"] >> 4 == 6
     if kind_at is not None:
         kind = head["kind"]
@@ -72,11 +72,16 @@ def plain(octets: Octets, records: Records, link_type: int, frame: int, tuples: 
     for chosen, find in ((four & ~settled, _ipv4), (six, _ipv6)):
         at = np.flatnonzero(chosen)
         if len(at):
-            mine = head if len(at) == len(head) else head[at]
+            # Rows of bytes are copied as they are, rows with fields would be field by field.
+            mine = head if len(at) == len(head) else _rows_of(copied, at).view(layout)
             rows, sound = find(mine, at, room, records, link_bytes, frame, tuples)
             parts.append(rows)
             settled[at] = sound
     return parts, np.flatnonzero(~settled)
+
+
+def _rows_of(copied: Octets, at: Column) -> NDArray[np.void]:
+    return copied.view(f"V{copied.shape[1]}")[:, 0][at]
 
 
 def _ipv4(
@@ -84,9 +89,12 @@ def _ipv4(
 ) -> tuple[Rows, Mask]:
     total, length = head["total"].astype(np.int64), head["udp4"].astype(np.int64)
     sound = (head["fragment"] & 0x3FFF == 0) & (total >= _V4_HEAD) & (length >= UDP_BYTES)
+    words = [head["ends4"].astype(np.uint64)]
+    ports = head["ports4"].astype(np.uint64)
     if not sound.all():
-        head, at, total, length = head[sound], at[sound], total[sound], length[sound]
-    ends = tuples.numbers(4, (head["ends4"].astype(np.uint64),), head["ports4"].astype(np.uint64))
+        at, total, length, ports = at[sound], total[sound], length[sound], ports[sound]
+        words = [word[sound] for word in words]
+    ends = tuples.numbers(4, words, ports)
     return _rows(at, room, records, link_bytes + _V4_HEAD, _V4_HEAD, frame, total, length, ends), sound
 
 
@@ -95,11 +103,13 @@ def _ipv6(
 ) -> tuple[Rows, Mask]:
     total, length = head["length"].astype(np.int64) + IPV6_BYTES, head["udp6"].astype(np.int64)
     sound = (head["next"] == UDP) & (total >= _V6_HEAD) & (length >= UDP_BYTES)
-    settled = sound | ~np.isin(head["next"], _BELOW_UDP)
-    if not sound.all():
-        head, at, total, length = head[sound], at[sound], total[sound], length[sound]
+    settled = sound if sound.all() else sound | ~_MAY_HOLD_UDP[head["next"]]
     words = [head[name].astype(np.uint64) for name in ("source_high", "source_low", "target_high", "target_low")]
-    ends = tuples.numbers(6, words, head["ports6"].astype(np.uint64))
+    ports = head["ports6"].astype(np.uint64)
+    if not sound.all():
+        at, total, length, ports = at[sound], total[sound], length[sound], ports[sound]
+        words = [word[sound] for word in words]
+    ends = tuples.numbers(6, words, ports)
     return _rows(at, room, records, link_bytes + _V6_HEAD, _V6_HEAD, frame, total, length, ends), settled
 
 
