@@ -1,6 +1,7 @@
 """Large captures with their truth: what flows and which STUN messages are in them, known from how they were made.
 
-`python benchmarks/captures.py FILE [--packets N] [--seed N]`. The same packets and seed give the same bytes.
+`python benchmarks/captures.py FILE [--packets N] [--seed N] [--count N] [--truth JSON]`. The same packets
+and seed give the same bytes.
 Calls of both IP versions, packets of 100 to 1200 bytes of payload, consent checks among the media as in real calls
 (RFC 7675: one every 5 s and direction beside about 50 packets a second), times in order.
 """
@@ -8,8 +9,9 @@ Calls of both IP versions, packets of 100 to 1200 bytes of payload, consent chec
 from __future__ import annotations
 
 import argparse
+import json
 import struct
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -179,9 +181,17 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--packets", type=int, default=3_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--count", type=int, default=1, help="so many files: FILE, FILE.1, ... of the seeds that follow"
+    )
+    parser.add_argument("--truth", type=Path, help="write the truth here, a JSON list")
     chosen = parser.parse_args()
-    truth = write(chosen.file, chosen.packets, chosen.seed)
-    print(f"{truth.packets} packets, {truth.size_bytes} bytes, {len(truth.flows)} flows, {truth.stun} STUN messages")
+    paths = [chosen.file, *(Path(f"{chosen.file}.{n}") for n in range(1, chosen.count))]
+    truths = [write(path, chosen.packets, chosen.seed + n) for n, path in enumerate(paths)]
+    if chosen.truth:
+        chosen.truth.write_text(json.dumps([asdict(truth) for truth in truths]))
+    for path, truth in zip(paths, truths, strict=True):
+        print(f"{path}: {truth.packets} packets, {len(truth.flows)} flows, {truth.stun} STUN messages")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from correlate.trace.source import Source, opened
 from correlate.trace.tuples import Tuples
 
 BLOCK_BYTES = 4 << 20
+LEAST_ROOM_BYTES = 32  # the first fill tells the format
 MTU_BYTES = 1500
 REFUSED = {
     b"\x34\xcd\xb2\xa1": "Kuznetzov's modified pcap",
@@ -170,7 +171,7 @@ class _Buffer:
 
     def __init__(self, source: Source, room: int) -> None:
         self._source = source
-        self.data = bytearray(room + PAD_BYTES)
+        self.data = bytearray(max(room, LEAST_ROOM_BYTES) + PAD_BYTES)
         self.size = self.offset = 0
 
     def fill(self) -> bool:
