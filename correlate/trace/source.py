@@ -16,6 +16,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 # What a broken member yields before zlib notices is kept up to a step.
 STEP_BYTES = 1024
 READ_BYTES = 1 << 18
+# Unpacked at a time, whatever the reader has room for: what is kept of a broken file must not depend on that.
+UNPACKED_BYTES = 1 << 14
 
 
 class Source(Protocol):
@@ -62,14 +64,14 @@ class Gzip:
     def readinto(self, buffer: memoryview) -> int:
         filled = 0
         while filled < len(buffer):
-            if not self._ready and not self._more(len(buffer) - filled):
+            if not self._ready and not self._more():
                 break
             size = min(len(buffer) - filled, len(self._ready))
             buffer[filled : filled + size], self._ready = self._ready[:size], self._ready[size:]
             filled += size
         return filled
 
-    def _more(self, room: int) -> bool:
+    def _more(self) -> bool:
         """Unpacks until there is something; False at the end."""
         while not self._done and not self._ready:
             packed = self._member.unconsumed_tail or self._next()
@@ -77,7 +79,7 @@ class Gzip:
                 self._end("its compression ends early")
                 break
             try:
-                self._ready = self._member.decompress(packed, room)
+                self._ready = self._member.decompress(packed, UNPACKED_BYTES)
             except zlib.error as error:
                 self._end(f"its compression is broken: {error}")
             if self._member.eof:
