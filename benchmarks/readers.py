@@ -30,7 +30,6 @@ while file.readinto(buffer): pass
 OURS = """
 import json, sys
 from dataclasses import asdict
-from multiprocessing import Pool
 from correlate.flows import Counter, row
 from correlate.stun import in_block
 from correlate.trace import blocks
@@ -43,6 +42,7 @@ def read(path):
 if __name__ == "__main__":
     workers, paths = int(sys.argv[1]), sys.argv[2:]
     if workers > 1:
+        from multiprocessing import Pool
         with Pool(workers) as pool:
             found = pool.map(read, paths, chunksize=4)
     else:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from correlate.trace.records import Mask, Octets, window
 
 COOKIE = 0x2112A442
 HEADER_BYTES = 20
+_KIND_AND_LENGTH = struct.Struct(">HH").unpack_from
 COOKIE_END = 8
 MAX_DEPTH = 8
 
@@ -42,8 +42,7 @@ Address = IPv4Address | IPv6Address
 Container = Literal["data", "channel"] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One message. `type` is its first 16 bits; `transaction` has 12 bytes, fewer where the capture cut it.
 
     `nested` is the innermost container around it, `channel` the number of the innermost ChannelData around it.
@@ -66,8 +65,7 @@ class Decoded:
         return _addresses(self.attributes, self.transaction)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message: row `row` of its trace's (or its block's) datagrams carried it, with that datagram's time (-1: none)
     and ends."""
 
@@ -139,7 +137,7 @@ def decode(payload: bytes) -> list[Decoded]:
 def _messages(data: bytes, channel: int | None, nested: Container, depth: int) -> Iterator[Decoded]:
     if depth == 0 or len(data) < 4:
         return
-    kind, length = struct.unpack_from(">HH", data)
+    kind, length = _KIND_AND_LENGTH(data)
     if 0x4000 <= kind < 0x5000:
         # RFC 8656 12.4; a length beyond what is there is clipped, padding behind it is no payload.
         yield from _messages(data[4 : 4 + length], kind, "channel", depth - 1)
@@ -152,13 +150,15 @@ def _messages(data: bytes, channel: int | None, nested: Container, depth: int) -
             yield from _messages(value, channel, "data", depth - 1)
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _attributes(data: bytes) -> list[tuple[int, bytes]]:
     """RFC 8489 14: type, length, value padded to four bytes. A value past the end is given as far as it goes."""
-    offset = 0
-    while offset + 4 <= len(data):
-        kind, length = struct.unpack_from(">HH", data, offset)
-        yield kind, data[offset + 4 : offset + 4 + length]
-        offset += 4 + (length + 3 & ~3)
+    found, offset, last = list[tuple[int, bytes]](), 0, len(data) - 4
+    while offset <= last:
+        kind, length = _KIND_AND_LENGTH(data, offset)
+        offset += 4
+        found.append((kind, data[offset : offset + length]))
+        offset += length + 3 & ~3
+    return found
 
 
 def _has_cookie(head: Octets, at: int) -> Mask:
@@ -227,9 +227,10 @@ def in_block(block: Block) -> Iterator[Message]:
     rows = rows[candidates(block.heads(block.rows.take(rows)))]
     udp = block.rows.take(rows)
     columns = rows, udp.time_ns, udp.ends, udp.payload_offset, udp.payload_captured
+    octets = block.octets.data
     for number, time_ns, ends, offset, captured in zip(*(column.tolist() for column in columns), strict=True):
         source, sport, target, dport = block.tuples.ends(ends)
-        for one in decode(block.payload(offset, captured)):
+        for one in decode(octets[offset : offset + captured].tobytes()):
             yield Message(
                 number, time_ns, source, sport, target, dport, one.type, one.transaction, one.channel, one.nested,
                 one.attributes,

@@ -21,6 +21,7 @@ from correlate.trace.source import Source, opened
 from correlate.trace.tuples import Tuples
 
 BLOCK_BYTES = 4 << 20
+KEPT_BYTES = 16 << 20
 LEAST_ROOM_BYTES = 32  # the first fill tells the format
 MTU_BYTES = 1500
 REFUSED = {
@@ -95,6 +96,9 @@ class Stream:
             source.close()
 
     def _blocks(self, source: Source) -> Iterator[Block]:
+        # Once so large a piece was freed, the C library keeps what each block frees for the next one, where it would
+        # give it back to the kernel and fault it in again. The piece itself is never touched.
+        np.empty(KEPT_BYTES, np.uint8)
         buffer = _Buffer(source, self._block_bytes)
         final = buffer.fill()
         reader, finder = self._reader(buffer), Finder()
