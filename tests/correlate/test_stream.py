@@ -280,3 +280,32 @@ def test_what_standard_input_holds_may_be_read_as_a_whole(monkeypatch, tmp_path)
     with path.open("rb") as standard_input:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(standard_input))
         assert Trace.read("-").payload(0) == b"abc"
+
+
+HELD = """
+import sys
+from correlate import flows, stun, trace
+stream, counter = trace.blocks("-"), flows.Counter()
+for block in stream:
+    counter.add(block)
+    messages = list(stun.in_block(block))
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(stream.packets, len(counter.table()), int(peak.split()[1]) * 1024 < 64 << 20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from Linux's /proc")
+@pytest.mark.parametrize(("payload_bytes", "times"), [(1000, 100), (12, 400)])
+def test_a_process_stays_below_64_mib_whatever_the_size_of_the_file(payload_bytes, times):
+    rng = random.Random(1)
+    part = b"".join(record(ipv4(rng.randbytes(payload_bytes), sport=n % 500)) for n in range(1000))
+    program = subprocess.Popen(
+        [sys.executable, "-c", HELD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    with program:
+        program.stdin.write(pcap([]))
+        for _ in range(times):
+            program.stdin.write(part)
+        program.stdin.close()
+        assert program.stdout.read() == f"{1000 * times} 500 True\n".encode()
