@@ -211,8 +211,9 @@ def many(folder: Path, program: Path, options: Options) -> list[str]:
     best = min((ours(program, paths, truths, workers=2) for _ in range(2)), key=lambda result: result.seconds)
     sample = paths[: options.sample]
     packets = options.captures * options.capture_packets
-    text = f"{options.captures} captures of {options.capture_packets:,} packets by two workers: {best.seconds:.2f} s ({best.processor_s:.2f} s of processors), "
-    text += f"{packets / best.seconds:,.0f} packets/s, {best.peak_bytes >> 20} MiB at most a worker."
+    text = f"{options.captures} captures of {options.capture_packets:,} packets by two workers: "
+    text += f"{best.seconds:.2f} s ({best.processor_s:.2f} s of processors), {packets / best.seconds:,.0f} packets/s, "
+    text += f"{best.peak_bytes >> 20} MiB at most a worker."
     if shutil.which("tshark"):
         taken = [run(["tshark", "-n", "-q", "-r", str(path), "-z", "conv,udp"]).seconds for path in sample]
         whole_s = sum(taken) / len(taken) * options.captures
