@@ -22,13 +22,13 @@ import run_matrix
 
 VERSIONS = {"tshark": ["tshark", "--version"], "tcpdump": ["tcpdump", "--version"]}
 MODULES = ("nfstream", "dpkt", "scapy")
-TARGETS = """Targets on 3,000,000 packets: tshark at least 40 times as long as ours, nfstream 10 times, ours at most 4 times as
-long as reading the bytes; 360 captures at least 100 times as quick as tshark a file; below 64 MiB; a trial's two captures
-below 0.3 s from a cold start.
+TARGETS = """Targets on 3,000,000 packets: tshark at least 40 times as long as ours, nfstream 10 times, ours at most 4
+times as long as reading the bytes; 360 captures at least 100 times as quick as tshark a file; below 64 MiB; a trial's
+two captures below 0.3 s from a cold start.
 
-What bounds ours: every header is fetched from memory where a plain reader only copies (two to three cache lines a packet,
-one after the other along the chain of lengths), about forty numpy passes over the packets of a block, Python's objects for
-each STUN message, and numpy's import, some 0.15 s, at the start of each process."""
+What bounds ours: every header is fetched from memory where a plain reader only copies (two to three cache lines a
+packet, one after the other along the chain of lengths), about forty numpy passes over the packets of a block, Python's
+objects for each STUN message, and numpy's import, some 0.15 s, at the start of each process."""
 
 
 def processor() -> str:
@@ -69,7 +69,12 @@ def main() -> None:
     options = readers.chosen(rest)
     load = os.getloadavg()[0]
     place = [f"{time.strftime('%Y-%m-%d')}, {processor()}, Linux {platform.release()}, load before {load:.1f}."]
-    parts = ["# Benchmarks", "By `make bench`.", " ".join(place), ", ".join(versions(options.peers)) + "."]
+    parts = [
+        "# Benchmarks",
+        f"By `make bench`{f', {here.only} alone' if here.only else ''}.",
+        " ".join(place),
+        ", ".join(versions(options.peers)) + ".",
+    ]
     if here.only != "matrix":
         parts += ["## Reading captures", readers.main(options), TARGETS]
     if here.only != "readers":
