@@ -32,7 +32,7 @@ full: setup
 	$(BIN)/pytest -m full
 
 bench: setup
-	$(BIN)/python benchmarks/run_matrix.py
+	$(BIN)/python benchmarks --write docs/benchmarks.md $(BENCH)
 
 soak: setup
 	$(BIN)/python benchmarks/soak.py

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json as json_
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from lab.clock import terminable
 from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
 
 if TYPE_CHECKING:
-    from correlate.trace import Trace
+    from correlate.trace import Damage
     from lab.run import Run
 
 RUN_HELP = {
@@ -257,41 +257,48 @@ def import_trials(
     print(f"{count} trials, findings, tables and report are in {dataset}.")
 
 
-@task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
+@task(help={"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"})
 def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""
     with exits():
-        from correlate.flows import rows
-        from correlate.trace import Trace
+        from correlate.flows import read, row
+        from correlate.trace import blocks
 
-        trace = Trace.read(Path(pcap))
-        print_rows(rows(trace), json)
-        complain(trace)
+        stream = blocks(pcap)
+        print_rows(map(row, read(stream)), json)
+        complain(pcap, stream.damage)
 
 
-@task(help={"pcap": "a capture file, from any source", "json": "print JSON"})
+@task(help={"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"})
 def stun(_context: Context, pcap: str, json: bool = False) -> None:
     """List the STUN messages of one capture file, nested ones too."""
     with exits():
-        from correlate.stun import rows
-        from correlate.trace import Trace
+        from correlate.stun import read, row
+        from correlate.trace import blocks
 
-        trace = Trace.read(Path(pcap))
-        print_rows(rows(trace), json)
-        complain(trace)
+        stream = blocks(pcap)
+        print_rows(map(row, read(stream)), json)
+        complain(pcap, stream.damage)
 
 
-def print_rows(rows: list[dict[str, object]], as_json: bool) -> None:
-    """One JSON list, or one line a row."""
+def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
+    """One JSON list, or one line a row, while they come."""
+    before = "["
+    for row in rows:
+        if as_json:
+            print(before, json_.dumps(row, indent=1).replace("\n", "\n "), sep="\n ", end="")
+            before = ","
+        else:
+            print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
     if as_json:
-        print(json_.dumps(rows, indent=1))
-    for row in () if as_json else rows:
-        print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
+        print("[]" if before == "[" else "\n]")
 
 
-def complain(trace: Trace) -> None:
+def complain(path: str, found: Iterable[Damage]) -> None:
     """Say on standard error what is damaged; exit 3 where it may change what was read."""
-    for damage in trace.damage:
-        print(f"{trace.path}: {damage.text}", file=sys.stderr)
-    if any(damage.stops for damage in trace.damage):
+    stops = False
+    for damage in found:
+        print(f"{path}: {damage.text}", file=sys.stderr)
+        stops = stops or damage.stops
+    if stops:
         raise Exit("", 3)

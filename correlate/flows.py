@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from correlate.stun import HEADER_BYTES, is_message
-from correlate.trace import Trace
+from correlate.trace import Block, Trace
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Column, Mask, u16
+from correlate.trace.records import Column, Mask, Octets, u16
+from correlate.trace.rows import Rows
+from correlate.trace.tuples import Tuples
 
 # RFC 3489 11.1: Binding and Shared Secret, each as request, response and error response
 CLASSIC_TYPES = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
@@ -119,13 +122,110 @@ def _flow(datagrams: Datagrams, row: int, from_a: bool, values: list[int]) -> Fl
 
 def classic(datagrams: Datagrams) -> Mask:
     """Datagrams that are RFC 3489 messages on port 3478: a type and a length of it, and no cookie."""
-    head = datagrams.head
     port = (datagrams.src_port == CLASSIC_PORT) | (datagrams.dst_port == CLASSIC_PORT)
-    sized = (u16(head, 2) + HEADER_BYTES == datagrams.payload_bytes) & (datagrams.payload_captured >= 8)
-    mask: Mask = port & sized & np.isin(u16(head, 0), CLASSIC_TYPES) & ~is_message(head)
+    mask: Mask = port & _looks_classic(datagrams.head, datagrams.payload_bytes, datagrams.payload_captured)
     return mask
+
+
+def _looks_classic(head: Octets, payload_bytes: Column, captured: Column) -> Mask:
+    sized = (u16(head, 2) + HEADER_BYTES == payload_bytes) & (captured >= 8)
+    mask: Mask = sized & np.isin(u16(head, 0), CLASSIC_TYPES) & ~is_message(head)
+    return mask
+
+
+# One row each five-tuple: packets, bytes, payload, first and last time, first frame, classic STUN messages
+_EMPTY = np.array([0, 0, 0, _NEVER, -1, _NEVER, 0], np.int64)
+
+
+class Counter:
+    """Counts the flows of a file block by block; what it holds grows with the flows, not with the packets."""
+
+    def __init__(self) -> None:
+        self._sums = np.tile(_EMPTY[:, None], 256)
+        self._by_classic_port = np.zeros(256, np.bool_)
+        self._known = 0
+        self._tuples: Tuples | None = None
+
+    def add(self, block: Block) -> None:
+        """Takes in a block; all blocks must be of one file, each of them once."""
+        rows, ends = block.rows, block.rows.ends
+        if not len(rows):
+            return
+        self._grow(block.tuples)
+        packets, octets, payload, first, last, frame, _ = self._sums
+        np.add.at(packets, ends, 1)
+        np.add.at(octets, ends, rows.wire_bytes)
+        np.add.at(payload, ends, rows.payload_bytes)
+        np.minimum.at(frame, ends, rows.frame)
+        np.maximum.at(last, ends, rows.time_ns)
+        times = rows.time_ns
+        np.minimum.at(first, ends, times if times.min() >= 0 else np.where(times < 0, _NEVER, times))
+        self._count_classic(block, rows)
+
+    def _count_classic(self, block: Block, rows: Rows) -> None:
+        mine = np.flatnonzero(self._by_classic_port[rows.ends])
+        if len(mine):
+            rows = rows.take(mine)
+            found = _looks_classic(block.heads(rows), rows.payload_bytes, rows.payload_captured)
+            np.add.at(self._sums[6], rows.ends[found], 1)
+
+    def _grow(self, tuples: Tuples) -> None:
+        self._tuples = tuples
+        while len(tuples) > self._sums.shape[1]:
+            self._sums = np.concatenate([self._sums, np.tile(_EMPTY[:, None], self._sums.shape[1])], axis=1)
+            self._by_classic_port = np.concatenate([self._by_classic_port, np.zeros_like(self._by_classic_port)])
+        if len(tuples) > self._known:
+            source, target = tuples.ports(self._known)
+            fits = (source == CLASSIC_PORT) | (target == CLASSIC_PORT)
+            self._by_classic_port[self._known : len(tuples)] = fits
+            self._known = len(tuples)
+
+    def table(self) -> tuple[Flow, ...]:
+        """A Flow each, in order of their first frame in the file."""
+        if self._tuples is None:
+            return ()
+        found: dict[tuple[str, int, str, int], _Both] = {}
+        sources, targets = self._tuples.addresses()
+        ports = (column[1:].tolist() for column in self._tuples.ports())
+        sums = self._sums[:, 1 : len(self._tuples)].T.tolist()
+        for source, target, sport, dport, values in zip(sources, targets, *ports, sums, strict=True):
+            one, other = (str(source), sport), (str(target), dport)
+            forth = one <= other
+            key = (*one, *other) if forth else (*other, *one)
+            both = found.setdefault(key, _Both(*((source, target) if forth else (target, source))))
+            both.ways[not forth] = values
+        ordered = sorted(found.items(), key=lambda item: min(item[1].ways[way][5] for way in (0, 1)))
+        return tuple(both.flow(key[1], key[3]) for key, both in ordered)
+
+
+class _Both:
+    """The sums of the two directions of one flow: from a, from b."""
+
+    def __init__(self, a: IPv4Address | IPv6Address, b: IPv4Address | IPv6Address) -> None:
+        self.a, self.b = a, b
+        self.ways = [_EMPTY.tolist(), _EMPTY.tolist()]
+
+    def flow(self, a_port: int, b_port: int) -> Flow:
+        forth, back = self.ways
+        first, last = min(forth[3], back[3]), max(forth[4], back[4])
+        first_ns, last_ns = (first, last) if last >= 0 else (None, None)
+        amounts = forth[0], back[0], forth[1], back[1], forth[2], back[2]
+        return Flow(self.a, a_port, self.b, b_port, *amounts, first_ns, last_ns, forth[6] + back[6])
+
+
+def read(blocks: Iterable[Block]) -> tuple[Flow, ...]:
+    """The flows of a file of any size, in order of their first frame: `read(correlate.trace.blocks(path))`."""
+    counter = Counter()
+    for block in blocks:
+        counter.add(block)
+    return counter.table()
+
+
+def row(flow: Flow) -> dict[str, Any]:
+    """A JSON-ready object."""
+    return asdict(flow) | {"a": str(flow.a), "b": str(flow.b)}
 
 
 def rows(trace: Trace) -> list[dict[str, Any]]:
     """One JSON-ready object a conversation, in order of the first packet in the file."""
-    return [asdict(flow) | {"a": str(flow.a), "b": str(flow.b)} for flow in flows(trace.udp).table]
+    return [row(flow) for flow in flows(trace.udp).table]

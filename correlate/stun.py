@@ -8,20 +8,20 @@ Lengths that lie never raise: what is there is listed, clipped to what was captu
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.trace import Trace
+from correlate.trace import Block, Trace
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Mask, Octets
+from correlate.trace.records import Mask, Octets, window
 
 COOKIE = 0x2112A442
 HEADER_BYTES = 20
+_KIND_AND_LENGTH = struct.Struct(">HH").unpack_from
 COOKIE_END = 8
 MAX_DEPTH = 8
 
@@ -42,8 +42,7 @@ Address = IPv4Address | IPv6Address
 Container = Literal["data", "channel"] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One message. `type` is its first 16 bits; `transaction` has 12 bytes, fewer where the capture cut it.
 
     `nested` is the innermost container around it, `channel` the number of the innermost ChannelData around it.
@@ -58,22 +57,17 @@ class Decoded:
     @property
     def username(self) -> str | None:
         """The first USERNAME (RFC 8489 14.3) where it is UTF-8 and printable throughout, else None."""
-        for kind, value in self.attributes:
-            if kind == USERNAME:
-                return _text(value)
-        return None
+        return _username(self.attributes)
 
     @property
     def addresses(self) -> tuple[tuple[int, Address, int], ...]:
         """(attribute, address, port) of every attribute in ADDRESS_ATTRIBUTES that holds a whole address."""
-        known = ((kind, value) for kind, value in self.attributes if kind in ADDRESS_ATTRIBUTES)
-        decoded = ((kind, _address(value, self.transaction, ADDRESS_ATTRIBUTES[kind])) for kind, value in known)
-        return tuple((kind, *end) for kind, end in decoded if end)
+        return _addresses(self.attributes, self.transaction)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of a trace: row `row` of its datagrams carried it, with that datagram's time (-1: none) and ends."""
+class Message(NamedTuple):
+    """A message: row `row` of its trace's (or its block's) datagrams carried it, with that datagram's time (-1: none)
+    and ends."""
 
     row: int
     time_ns: int
@@ -86,8 +80,29 @@ class Message:
     channel: int | None
     nested: Container
     attributes: tuple[tuple[int, bytes], ...]
-    username: str | None
-    addresses: tuple[tuple[int, Address, int], ...]
+
+    @property
+    def username(self) -> str | None:
+        """As of Decoded."""
+        return _username(self.attributes)
+
+    @property
+    def addresses(self) -> tuple[tuple[int, Address, int], ...]:
+        """As of Decoded."""
+        return _addresses(self.attributes, self.transaction)
+
+
+def _username(attributes: tuple[tuple[int, bytes], ...]) -> str | None:
+    for kind, value in attributes:
+        if kind == USERNAME:
+            return _text(value)
+    return None
+
+
+def _addresses(attributes: tuple[tuple[int, bytes], ...], transaction: bytes) -> tuple[tuple[int, Address, int], ...]:
+    known = ((kind, value) for kind, value in attributes if kind in ADDRESS_ATTRIBUTES)
+    decoded = ((kind, _address(value, transaction, ADDRESS_ATTRIBUTES[kind])) for kind, value in known)
+    return tuple((kind, *end) for kind, end in decoded if end)
 
 
 def _text(value: bytes) -> str | None:
@@ -122,7 +137,7 @@ def decode(payload: bytes) -> list[Decoded]:
 def _messages(data: bytes, channel: int | None, nested: Container, depth: int) -> Iterator[Decoded]:
     if depth == 0 or len(data) < 4:
         return
-    kind, length = struct.unpack_from(">HH", data)
+    kind, length = _KIND_AND_LENGTH(data)
     if 0x4000 <= kind < 0x5000:
         # RFC 8656 12.4; a length beyond what is there is clipped, padding behind it is no payload.
         yield from _messages(data[4 : 4 + length], kind, "channel", depth - 1)
@@ -135,13 +150,15 @@ def _messages(data: bytes, channel: int | None, nested: Container, depth: int) -
             yield from _messages(value, channel, "data", depth - 1)
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _attributes(data: bytes) -> list[tuple[int, bytes]]:
     """RFC 8489 14: type, length, value padded to four bytes. A value past the end is given as far as it goes."""
-    offset = 0
-    while offset + 4 <= len(data):
-        kind, length = struct.unpack_from(">HH", data, offset)
-        yield kind, data[offset + 4 : offset + 4 + length]
-        offset += 4 + (length + 3 & ~3)
+    found, offset, last = list[tuple[int, bytes]](), 0, len(data) - 4
+    while offset <= last:
+        kind, length = _KIND_AND_LENGTH(data, offset)
+        offset += 4
+        found.append((kind, data[offset : offset + length]))
+        offset += length + 3 & ~3
+    return found
 
 
 def _has_cookie(head: Octets, at: int) -> Mask:
@@ -188,17 +205,47 @@ def _placed(udp: Datagrams, row: int, one: Decoded) -> Message:
         channel=one.channel,
         nested=one.nested,
         attributes=one.attributes,
-        username=one.username,
-        addresses=one.addresses,
     )
 
 
 def rows(trace: Trace) -> list[dict[str, Any]]:
     """One JSON-ready object a message, in capture order; `time_ns` is null where the file has no times."""
-    return [_row(message) for message in messages(trace)]
+    return [row(message) for message in messages(trace)]
 
 
-def _row(message: Message) -> dict[str, Any]:
+def read(blocks: Iterable[Block]) -> Iterator[Message]:
+    """Every message of a file of any size in capture order: `read(correlate.trace.blocks(path))`."""
+    for block in blocks:
+        yield from in_block(block)
+
+
+def in_block(block: Block) -> Iterator[Message]:
+    """Every message of one block in capture order, nested ones right behind the one that holds them."""
+    rows = _suspects(block)
+    if not len(rows):
+        return
+    rows = rows[candidates(block.heads(block.rows.take(rows)))]
+    udp = block.rows.take(rows)
+    columns = rows, udp.time_ns, udp.ends, udp.payload_offset, udp.payload_captured
+    octets = block.octets.data
+    for number, time_ns, ends, offset, captured in zip(*(column.tolist() for column in columns), strict=True):
+        source, sport, target, dport = block.tuples.ends(ends)
+        for one in decode(octets[offset : offset + captured].tobytes()):
+            yield Message(
+                number, time_ns, source, sport, target, dport, one.type, one.transaction, one.channel, one.nested,
+                one.attributes,
+            )  # fmt: skip
+
+
+def _suspects(block: Block) -> NDArray[np.intp]:
+    """Rows that `candidates` must look at: a cookie in its place, or the first byte of ChannelData."""
+    lead = window(block.octets, np.maximum(block.rows.payload_offset, 0), COOKIE_END).view(">u8")[:, 0]
+    lead = lead.astype(np.uint64)
+    return np.flatnonzero((lead & np.uint64(0xFFFFFFFF) == COOKIE) | (lead >> np.uint64(60) == 4))
+
+
+def row(message: Message) -> dict[str, Any]:
+    """A JSON-ready object; `time_ns` is null where the file has no times."""
     return {
         "time_ns": message.time_ns if message.time_ns >= 0 else None,
         "src": str(message.src),

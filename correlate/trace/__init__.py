@@ -1,30 +1,44 @@
 """A capture file as numpy columns of its UDP datagrams, and the proof that it is whole.
 
 Classic pcap and pcapng, gzip included. What is damaged is read up to where the chain of records breaks, and said.
-Only `Trace.read` opens files.
+`blocks` streams a file of any size in bounded memory; `Trace.read` holds a trial's capture as a whole. Nothing else
+opens files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import numpy as np
 
 from correlate.errors import Unreadable
-from correlate.trace.containers import read_records
-from correlate.trace.datagrams import Datagrams, datagrams
-from correlate.trace.links import refusal
-from correlate.trace.records import NO_TIME, Column, Damage, Records
+from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
+from correlate.trace.records import Damage
+from correlate.trace.rows import Rows, no_rows
+from correlate.trace.source import GZIP_MAGIC, opened, whole
+from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, Stream
+from correlate.trace.tuples import Tuples
 
-__all__ = ["Damage", "Datagrams", "Integrity", "Trace", "verify"]
+__all__ = ["MTU_BYTES", "Block", "Damage", "Datagrams", "Integrity", "Stream", "Trace", "blocks", "verify"]
 
-MTU_BYTES = 1500
+# A trace is held in memory at once; a sparse file may say that it has any size, a pipe has none, and a device no end.
+MAX_HELD_BYTES = 512 << 20
+# A small file may unpack to anything; what people pack by hand is smaller than this.
+MAX_UNPACKED_BYTES = 96 << 20
 
 Address = IPv4Address | IPv6Address
+
+
+def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES) -> Stream:
+    """The capture at `path` (`-`: standard input), block by block. Raises Unreadable as `Stream` says.
+
+    A block is at most `block_bytes` long, or as long as the longest record.
+    """
+    return Stream(path, block_bytes=block_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +66,23 @@ class Trace:
     def read(path: str | os.PathLike[str]) -> Trace:
         """Reads the capture at `path`. Raises Unreadable for what is no capture and for a link type without a reader.
 
-        Damage never raises: everything before the first break is there, and `damage` says what is wrong.
+        Damage never raises: everything before the first break is there, and `damage` says what is wrong. Memory grows
+        with the file; `blocks` is for files of any size.
         """
-        contents = read_records(path)
-        records = contents.records
-        refusals = [why for link_type in records.link_types() if (why := refusal(link_type))]
-        if refusals:
-            raise Unreadable(path, "; ".join(refusals))
-        udp, packet_bytes = datagrams(contents.octets, records)
-        found = [*records.damage, *_time_backwards(records), *_above_mtu(udp, packet_bytes)]
-        times = records.time_ns[records.time_ns != NO_TIME]
-        first_ns, last_ns = (int(times.min()), int(times.max())) if len(times) else (None, None)
-        data = contents.octets.data[: contents.size]
+        raw = _raw(path)
+        data = _unpacked(path, raw) if raw[: len(GZIP_MAGIC)] == GZIP_MAGIC else raw
+        stream = Stream(path, held=raw, block_bytes=min(BLOCK_BYTES, len(data) + 1))
+        parts, heads, tuples = [no_rows()], [np.zeros((0, HEAD_BYTES), np.uint8)], Tuples()
+        for block in stream:
+            parts.append(_placed(block))
+            heads.append(block.heads(block.rows))
+            tuples = block.tuples
+        frames = np.concatenate([part.frame for part in parts])
+        head = np.concatenate(heads)[np.argsort(frames, kind="stable")]
         return Trace(
-            Path(path), records.format, records.link_types(), len(records.start), data, contents.raw, udp, tuple(found),
-            first_ns, last_ns, records.kernel_dropped,
+            Path(path), stream.format, stream.link_types, stream.packets, memoryview(data), memoryview(raw),
+            columns(Rows.joined(parts), head, tuples), stream.damage, stream.first_ns, stream.last_ns,
+            stream.kernel_dropped,
         )  # fmt: skip
 
     def payload(self, row: int) -> bytes:
@@ -80,28 +96,31 @@ class Trace:
         return any(damage.stops for damage in self.damage)
 
 
-def _time_backwards(records: Records) -> list[Damage]:
-    """At most one: the first packet older than the one before it on its interface, and how many more there are."""
-    timed = np.flatnonzero(records.time_ns != NO_TIME)
-    if len(records.interfaces) > 1:
-        timed = timed[np.argsort(records.interface[timed], kind="stable")]
-    steps, same = np.diff(records.time_ns[timed]), np.diff(records.interface[timed]) == 0
-    wrong = np.flatnonzero((steps < 0) & same)
-    if not len(wrong):
-        return []
-    rows = timed[wrong + 1]
-    row, step = int(rows.min()), int(steps[wrong[rows.argmin()]])
-    text = f"time runs backwards by {-step / 1e9:.9f} s, {len(wrong)} time{'s' if len(wrong) > 1 else ''} in this file"
-    return [Damage("time_backwards", int(records.start[row]), row + 1, text, breaks_chain=False, stops=True)]
+def _placed(block: Block) -> Rows:
+    """The rows of a block with payload offsets in the file."""
+    offset = block.rows.payload_offset
+    return replace(block.rows, payload_offset=np.where(offset < 0, -1, offset + block.offset))
 
 
-def _above_mtu(udp: Datagrams, packet_bytes: Column) -> list[Damage]:
-    large = np.flatnonzero(packet_bytes > MTU_BYTES)
-    if not len(large):
-        return []
-    text = f"{len(large)} UDP frames above the MTU of {MTU_BYTES}, the largest packet has {packet_bytes.max()} bytes:"
-    text += " the capturing machine joined or had not yet split them, so packet counts are not those of the wire"
-    return [Damage("above_mtu", None, int(udp.frame[large[0]]), text, breaks_chain=False, stops=False)]
+def _raw(path: str | os.PathLike[str]) -> bytes:
+    file = opened(path, unpack=False)
+    try:
+        # What a file says of its size is believed only where it is too large; the rest is counted.
+        large = os.path.isfile(path) and os.stat(path).st_size > MAX_HELD_BYTES
+        raw = b"" if large else whole(file, MAX_HELD_BYTES + 1)
+    finally:
+        file.close()
+    if large or len(raw) > MAX_HELD_BYTES:
+        raise Unreadable(path, f"has more than {MAX_HELD_BYTES >> 20} MiB; cut it with editcap -c first")
+    return raw
+
+
+def _unpacked(path: str | os.PathLike[str], raw: bytes) -> bytes:
+    file = opened(path, raw)
+    data = whole(file, MAX_UNPACKED_BYTES)
+    if len(data) >= MAX_UNPACKED_BYTES:
+        raise Unreadable(path, f"unpacks to {MAX_UNPACKED_BYTES >> 20} MiB or more; unpack it with gunzip first")
+    return data
 
 
 @dataclass(frozen=True, slots=True)

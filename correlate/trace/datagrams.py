@@ -1,19 +1,23 @@
-"""From records to columns of UDP datagrams: link header, IP header, UDP header, addresses."""
+"""From records to UDP datagrams: link header, IP header, UDP header, addresses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.trace import fragments
+from correlate.trace import fast
+from correlate.trace.fragments import Reassembly
 from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
 from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import Column, Octets, Records, window
+from correlate.trace.records import Column, Interface, Octets, Records, window
+from correlate.trace.rows import Rows, no_rows
+from correlate.trace.tuples import Tuples
 
-CHUNK = 1 << 16  # records looked at together: bounds the memory that gathered headers take
+CHUNK = 1 << 13  # records looked at together: bounds the memory that gathered headers take
 HEAD_BYTES = 16
 
 
@@ -51,29 +55,74 @@ class Datagrams:
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
-def datagrams(octets: Octets, records: Records) -> tuple[Datagrams, Column]:
-    """The UDP datagrams of all records, and the length of each one's IP packet in bytes."""
-    parts: list[Found] = []
-    odd: tuple[list[Frames], list[Frames]] = ([], [])
-    for number, face in enumerate(records.interfaces):
-        # A single interface is the common case: no need to look for its rows.
-        mine = np.flatnonzero(records.interface == number) if len(records.interfaces) > 1 else None
-        rows = np.arange(len(records.start)) if mine is None else mine
-        for low in range(0, len(rows), CHUNK):
-            chunk = rows[low : low + CHUNK]
-            frames, kind = _network(octets, records, chunk, face.link_type, face.big_endian)
-            for find, ethertype, left in ((ipv4, IPV4, odd[0]), (ipv6, IPV6, odd[1])):
-                found, remaining = find(octets, frames.take(np.flatnonzero(kind == ethertype)))
-                parts.append(found)
+class Finder:
+    """Finds the UDP frames of one file, block by block; remembers five-tuples and the fragments that wait."""
+
+    def __init__(self) -> None:
+        self.tuples = Tuples()
+        self._reassembly = Reassembly()
+
+    def rows(self, octets: Octets, records: Records, frame: int, interfaces: Sequence[Interface]) -> Rows:
+        """The UDP rows of these records, the first of which has number `frame`, by frame.
+
+        Fragments of earlier blocks that waited for their first one stand in front.
+        """
+        parts = [no_rows()]
+        for low in range(0, len(records), CHUNK):
+            chunk = records.take(slice(low, low + CHUNK))
+            parts += self._chunk(octets, chunk, frame + low, interfaces)
+        return Rows.joined(parts)
+
+    def _chunk(self, octets: Octets, records: Records, frame: int, interfaces: Sequence[Interface]) -> list[Rows]:
+        parts: list[Rows] = []
+        odd: tuple[list[Frames], list[Frames]] = ([], [])
+        faces = np.unique(records.interface).tolist() if len(interfaces) > 1 else [0]
+        for number in faces:
+            face = interfaces[number]
+            left = np.arange(len(records)) if len(faces) == 1 else np.flatnonzero(records.interface == number)
+            if len(faces) == 1 and face.link_type in fast.PLAIN_LINKS:
+                rows, left = fast.plain(octets, records, face.link_type, frame, self.tuples)
+                parts += rows
+            if len(left):
+                parts += self._by_link(octets, records, left, face, frame, odd)
+        parts.append(self._reassembly.rest(octets, records, frame, _all(odd[0]), _all(odd[1]), self.tuples))
+        return parts
+
+    def _by_link(
+        self, octets: Octets, records: Records, rows: Column, face: Interface, frame: int,
+        odd: tuple[list[Frames], list[Frames]],
+    ) -> list[Rows]:  # fmt: skip
+        """Whole datagrams among these records, whatever stands before them; fragments and the like go to `odd`."""
+        frames, kind = _network(octets, records, rows, face.link_type, face.big_endian)
+        parts = []
+        for find, ethertype, left in ((ipv4, IPV4, odd[0]), (ipv6, IPV6, odd[1])):
+            mine = np.flatnonzero(kind == ethertype)
+            if len(mine):
+                found, remaining = find(octets, frames.take(mine))
+                parts.append(self._numbered(records, found, frame))
                 left.append(remaining)
-    parts.append(fragments.rest(octets, _all(odd[0]), _all(odd[1])))
-    found = Found.joined(parts)
-    return _columns(octets, records, found), found.packet_bytes
+        return parts
+
+    def _numbered(self, records: Records, found: Found, frame: int) -> Rows:
+        if not len(found.index):
+            return no_rows()
+        ports = (found.src_port << 16 | found.dst_port).astype(np.uint64)
+        if found.version[0] == 4:
+            ends = self.tuples.numbers(4, [found.low[0] << np.uint64(32) | found.low[1]], ports)
+        else:
+            ends = self.tuples.numbers(6, [found.high[0], found.low[0], found.high[1], found.low[1]], ports)
+        at = found.index
+        return Rows(
+            at + frame, records.time_ns[at], records.wire[at], records.captured[at], found.packet_bytes, ends,
+            found.payload_bytes, found.payload_offset, found.payload_captured,
+        )  # fmt: skip
 
 
 def _all(parts: list[Frames]) -> Frames:
     none = np.zeros(0, np.int64)
-    return Frames(*(np.concatenate([none, *(getattr(part, name.name) for part in parts)]) for name in fields(Frames)))
+    if not parts:
+        return Frames(none, none, none, none, none)
+    return Frames(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Frames)))
 
 
 def _network(octets: Octets, records: Records, rows: Column, link_type: int, big_endian: bool) -> tuple[Frames, Column]:
@@ -86,40 +135,50 @@ def _network(octets: Octets, records: Records, rows: Column, link_type: int, big
     return frames.take(kept), kind[kept]
 
 
-def _columns(octets: Octets, records: Records, found: Found) -> Datagrams:
-    src, dst, addresses = _addresses(found)
-    head = window(octets, np.maximum(found.payload_offset, 0), HEAD_BYTES)
-    head[np.arange(HEAD_BYTES) >= found.payload_captured[:, None]] = 0
-    rows = found.index
-    return Datagrams(
-        frame=rows + 1,
-        time_ns=records.time_ns[rows],
-        wire_bytes=records.wire[rows],
-        captured_bytes=records.captured[rows],
-        src=src,
-        dst=dst,
-        src_port=found.src_port.astype(np.int32),
-        dst_port=found.dst_port.astype(np.int32),
-        payload_bytes=found.payload_bytes,
-        payload_offset=found.payload_offset,
-        payload_captured=found.payload_captured,
-        head=head,
-        addresses=addresses,
-    )
+def heads(octets: Octets, rows: Rows) -> Octets:
+    """The first HEAD_BYTES bytes of each payload, (n, 16), zero where there are none."""
+    head = window(octets, np.maximum(rows.payload_offset, 0), HEAD_BYTES)
+    head[np.arange(HEAD_BYTES) >= rows.payload_captured[:, None]] = 0
+    return head
 
 
 Indexes = NDArray[np.int32]
 
 
-def _addresses(found: Found) -> tuple[Indexes, Indexes, tuple[IPv4Address | IPv6Address, ...]]:
-    """Indexes of sources and destinations into the distinct addresses, IPv4 first, each kind in numeric order."""
-    index = np.zeros((2, len(found.index)), np.int32)
+def columns(rows: Rows, head: Octets, tuples: Tuples) -> Datagrams:
+    """The datagrams of these rows, their addresses in order: IPv4 first, each kind by its number."""
+    used, ends = np.unique(rows.ends, return_inverse=True)
+    version, high, low = tuples.halves()
+    src, dst, addresses = _addresses(version[used], high[:, used], low[:, used])
+    source, target = tuples.ports()
+    return Datagrams(
+        frame=rows.frame,
+        time_ns=rows.time_ns,
+        wire_bytes=rows.wire_bytes,
+        captured_bytes=rows.captured_bytes,
+        src=src[ends],
+        dst=dst[ends],
+        src_port=source[used].astype(np.int32)[ends],
+        dst_port=target[used].astype(np.int32)[ends],
+        payload_bytes=rows.payload_bytes,
+        payload_offset=rows.payload_offset,
+        payload_captured=rows.payload_captured,
+        head=head,
+        addresses=addresses,
+    )
+
+
+def _addresses(
+    version: Column, high: Words, low: Words
+) -> tuple[Indexes, Indexes, tuple[IPv4Address | IPv6Address, ...]]:
+    """Indexes of sources and destinations (halves are (2, n)) into the distinct addresses, which are sorted."""
+    index = np.zeros((2, len(version)), np.int32)
     addresses: list[IPv4Address | IPv6Address] = []
-    four, six = np.flatnonzero(found.version == 4), np.flatnonzero(found.version == 6)
-    low, place = np.unique(found.low[:, four], return_inverse=True)
+    four, six = np.flatnonzero(version == 4), np.flatnonzero(version == 6)
+    distinct, place = np.unique(low[:, four], return_inverse=True)
     index[:, four] = place.reshape(2, -1)
-    addresses += [IPv4Address(value) for value in low.tolist()]
-    values, place = _distinct(found.high[:, six], found.low[:, six])
+    addresses += [IPv4Address(value) for value in distinct.tolist()]
+    values, place = _distinct(high[:, six], low[:, six])
     index[:, six] = place + len(addresses)
     addresses += [IPv6Address(value) for value in values]
     return index[0], index[1], tuple(addresses)

@@ -53,13 +53,6 @@ class Found:
     payload_captured: Column
     packet_bytes: Column
 
-    @staticmethod
-    def joined(parts: list[Found]) -> Found:
-        """All rows of all parts, by frame."""
-        table = [np.concatenate([getattr(part, name.name) for part in parts], axis=-1) for name in fields(Found)]
-        order = np.argsort(table[0], kind="stable")
-        return Found(*(column[..., order] for column in table))
-
 
 def _udp(octets: Octets, frames: Frames, header: Column, packet_end: Column) -> tuple[Column, Column, Column, Column]:
     """Source port, destination port, payload bytes and payload bytes captured, of UDP headers at offset `header`.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import numpy as np
 
+from correlate.trace.chain import Form, pcap_plausible, walk
 from correlate.trace.records import (
     MAX_RECORD_BYTES,
+    Column,
     Damage,
     Interface,
     Octets,
     Records,
     broken,
-    nothing,
+    no_records,
     window,
 )
 
@@ -29,68 +30,91 @@ HEADER_BYTES = 24
 RECORD_BYTES = 16
 
 
-def read(octets: Octets, size: int) -> Records:
-    """Every record of a classic file of `size` bytes, held in `octets` with padding behind.
+class Reader:
+    """The records of a classic file, block by block. The file's magic is known to be one of MAGICS.
 
-    The magic is known to be one of MAGICS. Never raises: what cannot be read is in `damage`.
+    `at` is the position in the file of the next record, `frame` its number from 1. Once `stopped`, nothing more can be
+    read, and `damage` says why. Never raises.
     """
-    order, unit_ns = MAGICS[octets[:4].tobytes()]
-    if size < HEADER_BYTES:
-        text = f"the file header is cut: {size} of {HEADER_BYTES} bytes"
-        return nothing("pcap", Damage("cut_file_header", size, None, text, breaks_chain=True, stops=True))
-    snaplen, network = struct.unpack_from(f"{order}II", octets.data, 16)
-    # The upper half of the field holds the length of a frame check sequence, not the link type.
-    interface = Interface(network & 0xFFFF, snaplen, big_endian=order == ">")
-    offsets, damage = _walk(octets.data, size, order)
-    at = np.array(offsets, np.int64)
-    header = window(octets, at, RECORD_BYTES).view(f"{order}u4").astype(np.int64)
-    seconds, fraction, captured, wire = header.T
-    time_ns = seconds * 1_000_000_000 + fraction * unit_ns
-    everything = Records("pcap", at + RECORD_BYTES, captured, wire, time_ns, np.zeros_like(at), (interface,))
-    return _cut_at_impossible(replace(everything, damage=(damage,) if damage else ()))
 
+    format = "pcap"
+    kernel_dropped = None
 
-def _walk(data: memoryview, size: int, order: str) -> tuple[list[int], Damage | None]:
-    """Offsets of the record headers up to the end or the first break."""
-    length_at = struct.Struct(f"{order}I").unpack_from
-    offsets: list[int] = []
-    offset, last = HEADER_BYTES, size - RECORD_BYTES
-    while offset <= last:
-        (captured,) = length_at(data, offset + 8)
-        following = offset + RECORD_BYTES + captured
-        if captured > MAX_RECORD_BYTES or following > size:
-            break
-        if not captured and not any(data[offset : offset + RECORD_BYTES]):
-            break
-        offsets.append(offset)
-        offset = following
-    return offsets, _diagnose(data, size, order, offset, len(offsets) + 1)
+    def __init__(self) -> None:
+        self.interfaces: list[Interface] = []
+        self.at, self.frame = 0, 1
+        self.stopped = False
+        self._order, self._unit_ns = "<", 1000
+        self._head = b""
 
+    def feed(self, data: bytearray, size: int, final: bool) -> tuple[Records, int]:
+        """The whole records in `data[:size]`, which is what follows in the file, and how many bytes they take.
 
-def _diagnose(data: memoryview, size: int, order: str, offset: int, frame: int) -> Damage | None:
-    """Why the walk ended at `offset`; None where that is the end of the file."""
-    rest = size - offset
-    if rest == 0:
-        return None
-    if rest < RECORD_BYTES:
-        return broken("cut_record_header", offset, frame, f"a record header is cut: {rest} of {RECORD_BYTES} bytes")
-    if not any(data[offset : offset + RECORD_BYTES]):
-        return broken("zero_filled", offset, frame, f"zero bytes where a record should be; {rest} bytes are not read")
-    (captured,) = struct.unpack_from(f"{order}I", data, offset + 8)
-    if captured > MAX_RECORD_BYTES:
-        text = f"impossible length: a record of {captured} bytes; {rest} bytes are not read"
-        return broken("impossible_length", offset, frame, text)
-    return broken("cut_record", offset, frame, f"a record is cut: {rest - RECORD_BYTES} of {captured} bytes")
+        `data` has PAD_BYTES behind `size`. `final`: nothing follows behind it.
+        """
+        low = 0
+        if not self.interfaces:
+            low = self._begin(data, size)
+            if not low:
+                self.stopped = final
+                return no_records(), 0
+        octets = np.frombuffer(data, np.uint8)
+        plausible = pcap_plausible(self._order, at := 2 if self._order == "<" else 0)
+        form = Form(self._order, 8, RECORD_BYTES, RECORD_BYTES, RECORD_BYTES, at, 2, plausible)
+        records, end, wrong = self._whole(octets, walk(data, octets, low, size, form), low, size)
+        self.at, self.frame = self.at + end, self.frame + len(records)
+        self._head = bytes(data[end : min(end + RECORD_BYTES, size)])
+        self.stopped = wrong or (final and end < size)
+        return records, end
 
+    def _begin(self, data: bytearray, size: int) -> int:
+        """The length of the file header; 0 where it is not there as a whole."""
+        if size < HEADER_BYTES:
+            return 0
+        self._order, self._unit_ns = MAGICS[bytes(data[:4])]
+        snaplen, network = struct.unpack_from(f"{self._order}II", data, 16)
+        # The upper half of the field holds the length of a frame check sequence, not the link type.
+        self.interfaces.append(Interface(network & 0xFFFF, snaplen, big_endian=self._order == ">"))
+        return HEADER_BYTES
 
-def _cut_at_impossible(records: Records) -> Records:
-    """Records before the first one that claims to hold more bytes than were on the wire."""
-    wrong = np.flatnonzero(records.captured > records.wire)
-    if not len(wrong):
-        return records
-    n = int(wrong[0])
-    text = f"impossible length: {records.captured[n]} bytes captured of {records.wire[n]} on the wire"
-    damage = broken("impossible_length", int(records.start[n]) - RECORD_BYTES, n + 1, text)
-    start, captured, wire = records.start[:n], records.captured[:n], records.wire[:n]
-    time_ns, interface = records.time_ns[:n], records.interface[:n]
-    return Records("pcap", start, captured, wire, time_ns, interface, records.interfaces, None, (damage,))
+    def _whole(self, octets: Octets, at: Column, low: int, size: int) -> tuple[Records, int, bool]:
+        """The records before the first one that is cut or wrong, where they end, and whether that one is wrong."""
+        header = window(octets, at, RECORD_BYTES).view(f"{self._order}u4").astype(np.int64)
+        seconds, fraction, captured, wire = np.ascontiguousarray(header.T)
+        time_ns = seconds * 1_000_000_000
+        fraction *= self._unit_ns
+        time_ns += fraction
+        start = at + RECORD_BYTES
+        bad = (captured > wire) | (captured > MAX_RECORD_BYTES)
+        empty = wire == 0
+        if empty.any():
+            bad |= empty & (captured == 0) & (seconds == 0) & (fraction == 0)
+        wrong = int(bad.argmax()) if bad.any() else len(at)
+        end = int(start[wrong - 1] + captured[wrong - 1]) if wrong else low
+        records = Records(start, captured, wire, time_ns, np.broadcast_to(np.int64(0), (len(at),)))
+        if end > size:
+            return records.take(slice(wrong - 1)), int(at[wrong - 1]), False
+        # A record that claims an impossible length is wrong even where the rest of it has not come yet.
+        return records.take(slice(wrong)), end, wrong < len(at)
+
+    def damage(self, total: int) -> list[Damage]:
+        """Why the file of `total` bytes could not be read on from where it stopped."""
+        if not self.interfaces:
+            text = f"the file header is cut: {total} of {HEADER_BYTES} bytes"
+            return [broken("cut_file_header", total, None, text)]
+        return [self._diagnose(total - self.at)] if self.stopped else []
+
+    def _diagnose(self, rest: int) -> Damage:
+        at, frame, head = self.at, self.frame, self._head
+        if rest < RECORD_BYTES:
+            return broken("cut_record_header", at, frame, f"a record header is cut: {rest} of {RECORD_BYTES} bytes")
+        if not any(head):
+            return broken("zero_filled", at, frame, f"zero bytes where a record should be; {rest} bytes are not read")
+        captured, wire = struct.unpack_from(f"{self._order}II", head, 8)
+        if captured > MAX_RECORD_BYTES:
+            text = f"impossible length: a record of {captured} bytes; {rest} bytes are not read"
+            return broken("impossible_length", at, frame, text)
+        if captured > rest - RECORD_BYTES:
+            return broken("cut_record", at, frame, f"a record is cut: {rest - RECORD_BYTES} of {captured} bytes")
+        text = f"impossible length: {captured} bytes captured of {wire} on the wire"
+        return broken("impossible_length", at, frame, text)

@@ -6,138 +6,221 @@ Enhanced, simple and the obsolete packet blocks are read, interface statistics a
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 import numpy as np
 
-from correlate.trace.pcapng_packets import ENHANCED, FAULTS, OLD_PACKET, SIMPLE, Run, packet_columns, record_times
-from correlate.trace.records import Damage, Interface, Octets, Records, broken
+from correlate.trace.chain import Form, numbers, pcapng_plausible, walk
+from correlate.trace.pcapng_packets import ENHANCED, FAULTS, OLD_PACKET, SIMPLE, Section, packets
+from correlate.trace.records import Column, Damage, Interface, Mask, Octets, Records, broken, no_records
 
 SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
 MAGIC = b"\x0a\x0d\x0d\x0a"
 LEAST_BYTES = {SECTION: 28, INTERFACE: 20, OLD_PACKET: 32, SIMPLE: 16, STATISTICS: 24, ENHANCED: 32}
 LEAST_BLOCK_BYTES = 12
-MAX_BLOCK_BYTES = 16 << 20
+MAX_BLOCK_BYTES = 16 << 20  # Wireshark's bound as well
 ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
 # Option codes: 4.1 (section), 4.2 (interface), 4.6 (statistics)
 USER_APPLICATION, TSRESOL, TSOFFSET, IF_DROP, OS_DROP = 4, 9, 14, 5, 7
 
 
-@dataclass
-class _Walk:
-    """The chain of blocks of one file; of packets only the offsets are kept, numpy reads their fields afterwards."""
+class Reader:
+    """The packets of a pcapng file, block by block. Its first four bytes are known to be a section header's.
 
-    data: memoryview
-    size: int
-    offset: int = 0  # of the block looked at
-    section: int = -1
-    interfaces: list[Interface] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
-    drops: dict[int, int] = field(default_factory=dict)  # by interface, its latest statistics win
-    unfinished: dict[int, int] = field(default_factory=dict)  # dumpcap's sections without statistics, their offsets
+    `at` is the position in the file of what was not read yet, `frame` the number of the next packet from 1. Once
+    `stopped`, nothing more can be read, and `damage` says why. Never raises.
+    """
 
-    def through(self) -> Damage | None:
-        """Every block up to the end or the first break, and what broke."""
-        data, size, offset = self.data, self.size, 0
-        order, pair, single = _structs(">")
-        enhanced: list[int] = []
-        while offset < size:
-            self.offset = offset
-            if offset + LEAST_BLOCK_BYTES > size:
-                return self._diagnose(0)
-            kind, length = pair(data, offset)
-            if kind == SECTION:  # reads the same in both byte orders
-                order, pair, single = _structs(ORDERS.get(bytes(data[offset + 8 : offset + 12]), order))
-                (length,) = single(data, offset + 4)
-            following = offset + length
-            if length < 12 or length & 3 or following > size or single(data, following - 4)[0] != length:
-                return self._diagnose(length)
-            if kind == ENHANCED and length >= LEAST_BYTES[ENHANCED]:
-                enhanced.append(offset)
-            elif kind in LEAST_BYTES:
-                damage = self._known(kind, offset, length, order)
-                if damage:
-                    return damage
-                enhanced = self.runs[-1].blocks[ENHANCED]
-            offset = following
-        return None
+    format = "pcapng"
 
-    def _known(self, kind: int, offset: int, length: int, order: str) -> Damage | None:
-        if length < LEAST_BYTES[kind]:
-            return self._broken("impossible_length", f"impossible length: a block of type {kind} with {length} bytes")
-        if kind in (SIMPLE, OLD_PACKET):
-            self.runs[-1].blocks[kind].append(offset)
-        elif kind == SECTION:
-            return self._begin_section(offset, length, order)
-        elif kind == INTERFACE:
-            self._describe(offset, length, order)
-        else:
-            self._count(offset, length, order)
-        return None
+    def __init__(self) -> None:
+        self.interfaces: list[Interface] = []
+        self.at, self.frame = 0, 1
+        self.stopped = False
+        self._why: tuple[str, str] | None = None  # kind and text, where no length of the file is needed to tell
+        self._head, self._length = b"", 0  # of the block that stopped us
+        self._section, self._sections = Section(">", 0, 0), 0
+        self._drops: dict[int, int] = {}  # by interface, its latest statistics win
+        self._unfinished: dict[int, int] = {}  # dumpcap's sections without statistics, their offsets
 
-    def _begin_section(self, offset: int, length: int, order: str) -> Damage | None:
-        if bytes(self.data[offset + 8 : offset + 12]) not in ORDERS:
-            return self._broken("bad_block", "a section header without a byte-order magic")
-        (major,) = struct.unpack_from(f"{order}H", self.data, offset + 12)
-        if major != 1:
-            return self._broken("bad_block", f"a section of format version {major}, only 1 is known")
-        self.section += 1
-        self.runs.append(Run(order, len(self.interfaces), 0))
-        for code, value in _options(self.data, offset + 24, offset + length - 4, order):
+    @property
+    def kernel_dropped(self) -> int | None:
+        """The sum of the drops in the interface statistics so far; None without any."""
+        return sum(self._drops.values()) if self._drops else None
+
+    def feed(self, data: bytearray, size: int, final: bool) -> tuple[Records, int]:
+        """The packets of the whole blocks in `data[:size]`, which is what follows in the file, and the bytes they take.
+
+        `data` has PAD_BYTES behind `size`. `final`: nothing follows behind it.
+        """
+        octets = np.frombuffer(data, np.uint8)
+        parts, at = [no_records()], 0
+        while not self.stopped and at + LEAST_BLOCK_BYTES <= size:
+            before = at
+            if bytes(data[at : at + 4]) == MAGIC:  # reads the same in both byte orders
+                at = self._begin_section(data, at, size)
+            else:
+                records, at = self._run(data, octets, at, size)
+                parts += records
+            if at == before:
+                break
+        self.at += at
+        if final and at < size and not self.stopped:
+            self._stop(data, at, size)
+        return _joined(parts), at
+
+    def _stop(self, data: bytearray, at: int, size: int, why: tuple[str, str] | None = None) -> None:
+        self.stopped, self._why = True, why
+        self._head = bytes(data[at : min(at + LEAST_BLOCK_BYTES, size)])
+        order = self._section.order
+        if self._head[:4] == MAGIC:
+            order = ORDERS.get(self._head[8:], order)
+        if len(self._head) == LEAST_BLOCK_BYTES:
+            (self._length,) = struct.unpack_from(f"{order}I", self._head, 4)
+
+    def _begin_section(self, data: bytearray, at: int, size: int) -> int:
+        """Where the section header at `at` ends; `at` where it is cut or stops us."""
+        magic = bytes(data[at + 8 : at + 12])
+        order = ORDERS.get(magic, self._section.order)
+        length: int = struct.unpack_from(f"{order}I", data, at + 4)[0]
+        sound = LEAST_BLOCK_BYTES <= length <= MAX_BLOCK_BYTES and not length & 3
+        if sound and at + length > size:
+            return at
+        if not sound or struct.unpack_from(f"{order}I", data, at + length - 4)[0] != length:
+            self._stop(data, at, size)
+            return at
+        why = None
+        if length < LEAST_BYTES[SECTION]:
+            why = _too_short(SECTION, length)
+        elif magic not in ORDERS:
+            why = "bad_block", "a section header without a byte-order magic"
+        elif (major := int.from_bytes(data[at + 12 : at + 14], "little" if order == "<" else "big")) != 1:
+            why = "bad_block", f"a section of format version {major}, only 1 is known"
+        if why:
+            self._stop(data, at, size, why)
+            return at
+        self._sections += 1
+        self._section = Section(order, len(self.interfaces), 0)
+        for code, value in _options(data, at + 24, at + length - 4, order):
             if code == USER_APPLICATION and value.lower().startswith(b"dumpcap"):
-                self.unfinished[self.section] = offset
-        return None
+                self._unfinished[self._sections] = self.at + at
+        return at + length
 
-    def _describe(self, offset: int, length: int, order: str) -> None:
-        link_type, snaplen = struct.unpack_from(f"{order}H2xI", self.data, offset + 8)
+    def _run(self, data: bytearray, octets: Octets, low: int, size: int) -> tuple[list[Records], int]:
+        """The packets up to the next section header or the first block that is cut or wrong, and where that lies."""
+        order = self._section.order
+        form = Form(order, 4, 0, LEAST_BLOCK_BYTES, LEAST_BLOCK_BYTES, 0, 4, pcapng_plausible(order))
+        block = walk(data, octets, low, size, form)
+        kind = numbers(octets, order, 0)[block].astype(np.int64)
+        length = numbers(octets, order, 4)[block].astype(np.int64)
+        wrong, cut = _faulty(octets, order, block, kind, length, size)
+        ends = wrong | cut | (kind == SECTION)
+        n = int(ends.argmax()) if ends.any() else len(block)
+        end = int(block[n]) if n < len(block) else int(block[-1] + length[-1])
+        parts, done = list[Records](), 0
+        special = np.flatnonzero((kind[:n] == INTERFACE) | (kind[:n] == STATISTICS)).tolist()
+        for row in [*special, n]:
+            faulty = self._packets(data, octets, block[done:row], kind[done:row], parts, size)
+            if faulty is not None:
+                return parts, faulty
+            if row < n:
+                tell = self._describe if kind[row] == INTERFACE else self._count
+                tell(data, int(block[row]), int(length[row]), order)
+            done = row + 1
+        if n < len(block) and wrong[n] and kind[n] != SECTION:
+            self._stop(data, end, size, _short(octets, order, end, int(kind[n]), int(length[n]), size))
+        return parts, end
+
+    def _packets(
+        self, data: bytearray, octets: Octets, block: Column, kind: Column, parts: list[Records], size: int
+    ) -> int | None:
+        """Adds the packets in these blocks; the offset of a faulty one, which stops us."""
+        if not len(block):
+            return None
+        records, fault = packets(octets, self._section, block, kind, self.interfaces)
+        parts.append(records)
+        self.frame += len(records)
+        if not fault:
+            return None
+        at = int(block[np.isin(kind, (ENHANCED, SIMPLE, OLD_PACKET))][len(records)])
+        self._stop(data, at, size, FAULTS[fault])
+        return at
+
+    def _describe(self, data: bytearray, at: int, length: int, order: str) -> None:
+        link_type, snaplen = struct.unpack_from(f"{order}H2xI", data, at + 8)
         tsresol, tsoffset = 6, 0
-        for code, value in _options(self.data, offset + 16, offset + length - 4, order):
+        for code, value in _options(data, at + 16, at + length - 4, order):
             if code == TSRESOL and len(value) == 1:
                 tsresol = value[0]
             if code == TSOFFSET and len(value) == 8:
                 (tsoffset,) = struct.unpack(f"{order}q", value)
         self.interfaces.append(Interface(link_type, snaplen, tsresol, tsoffset, order == ">"))
-        run = self.runs[-1]
-        self.runs.append(Run(order, run.first, run.known + 1))
+        self._section = Section(order, self._section.first, self._section.known + 1)
 
-    def _count(self, offset: int, length: int, order: str) -> None:
-        (interface,) = struct.unpack_from(f"{order}I", self.data, offset + 8)
-        run, dropped = self.runs[-1], []
-        for code, value in _options(self.data, offset + 20, offset + length - 4, order):
-            if code in (IF_DROP, OS_DROP) and len(value) == 8:
-                dropped.append(struct.unpack(f"{order}Q", value)[0])
-        if dropped and interface < run.known:
-            self.drops[run.first + interface] = sum(dropped)
-        self.unfinished.pop(self.section, None)
+    def _count(self, data: bytearray, at: int, length: int, order: str) -> None:
+        (interface,) = struct.unpack_from(f"{order}I", data, at + 8)
+        dropped = [
+            struct.unpack(f"{order}Q", value)[0]
+            for code, value in _options(data, at + 20, at + length - 4, order)
+            if code in (IF_DROP, OS_DROP) and len(value) == 8
+        ]
+        if dropped and interface < self._section.known:
+            self._drops[self._section.first + interface] = sum(dropped)
+        self._unfinished.pop(self._sections, None)
 
-    def _broken(self, kind: str, text: str) -> Damage:
-        packets = sum(len(offsets) for run in self.runs for offsets in run.blocks.values())
-        return broken(kind, self.offset, packets + 1, text)
+    def damage(self, total: int) -> list[Damage]:
+        """Why the file of `total` bytes could not be read on, or which of dumpcap's sections lack their end."""
+        if self.stopped:
+            kind, text = self._why or self._diagnosis(total - self.at)
+            return [broken(kind, self.at, self.frame, text)]
+        return [_no_statistics(offset) for offset in self._unfinished.values()]
 
-    def _diagnose(self, length: int) -> Damage:
-        """Why the block at the present offset, which claims `length` bytes, is none."""
-        rest = self.size - self.offset
+    def _diagnosis(self, rest: int) -> tuple[str, str]:
+        """Why what stands where we stopped, `rest` bytes before the end of the file, is no block."""
+        length = self._length
         if rest < LEAST_BLOCK_BYTES:
-            return self._broken("cut_record_header", f"a block header is cut: {rest} of {LEAST_BLOCK_BYTES} bytes")
-        if not any(self.data[self.offset : self.offset + LEAST_BLOCK_BYTES]):
-            return self._broken("zero_filled", f"zero bytes where a block should be; {rest} bytes are not read")
+            return "cut_record_header", f"a block header is cut: {rest} of {LEAST_BLOCK_BYTES} bytes"
+        if not any(self._head):
+            return "zero_filled", f"zero bytes where a block should be; {rest} bytes are not read"
         if length < LEAST_BLOCK_BYTES or length & 3 or length > MAX_BLOCK_BYTES:
-            return self._broken("impossible_length", f"impossible length: a block of {length} bytes")
+            return "impossible_length", f"impossible length: a block of {length} bytes"
         if length > rest:
-            return self._broken("cut_record", f"a block is cut: {rest} of {length} bytes")
-        return self._broken("bad_block", f"the two lengths of a block of {length} bytes differ")
+            return "cut_record", f"a block is cut: {rest} of {length} bytes"
+        return "bad_block", f"the two lengths of a block of {length} bytes differ"
 
 
-_Unpack = Callable[[memoryview, int], tuple[int, ...]]
+def _joined(parts: list[Records]) -> Records:
+    if len(parts) == 2:
+        return parts[1]
+    names = "start", "captured", "wire", "time_ns", "interface"
+    return Records(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _structs(order: str) -> tuple[str, _Unpack, _Unpack]:
-    return order, struct.Struct(f"{order}II").unpack_from, struct.Struct(f"{order}I").unpack_from
+def _faulty(octets: Octets, order: str, block: Column, kind: Column, length: Column, size: int) -> tuple[Mask, Mask]:
+    """Which blocks cannot be such, and which of the others are not there as a whole."""
+    wrong = (length < LEAST_BLOCK_BYTES) | (length & 3 != 0) | (length > MAX_BLOCK_BYTES)
+    cut = ~wrong & (block + length > size)
+    closing = np.where(wrong | cut, 4, block + length - 4)
+    wrong |= ~cut & (numbers(octets, order, 0)[closing] != length)
+    for known, least in LEAST_BYTES.items():
+        if known != SECTION:
+            wrong |= (kind == known) & (length < least) & ~cut
+    return wrong, cut
 
 
-def _options(data: memoryview, offset: int, end: int, order: str) -> Iterator[tuple[int, bytes]]:
+def _short(octets: Octets, order: str, at: int, kind: int, length: int, size: int) -> tuple[str, str] | None:
+    """What to say of a block that is sound but shorter than its type; None where something else is wrong."""
+    sound = LEAST_BLOCK_BYTES <= length < LEAST_BYTES.get(kind, 0) and not length & 3 and at + length <= size
+    closed = sound and int(numbers(octets, order, 0)[at + length - 4]) == length
+    return _too_short(kind, length) if closed else None
+
+
+def _too_short(kind: int, length: int) -> tuple[str, str]:
+    return "impossible_length", f"impossible length: a block of type {kind} with {length} bytes"
+
+
+def _options(data: bytearray, offset: int, end: int, order: str) -> Iterator[tuple[int, bytes]]:
     """Options of a block (3.5) as (code, value), up to the end mark or the first one that does not fit."""
     while offset + 4 <= end:
         code, length = struct.unpack_from(f"{order}HH", data, offset)
@@ -145,28 +228,6 @@ def _options(data: memoryview, offset: int, end: int, order: str) -> Iterator[tu
             return
         yield code, bytes(data[offset + 4 : offset + 4 + length])
         offset += 4 + (length + 3 & ~3)
-
-
-def read(octets: Octets, size: int) -> Records:
-    """Every packet of a pcapng file of `size` bytes, held in `octets` with padding behind.
-
-    The first four bytes are known to be a section header's. Never raises: what cannot be read is in `damage`.
-    """
-    walk = _Walk(octets.data, size)
-    damage = walk.through()
-    packets = packet_columns(octets, walk.runs, walk.interfaces)
-    wrong = np.flatnonzero(packets.fault)
-    if len(wrong):
-        frame = int(wrong[0])
-        kind, text = FAULTS[int(packets.fault[frame])]
-        damage = broken(kind, int(packets.block[frame]), frame + 1, text)
-        packets = packets.before(frame)
-    found = [damage] if damage else [_no_statistics(offset) for offset in walk.unfinished.values()]
-    time_ns = record_times(packets, walk.interfaces)
-    faces = tuple(walk.interfaces)
-    dropped = sum(walk.drops.values()) if walk.drops else None
-    columns = packets.start, packets.captured, packets.wire, time_ns, packets.interface
-    return Records("pcapng", *columns, faces, dropped, tuple(found))
 
 
 def _no_statistics(offset: int) -> Damage:

@@ -6,11 +6,11 @@ draft-ietf-opsawg-pcapng: 4.3 enhanced, 4.4 simple, appendix A obsolete packet b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from correlate.trace.records import NO_TIME, Column, Interface, Octets, window
+from correlate.trace.records import NO_TIME, Column, Interface, Octets, Records, window
 
 OLD_PACKET, SIMPLE, ENHANCED = 2, 3, 6
 _HEAD_BYTES = 28
@@ -22,74 +22,72 @@ FAULTS = {
 }
 
 
-@dataclass
-class Run:
-    """Packet blocks between two changes of section or interface list; their offsets by block type."""
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section as far as it is known: its byte order, the number of its interface 0 among all interfaces of the file,
+    and how many it has described so far."""
 
     order: str
-    first: int  # number of the section's interface 0 among all interfaces
-    known: int  # interfaces that the section has described so far
-    blocks: dict[int, list[int]] = field(default_factory=lambda: {ENHANCED: [], SIMPLE: [], OLD_PACKET: []})
+    first: int
+    known: int
 
 
-@dataclass(frozen=True, slots=True)
-class Packets:
-    """One row a packet block, in file order: `high` and `low` are its raw timestamp, `timed` whether it has one."""
-
-    block: Column
-    start: Column
-    captured: Column
-    wire: Column
-    high: Column
-    low: Column
-    timed: Column
-    interface: Column
-    fault: Column
-
-    def before(self, frame: int) -> Packets:
-        return Packets(*(getattr(self, name.name)[:frame] for name in fields(self)))
-
-
-def packet_columns(octets: Octets, runs: Sequence[Run], interfaces: Sequence[Interface]) -> Packets:
-    """The packets of all runs, in file order; `fault` is a key of FAULTS or 0."""
-    parts = [np.zeros((len(fields(Packets)), 0), np.int64)]
-    for run in runs:
-        for kind, offsets in run.blocks.items():
-            if offsets:
-                parts.append(_fields(octets, run, kind, np.array(offsets, np.int64), interfaces))
-    table = np.concatenate(parts, axis=1)
-    if len(parts) > 2:
+def packets(
+    octets: Octets, section: Section, block: Column, kinds: Column, interfaces: Sequence[Interface]
+) -> tuple[Records, int]:
+    """The packets in blocks of these types at these offsets, before the first faulty one, and its key of FAULTS (0)."""
+    parts = []
+    for kind in (ENHANCED, SIMPLE, OLD_PACKET):
+        rows = np.flatnonzero(kinds == kind)
+        if len(rows):
+            parts.append(_fields(octets, section, kind, block[rows], interfaces))
+    if not parts:
+        return Records(*np.zeros((5, 0), np.int64)), 0
+    table = parts[0]
+    if len(parts) > 1:
+        table = np.concatenate(parts, axis=1)
         table = table[:, np.argsort(table[0], kind="stable")]
-    return Packets(*table)
+    start, captured, wire, high, low, timed, number, fault = table
+    if not fault.any():
+        n, why = len(start), 0
+    else:
+        n = int((fault != 0).argmax())
+        why = int(fault[n])
+    times = record_times(high[:n], low[:n], timed[:n], number[:n], interfaces)
+    return Records(start[:n], captured[:n], wire[:n], times, number[:n]), why
 
 
-def _fields(octets: Octets, run: Run, kind: int, block: Column, interfaces: Sequence[Interface]) -> Column:
-    """(columns of Packets, len(block)) int64."""
-    head = window(octets, block, _HEAD_BYTES).view(f"{run.order}u4").astype(np.int64).T
+def _fields(octets: Octets, section: Section, kind: int, block: Column, interfaces: Sequence[Interface]) -> Column:
+    """(start, captured, wire, upper and lower half of the time, whether it has one, interface, fault) int64 rows."""
+    head = np.ascontiguousarray(window(octets, block, _HEAD_BYTES).view(f"{section.order}u4").astype(np.int64).T)
     length, number, high, low, captured, wire = head[1:]
     timed = np.ones_like(block)
     start, room = block + 28, length - 32
     if kind == OLD_PACKET:
         # Its interface number is 16 bits wide and shares the word with a drop counter.
-        number = number >> 16 if run.order == ">" else number & 0xFFFF
+        number = number >> 16 if section.order == ">" else number & 0xFFFF
     if kind == SIMPLE:
         # No length captured is stored: it follows from the wire length and the snapshot length of interface 0.
-        snaplen = interfaces[run.first].snaplen_bytes if run.known else 0
+        snaplen = interfaces[section.first].snaplen_bytes if section.known else 0
         start, room, wire = block + 12, length - 16, head[2]
         captured = np.minimum(np.minimum(wire, room), snaplen or np.iinfo(np.int64).max)
         number = high = low = timed = np.zeros_like(block)
     fault = np.where(captured > wire, _MORE_THAN_WIRE, 0)
-    fault = np.where(number >= run.known, _UNKNOWN_INTERFACE, fault)
+    fault = np.where(number >= section.known, _UNKNOWN_INTERFACE, fault)
     fault = np.where(captured > room, _BEYOND, fault)
-    return np.stack([block, start, captured, wire, high, low, timed, number + run.first, fault])
+    return np.stack([start, captured, wire, high, low, timed, number + section.first, fault])
 
 
-def record_times(packets: Packets, interfaces: Sequence[Interface]) -> Column:
+def record_times(
+    high: Column, low: Column, timed: Column, interface: Column, interfaces: Sequence[Interface]
+) -> Column:
     """Nanoseconds since 1970 of every packet; NO_TIME where it has none or one that does not fit 63 bits."""
-    times = np.full(len(packets.block), NO_TIME, np.int64)
-    for number in np.unique(packets.interface).tolist():
-        mine = np.flatnonzero((packets.interface == number) & (packets.timed == 1))
-        times[mine] = _nanoseconds(packets.high[mine], packets.low[mine], interfaces[number])
+    if len(interface) and timed.all() and (interface == interface[0]).all():
+        return _nanoseconds(high, low, interfaces[int(interface[0])])
+    times = np.full(len(interface), NO_TIME, np.int64)
+    for number in np.unique(interface).tolist():
+        mine = np.flatnonzero((interface == number) & (timed == 1))
+        times[mine] = _nanoseconds(high[mine], low[mine], interfaces[number])
     return times
 
 

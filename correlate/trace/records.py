@@ -1,6 +1,7 @@
 """What a capture file holds before anybody looks into a packet: records, their clock and their damage.
 
-All columns are numpy int64 with one row a record, in file order. Offsets count from the start of the (unpacked) file.
+All columns are numpy int64 with one row a record, in file order. A file is read block by block into one buffer;
+offsets of records count from the start of that buffer, offsets of damage from the start of the (unpacked) file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Column = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Octets = NDArray[np.uint8]
 
-# No gather reaches further than this behind its offset, so the file is held with as many zero bytes behind its end.
+# No gather reaches further than this behind its offset, so every buffer has as many bytes behind its contents.
 PAD_BYTES = 128
 NO_TIME = -1
 MAX_RECORD_BYTES = 262_144  # libpcap's MAXIMUM_SNAPLEN
@@ -43,7 +44,7 @@ class Damage:
         return f"{', '.join(where)}: {self.text}" if where else self.text
 
 
-def broken(kind: str, offset: int, frame: int, text: str) -> Damage:
+def broken(kind: str, offset: int | None, frame: int | None, text: str) -> Damage:
     """Damage behind which nothing can be read: the chain of records breaks at `offset`, before `frame` is complete."""
     return Damage(kind, offset, frame, text, breaks_chain=True, stops=True)
 
@@ -64,37 +65,35 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """All records of one capture file that lie before the first break in its chain.
+    """The whole records in one block of a capture file, before the first break in its chain.
 
-    `start` is the offset of the first captured byte, `captured` and `wire` are lengths in bytes, `time_ns` is
-    NO_TIME where the record carries none, `interface` counts into `interfaces` (those of all sections, in file order).
+    `start` is the offset of the first captured byte in the block, `captured` and `wire` are lengths in bytes, `time_ns`
+    is NO_TIME where the record carries none, `interface` counts the interfaces of all sections, in file order.
     """
 
-    format: str
     start: Column
     captured: Column
     wire: Column
     time_ns: Column
     interface: Column
-    interfaces: tuple[Interface, ...]
-    kernel_dropped: int | None = None
-    damage: tuple[Damage, ...] = ()
 
-    def link_types(self) -> tuple[int, ...]:
-        """LINKTYPE_ numbers in use, in order of their first interface; a classic file names its own even when empty."""
-        used = set(np.unique(self.interface).tolist()) or ({0} if self.format == "pcap" and self.interfaces else set())
-        return tuple(dict.fromkeys(face.link_type for n, face in enumerate(self.interfaces) if n in used))
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, rows: slice) -> Records:
+        return Records(self.start[rows], self.captured[rows], self.wire[rows], self.time_ns[rows], self.interface[rows])
 
 
-def nothing(format: str, *damage: Damage) -> Records:
-    """A file without a single record."""
+def no_records() -> Records:
     none = np.zeros(0, np.int64)
-    return Records(format, none, none, none, none, none, (), None, damage)
+    return Records(none, none, none, none, none)
 
 
 def window(octets: Octets, offsets: Column, width: int) -> Octets:
     """The `width` bytes at each offset, as a contiguous (len(offsets), width) array; width is at most PAD_BYTES."""
-    return np.lib.stride_tricks.sliding_window_view(octets, width)[offsets]
+    # Items of `width` bytes at every offset: one copy a row, where an index on two axes takes one a byte.
+    every: NDArray[np.void] = np.ndarray((len(octets) - width + 1,), f"V{width}", octets, strides=(1,))
+    return every[offsets].view(np.uint8).reshape(len(offsets), width)
 
 
 def u16(head: Octets, at: int) -> Column:

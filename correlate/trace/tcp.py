@@ -7,15 +7,16 @@ length says, so that a snaplen changes nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 
-from correlate.trace.containers import read_records
 from correlate.trace.headers import IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import Column, Octets, u16, window
+from correlate.trace.records import Column, Interface, Octets, Records, u16, window
+from correlate.trace.stream import Stream
 
 TCP = 6
 TCP_BYTES = 20
@@ -23,6 +24,7 @@ TCP_NEEDED_BYTES = 13
 """Ports and the data offset; the rest of the header may be cut off."""
 
 Address = IPv4Address | IPv6Address
+Packed = tuple[Column, list[bytes], list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +49,29 @@ class Segments:
 
 def read(path: str | os.PathLike[str]) -> Segments:
     """The segments of the capture at `path`, up to where its chain of records breaks. Raises Unreadable."""
-    contents = read_records(path)
-    records, found = contents.records, list[tuple[Column, list[bytes], list[bytes]]]()
-    for number, face in enumerate(records.interfaces):
-        if face.link_type not in READERS:
-            continue
-        rows = np.flatnonzero(records.interface == number)
-        start = records.start[rows]
-        end = start + records.captured[rows]
-        offset, kind = READERS[face.link_type](contents.octets, start, end, face.big_endian)
-        frames = Frames(rows, offset, end, start + records.wire[rows], records.time_ns[rows])
-        for ethertype, header_bytes in ((IPV4, IPV4_BYTES), (IPV6, IPV6_BYTES)):
-            fits = np.flatnonzero((kind == ethertype) & (offset + header_bytes + TCP_NEEDED_BYTES <= end))
-            found.append(segments(contents.octets, frames.take(fits), ethertype))
+    found: list[Packed] = []
+
+    def look(octets: Octets, records: Records, first_frame: int, interfaces: list[Interface]) -> None:
+        for number, face in enumerate(interfaces):
+            found.extend(_of_interface(octets, records, first_frame, number, face))
+
+    for _ in Stream(path, look=look):
+        pass
     return _joined(found)
 
 
-def segments(octets: Octets, frames: Frames, ethertype: int) -> tuple[Column, list[bytes], list[bytes]]:
+def _of_interface(octets: Octets, records: Records, first_frame: int, number: int, face: Interface) -> Iterator[Packed]:
+    rows = np.flatnonzero(records.interface == number)
+    start = records.start[rows]
+    end = start + records.captured[rows]
+    offset, kind = READERS[face.link_type](octets, start, end, face.big_endian)
+    frames = Frames(first_frame - 1 + rows, offset, end, start + records.wire[rows], records.time_ns[rows])
+    for ethertype, header_bytes in ((IPV4, IPV4_BYTES), (IPV6, IPV6_BYTES)):
+        fits = np.flatnonzero((kind == ethertype) & (offset + header_bytes + TCP_NEEDED_BYTES <= end))
+        yield segments(octets, frames.take(fits), ethertype)
+
+
+def segments(octets: Octets, frames: Frames, ethertype: int) -> Packed:
     """Of frames with a whole IP header: (4, n) frame number, ports and payload bytes; sources and targets, packed."""
     if not len(frames.offset):
         return np.zeros((4, 0), np.int64), [], []
@@ -89,7 +97,7 @@ def segments(octets: Octets, frames: Frames, ethertype: int) -> tuple[Column, li
     return table, [row.tobytes() for row in ends[rows, :size]], [row.tobytes() for row in ends[rows, size:]]
 
 
-def _joined(found: list[tuple[Column, list[bytes], list[bytes]]]) -> Segments:
+def _joined(found: list[Packed]) -> Segments:
     table = np.concatenate([np.zeros((4, 0), np.int64), *(part for part, _, _ in found)], axis=1)
     sources = [packed for _, source, _ in found for packed in source]
     targets = [packed for _, _, target in found for packed in target]

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from correlate import flows, stun
+from correlate import trace as traces
 from correlate.errors import Unreadable
-from correlate.trace import Trace, containers
+from correlate.trace import Trace
 
 ROOT = Path(__file__).parents[2]
 INVOKE = Path(sys.executable).with_name("invoke")
@@ -83,8 +84,8 @@ def test_a_pipe_is_read_until_it_ends(tmp_path):
 
 
 def test_a_pipe_without_end_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(containers, "MAX_STREAMED_BYTES", 1 << 20)
-    with pytest.raises(Unreadable, match="/dev/zero: gives more than 1 MiB; save it to a file first"):
+    monkeypatch.setattr(traces, "MAX_HELD_BYTES", 1 << 20)
+    with pytest.raises(Unreadable, match="/dev/zero: has more than 1 MiB; cut it with editcap -c first"):
         Trace.read("/dev/zero")
 
 
@@ -123,5 +124,5 @@ def test_a_file_too_large_to_hold_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "sparse"
     path.touch()
     os.truncate(path, 5 << 30)
-    with pytest.raises(Unreadable, match="sparse: has more than 4 GiB; cut it with editcap -c first"):
+    with pytest.raises(Unreadable, match="sparse: has more than 512 MiB; cut it with editcap -c first"):
         Trace.read(path)

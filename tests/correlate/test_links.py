@@ -2,8 +2,11 @@
 
 import random
 import struct
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from correlate import flows
 from correlate.trace import Trace
@@ -291,3 +294,45 @@ def test_many_mixed_packets_agree_with_scapy(read):
     trace = read(1, frames)
     assert [(*ends(trace, row), trace.payload(row)) for row in range(len(trace.udp))] == told
     assert list(trace.udp.addresses) == sorted(trace.udp.addresses, key=lambda one: (one.version, one))
+
+
+HOSTS = {
+    4: st.integers(1, 2**32 - 1).map(lambda number: str(IPv4Address(number))),
+    6: st.integers(1, 2**128 - 1).map(lambda number: str(IPv6Address(number))),
+}
+PORT = st.integers(0, 65535)
+
+
+@st.composite
+def datagram(draw):
+    """By scapy, with what may stand between IP and UDP: (bytes, source, port, destination, port, payload)."""
+    from scapy.layers.inet import IP, UDP, IPOption_NOP
+    from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
+    from scapy.packet import Raw
+
+    version = draw(st.sampled_from([4, 6]))
+    src, dst = draw(HOSTS[version]), draw(HOSTS[version])
+    sport, dport, payload = draw(PORT), draw(PORT), draw(st.binary(max_size=80))
+    if version == 4:
+        network = IP(src=src, dst=dst, options=[IPOption_NOP()] * draw(st.integers(0, 4)))
+    else:
+        network = IPv6(src=src, dst=dst)
+        for extension in draw(st.lists(st.sampled_from([IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop]), max_size=2)):
+            network = network / extension()
+    return bytes(network / UDP(sport=sport, dport=dport) / Raw(payload)), src, sport, dst, dport, payload
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(LINKS)), st.sampled_from("<>"), st.lists(datagram(), max_size=12))
+def test_packets_come_back_as_they_were_built(tmp_path_factory, link, order, told):
+    link_type, framed, _ = LINKS[link]
+    frames = [framed(packet, order) for packet, *_ in told]
+    path = tmp_path_factory.getbasetemp() / "round.pcap"
+    path.write_bytes(pcap(link_type, frames, order, step_s=1))
+    trace = Trace.read(path)
+    assert (trace.packets, trace.damage) == (len(told), ())
+    assert [(*ends(trace, row), trace.payload(row)) for row in range(len(trace.udp))] == [
+        tuple(one[1:]) for one in told
+    ]
+    assert trace.udp.wire_bytes.tolist() == [len(frame) for frame in frames]
+    assert trace.udp.time_ns.tolist() == [(START_S + n) * 10**9 + n * 1000 for n in range(len(told))]
