@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,11 @@ def server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
     clients: list[socket.socket] = []
 
+    def talk(client: socket.socket) -> None:
+        # The client may go at any moment; what is being read then is no command.
+        with contextlib.suppress(OSError, ValueError):
+            behave(client)
+
     def serve() -> None:
         while True:
             try:
@@ -32,7 +38,7 @@ def server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
             except OSError:
                 return
             clients.append(client)
-            threading.Thread(target=behave, args=(client,), daemon=True).start()
+            threading.Thread(target=talk, args=(client,), daemon=True).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
