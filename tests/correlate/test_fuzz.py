@@ -144,9 +144,9 @@ def fuzz(count, seed):
 
 
 def test_what_chance_changed_gives_the_same_answer_twice_within_bounds():
-    assert fuzz(2_000, seed=1) > 1_500
+    assert fuzz(1_000, seed=1) > 750
 
 
 @pytest.mark.full
-def test_a_hundred_thousand_changes_give_the_same_answer_twice_within_bounds():
-    assert fuzz(100_000, seed=2) > 75_000
+def test_twenty_thousand_more_changes_give_the_same_answer_twice_within_bounds():
+    assert fuzz(20_000, seed=2) > 15_000

@@ -281,7 +281,8 @@ def children(*, of: int | None = None, naming: bytes = b"") -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("event", [pytest.param("clocks", marks=pytest.mark.full), "talking"])
+@pytest.mark.full
+@pytest.mark.parametrize("event", ["clocks", "talking"])
 def test_a_killed_bench_ends_the_run_and_the_next_run_gives_the_same_bytes(tmp_path, complete, monkeypatch, event):
     temporary = tmp_path / "tmp"
     temporary.mkdir()

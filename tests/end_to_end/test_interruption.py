@@ -131,6 +131,7 @@ INTERRUPTED = ["run", f"attempt {TRIAL} 0", f"interrupted {TRIAL} 0"]
 COMPLETED = ["run", f"attempt {TRIAL} 0", f"completed {TRIAL} 0"]
 
 
+@pytest.mark.full
 def test_signals_end_a_run_in_order_and_the_next_run_resumes_to_the_same_bytes(tmp_path, undisturbed):
     dataset, temporary = tmp_path / "dataset", tmp_path / "tmp"
     for number, group, event in (

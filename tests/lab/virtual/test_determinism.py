@@ -73,6 +73,7 @@ def test_the_trials_show_what_they_are_here_for(alone: dict[str, dict[str, Any]]
     assert [alone[trial_id]["truth"]["routing"] for trial_id in TRIALS] == ["relay", "p2p", None]
 
 
+@pytest.mark.full
 def test_other_trials_before_and_a_load_beside_change_nothing(alone: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     with rig(tmp_path, "101") as other, cpu_hog():
         for trial_id in reversed(TRIALS):
@@ -93,6 +94,7 @@ def test_void_attempts_of_others_change_nothing(alone: dict[str, dict[str, Any]]
         assert other.attempt(DIRECT) == alone[DIRECT]
 
 
+@pytest.mark.full
 def test_a_client_that_dawdles_changes_nothing(
     alone: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
