@@ -170,6 +170,7 @@ def test_a_trial_that_was_as_good_as_complete_is_kept_and_the_next_run_makes_the
     assert journal(dataset) == COMPLETED
 
 
+@pytest.mark.full
 def test_after_sigkill_the_bench_ends_itself_and_the_next_run_journals_it_and_resumes(tmp_path, undisturbed):
     for event in ("talking", "fetch"):
         running = Running(tmp_path / "dataset", tmp_path / "tmp")

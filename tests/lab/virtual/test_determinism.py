@@ -18,6 +18,8 @@ from lab.run import Options, Run, prepare
 from lab.trial import Attempt
 from tests.end_to_end.runs import ROOT, captures, cpu_hog
 
+pytestmark = pytest.mark.full
+
 LOUD = "snapchat-voice-fixed_to_lte-caller_hangs_up-2"
 DIRECT = "whatsapp-voice-lte_to_fixed-caller_hangs_up-1"
 SILENT = "messenger-video-fixed_to_lte-callee_rejects-2"
@@ -73,7 +75,6 @@ def test_the_trials_show_what_they_are_here_for(alone: dict[str, dict[str, Any]]
     assert [alone[trial_id]["truth"]["routing"] for trial_id in TRIALS] == ["relay", "p2p", None]
 
 
-@pytest.mark.full
 def test_other_trials_before_and_a_load_beside_change_nothing(alone: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     with rig(tmp_path, "101") as other, cpu_hog():
         for trial_id in reversed(TRIALS):
@@ -94,7 +95,6 @@ def test_void_attempts_of_others_change_nothing(alone: dict[str, dict[str, Any]]
         assert other.attempt(DIRECT) == alone[DIRECT]
 
 
-@pytest.mark.full
 def test_a_client_that_dawdles_changes_nothing(
     alone: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +110,6 @@ def test_a_client_that_dawdles_changes_nothing(
         assert other.attempt(SILENT) == alone[SILENT]
 
 
-@pytest.mark.full
 def test_ten_other_trials_before_and_every_pause_possible_change_nothing(
     alone: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
