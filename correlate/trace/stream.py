@@ -20,7 +20,7 @@ from correlate.trace.rows import Rows
 from correlate.trace.source import Source, opened
 from correlate.trace.tuples import Tuples
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 3 << 20
 KEPT_BYTES = 4 << 20
 LEAST_ROOM_BYTES = 32  # the first fill tells the format
 MTU_BYTES = 1500
