@@ -137,6 +137,7 @@ def rank_all(found: Sequence[Call], seed: str, loads: Sequence[float] = LOADS) -
                 true = np.array([each.true for each in mine])
                 shares = measures.true_positives(true, others, FALSE_POSITIVE_RATE).tolist()
                 accepted |= {(column, each.trial): share for each, share in zip(mine, shares, strict=True)}
+            del negatives, others  # before the next app's are made
         for column, name in enumerate([*CHOICES, *BASELINES]):
             for app in (ALL, *apps):
                 mine = [each[column] for one in ([app] if app in ranked else apps) for each in ranked[one]]
@@ -155,18 +156,24 @@ def _ranked(
     pairing: Pairing, made: Sequence[tuple[Hour, Ids]], app: str, scores: Sequence[Score]
 ) -> tuple[list[list[Ranked]], Matrix]:
     """For each caller leg of an app its place under every score; and the scores of all its pairs that are none."""
-    ranked, negatives = [], []
-    for hour, ids in made:
-        for query in range(hour.queries):
-            call = pairing.calls[int(hour.of[query])]
-            if call.app != app:
-                continue
-            features = pairing.features(hour, query, ids)
-            baselines = [features[:, index] * sign for index, sign in BASELINES.values()]
-            table = np.stack([*scored(scores, features).T, *baselines])
-            negatives.append(np.delete(table, query, axis=1))
-            ranked.append([_place(call, column, query, index) for index, column in enumerate(table)])
-    return ranked, np.concatenate(negatives, axis=1)
+    asked = [(hour, ids, query) for hour, ids in made for query in _queries(pairing, hour, app)]
+    # Filled in place: at a load of 100 this is by far the largest thing in memory.
+    negatives = np.empty((len(scores) + len(BASELINES), sum(len(hour) - 1 for hour, _, _ in asked)))
+    ranked, filled = [], 0
+    for hour, ids, query in asked:
+        call = pairing.calls[int(hour.of[query])]
+        features = pairing.features(hour, query, ids)
+        baselines = [features[:, index] * sign for index, sign in BASELINES.values()]
+        table = np.stack([*scored(scores, features).T, *baselines])
+        negatives[:, filled : filled + len(hour) - 1] = np.delete(table, query, axis=1)
+        filled += len(hour) - 1
+        ranked.append([_place(call, column, query, index) for index, column in enumerate(table)])
+    return ranked, negatives
+
+
+def _queries(pairing: Pairing, hour: Hour, app: str) -> list[int]:
+    """The caller legs of an app that an hour asks for."""
+    return [query for query in range(hour.queries) if pairing.calls[int(hour.of[query])].app == app]
 
 
 def _place(call: Call, scores: NDArray[np.float64], query: int, index: int) -> Ranked:
