@@ -194,7 +194,7 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
 
 @task(help={"dataset": RUN_HELP["dataset"]})
 def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
-    """Render tables and report from the findings of a dataset."""
+    """Measure a dataset again and render its tables and report."""
     with exits():
         from correlate import report
         from correlate.dataset import Dataset
