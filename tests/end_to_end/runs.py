@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +54,21 @@ def cpu_hog(processes: int = 2) -> Iterator[None]:
 
 def analysed(matrix: str, dataset: Path, seed: int = 1) -> Dataset:
     """A whole matrix through the command that people type: trials, findings, names, tables, report."""
-    done = invoke("run-matrix", "--matrix", matrix, "--dataset", str(dataset), "--seed", str(seed))
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return Dataset(dataset)
+    (only,) = analysed_together((matrix, dataset, seed))
+    return only
+
+
+def analysed_together(*wanted: tuple[str, Path, int]) -> list[Dataset]:
+    """Whole matrices (name, folder, seed), each run by a command of its own, all at the same time."""
+    running = [
+        subprocess.Popen(
+            [BIN / "invoke", "run-matrix", "--matrix", matrix, "--dataset", str(dataset), "--seed", str(seed)],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for matrix, dataset, seed in wanted
+    ]  # fmt: skip
+    with ThreadPoolExecutor(len(running)) as readers:
+        told = list(readers.map(lambda run: run.communicate()[0], running))
+    for run, output in zip(running, told, strict=True):
+        assert run.returncode == 0, output[-2000:]
+    return [Dataset(dataset) for _, dataset, _ in wanted]
