@@ -295,10 +295,10 @@ def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
 
 
 def complain(path: str, found: Iterable[Damage]) -> None:
-    """Say on standard error what is damaged; exit 3 where it may change what was read."""
+    """Say on standard error what is damaged and where; exit 3 where it may change what was read."""
     stops = False
     for damage in found:
-        print(f"{path}: {damage.text}", file=sys.stderr)
+        print(f"{path}: {damage}", file=sys.stderr)
         stops = stops or damage.stops
     if stops:
         raise Exit("", 3)

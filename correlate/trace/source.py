@@ -13,8 +13,7 @@ from correlate.trace.records import Damage, broken
 
 STANDARD_INPUT = "-"
 GZIP_MAGIC = b"\x1f\x8b"
-# What a broken member yields before zlib notices is kept up to a step.
-STEP_BYTES = 1024
+STEP_BYTES = 4096
 READ_BYTES = 1 << 18
 # Unpacked at a time, whatever the reader has room for: what is kept of a broken file must not depend on that.
 UNPACKED_BYTES = 1 << 14
@@ -51,14 +50,14 @@ class Plain:
 
 
 class Gzip:
-    """All members of a gzip file (RFC 1952), up to the first break."""
+    """All members of a gzip file (RFC 1952), up to the first break; what unpacks before it is kept."""
 
     def __init__(self, packed: Plain) -> None:
         self.damage: Damage | None = None
         self._packed = packed
         self._member = zlib.decompressobj(wbits=31)
         self._input, self._at = b"", 0
-        self._ready = b""
+        self._ready, self._given = b"", 0
         self._done = False
 
     def readinto(self, buffer: memoryview) -> int:
@@ -78,9 +77,13 @@ class Gzip:
             if not packed:
                 self._end("its compression ends early")
                 break
+            before = self._member.copy()
             try:
                 self._ready = self._member.decompress(packed, UNPACKED_BYTES)
+                self._given += len(self._ready)
             except zlib.error as error:
+                self._ready = _sound(before, packed)
+                self._given += len(self._ready)
                 self._end(f"its compression is broken: {error}")
             if self._member.eof:
                 self._next_member(self._member.unused_data)
@@ -97,14 +100,28 @@ class Gzip:
         self._input, self._at = behind + self._input[self._at :], 0
         if len(self._input) < len(GZIP_MAGIC):
             self._input += _read(self._packed, READ_BYTES)
-        self._done = self._input[: len(GZIP_MAGIC)] != GZIP_MAGIC
         self._member = zlib.decompressobj(wbits=31)
+        if not self._input:
+            self._done = True
+        elif self._input[: len(GZIP_MAGIC)] != GZIP_MAGIC:
+            self._end("behind its compression stand bytes that are none")
 
     def _end(self, text: str) -> None:
-        self._done, self.damage = True, broken("cut_gzip", None, None, text)
+        self._done, self.damage = True, broken("cut_gzip", self._given, None, text)
 
     def close(self) -> None:
         self._packed.close()
+
+
+def _sound(member: zlib._Decompress, packed: bytes) -> bytes:
+    """What `packed` unpacks to before the byte that breaks it; zlib throws away all that came in the same call."""
+    found = bytearray()
+    try:
+        for byte in packed:
+            found += member.decompress(bytes([byte]))
+    except zlib.error:
+        return bytes(found)
+    return bytes(found)
 
 
 def _read(source: Source, most: int) -> bytes:

@@ -106,7 +106,7 @@ def test_a_task_reads_standard_input(task):
         ("/", 2, "/: cannot be read: Is a directory\n"),
         ("README.md", 2, "README.md: is neither a pcap nor a pcapng file\n"),
         ("nowhere.pcap", 2, "nowhere.pcap: cannot be read: No such file or directory\n"),
-        ("-", 3, "-: the file is empty\n"),
+        ("-", 3, "-: byte 0: the file is empty\n"),
     ],
 )
 def test_a_task_says_in_one_line_what_it_cannot_read(path, code, message):
@@ -117,7 +117,7 @@ def test_a_task_says_in_one_line_what_it_cannot_read(path, code, message):
 def test_a_task_prints_what_it_could_read_of_a_damaged_capture_and_exits_3():
     code, out, err = invoke("stun", "--pcap", "-", "--json", given=capture()[:-1])
     assert (code, len(json.loads(out))) == (3, 2)
-    assert err.startswith("-: ")
+    assert err.rstrip("\n") == "-: byte 152, frame 3: a record is cut: 47 of 48 bytes"
 
 
 def test_a_file_too_large_to_hold_is_refused_before_it_is_read(tmp_path):

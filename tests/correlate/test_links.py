@@ -118,6 +118,7 @@ LINKS = {
     "SLL2": (276, scapy_layer(sll2), 20),
     "null": (0, null, 4),
     "loop": (108, loop, 4),
+    "loop in the host's order": (108, null, 4),
     "PPP in HDLC": (9, scapy_layer(ppp), 4),
     "PPP": (9, ppp_bare, 2),
     "PPP, short protocol": (9, ppp_short, 1),
@@ -253,6 +254,17 @@ def test_fragments_in_any_order_belong_to_the_flow_of_their_first(read, fragment
     assert flow.bytes_ab + flow.bytes_ba == sum(map(len, frames))
     assert sorted(trace.udp.payload_bytes.tolist()) == [0] * (len(frames) - 2) + [900, 1500]
     assert trace.udp.frame.tolist() == list(range(1, len(frames) + 1))
+
+
+def test_a_fragment_behind_other_extension_headers_counts_for_its_flow(read):
+    from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, fragment6
+
+    chain = [IPv6ExtHdrHopByHop(), IPv6ExtHdrDestOpt(), IPv6ExtHdrFragment(id=3)]
+    frames = [bytes(one) for one in fragment6(udp6(b"a" * 1000, *chain), 500)]
+    (flow,) = flows.rows(read(229, [*frames[1:], frames[0]]))
+    assert len(frames) == 3
+    assert (flow["a"], flow["a_port"], flow["b"], flow["b_port"]) == SIX
+    assert (flow["packets_ab"], flow["bytes_ab"], flow["payload_ab"]) == (3, sum(map(len, frames)), 1000)
 
 
 @pytest.mark.parametrize(("fragments", "link_type"), [(fragments4, 228), (fragments6, 229)])

@@ -123,6 +123,24 @@ def test_sections_have_their_own_interfaces_byte_orders_and_clocks(read):
     assert trace.damage == ()
 
 
+def test_sections_of_either_byte_order_with_links_and_clocks_of_their_own_make_one_flow(read):
+    cooked = bytes(14) + b"\x08\x00" + UDP
+    trace = read(
+        section("<"), interface("<", 1, resolution=9), interface("<", 101, resolution=0x80 | 20),
+        packet(NS), packet(1_700_000_001 << 20 | 1, UDP, number=1), statistics("<"),
+        section(">"), interface(">", 113, resolution=3), packet(1_700_000_002_007, cooked, ">"), simple(cooked, ">"),
+    )  # fmt: skip
+    assert flows.rows(trace) == [
+        {
+            "a": "192.0.2.1", "a_port": 40000, "b": "198.51.100.7", "b_port": 3478, "packets_ab": 4, "packets_ba": 0,
+            "bytes_ab": 45 + 31 + 47 + 47, "bytes_ba": 0, "payload_ab": 12, "payload_ba": 0, "first_ns": NS,
+            "last_ns": 1_700_000_002_007_000_000, "classic_stun": 0,
+        }
+    ]  # fmt: skip
+    assert trace.udp.time_ns.tolist() == [NS, 1_700_000_001_000_000_953, 1_700_000_002_007_000_000, -1]
+    assert (trace.link_types, trace.damage) == ((1, 101, 113), ())
+
+
 def test_time_running_backwards_on_one_interface_is_said(read):
     trace = read(section(), interface(), interface(), packet(9), packet(1, number=1), packet(10), packet(8))
     assert [(damage.kind, damage.frame) for damage in trace.damage] == [("time_backwards", 4)]

@@ -154,6 +154,18 @@ def test_nesting_deeper_than_the_bound_is_left():
     assert stun.decode(channel(payload)) == []
 
 
+@pytest.mark.parametrize("first", [channel, lambda inner: message(attribute(0x0013, inner), kind=0x0016)])
+def test_data_in_channel_data_in_data_is_followed_to_the_bound(first):
+    payload = message(attribute(6, b"deep"), kind=0x0001)
+    second = channel if first is not channel else lambda inner: message(attribute(0x0013, inner), kind=0x0016)
+    for depth in range(stun.MAX_DEPTH - 1):
+        payload = (first if depth % 2 else second)(payload)
+    assert [one.username for one in stun.decode(payload)][-1] == "deep"
+    outer = second(payload) if stun.MAX_DEPTH % 2 else first(payload)
+    assert "deep" not in [one.username for one in stun.decode(outer)]
+    assert len(stun.decode(outer)) == stun.MAX_DEPTH // 2
+
+
 def test_padding_behind_channel_data_is_no_payload():
     assert stun.decode(channel(message(), length=4)) == []
 
