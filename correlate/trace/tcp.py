@@ -62,6 +62,8 @@ def read(path: str | os.PathLike[str]) -> Segments:
 
 def _of_interface(octets: Octets, records: Records, first_frame: int, number: int, face: Interface) -> Iterator[Packed]:
     rows = np.flatnonzero(records.interface == number)
+    if not len(rows):
+        return  # an interface without packets may have any link type
     start = records.start[rows]
     end = start + records.captured[rows]
     offset, kind = READERS[face.link_type](octets, start, end, face.big_endian)

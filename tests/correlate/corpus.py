@@ -39,7 +39,7 @@ def payloads() -> list[Pieces]:
     outer = stun(0x17, attribute(0x12, b"\0\2\x21\x12" + bytes(16)), attribute(0x13, carried))
     deep = carried
     for depth in range(9):
-        deep = b"".join(channel(0x4001 + depth, deep) if depth % 2 else stun(0x16, attribute(0x13, deep)))
+        deep = b"".join(stun(0x16, attribute(0x13, deep)) if depth % 3 else channel(0x4001 + depth, deep))
     zeros = stun(0x0803, *[attribute(0, b"")] * 20, attribute(0x4025, bytes(5)), attribute(6, b"\xff\0\xfe"))
     classic = [struct.pack(">HH16s", 1, 8, bytes(range(100, 116))), attribute(3, bytes(4))]
     name = b"\5relay\7example\0"

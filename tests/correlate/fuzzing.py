@@ -1,5 +1,7 @@
 """What chance does to captures and STUN payloads, and what must be true of the answer whatever it did.
 
+It is the same in blocks of any size, as a whole, and by the plain reader.
+
 `python -m tests.correlate.fuzzing SEED COUNT` runs in a process of its own, so that memory can be held to a bound;
 prints one JSON object. An input that breaks a promise ends it, with its number and its bytes.
 """
@@ -16,12 +18,15 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 
 from correlate import dns, flows, stun
 from correlate.errors import Unreadable
 from correlate.trace import Stream, Trace, tcp
+from correlate.trace.links import READERS
+from tests.correlate import plain
 from tests.correlate.corpus import Pieces, captures, payloads
 
 # An input has a kilobyte or two: what the process may grow by, and how much of a processor's time one may take.
@@ -115,9 +120,15 @@ def mutated(rng: random.Random, pieces: Pieces, spare: Pieces) -> Pieces:
     return changed
 
 
-def capture(rng: random.Random, corpus: list[Pieces]) -> bytes:
-    """A changed capture, now and then packed: as one member or two, and changed again behind that."""
-    pieces = mutated(rng, rng.choice(corpus), rng.choice(corpus))
+def capture(rng: random.Random, corpus: list[Pieces], large: bool) -> bytes:
+    """A changed capture, now and then packed: as one member or two, and changed again behind that.
+
+    A large one has so many records that the reader goes along them in many places at once.
+    """
+    pieces = rng.choice(corpus)
+    if large:
+        pieces = [*pieces[:4], *rng.choices(pieces[1:], k=1_000)]
+    pieces = mutated(rng, pieces, rng.choice(corpus))
     if rng.randrange(10):
         return b"".join(pieces)
     half = rng.randrange(len(pieces) + 1)
@@ -125,7 +136,7 @@ def capture(rng: random.Random, corpus: list[Pieces]) -> bytes:
     return b"".join(mutated(rng, packed, packed) if packed and rng.randrange(2) else packed)
 
 
-def answer(data: bytes, block_bytes: int) -> object:
+def answer(data: bytes, block_bytes: int) -> Any:
     """All that is told of a capture, or why it cannot be read."""
     stream, counter, messages = Stream("fuzz", held=data, block_bytes=block_bytes), flows.Counter(), []
     try:
@@ -154,9 +165,27 @@ def held(path: Path) -> object:
     return flows.flows(trace.udp).table, [found[1:] for found in stun.messages(trace)], *told(trace)
 
 
+def plainly(data: bytes) -> object:
+    """Flows and messages by the plain reader, and how many packets; None for a link type that is not read here."""
+    found = list(plain.packets(data))
+    if any(packet.link not in READERS for packet in found):
+        return None
+    datagrams = plain.datagrams(found)
+    messages = [(*plain.ends(one), message) for one in datagrams for message in plain.messages(one.payload)]
+    return plain.flows(datagrams), messages, len(found)
+
+
+def quickly(found: tuple[Any, ...]) -> object:
+    """The same from an answer."""
+    table, messages, _, packets, *_ = found
+    ends = [(each[0], (str(each[1]), each[2]), (str(each[3]), each[4]), each[5:]) for each in messages]
+    return [list(flows.row(flow).values()) for flow in table], ends, packets
+
+
 def decoded(payload: bytes) -> list[stun.Decoded]:
-    """Twice the same; the vector test misses none; what is nested is bounded by what was given."""
+    """Twice the same, and what the plain reader tells; the vector test misses none; what is nested is bounded."""
     messages = stun.decode(payload)
+    assert messages == plain.messages(payload)
     shown = [(one, one.username, one.addresses) for one in messages]
     assert shown == [(one, one.username, one.addresses) for one in stun.decode(payload)]
     head = np.frombuffer(payload[:16].ljust(16, b"\0"), np.uint8).reshape(1, 16)
@@ -178,18 +207,20 @@ class Fuzz:
 
     def step(self, number: int) -> None:
         """One input of each kind. What breaks a promise raises, with the bytes that did it."""
-        rng = self.rng
-        data = capture(rng, self.captures)
+        rng, large = self.rng, number % 100 == 0
+        data = capture(rng, self.captures, large)
         payload = b"".join(mutated(rng, rng.choice(self.payloads), rng.choice(self.payloads)))
         # Small blocks are slow; a few of them are as small as can be.
-        small = rng.choice([100, 300, 700]) if number % 20 else 1
+        small = rng.choice([7_000, 70_000] if large else [100, 300, 700] if number % 20 else [1])
         signal.setitimer(signal.ITIMER_PROF, MOST_S)
         try:
-            found = answer(data, 1 << 14)
+            found = answer(data, 1 << 18 if large else 1 << 14)
             assert answer(data, small) == found
             if number % 10 == 0:
                 self.path.write_bytes(data)
                 assert held(self.path) == found
+            if not isinstance(found, str) and not data.startswith(b"\x1f\x8b"):
+                assert quickly(found) == plainly(data)
             messages = decoded(payload)
         except Exception as error:
             error.add_note(f"input {number}, blocks of {small}: {data.hex()} and {payload.hex()}")

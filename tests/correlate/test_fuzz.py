@@ -1,6 +1,7 @@
 """Captures and STUN messages that chance has changed: no crash, no hang, memory bounded, the same answer twice.
 
-`fuzzing` says what is done to an input and asserted of each, `corpus` what the inputs were.
+`fuzzing` says what is done to an input and asserted of each, `corpus` what the inputs were, `plain` is a second reader,
+whose answer ours must equal.
 """
 
 import json

@@ -131,3 +131,18 @@ def test_a_file_without_tcp_has_no_segments(tmp_path):
     path = tmp_path / "udp.pcap"
     path.write_bytes(pcap([datagram(A, TURN, bytes(40))]))
     assert tcp.read(path).payload_bytes.tolist() == []
+
+
+def test_an_interface_without_packets_may_have_a_link_type_that_nobody_reads(tmp_path):
+    def block(kind, body):
+        length = struct.pack("<I", len(body) + 12)
+        return struct.pack("<I", kind) + length + body + length
+
+    data = segment(A, TURN, bytes(60))
+    path = tmp_path / "two.pcapng"
+    path.write_bytes(
+        block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+        + b"".join(block(1, struct.pack("<HHI", link_type, 0, 0)) for link_type in (127, 101))
+        + block(6, struct.pack("<IIIII", 1, 0, 0, len(data), len(data)) + data)
+    )
+    assert tcp.read(path).payload_bytes.tolist() == [60]
