@@ -63,7 +63,8 @@ class Payload:
 class Volumes:
     """One side's traffic under each of the four rules, with all servers together, its media, and what went over TCP and
     QUIC. `transport` is of the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a
-    conversation."""
+    conversation. `above_mtu`: this side's capture holds UDP frames above the MTU, so its packets are not those of the
+    wire; its bytes are."""
 
     phone: str
     longest_relay: Traffic
@@ -76,6 +77,7 @@ class Volumes:
     tcp: Payload
     quic: Payload
     transport: str | None
+    above_mtu: bool
     reason: str
 
 
@@ -99,6 +101,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             tcp=_tcp(vantage),
             quic=Payload(vantage.transport.quic_tx_payload_bytes, vantage.transport.quic_rx_payload_bytes),
             transport=carried,
+            above_mtu=any(damage.kind == "above_mtu" for damage in vantage.trace.damage),
             reason=reason,
             **{name: _traffic(session) for name, session in sessions.items()},
         )

@@ -29,6 +29,10 @@ SESSIONS = (
     "say which of these its sessions are"
 )
 RANGE = "agreement: whether our median lies within the paper's range; difference: of the medians"
+COALESCED = (
+    "a trial with UDP frames above the MTU in a capture has no packets here: the capturing machine joined or had not "
+    "yet split them; its bytes stay in Table 8"
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def table6(study: Study) -> Table:
 def table7(study: Study) -> Table:
     """Volume differences of conversations, in packets."""
     rows = list(_rows(study, "table7", [Quantity("packets", _packets, True)], _is_conversation))
-    notes = (QUARTILES, SESSIONS, RANGE, "conversations only; volume: packets sent plus received")
+    notes = (QUARTILES, SESSIONS, RANGE, "conversations only; volume: packets sent plus received", COALESCED)
     return table("table7", "Table 7: traffic volume differences, packets", COLUMNS, rows, notes, study.provenance)
 
 
@@ -95,7 +99,7 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
                                 "volume": quantity.volume,
                                 "session": rule,
                                 **_cells(study, ends, measure, paper),
-                                **_missing(len(cases), len(ends), rule),
+                                **_missing(cases, len(ends), quantity, rule),
                             }
 
 
@@ -124,10 +128,15 @@ def _cells(study: Study, ends: list[Ends], measure: str, paper: dict[str, Cell])
     return row | {"erratum": paper.get("erratum")} | _agreement(study, ours, paper)
 
 
-def _missing(trials: int, found: int, rule: str) -> Row:
-    """N, the trials of the cell, and what became of those that have no such session on both sides."""
-    reason = f"no {rule} session on both sides in {trials - found} of {trials} trials" if found < trials else ""
-    return {"N": trials, "reason": reason or ("" if trials else "no trial that could be read")}
+def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str) -> Row:
+    """N, the trials of the cell, and what became of those that are not among the `found` ones."""
+    trials, above = len(cases), sum(map(_is_above_mtu, cases)) if quantity.of is _packets else 0
+    reasons = [f"no {rule} session on both sides in {trials - found - above} of {trials} trials"]
+    if found + above == trials:
+        reasons = [] if trials else ["no trial that could be read"]
+    if above:
+        reasons.append(f"UDP frames above the MTU in {above} of {trials} trials")
+    return {"N": trials, "reason": "; ".join(reasons)}
 
 
 def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
@@ -150,7 +159,11 @@ def _duration_s(case: Case, rule: str, side: str) -> float | None:
 
 
 def _packets(case: Case, rule: str, side: str) -> float | None:
-    return _both_ways(case, rule, side, "packets")
+    return None if _is_above_mtu(case) else _both_ways(case, rule, side, "packets")
+
+
+def _is_above_mtu(case: Case) -> bool:
+    return any(case.of("volume", "above_mtu", side) for side in ("caller", "callee"))
 
 
 def _payload_kb(case: Case, rule: str, side: str) -> float | None:

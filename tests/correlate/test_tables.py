@@ -6,7 +6,7 @@ import io
 import pytest
 
 from correlate import findings
-from correlate.dataset import Dataset
+from correlate.dataset import SIDES, Dataset
 from correlate.tables import tables
 from correlate.tables.layout import as_csv, as_markdown, table
 from correlate.tables.study import Study, published
@@ -113,6 +113,23 @@ def test_table_7_counts_packets_of_conversations_alone(made):
         made["table7"], caller_device="Device 1 (alpha)", service="voice", measure="absolute", session="longest_relay"
     )
     assert (row["n"], row["minimum"], row["maximum"]) == (2, 0.0, 1.0)
+
+
+def test_a_trial_with_frames_above_the_mtu_leaves_table_7_and_stays_in_table_8(tmp_path, build):
+    calls = [conversation(build), conversation(build, repetition=2)]
+    # 20 + 8 + 1473 bytes: one more than fits; neither end is a server of the call, the capture is suspect all the same.
+    calls[1].callee.put(5.0, *B, "192.0.2.99", 9999, bytes(1473))
+    build.dataset(tmp_path, calls)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    above = [case.of("volume", "above_mtu", side) for case in findings.cases(Dataset(tmp_path)) for side in SIDES]
+    assert above == [False, False, False, True]
+    made = {each.name: each for each in tables(Study.of(Dataset(tmp_path)))}
+    keys = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}
+    packets, frames = pick(made["table7"], **keys), pick(made["table8"], **keys, volume="frames")
+    assert (packets["n"], packets["N"], packets["reason"]) == (1, 2, "UDP frames above the MTU in 1 of 2 trials")
+    assert (frames["n"], frames["N"], frames["reason"]) == (2, 2, "")
+    p2p = pick(made["table7"], **(keys | {"session": "p2p"}))
+    assert p2p["reason"] == ("no p2p session on both sides in 1 of 2 trials; UDP frames above the MTU in 1 of 2 trials")
 
 
 def test_table_8_says_payload_or_frames(made):
