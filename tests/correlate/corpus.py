@@ -142,9 +142,9 @@ def option(code: int, value: bytes, order: str) -> bytes:
     return struct.pack(f"{order}HH", code, len(value)) + value + bytes(-len(value) % 4)
 
 
-def packet_block(rng: random.Random, frame: bytes, order: str, number: int, time: int) -> bytes:
-    """An enhanced packet, now and then a simple or an obsolete one."""
-    data, high, low = cut(rng, frame), time >> 32, time & 0xFFFFFFFF
+def packet_block(rng: random.Random, frame: bytes, data: bytes, order: str, number: int, time: int) -> bytes:
+    """An enhanced packet, `data` of it captured; now and then a simple or an obsolete one."""
+    high, low = time >> 32, time & 0xFFFFFFFF
     shape = rng.randrange(8)
     if shape == 0:
         return block(3, struct.pack(f"{order}I", len(frame)) + frame, order)
@@ -167,7 +167,7 @@ def section(rng: random.Random, links: list[str], order: str, application: bytes
     for n, packet in enumerate(packets(rng)):
         number = n % len(links)
         frame = framed(links[number], packet, order)
-        found.append(packet_block(rng, frame, order, number, (START_S + n) * rates[number]))
+        found.append(packet_block(rng, frame, cut(rng, frame), order, number, (START_S + n) * rates[number]))
     found.insert(rng.randrange(2, len(found)), block(rng.choice([4, 0x0BAD]), bytes(rng.randrange(9)), order))
     counts = option(5, struct.pack(f"{order}Q", 2), order) + bytes(4)
     return [*found, block(5, struct.pack(f"{order}III", 0, 0, 0) + counts, order)]

@@ -1,13 +1,17 @@
 """Real captures against answers that tshark gave. The files are not part of this repository."""
 
+import gzip
 import json
+import random
+import struct
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from correlate import flows, stun
-from correlate.trace import Trace, verify
+from correlate.trace import Stream, Trace, verify
+from tests.correlate import corpus, fuzzing, plain
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"
 PLAIN = [(path.name.removesuffix(".json"), "") for path in sorted(TRACES.glob("expected/*.json"))]
@@ -102,6 +106,50 @@ def test_every_variant_of_one_call_gives_the_same_flows(name):
     trace, _ = read(name, "odd")
     table = flows.rows(trace)
     assert (len(table), len(trace.udp), len(stun.messages(trace))) == (21, 298, 71)
+
+
+def reframed(link, order, container):
+    """The packets of one call in another link type and container."""
+    frames = [packet.data for packet in plain.packets((TRACES / "wa_voice.pcap").read_bytes())]
+    packets = [corpus.framed(link, data[14:], order) for data in frames if data[12:14] in (b"\x08\0", b"\x86\xdd")]
+    if container == "pcapng":
+        described = struct.pack(f"{order}HHI", corpus.LINKS[link], 0, 0)
+        head = struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1)
+        parts = [corpus.block(0x0A0D0D0A, head, order), corpus.block(1, described, order)]
+        parts += [corpus.packet_block(random.Random(n), data, data, order, 0, n) for n, data in enumerate(packets)]
+    else:
+        magic = {"micro": 0xA1B2C3D4, "nano": 0xA1B23C4D}[container]
+        parts = [struct.pack(f"{order}IHHIIII", magic, 2, 4, 0, 0, 65535, corpus.LINKS[link])]
+        parts += [struct.pack(f"{order}IIII", 1, n, len(data), len(data)) + data for n, data in enumerate(packets)]
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("container", ["micro", "nano", "pcapng"])
+@pytest.mark.parametrize("link", [link for link in corpus.LINKS if link != "unread"])
+def test_one_call_in_every_link_type_and_container_gives_the_same_flows(link, container):
+    for order in "<>":
+        for data in (plain_bytes := reframed(link, order, container), gzip.compress(plain_bytes, 1)):
+            stream = Stream("call", held=data)
+            counter, found = flows.Counter(), 0
+            for block in stream:
+                counter.add(block)
+                found += sum(1 for _ in stun.in_block(block))
+            table = counter.table()
+            assert (len(table), sum(flow.packets_ab + flow.packets_ba for flow in table), found) == (21, 298, 71)
+            assert stream.damage == ()
+
+
+def test_every_capture_has_its_answers():
+    for folder, answers in (("", "expected"), ("odd", "expected_odd")):
+        captures = {path.name for path in (TRACES / folder).glob("*.pcap*")}
+        assert captures == {path.stem for path in (TRACES / answers).glob("*.json")} != set()
+
+
+@files(*PLAIN, *ODD)
+def test_the_plain_reader_tells_the_same_of_every_capture(name, folder):
+    data = (TRACES / folder / name).read_bytes()
+    found = fuzzing.answer(data, 4 << 20)
+    assert fuzzing.quickly(found) == fuzzing.plainly(gzip.decompress(data) if name.endswith(".gz") else data)
 
 
 def test_a_capture_cut_at_60_bytes_keeps_its_flows_and_its_messages():
