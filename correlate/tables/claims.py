@@ -123,7 +123,7 @@ def _packet_difference(case: Case, of: str) -> float | None:
     totals = []
     for side in ("caller", "callee"):
         sent, received = (case.of("volume", f"{of}_{way}_packets", side) for way in ("tx", "rx"))
-        if sent is None or received is None:
+        if sent is None or received is None or case.of("volume", "above_mtu", side):
             return None
         totals.append(sent + received)
     return normalised(*totals)

@@ -100,6 +100,15 @@ def test_no_payload_to_any_server_decides_no_majority(tmp_path, build):
     assert (row["n"], row["N"], row["undecided"]) == (None, 1, 1)
 
 
+def test_packets_joined_by_the_capturing_machine_decide_no_symmetry(tmp_path, build):
+    call = call_of(build, 100)
+    call.caller.put(5.0, *A, "192.0.2.99", 9999, bytes(1473))
+    build.dataset(tmp_path, [call], analysis=ANALYSIS)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "symmetry_in_conversation")
+    assert (row["n"], row["N"], row["undecided"]) == (None, 1, 1)
+
+
 def test_asymmetry_is_of_all_relayed_sessions_together(tmp_path, build):
     """One session that both sides fill alike does not hide that the others differ (Figure 7)."""
     call = build.call(scenario="system_timeout")
