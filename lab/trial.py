@@ -263,10 +263,7 @@ class Attempt:
         sha256 = capture.fetch(path)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        integrity: Integrity = verify(path)
-        if not integrity.ok or integrity.packets != counters.captured or integrity.sha256 != sha256:
-            damage = "; ".join(damage.text for damage in integrity.damage) or "not the packets that the tool counted"
-            raise AttemptVoid("capture_damaged", f"{path.name}: {damage} ({integrity.packets} of {counters.captured})")
+        integrity = verified(path, counters, sha256)
         by_laptop = capture.suffix == "pcapng"
         return {
             "capture": path.name,
@@ -289,3 +286,14 @@ class Attempt:
             with contextlib.suppress(LabError):
                 for name, data in phone.evidence().items():
                     (self._folder / f"{role}-{name}").write_bytes(data)
+
+
+def verified(path: Path, counters: Counters, sha256: str) -> Integrity:
+    """What a fetched capture holds. Raises `AttemptVoid` where it is damaged, or not what was counted and hashed."""
+    integrity = verify(path, expect_packets=counters.captured)
+    wrong = [str(damage) for damage in integrity.damage if damage.stops]
+    if integrity.sha256 != sha256:
+        wrong.append("its hash is not the one that it had where it was captured")
+    if wrong:
+        raise AttemptVoid("capture_damaged", f"{path.name}: {'; '.join(wrong)}")
+    return integrity
