@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from correlate.dataset import Dataset
-from tests.end_to_end.runs import analysed, analysed_together
+from tests.end_to_end.runs import Started
+
+PAPER = pytest.StashKey[Started]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The paper's matrix begins at once where a test looks at it, and runs beside the tests before that one."""
+    if session.config.option.collectonly or not any(map(looks_at_paper, session.items)):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="im-call-lab-paper-"))
+    started = session.config.stash[PAPER] = Started("paper", folder / "dataset")
+    session.config.add_cleanup(lambda: shutil.rmtree(folder))
+    session.config.add_cleanup(started.end)
+
+
+def looks_at_paper(item: pytest.Item) -> bool:
+    """Whether a test is one of these here and takes the fixture."""
+    here = item.path.is_relative_to(Path(__file__).parent)
+    return here and isinstance(item, pytest.Function) and "paper" in item.fixturenames
 
 
 @pytest.fixture(scope="session")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def paper(pytestconfig: pytest.Config) -> Dataset:
     """The paper's 180 trials, run once; nobody changes it."""
-    return analysed("paper", tmp_path_factory.mktemp("paper") / "dataset")
+    return pytestconfig.stash[PAPER].finished()
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +43,12 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, 
     """Whole matrices by name and seed, three at a time, so that each is the load under which the others run."""
     folder, found = tmp_path_factory.mktemp("crowd"), {}
     for runs in ([("paper", 1), ("paper", 2), ("paper", 3)], [("paper", 4), ("paper", 5), ("invented", 1)]):
-        datasets = analysed_together(*((matrix, folder / f"{matrix}-{seed}", seed) for matrix, seed in runs))
-        found |= dict(zip(runs, datasets, strict=True))
+        started = {(matrix, seed): Started(matrix, folder / f"{matrix}-{seed}", seed) for matrix, seed in runs}
+        try:
+            found |= {run: each.finished() for run, each in started.items()}
+        finally:
+            for each in started.values():
+                each.end()
     yield found
     shutil.rmtree(folder)
 

@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,23 +51,21 @@ def cpu_hog(processes: int = 2) -> Iterator[None]:
             hog.wait()
 
 
-def analysed(matrix: str, dataset: Path, seed: int = 1) -> Dataset:
-    """A whole matrix through the command that people type: trials, findings, names, tables, report."""
-    (only,) = analysed_together((matrix, dataset, seed))
-    return only
+class Started:
+    """A whole matrix, running, by the command that people type: trials, findings, names, tables, report."""
 
+    def __init__(self, matrix: str, dataset: Path, seed: int = 1) -> None:
+        self._dataset, self._log = dataset, dataset.with_name(f"{dataset.name}.log")
+        command = [BIN / "invoke", "run-matrix", "--matrix", matrix, "--dataset", str(dataset), "--seed", str(seed)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
 
-def analysed_together(*wanted: tuple[str, Path, int]) -> list[Dataset]:
-    """Whole matrices (name, folder, seed), each run by a command of its own, all at the same time."""
-    running = [
-        subprocess.Popen(
-            [BIN / "invoke", "run-matrix", "--matrix", matrix, "--dataset", str(dataset), "--seed", str(seed)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for matrix, dataset, seed in wanted
-    ]  # fmt: skip
-    with ThreadPoolExecutor(len(running)) as readers:
-        told = list(readers.map(lambda run: run.communicate()[0], running))
-    for run, output in zip(running, told, strict=True):
-        assert run.returncode == 0, output[-2000:]
-    return [Dataset(dataset) for _, dataset, _ in wanted]
+    def finished(self) -> Dataset:
+        """Waits for its end; the dataset."""
+        assert self._process.wait() == 0, self._log.read_text()[-2000:]
+        return Dataset(self._dataset)
+
+    def end(self) -> None:
+        """Ends it where it still runs."""
+        self._process.terminate()
+        self._process.wait()
