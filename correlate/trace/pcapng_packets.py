@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from correlate.trace.records import NO_TIME, Column, Interface, Octets, Records, window
+from correlate.trace.records import FRONT_BYTES, NO_TIME, Column, Interface, Octets, Records, no_records, window
 
 OLD_PACKET, SIMPLE, ENHANCED = 2, 3, 6
 _HEAD_BYTES = 28
@@ -42,7 +42,7 @@ def packets(
         if len(rows):
             parts.append(_fields(octets, section, kind, block[rows], interfaces))
     if not parts:
-        return Records(*np.zeros((5, 0), np.int64)), 0
+        return no_records(), 0
     table = parts[0]
     if len(parts) > 1:
         table = np.concatenate(parts, axis=1)
@@ -54,7 +54,7 @@ def packets(
         n = int((fault != 0).argmax())
         why = int(fault[n])
     times = record_times(high[:n], low[:n], timed[:n], number[:n], interfaces)
-    return Records(start[:n], captured[:n], wire[:n], times, number[:n]), why
+    return Records(start[:n], captured[:n], wire[:n], times, number[:n], window(octets, start[:n], FRONT_BYTES)), why
 
 
 def _fields(octets: Octets, section: Section, kind: int, block: Column, interfaces: Sequence[Interface]) -> Column:
