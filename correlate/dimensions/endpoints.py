@@ -13,12 +13,15 @@ from correlate.pairs.sided import Sided
 from correlate.pairs.sightings import IP_HEADER, Sighting
 from correlate.pairs.transport import MEDIA_NOT_UDP
 
+CONNECTING_NS = 3_000_000_000
+"""A call that was answered takes up to this long until media flow; in that time the wire does not tell the answer."""
+
 
 @dataclass(frozen=True)
 class Seen:
     """An address of one phone at one place in the other's trace: the IP header or a STUN attribute, the innermost
-    container of a nested message (`data`, `channel` or None), and whether that place first shows it `before` or
-    `after` the answer; None without one."""
+    container of a nested message (`data`, `channel` or None), and when that place first shows it: `before` the answer,
+    `at` it (less than CONNECTING_NS before media flow both ways) or `after` it; None without an answer."""
 
     address: str
     role: str
@@ -35,8 +38,8 @@ class Endpoint:
     of either phone is seen; None where something unexplained forbids to say so. What was not seen is None, not False,
     where the phone's addresses were not recorded: it may have others. `routing` is None without a conversation.
     `foreign_packets` are those of this trace's UDP flows with no end, or both, at this phone: nothing counts them, and
-    many of them mean that an address of the phone was not recorded. The answer is what the wire shows of it, in the
-    trace where an address is seen: the frame from which media flow both ways (`Vantage.answered`)."""
+    many of them mean that an address of the phone was not recorded. The answer is what the trace that shows an address
+    tells of it: media flow both ways from a frame on (`Vantage.answered`)."""
 
     phone: str
     exposed_public: bool | None
@@ -113,7 +116,7 @@ def _facts(
         place = next(each for each in own.visible[address] if each.where != IP_HEADER)
         yield f"unexplained address {address}, {place}", own.phone, place.frame
     if pair.media_udp:
-        yield "answer: media flow both ways", other.phone, other.answered
+        yield "answer: media flow both ways from here", other.phone, other.answered
 
 
 def _seen_as(role: str, seen: tuple[Seen, ...], vantage: Vantage) -> bool | None:
@@ -137,8 +140,13 @@ def _exposed(of: Vantage, to: Vantage, pair: CallPair) -> Iterator[tuple[Address
                 yield address, role, place
 
 
-def _relative(frame: Frame, answered: Frame | None) -> str | None:
-    return None if answered is None else "before" if frame.number < answered.number else "after"
+def _relative(frame: Frame, media: Frame | None) -> str | None:
+    """Before, at or after the answer, told by the frame from which media flow both ways."""
+    if media is None:
+        return None
+    if frame.number >= media.number:
+        return "after"
+    return "at" if media.time_ns - frame.time_ns <= CONNECTING_NS else "before"
 
 
 def unexplained_in(vantage: Vantage, pair: CallPair) -> tuple[Address, ...]:

@@ -14,11 +14,12 @@ from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Address, Learned, Role
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
+from correlate.pairs.answer import answered
 from correlate.pairs.clocks import Clock
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting
 from correlate.pairs.transport import Transport, transport
-from correlate.pairs.vantage import Conversation, View, answered, conversations, emptied, learn, view
+from correlate.pairs.vantage import Conversation, View, conversations, emptied, learn, view
 from correlate.pairs.whole import at_home
 from correlate.stun import Message
 from correlate.trace import Trace

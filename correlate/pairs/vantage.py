@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -28,8 +28,6 @@ USERNAME = 0x0006
 BINDING = 0x001
 SUCCESS = 0x0100
 CLASS_BITS = 0x0110
-SUSTAINED = 10
-SUSTAINED_NS = 1_000_000_000
 MAPPED_ATTRIBUTES = (0x0001, 0x0020, 0x8020)
 SERVER_ATTRIBUTES = (0x0016, 0x8023)  # XOR-RELAYED-ADDRESS, ALTERNATE-SERVER
 
@@ -191,7 +189,7 @@ def conversations(
     at least one STUN message that is more than a bare Binding, or TURN data. `other`: all else.
     """
     signs = _signs(seen)
-    media = _media(seen, _is_here(seen, here))
+    media = _media(seen, is_here(seen, here))
     spans = _spans(seen, np.arange(len(seen.trace.udp)))
     found = []
     for index, flow in enumerate(seen.flows.table):
@@ -228,7 +226,8 @@ def conversations(
     return tuple(found)
 
 
-def _is_here(seen: View, here: frozenset[Address]) -> Rows:
+def is_here(seen: View, here: frozenset[Address]) -> Rows:
+    """Which of the trace's addresses are in `here`."""
     return np.array([address in here for address in seen.folded], dtype=bool)
 
 
@@ -238,13 +237,13 @@ def media_rows(udp: Datagrams) -> Rows:
     return np.flatnonzero(is_datagram & ~is_message(udp.head))
 
 
-def _media(seen: View, is_here: Rows) -> list[Media]:
+def _media(seen: View, mine: Rows) -> list[Media]:
     udp = seen.trace.udp
     of = seen.flows.of
     count = len(seen.flows.table)
     rows = media_rows(udp)
     sums: dict[str, Rows] = {}
-    for way, chosen in (("tx", rows[is_here[udp.src[rows]]]), ("rx", rows[~is_here[udp.src[rows]]])):
+    for way, chosen in (("tx", rows[mine[udp.src[rows]]]), ("rx", rows[~mine[udp.src[rows]]])):
         sums[f"{way}_packets"] = np.bincount(of[chosen], minlength=count)
         for name, column in (("payload", udp.payload_bytes), ("frame", udp.wire_bytes)):
             weights = column[chosen].astype(np.float64)
@@ -275,25 +274,6 @@ def _spans(seen: View, rows: Rows) -> dict[int, tuple[Frame, Frame]]:
     columns = (column.tolist() for column in (first, first_ns, last, last_ns))
     ends = enumerate(zip(*columns, strict=True))
     return {index: (Frame(*end[:2]), Frame(*end[2:])) for index, end in ends if end[3] >= end[1]}
-
-
-def answered(seen: View, here: frozenset[Address], used: Sequence[Conversation]) -> Frame | None:
-    """The answer as this wire shows it: from this frame on media flow both ways. None where they never do.
-
-    In each direction, over all conversations in `used`, media flow from the first datagram that begins SUSTAINED of
-    them within a second; single ones, such as keep-alives while it rings, do not count.
-    """
-    udp, is_here = seen.trace.udp, _is_here(seen, here)
-    rows = media_rows(udp)
-    rows = rows[np.isin(seen.flows.of[rows], [each.flow for each in used])]
-    begins = []
-    for chosen in (rows[is_here[udp.src[rows]]], rows[~is_here[udp.src[rows]]]):
-        time_ns = udp.time_ns[chosen]
-        dense = np.flatnonzero(time_ns[SUSTAINED - 1 :] - time_ns[: 1 - SUSTAINED] <= SUSTAINED_NS)
-        if not len(dense):
-            return None
-        begins.append(int(chosen[dense[0]]))
-    return _frame(udp, max(begins))
 
 
 def _frame(udp: Datagrams, row: int) -> Frame:
