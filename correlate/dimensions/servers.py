@@ -83,10 +83,8 @@ def _side(own: Vantage, other: Vantage, pair: CallPair) -> Servers:
     is_known = own.clock.known and other.clock.known
     bound_ns = own.clock.bound_ns + other.clock.bound_ns if is_known else None
     meetings = _best(_meetings(own, other, pair, bound_ns))
-    reasons = [
-        "" if used else "no server of the call",
-        "" if is_known else "shared, overlap: a clock was never compared",
-    ]
+    reasons = [] if used else ["no server of the call"]
+    reasons += [] if is_known else ["shared, overlap: a clock was never compared"]
     return Servers(
         phone=own.phone,
         servers=tuple(_listed(used, pair)),
