@@ -76,7 +76,12 @@ class Measured:
         return self.rows[name]
 
     def _rows(self, sided: Sided[Any]) -> list[Row]:
-        return [{"trial": self.trial, "side": side, **flat(getattr(sided, key))} for side, key in self.sides]
+        """The rows of both sides; evidence names the capture by its side, as its file is named."""
+        of_phone = {getattr(sided, key).phone: side for side, key in self.sides}
+        rows = [{"trial": self.trial, "side": side, **flat(getattr(sided, key))} for side, key in self.sides]
+        for row in rows:
+            row["evidence"] = [{**each, "capture": of_phone[each["capture"]]} for each in row["evidence"]]
+        return rows
 
 
 def measure_all(dataset: Dataset) -> list[Measured]:

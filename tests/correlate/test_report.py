@@ -8,6 +8,8 @@ from correlate import report
 from correlate.dataset import Dataset
 from correlate.findings import columns, decode, encode
 from correlate.report.attempts import troubles
+from correlate.report.verdict import verdicts
+from correlate.tables.study import Study
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 
@@ -206,3 +208,27 @@ def test_columns_come_from_the_dataclass_of_a_side():
 
     assert list(columns(duration.measure))[:3] == ["phone", "longest_relay_duration_ns", "longest_relay_first_ns"]
     assert list(columns(duration.measure))[-1] == "reason"
+
+
+def test_what_was_never_compared_or_recorded_is_not_decided_in_the_verdict(tmp_path, build):
+    call = one_call(build)
+    build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, clocks=["caller"], addresses=["callee"])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    leaks = {leak.question: leak for phase in app.phases if phase.trials for leak in phase.leaks}
+    shared = leaks["Do both sides use the same servers at the same time?"]
+    assert (shared.level, shared.answer) == ("unknown", "no trial to tell")
+    seen = leaks["Does the caller's network see the callee?"]
+    assert seen.level == "unknown"
+    assert seen.answer.endswith("of 1 trials; 1 where its addresses were not recorded")
+
+
+def test_a_trial_that_cannot_be_decided_counts_neither_as_a_yes_nor_as_a_never(tmp_path, build):
+    calls = [one_call(build), one_call(build, repetition=2)]
+    build.dataset(tmp_path, calls)
+    build.forget(tmp_path, calls[0], clocks=["caller"])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    shared = app.phases[-1].leaks[0]
+    assert (shared.level, shared.answer) == ("sometimes", "1 of 2 trials do (95%: 9 to 91%); 1 undecided")
