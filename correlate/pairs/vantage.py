@@ -105,11 +105,12 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
 
     Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
     """
-    whole = Trace.read(capture)
+    finder = tcp.Finder()
+    whole = Trace.read(capture, look=finder)
     for damage in whole.damage:
         if damage.stops:
             raise Damaged(f"{capture}: {damage.text}")
-    segments, trace = tcp.read(capture), whole
+    segments, trace = finder.segments(), whole
     if marker is not None:
         trace = cut(whole, marker, nonce)
         segments = segments.between(*(int(whole.udp.frame[row]) for row in marked(whole, marker, nonce)))
