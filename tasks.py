@@ -21,6 +21,9 @@ from correlate.errors import CorrelateError
 from lab.clock import terminable
 from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
 
+# Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 if TYPE_CHECKING:
     from correlate.trace import Damage
     from lab.run import Run

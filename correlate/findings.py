@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_args, get_type_hints
 
-from correlate import pairs
+from correlate import pairs, workers
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
 from correlate.dimensions import DIMENSIONS
@@ -80,11 +80,14 @@ class Measured:
 
 
 def measure_all(dataset: Dataset) -> list[Measured]:
-    """Reads the captures of every complete trial, one after the other. Reads neither truth nor tables nor names."""
+    """Reads the captures of every complete trial, as many at a time as there are cores; in order of the trials' ids.
+
+    Reads neither truth nor tables nor names.
+    """
     apps = dataset.info().get("apps")
     if not isinstance(apps, dict):
         raise BadDataset(f"{dataset.info_path}: apps is no object")
-    return [measure(dataset, trial_id, apps) for trial_id in sorted(dataset.trial_ids())]
+    return workers.each(lambda trial_id: measure(dataset, trial_id, apps), sorted(dataset.trial_ids()))
 
 
 def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measured:
