@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from correlate import workers
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
+from correlate.errors import BadDataset
 from correlate.link import measures
 from correlate.link.choice import Score, examples, learn, posterior, scored
 from correlate.link.features import FEATURES, PAYLOAD, START, USER_IDS, Ids, Matrix, Pairing, chosen
@@ -89,19 +90,37 @@ def write(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = Non
 
 
 def section(dataset: Dataset) -> dict[str, Any]:
-    """What the page shows of link.csv: the rows of all apps together, or the reason why there are none."""
-    rows = read(dataset)
+    """What the page shows of link.csv: the rows of all apps together, or the reason why there are none.
+
+    Raises `BadDataset` where link.csv is missing or is not of the complete trials.
+    """
+    path, rows = dataset.findings_dir / "link.csv", read(dataset)
     reason = rows[0]["reason"] if rows and not rows[0]["load"] else ""
-    return {"reason": reason, "rows": [row for row in rows if row["app"] == ALL], "baselines": list(BASELINES)}
+    shown = [row for row in rows if row["app"] == ALL]
+    complete = len(dataset.trial_ids())
+    try:
+        counted = {int(row["n"]) + int(row["left_out"]) for row in shown}
+    except ValueError as error:
+        raise BadDataset(f"{path}: does not fit: {error}; correlate again") from error
+    if not reason and counted != {complete}:
+        raise BadDataset(f"{path}: is not of the {complete} complete trials; correlate again")
+    return {"reason": reason, "rows": shown, "baselines": list(BASELINES)}
 
 
 def read(dataset: Dataset) -> list[dict[str, str]]:
-    """The rows of findings/link.csv as text; none where it was not written."""
+    """The rows of findings/link.csv as text. Raises `BadDataset` where it is missing or has other columns."""
     path = dataset.findings_dir / "link.csv"
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except OSError as error:
+        raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
+    except (ValueError, csv.Error) as error:
+        raise BadDataset(f"{path}: does not fit: {error!r}; correlate again") from error
+    if tuple(reader.fieldnames or ()) != COLUMNS or any(None in row or None in row.values() for row in rows):
+        raise BadDataset(f"{path}: has other columns than these: {', '.join(COLUMNS)}; correlate again")
+    return rows
 
 
 def too_few(dataset: Dataset) -> str:
