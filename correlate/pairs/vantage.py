@@ -111,11 +111,12 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
 
     Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
     """
-    whole = Trace.read(capture)
+    finder = tcp.Finder()
+    whole = Trace.read(capture, look=finder)
     for damage in whole.damage:
         if damage.stops:
             raise Damaged(f"{capture}: {damage.text}")
-    segments, trace, window_ns = tcp.read(capture), whole, (whole.first_ns or 0, whole.last_ns or 0)
+    segments, trace, window_ns = finder.segments(), whole, (whole.first_ns or 0, whole.last_ns or 0)
     if marker is not None:
         begin, end = marked(whole, marker, nonce)
         trace = cut(whole, marker, nonce)

@@ -253,7 +253,8 @@ def table5(study: Study) -> Table:
             )
     columns = "app name address cluster n N undecided wilson_low wilson_high paper_address agreement erratum"
     notes = (
-        "names come from PTR look-ups after the run; hosts of one cluster are twins",
+        "names come from PTR look-ups after the run, else from DNS answers in the captures",
+        "hosts of one cluster are twins",
         *(note for note in study.paper["errata"] if "Table 5" in note),
     )
     return table("table5", "Table 5: host names of relay servers", columns, rows, notes, study.provenance)

@@ -187,8 +187,8 @@ def test_a_capture_with_packets_without_a_time_is_refused_by_name(tmp_path, buil
     call.caller.put(1.0, *A, *RELAY, b"inside")
     read = Trace.read
 
-    def timeless(path):
-        trace = read(path)
+    def timeless(path, look=None):
+        trace = read(path, look=look)
         return replace(trace, udp=replace(trace.udp, time_ns=trace.udp.time_ns * 0 - 1))
 
     monkeypatch.setattr(Trace, "read", staticmethod(timeless))

@@ -9,7 +9,7 @@ from correlate import report
 from correlate.dataset import Dataset
 from correlate.tables import tables
 from correlate.tables.study import Study
-from correlate.trace import tcp
+from correlate.trace import Trace, tcp
 
 A, B, TURN = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 443)
 T0_NS = 1_700_000_000_000_000_000
@@ -136,6 +136,10 @@ def test_segments_are_counted_by_the_ip_length_whatever_was_cut_off(tmp_path):
     assert [str(found.addresses[index]) for index in found.src] == ["100.64.0.7", "2001:db8::7"]
     assert found.dst_port.tolist() == [443, 443]
     assert found.between(1, 9).frame.tolist() == [4]
+    finder = tcp.Finder()
+    assert len(Trace.read(path, look=finder).udp) == 1
+    beside = finder.segments()
+    assert (beside.frame.tolist(), beside.addresses) == (found.frame.tolist(), found.addresses)
 
 
 def test_a_file_without_tcp_has_no_segments(tmp_path):
