@@ -21,6 +21,9 @@ from correlate.errors import CorrelateError
 from lab.clock import terminable
 from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
 
+# Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 if TYPE_CHECKING:
     from correlate.trace import Damage
     from lab.run import Run
@@ -181,7 +184,7 @@ def check(_context: Context, file: str = "", schemas: str = "", scenarios: str =
 
 @task(help={"dataset": RUN_HELP["dataset"]})
 def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
-    """Compute findings, tables and report of a dataset again."""
+    """Measure a dataset again: findings, names in its traces, linking, tables and report."""
     with exits():
         from correlate import report
         from correlate.dataset import Dataset
@@ -194,12 +197,12 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
 
 @task(help={"dataset": RUN_HELP["dataset"]})
 def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
-    """Measure a dataset again and render its tables and report."""
+    """Render tables and report of the findings that a dataset has."""
     with exits():
         from correlate import report
         from correlate.dataset import Dataset
 
-        report.build(Dataset(Path(dataset)))
+        report.render(Dataset(Path(dataset)))
         print(f"The report is {Path(dataset) / 'report.html'}.")
 
 
@@ -229,8 +232,7 @@ def resolve(
     with exits():
         data = Dataset(Path(dataset))
         measured = report.findings(data)
-        addresses, in_traces = report.server_addresses(data), report.trace_names(data)
-        answered, asked = names.repeat(data, bench, Path(scenarios), addresses, in_traces)
+        answered, asked = names.repeat(data, bench, Path(scenarios), report.server_addresses(data))
         report.build(data, measured)
     print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
 

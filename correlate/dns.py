@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
 
 import numpy as np
 
-from correlate.dataset import SIDES, Dataset
-from correlate.errors import CorrelateError
-from correlate.pairs import clocks
+from correlate.dataset import Dataset, write_json
+from correlate.dataset.names import Answer, is_host_name, newest
+from correlate.pairs import CallPair
 from correlate.pairs.addresses import Address, fold
 from correlate.trace import Trace
 
@@ -85,32 +84,43 @@ def names_in(trace: Trace) -> dict[Address, tuple[str, int]]:
     found: dict[Address, tuple[str, int]] = {}
     for row in np.flatnonzero(trace.udp.src_port == PORT).tolist():
         for name, address in answers(trace.payload(row)):
-            if name:
+            if is_host_name(name):
                 found[fold(address)] = (name, int(trace.udp.time_ns[row]))
     return found
 
 
-def trace_names(dataset: Dataset) -> dict[str, dict[str, Any]]:
-    """Address -> {name, how, when_ns} by the DNS answers in all captures; the last answer of all counts.
+def heard(pair: CallPair) -> dict[str, Answer]:
+    """Address -> {name, how, when_ns} by the DNS answers between the markers of both traces; the last one counts.
 
-    `when_ns` is the controller's time where the capture's clock was compared with it, else the capture's own. Captures
-    that cannot be read tell nothing.
+    `when_ns` is the controller's time where the capture's clock was compared with it, else the capture's own.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for trial in dataset.trial_ids():
-        for side in SIDES:
-            for address, (name, when_ns) in _of_side(dataset, trial, side).items():
-                entry = {"name": name, "how": HOW, "when_ns": when_ns}
-                if str(address) not in found or found[str(address)]["when_ns"] <= when_ns:
-                    found[str(address)] = entry
+    return last(
+        {
+            str(address): {"name": name, "how": HOW, "when_ns": side.clock.to_controller(time_ns)}
+            for address, (name, time_ns) in names_in(side.trace).items()
+        }
+        for side in (pair.a, pair.b)
+    )
+
+
+def last(parts: Iterable[Mapping[str, Answer]]) -> dict[str, Answer]:
+    """The last answer of all about each address."""
+    found: dict[str, Answer] = {}
+    for part in parts:
+        for address, answer in part.items():
+            if address not in found or found[address]["when_ns"] <= answer["when_ns"]:
+                found[address] = answer
     return found
 
 
-def _of_side(dataset: Dataset, trial: str, side: str) -> dict[Address, tuple[str, int]]:
-    try:
-        record = dataset.record(trial)
-        found = names_in(Trace.read(dataset.capture(trial, side)))
-        clock = clocks.parse(record["clocks"][record["sides"][side]["clock"]])
-    except (CorrelateError, KeyError, TypeError):
-        return {}
-    return {address: (name, clock.to_controller(time_ns)) for address, (name, time_ns) in found.items()}
+def name_servers(dataset: Dataset, addresses: Iterable[str], heard: Mapping[str, Answer]) -> bool:
+    """Writes into names.json what DNS answers in the captures call those of the addresses that have no name there.
+
+    Whether there was any. Older answers are kept. Raises `BadDataset`.
+    """
+    named, names = dataset.host_names(), dataset.names()
+    learned = {address: heard[address] for address in addresses if address in heard and address not in named}
+    if learned:
+        names |= {address: newest(names.get(address), answer) for address, answer in learned.items()}
+        write_json(dataset.names_path, dict(sorted(names.items())))
+    return bool(learned)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_args, get_type_hints
 
-from correlate import pairs
+from correlate import dns, pairs, workers
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
+from correlate.dataset.names import Answer
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, CorrelateError
 from correlate.pairs import CallPair
@@ -58,13 +59,14 @@ class Case:
 @dataclass(frozen=True)
 class Measured:
     """One trial, measured without names. `rows` are those of each dimension but the named ones; `pair` has lost its
-    packets, so that 180 of them are small, and `sides` says which of its vantages is which side. Where the trial
-    cannot be read `pair` is None and `reason` says why."""
+    packets, so that 180 of them are small, and `sides` says which of its vantages is which side. `heard` are the names
+    that DNS answers in its traces give. Where the trial cannot be read `pair` is None and `reason` says why."""
 
     trial: str
     rows: Mapping[str, Sequence[Row]]
     pair: CallPair | None
     sides: tuple[tuple[str, str], ...]
+    heard: Mapping[str, Answer]
     reason: str
 
     def of(self, name: str, dimension: Measure, names: Mapping[str, str]) -> Sequence[Row]:
@@ -76,15 +78,23 @@ class Measured:
         return self.rows[name]
 
     def _rows(self, sided: Sided[Any]) -> list[Row]:
-        return [{"trial": self.trial, "side": side, **flat(getattr(sided, key))} for side, key in self.sides]
+        """The rows of both sides; evidence names the capture by its side, as its file is named."""
+        of_phone = {getattr(sided, key).phone: side for side, key in self.sides}
+        rows = [{"trial": self.trial, "side": side, **flat(getattr(sided, key))} for side, key in self.sides]
+        for row in rows:
+            row["evidence"] = [{**each, "capture": of_phone[each["capture"]]} for each in row["evidence"]]
+        return rows
 
 
 def measure_all(dataset: Dataset) -> list[Measured]:
-    """Reads the captures of every complete trial, one after the other. Reads neither truth nor tables nor names."""
+    """Reads the captures of every complete trial, as many at a time as there are cores; in order of the trials' ids.
+
+    Reads neither truth nor tables nor names.
+    """
     apps = dataset.info().get("apps")
     if not isinstance(apps, dict):
         raise BadDataset(f"{dataset.info_path}: apps is no object")
-    return [measure(dataset, trial_id, apps) for trial_id in sorted(dataset.trial_ids())]
+    return workers.each(lambda trial_id: measure(dataset, trial_id, apps), sorted(dataset.trial_ids()))
 
 
 def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measured:
@@ -94,9 +104,9 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measure
         of_phone = {dataset.record(trial_id)["sides"][side]["phone"]: side for side in SIDES}
     except CorrelateError as error:
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
-        return Measured(trial_id, {}, None, (), str(error).replace(f"{dataset.path}/", ""))
+        return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))
     sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
-    empty = Measured(trial_id, {}, pair, sides, "")
+    empty = Measured(trial_id, {}, pair, sides, dns.heard(pair), "")
     rows = {name: empty._rows(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
     return replace(empty, rows=rows, pair=pair.without_packets())
 
@@ -138,10 +148,13 @@ def flat(side: Any) -> Row:
 
 
 def cases(dataset: Dataset) -> list[Case]:
-    """The complete trials with their findings, in plan order. Raises `BadDataset` where a CSV does not fit."""
-    tables = {name: _read(dataset, name, dimension) for name, dimension in DIMENSIONS}
-    found = []
+    """The complete trials with their findings, in plan order. Raises `BadDataset` where a CSV is missing, does not fit,
+    or is of other trials than those that are complete."""
     complete = set(dataset.trial_ids())
+    tables = {name: _read(dataset, name, dimension) for name, dimension in DIMENSIONS}
+    if others := sorted({trial for table in tables.values() for trial, _ in table} - complete):
+        raise BadDataset(f"{dataset.findings_dir}: has rows of {others[0]}, which is not complete; correlate again")
+    found = []
     for entry in dataset.plan():
         trial = entry["id"]
         if trial not in complete:

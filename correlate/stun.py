@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from correlate.trace import Block, Trace
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Mask, Octets, window
+from correlate.trace.records import Mask, Octets
 
 COOKIE = 0x2112A442
 HEADER_BYTES = 20
@@ -155,9 +155,9 @@ def _attributes(data: bytes) -> list[tuple[int, bytes]]:
     found, offset, last = list[tuple[int, bytes]](), 0, len(data) - 4
     while offset <= last:
         kind, length = _KIND_AND_LENGTH(data, offset)
-        offset += 4
-        found.append((kind, data[offset : offset + length]))
-        offset += length + 3 & ~3
+        end = offset + 4 + length
+        found.append((kind, data[offset + 4 : end]))
+        offset = end + 3 & ~3
     return found
 
 
@@ -221,12 +221,11 @@ def read(blocks: Iterable[Block]) -> Iterator[Message]:
 
 def in_block(block: Block) -> Iterator[Message]:
     """Every message of one block in capture order, nested ones right behind the one that holds them."""
-    rows = _suspects(block)
-    if not len(rows):
+    rows = block.rows
+    found = _suspects(block)
+    if not len(found):
         return
-    rows = rows[candidates(block.heads(block.rows.take(rows)))]
-    udp = block.rows.take(rows)
-    columns = rows, udp.time_ns, udp.ends, udp.payload_offset, udp.payload_captured
+    columns = found, rows.time_ns[found], rows.ends[found], rows.payload_offset[found], rows.payload_captured[found]
     octets = block.octets.data
     for number, time_ns, ends, offset, captured in zip(*(column.tolist() for column in columns), strict=True):
         source, sport, target, dport = block.tuples.ends(ends)
@@ -238,10 +237,14 @@ def in_block(block: Block) -> Iterator[Message]:
 
 
 def _suspects(block: Block) -> NDArray[np.intp]:
-    """Rows that `candidates` must look at: a cookie in its place, or the first byte of ChannelData."""
-    lead = window(block.octets, np.maximum(block.rows.payload_offset, 0), COOKIE_END).view(">u8")[:, 0]
-    lead = lead.astype(np.uint64)
-    return np.flatnonzero((lead & np.uint64(0xFFFFFFFF) == COOKIE) | (lead >> np.uint64(60) == 4))
+    """Rows whose payload may hold a message: the cookie in its place, or ChannelData with one inside."""
+    lead = block.rows.lead
+    suspects = lead & 0xFFFFFFFF == COOKIE
+    channel = lead >> 60 == 4
+    if channel.any():
+        rows = np.flatnonzero(channel)
+        suspects[rows[candidates(block.heads(block.rows.take(rows)))]] = True
+    return np.flatnonzero(suspects & (block.rows.payload_captured >= COOKIE_END))
 
 
 def row(message: Message) -> dict[str, Any]:

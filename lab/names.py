@@ -1,7 +1,6 @@
 """Names of servers: PTR look-ups after the run, through the bench's resolver, never over a captured path.
 
-names.json is {address: {name, how, when_ns, earlier}}: the newest answer, and in `earlier` (absent where there is none)
-the ones before it as {name, how, when_ns}, oldest first.
+`correlate.report.build`, which follows, gives those that have none the name of DNS answers in the captures.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import dns.exception
 import dns.flags
@@ -21,6 +19,7 @@ import dns.rdatatype
 import dns.reversename
 
 from correlate.dataset import Dataset, write_json
+from correlate.dataset.names import Answer, newest, was_asked
 from lab.bench import open_kind
 from lab.clock import Deadline, Stop
 from lab.definitions import Lab
@@ -30,8 +29,6 @@ ANSWER_S = 3.0
 TRIES = 3
 REPEAT_S = 120.0
 """How long a repetition asks before it leaves the rest as it is, in real time."""
-
-Answer = dict[str, Any]
 
 
 def look_up(address: str, resolver: tuple[str, int]) -> dict[str, str | None]:
@@ -56,45 +53,38 @@ def look_up(address: str, resolver: tuple[str, int]) -> dict[str, str | None]:
 
 
 def resolve(run: Run, addresses: Iterable[str]) -> int:
-    """Ask the bench's resolver for every address without an entry in names.json; returns how many were asked.
+    """Ask the bench's resolver for every address of which names.json has no PTR answer; returns how many were asked.
 
     An entry says `name` (or null), `how` and `when_ns` by the bench's clock. Old answers are kept. Where there is no
     resolver, or it does not answer, names stay unknown, the tables say so, and a later run asks again.
     """
     names = run.dataset.names()
-    asked = sorted(set(addresses) - set(names))
+    asked = sorted(address for address in set(addresses) if not was_asked(names.get(address, {})))
     if not asked:
         return 0
     with contextlib.closing(open_kind(run.lab, run.spec, Stop())) as bench:
         if bench.resolver is None:
             return 0
-        answers: dict[str, dict[str, Any]] = {}
+        answers: dict[str, Answer] = {}
         with contextlib.suppress(TimeoutError):
             for address in asked:
                 answers[address] = {**look_up(address, bench.resolver), "when_ns": bench.clock.now_ns()}
-    write_json(run.dataset.names_path, dict(sorted((names | answers).items())))
+    _put(run.dataset, answers)
     return len(answers)
 
 
-def repeat(
-    dataset: Dataset, bench: str, scenarios: Path, addresses: Iterable[str], in_traces: Mapping[str, Answer]
-) -> tuple[int, int]:
+def repeat(dataset: Dataset, bench: str, scenarios: Path, addresses: Iterable[str]) -> tuple[int, int]:
     """Ask for all addresses again, through the resolver of `bench` (empty: the dataset's own); rewrites names.json.
 
-    Where PTR gives no name, one that a DNS answer in a trace gave is taken. Old answers are kept. Returns how many
-    addresses were answered for, and how many there are.
+    Old answers are kept. Returns how many addresses were answered for, and how many there are.
     """
     asked = sorted(set(addresses))
     lab = Lab.load(scenarios)
     spec = lab.bench(bench or str(dataset.info().get("bench")))
     with holding(dataset), contextlib.closing(open_kind(lab, spec, Stop())) as kind:
         answers = ask(asked, kind.resolver, kind.clock.now_ns) if kind.resolver is not None else {}
-        names = dict(dataset.names())
-        for address in asked:
-            for answer in _given(answers.get(address), in_traces.get(address), names.get(address)):
-                names[address] = newest(names.get(address), answer)
         dataset.drop_manifest()
-        write_json(dataset.names_path, dict(sorted(names.items())))
+        _put(dataset, answers)
     return len(answers), len(asked)
 
 
@@ -111,18 +101,8 @@ def ask(
     return answers
 
 
-def newest(old: Mapping[str, Any] | None, answer: Answer) -> Answer:
-    """An entry of names.json after another answer."""
-    if old is None:
-        return answer
-    before = {key: old.get(key) for key in ("name", "how", "when_ns")}
-    return {**answer, "earlier": [*old.get("earlier", []), before]}
-
-
-def _given(ptr: Answer | None, in_trace: Answer | None, old: Mapping[str, Any] | None) -> list[Answer]:
-    """What to put into an entry: the PTR answer, and behind it the trace's name where PTR has none."""
-    given = [] if ptr is None else [ptr]
-    current = ptr if ptr is not None else old
-    if in_trace is not None and (current is None or current.get("name") is None):
-        given.append(in_trace)
-    return given
+def _put(dataset: Dataset, answers: Mapping[str, Answer]) -> None:
+    """Writes answers into names.json, before those that are there."""
+    names = dataset.names()
+    names |= {address: newest(names.get(address), answer) for address, answer in answers.items()}
+    write_json(dataset.names_path, dict(sorted(names.items())))

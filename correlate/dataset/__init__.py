@@ -14,6 +14,7 @@ from typing import Any
 
 from correlate.dataset.durable import remove, sha256, sync_directory, write_json, write_text
 from correlate.dataset.journal import BrokenJournal, Journal
+from correlate.dataset.names import is_host_name
 from correlate.errors import BadDataset
 
 __all__ = ["BadDataset", "BrokenJournal", "Dataset", "Journal", "check_id", "check_name", "write_json", "write_text"]
@@ -25,7 +26,6 @@ JOURNAL = "journal.jsonl"
 PLANNED = ("app", "service", "direction", "scenario", "caller", "callee")
 MAX_JSON_BYTES = 64 << 20
 
-_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})\Z")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\Z")
 _CAPTURE = re.compile(r"(caller|callee)\.(pcap|pcapng)\Z")
 _MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
@@ -113,22 +113,20 @@ class Dataset:
         return _read_object(self.attempts_dir / f"{check_id(trial_id)}.{attempt}" / "void.json")
 
     def names(self) -> dict[str, dict[str, Any]]:
-        """names.json: address -> {name, how, when}; empty before names were asked for."""
+        """names.json: address -> {name, how, when_ns, earlier} (`names`); empty before names were asked for."""
         return _read_object(self.names_path) if self.names_path.exists() else {}
 
     def host_names(self) -> dict[str, str]:
         """Address -> host name, of the addresses in names.json that have one.
 
-        Whoever runs a server writes its PTR record, so only what can be a host name is given. Raises `BadDataset` for
-        an entry that is no object.
+        Only what can be a host name is given. Raises `BadDataset` for an entry that is no object.
         """
         found = {}
         for address, entry in self.names().items():
             if not isinstance(entry, dict):
                 raise BadDataset(f"{self.names_path}: the entry of {address!r} is no object")
-            name = entry.get("name")
-            if isinstance(name, str) and _HOST_NAME.match(name):
-                found[address] = name
+            if is_host_name(entry.get("name")):
+                found[address] = str(entry["name"])
         return found
 
     def drop_manifest(self) -> None:

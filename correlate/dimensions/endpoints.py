@@ -3,33 +3,43 @@ the media go?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.addresses import Address, is_clat, is_global_unicast
+from correlate.pairs.addresses import Address, Role, is_clat, is_global_unicast
+from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
+from correlate.pairs.sightings import IP_HEADER, Sighting
 from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.pairs.vantage import IP_HEADER
+
+CONNECTING_NS = 3_000_000_000
+"""A call that was answered takes up to this long until media flow; in that time the wire does not tell the answer."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """An address that a trace shows, and where: the IP header or STUN attributes."""
+    """An address of one phone at one place in the other's trace: the IP header or a STUN attribute, the innermost
+    container of a nested message (`data`, `channel` or None), and when that place first shows it: `before` the answer,
+    `at` it (less than CONNECTING_NS before media flow both ways) or `after` it; None without an answer."""
 
     address: str
     role: str
-    where: tuple[str, ...]
+    where: str
+    nested: str | None
+    answer: str | None
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """One phone. `exposed_*`: an address of it with that role is visible in the *other* phone's trace; `seen` lists
-    these. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants, and global unicast addresses in
-    STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of the trial: nothing of either
-    phone is seen; None where something unexplained forbids to say so. What was not seen is None, not False, where the
-    phone's addresses were not recorded: it may have others. `routing` is None without a conversation.
+    these and the places. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants, and global unicast
+    addresses in STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of the trial: nothing
+    of either phone is seen; None where something unexplained forbids to say so. What was not seen is None, not False,
+    where the phone's addresses were not recorded: it may have others. `routing` is None without a conversation.
     `foreign_packets` are those of this trace's UDP flows with no end, or both, at this phone: nothing counts them, and
-    many of them mean that an address of the phone was not recorded."""
+    many of them mean that an address of the phone was not recorded. The answer is what the trace that shows an address
+    tells of it: media flow both ways from a frame on (`Vantage.answered`)."""
 
     phone: str
     exposed_public: bool | None
@@ -41,71 +51,113 @@ class Endpoint:
     established: bool
     p2p_observed: bool
     routing: str | None
-    direct_payload_bytes: int
-    relayed_payload_bytes: int
+    direct_payload_bytes: int | None
+    relayed_payload_bytes: int | None
     foreign_packets: int
+    evidence: tuple[Evidence, ...]
     reason: str
 
 
 def measure(pair: CallPair) -> Sided[Endpoint]:
     """Exposure of both phones, and the route: `p2p` if at least half of the media's payload bytes go directly."""
-    seen = {"a": exposure(pair.a, pair.b, pair.servers), "b": exposure(pair.b, pair.a, pair.servers)}
     unexplained = {"a": unexplained_in(pair.a, pair), "b": unexplained_in(pair.b, pair)}
+    seen = {"a": exposure(pair.a, pair.b, pair), "b": exposure(pair.b, pair.a, pair)}
     silent = not seen["a"] and not seen["b"]
     recorded = pair.a.recorded and pair.b.recorded
     blocked = bool(unexplained["a"] or unexplained["b"]) or not recorded
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
     routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
-    reasons = [] if routing else [f"routing: {MEDIA_NOT_UDP if pair.media_not_udp else 'no conversation'}"]
-    if not recorded:
-        reasons.append("exposed, no_disclosure: addresses of a phone were not recorded")
-    elif silent and blocked:
-        reasons.append("no_disclosure: an unexplained address stands in a STUN attribute")
+    reason = _reason(pair, silent and blocked)
 
-    def side(vantage: Vantage, key: str) -> Endpoint:
+    def side(own: Vantage, other: Vantage, key: str) -> Endpoint:
         return Endpoint(
-            phone=vantage.phone,
-            exposed_public=_seen_as("public", seen[key], vantage),
-            exposed_private=_seen_as("private", seen[key], vantage),
+            phone=own.phone,
+            exposed_public=_seen_as("public", seen[key], own),
+            exposed_private=_seen_as("private", seen[key], own),
             seen=seen[key],
-            clat=tuple(sorted(str(address) for address in vantage.visible if is_clat(address))),
-            unexplained=unexplained[key],
+            clat=tuple(sorted(str(address) for address in own.visible if is_clat(address))),
+            unexplained=tuple(str(address) for address in unexplained[key]),
             no_disclosure=None if silent and blocked else silent,
             established=pair.established,
             p2p_observed=_p2p_observed(pair),
             routing=routing,
-            direct_payload_bytes=direct_bytes,
-            relayed_payload_bytes=relayed_bytes,
-            foreign_packets=foreign_packets(vantage),
-            reason="; ".join(reasons),
+            direct_payload_bytes=None if pair.media_not_udp else direct_bytes,
+            relayed_payload_bytes=None if pair.media_not_udp else relayed_bytes,
+            foreign_packets=foreign_packets(own),
+            evidence=evidence(_facts(own, other, pair, unexplained[key])),
+            reason=reason,
         )
 
-    return Sided(side(pair.a, "a"), side(pair.b, "b"))
+    return Sided(side(pair.a, pair.b, "a"), side(pair.b, pair.a, "b"))
+
+
+def _reason(pair: CallPair, is_blocked: bool) -> str:
+    reasons = []
+    if pair.media_not_udp:
+        reasons.append(f"routing, answer, direct, relayed: {MEDIA_NOT_UDP}")
+    elif not pair.media_udp:
+        reasons.append("routing, answer: no conversation")
+    elif pair.a.answered is None or pair.b.answered is None:
+        reasons.append("answer: media do not flow both ways at once")
+    if not (pair.a.recorded and pair.b.recorded):
+        reasons.append("exposed, no_disclosure: addresses of a phone were not recorded")
+    elif is_blocked:
+        reasons.append("no_disclosure: an unexplained address stands in a STUN attribute")
+    return "; ".join(reasons)
+
+
+def _facts(
+    own: Vantage, other: Vantage, pair: CallPair, unexplained: tuple[Address, ...]
+) -> Iterator[tuple[str, str, Frame | None]]:
+    """Where the other phone's trace shows this one, its answer, and what nobody explains in this one's trace."""
+    for address, role, place in _exposed(own, other, pair):
+        yield f"{role} address {address}, {place}", other.phone, place.frame
+    for address in unexplained:
+        place = next(each for each in own.visible[address] if each.where != IP_HEADER)
+        yield f"unexplained address {address}, {place}", own.phone, place.frame
+    if pair.media_udp:
+        yield "answer: media flow both ways from here", other.phone, other.answered
 
 
 def _seen_as(role: str, seen: tuple[Seen, ...], vantage: Vantage) -> bool | None:
     return any(each.role == role for each in seen) or (False if vantage.recorded else None)
 
 
-def exposure(of: Vantage, to: Vantage, servers: frozenset[Address]) -> tuple[Seen, ...]:
-    """The addresses of one phone that the other phone's trace shows; what the other phone or a server owns is none."""
+def exposure(of: Vantage, to: Vantage, pair: CallPair) -> tuple[Seen, ...]:
+    """The addresses of one phone that the other phone's trace shows, place by place."""
+    answered = to.answered if pair.media_udp else None
     return tuple(
-        Seen(str(address), role, to.visible[address])
-        for address, role in sorted(of.own.items(), key=lambda item: str(item[0]))
-        if address in to.visible and address not in to.own and address not in servers
+        Seen(str(address), role, place.where, place.nested, _relative(place.frame, answered))
+        for address, role, place in _exposed(of, to, pair)
     )
 
 
-def unexplained_in(vantage: Vantage, pair: CallPair) -> tuple[str, ...]:
+def _exposed(of: Vantage, to: Vantage, pair: CallPair) -> Iterator[tuple[Address, Role, Sighting]]:
+    """What the other phone or a server owns is no exposure."""
+    for address, role in sorted(of.own.items(), key=lambda item: str(item[0])):
+        if address not in to.own and address not in pair.servers:
+            for place in to.visible.get(address, ()):
+                yield address, role, place
+
+
+def _relative(frame: Frame, media: Frame | None) -> str | None:
+    """Before, at or after the answer, told by the frame from which media flow both ways."""
+    if media is None:
+        return None
+    if frame.number >= media.number:
+        return "after"
+    return "at" if media.time_ns - frame.time_ns <= CONNECTING_NS else "before"
+
+
+def unexplained_in(vantage: Vantage, pair: CallPair) -> tuple[Address, ...]:
     """Global unicast addresses in STUN attributes of a trace that belong to nobody known."""
     known = pair.a.own.keys() | pair.b.own.keys() | pair.servers
-    return tuple(
-        sorted(
-            str(address)
-            for address, where in vantage.visible.items()
-            if where != (IP_HEADER,) and address not in known and is_global_unicast(address)
-        )
+    found = (
+        address
+        for address, places in vantage.visible.items()
+        if address not in known and is_global_unicast(address) and any(each.where != IP_HEADER for each in places)
     )
+    return tuple(sorted(found, key=str))
 
 
 def foreign_packets(vantage: Vantage) -> int:

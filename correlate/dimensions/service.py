@@ -2,64 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.analysis import VIDEO_BYTES_PER_S
+from correlate.pairs.frames import Evidence, Frame, evidence
+from correlate.pairs.sessions import media_span
 from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
+from correlate.pairs.vantage import Conversation
 
 
 @dataclass(frozen=True)
 class ServiceType:
-    """`service` is of the call: `voice`, `video` or None. `media_bytes_per_s`: the faster direction of this side's
-    media payload over the conversation. `sessions_identical`: whether this side's sessions with servers have the same
-    packets and bytes; None with fewer than two."""
+    """`service` is of the call: `voice`, `video` or None, and `rule` is what told it. `margin`: the media rate that
+    decides, over the threshold: video from 1 on. `media_bytes_per_s`: the faster direction of this side's media payload
+    over the conversation. `sessions_identical`: whether this side's sessions with servers have the same packets and
+    bytes; None with fewer than two."""
 
     phone: str
     established: bool
     service: str | None
+    rule: str | None
+    margin: float | None
     media_bytes_per_s: float | None
     sessions_identical: bool | None
+    evidence: tuple[Evidence, ...]
     reason: str
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the call's traffic tells; `reason` where it does not."""
+
+    service: str | None = None
+    rule: str | None = None
+    margin: float | None = None
+    reason: str = ""
 
 
 def measure(pair: CallPair) -> Sided[ServiceType]:
     """The service: in a conversation by the media's rate, without one by the app's own rule, if it has one."""
-    rates = [media_rate(side) for side in (pair.a, pair.b)]
-    identical = [identical_sessions(side) for side in (pair.a, pair.b)]
-    if pair.media_not_udp:
-        service, reason = None, f"{MEDIA_NOT_UDP}: no media rate"
-    elif pair.established:
-        is_video = max(rate or 0.0 for rate in rates) >= pair.analysis.video_bytes_per_s
-        service, reason = "video" if is_video else "voice", ""
-    elif pair.analysis.unanswered_service != "identical_sessions":
-        service, reason = None, "no conversation, and no rule for calls without one"
-    elif all(each is None for each in identical):
-        service, reason = None, "no conversation, and fewer than two sessions on each side"
-    else:
-        service, reason = "voice" if any(identical) else "video", ""
+    sides = pair.a, pair.b
+    rates = [None if pair.media_not_udp else media_rate(side) for side in sides]
+    identical = [identical_sessions(side) for side in sides]
+    told = _by_rate(pair, rates) if pair.established else _by_sessions(pair, identical)
 
-    def side(vantage: Vantage, rate: float | None, same: bool | None) -> ServiceType:
-        return ServiceType(vantage.phone, pair.established, service, rate, same, reason)
+    def side(own: Vantage, rate: float | None, same: bool | None) -> ServiceType:
+        reasons = [told.reason]
+        if rate is None:
+            reasons.append(f"media_bytes_per_s: {MEDIA_NOT_UDP if pair.media_not_udp else 'no media'}")
+        if same is None:
+            reasons.append("sessions_identical: fewer than two sessions with servers")
+        return ServiceType(
+            phone=own.phone,
+            established=pair.established,
+            service=told.service,
+            rule=told.rule,
+            margin=told.margin,
+            media_bytes_per_s=rate,
+            sessions_identical=same,
+            evidence=evidence(_facts(own)),
+            reason="; ".join(filter(None, reasons)),
+        )
 
-    return Sided(side(pair.a, rates[0], identical[0]), side(pair.b, rates[1], identical[1]))
+    return Sided(*(side(*each) for each in zip(sides, rates, identical, strict=True)))
+
+
+def _by_rate(pair: CallPair, rates: list[float | None]) -> _Told:
+    known = [rate for rate in rates if rate is not None]
+    if not known:
+        missing = MEDIA_NOT_UDP if pair.media_not_udp else "all media at one instant"
+        return _Told(reason=f"service, rule, margin: {missing}, so no media rate")
+    least = pair.analysis.video_bytes_per_s
+    rule = f"media rate, video from {least} bytes/s{' (generic)' if least == VIDEO_BYTES_PER_S else ''}"
+    return _Told("video" if max(known) >= least else "voice", rule, round(max(known) / least, 4))
+
+
+def _by_sessions(pair: CallPair, identical: list[bool | None]) -> _Told:
+    if pair.analysis.unanswered_service != "identical_sessions":
+        return _Told(reason="service, rule, margin: no conversation, and no rule for calls without one")
+    if all(each is None for each in identical):
+        return _Told(reason="service, rule, margin: no conversation, and fewer than two sessions on each side")
+    service = "voice" if any(identical) else "video"
+    return _Told(service, "identical sessions: voice", reason="margin: sessions decide, not a rate")
+
+
+def _facts(own: Vantage) -> Iterator[tuple[str, str, Frame | None]]:
+    """The media that are measured, and the sessions that are compared."""
+    first, last = media_span(own) or (None, None)
+    yield "media first", own.phone, first
+    yield "media last", own.phone, last
+    for each in own.of_kind("server"):
+        packets, payload_bytes = _total(each)
+        what = f"session {each.remote} port {each.remote_port}: {packets} packets, {payload_bytes} bytes of payload"
+        yield what, own.phone, each.first
 
 
 def media_rate(side: Vantage) -> float | None:
     """Media payload in bytes/s in the faster direction, from the first to the last media datagram; None without."""
     media = [each.media for each in side.conversations if each.kind != "other"]
-    firsts = [each.first_ns for each in media if each.first_ns is not None]
-    lasts = [each.last_ns for each in media if each.last_ns is not None]
-    if not firsts or max(lasts) <= min(firsts):
+    first, last = media_span(side) or (None, None)
+    if first is None or last is None or last.time_ns <= first.time_ns:
         return None
     most_bytes = max(sum(each.tx_payload_bytes for each in media), sum(each.rx_payload_bytes for each in media))
-    return round(most_bytes / ((max(lasts) - min(firsts)) / 1e9), 3)
+    return round(most_bytes / ((last.time_ns - first.time_ns) / 1e9), 3)
 
 
 def identical_sessions(side: Vantage) -> bool | None:
     """Whether all sessions with servers show the same number of packets and bytes (paper 4.5, Figure 7)."""
-    totals = [
-        (each.tx_packets + each.rx_packets, each.tx_payload_bytes + each.rx_payload_bytes)
-        for each in side.of_kind("server")
-    ]
+    totals = [_total(each) for each in side.of_kind("server")]
     return len(set(totals)) == 1 if len(totals) >= 2 else None
+
+
+def _total(session: Conversation) -> tuple[int, int]:
+    return session.tx_packets + session.rx_packets, session.tx_payload_bytes + session.rx_payload_bytes

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.analysis import Analysis, RoleRule
+from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
+from correlate.pairs.vantage import Conversation
 
-BITS_PER_CHARACTER = 6
-"""An ice-char is one of 64 (RFC 8839, 5.4)."""
+ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/")
+"""An ice-char is one of 64 (RFC 8839, 5.4): 6 bits."""
 
 
 @dataclass(frozen=True)
 class Signals:
-    """`calling`: whether the wire shows this side to be the calling leg; None where it does not tell. `pair_packets`:
-    the two sessions that say so. `user_ids`: ICE fragments that both traces show; `user_id_bits` is the most that one
-    of them can carry; `own_fragments` counts all that this side shows."""
+    """`calling`: whether the wire shows this side to be the calling leg, and `role_rule` the rule that says so; None
+    where it does not tell. `pair_packets`: the two sessions that the rule looks at. `user_ids`: ICE fragments that both
+    traces show, by `user_id_rule`; `user_id_bits` is the most that each of them can carry, in the same order;
+    `own_fragments` counts all that this side shows."""
 
     phone: str
     calling: bool | None
-    pair_packets: tuple[int, ...]
+    role_rule: str | None
+    pair_packets: tuple[int, ...] | None
     user_ids: tuple[str, ...]
-    user_id_bits: int
+    user_id_bits: tuple[int, ...]
+    user_id_rule: str
     own_fragments: int
+    evidence: tuple[Evidence, ...]
     reason: str
 
 
@@ -31,15 +39,32 @@ def measure(pair: CallPair) -> Sided[Signals]:
     """User ids on both wires, and the calling leg by the app's role rule."""
     own = [fragments(side, pair.analysis) for side in (pair.a, pair.b)]
     shared = tuple(sorted(own[0] & own[1]))
-    bits = max((len(fragment) * BITS_PER_CHARACTER for fragment in shared), default=0)
     rule = pair.analysis.role
-    packets = [closest_sessions(side, rule) if rule else () for side in (pair.a, pair.b)]
-    a_calls, reason = _calling(packets[0], packets[1], rule)
-    b_calls = None if a_calls is None else not a_calls
-    return Sided(
-        Signals(pair.a.phone, a_calls, packets[0], shared, bits, len(own[0]), reason),
-        Signals(pair.b.phone, b_calls, packets[1], shared, bits, len(own[1]), reason),
-    )
+    sessions = [closest_sessions(side, rule) if rule else () for side in (pair.a, pair.b)]
+    packets = [tuple(_packets(each) for each in of_side) for of_side in sessions]
+    a_calls, why = _calling(packets[0], packets[1], rule)
+
+    def side(vantage: Vantage, number: int) -> Signals:
+        missing = "calling, role_rule" if packets[number] else "calling, role_rule, pair_packets"
+        return Signals(
+            phone=vantage.phone,
+            calling=None if a_calls is None else a_calls == (number == 0),
+            role_rule=None if rule is None or a_calls is None else _named(rule),
+            pair_packets=packets[number] or None,
+            user_ids=shared,
+            user_id_bits=tuple(bits(fragment) for fragment in shared),
+            user_id_rule=_lengths(pair.analysis),
+            own_fragments=len(own[number]),
+            evidence=evidence([*_role_facts(vantage, sessions[number]), *_id_facts(vantage, shared)]),
+            reason=f"{missing}: {why}" if why else "",
+        )
+
+    return Sided(side(pair.a, 0), side(pair.b, 1))
+
+
+def bits(fragment: str) -> int:
+    """The most that a user id can carry: 6 bits an ice-char, 8 bits a byte where it has other characters."""
+    return 6 * len(fragment) if ICE_CHARS.issuperset(fragment) else 8 * len(fragment.encode())
 
 
 def fragments(side: Vantage, analysis: Analysis) -> frozenset[str]:
@@ -50,28 +75,61 @@ def fragments(side: Vantage, analysis: Analysis) -> frozenset[str]:
     return frozenset(fragment for fragment in found if not lengths or len(fragment) in lengths)
 
 
-def closest_sessions(side: Vantage, rule: RoleRule) -> tuple[int, ...]:
-    """Packets, both directions together, of the two sessions on the rule's port that are closest in count; empty where
-    there are fewer sessions than the rule needs. Of equally close ones those with the fewest packets."""
-    counts = sorted(
-        each.tx_packets + each.rx_packets for each in side.of_kind("server") if each.remote_port == rule.port
-    )
-    if len(counts) < max(2, rule.sessions):
+def closest_sessions(side: Vantage, rule: RoleRule) -> tuple[Conversation, ...]:
+    """The two sessions on the rule's port that are closest in packets, both directions together; empty where there are
+    fewer sessions than the rule needs. Of equally close ones those with the fewest packets."""
+    sessions = sorted((each for each in side.of_kind("server") if each.remote_port == rule.port), key=_packets)
+    if len(sessions) < max(2, rule.sessions):
         return ()
+    counts = [_packets(each) for each in sessions]
     low = min(range(len(counts) - 1), key=lambda index: (counts[index + 1] - counts[index], index))
-    return counts[low], counts[low + 1]
+    return sessions[low], sessions[low + 1]
+
+
+def _packets(session: Conversation) -> int:
+    return session.tx_packets + session.rx_packets
+
+
+def _named(rule: RoleRule) -> str:
+    return (
+        f"the two closest of {rule.sessions} or more sessions on port {rule.port}: {rule.caller_at_least} packets or "
+        "more at the calling side, fewer at the called one"
+    )
+
+
+def _lengths(analysis: Analysis) -> str:
+    lengths = sorted(analysis.user_id_lengths)
+    return f"fragments of {', '.join(map(str, lengths))} characters" if lengths else "fragments of any length (generic)"
+
+
+def _role_facts(own: Vantage, sessions: tuple[Conversation, ...]) -> Iterator[tuple[str, str, Frame | None]]:
+    for each in sessions:
+        what = f"session {each.remote} port {each.remote_port}: {_packets(each)} packets"
+        yield what, own.phone, each.first
+
+
+def _id_facts(own: Vantage, shared: tuple[str, ...]) -> Iterator[tuple[str, str, Frame | None]]:
+    """The first USERNAME with each user id."""
+    first: dict[str, int] = {}
+    for message in own.messages:
+        name = message.username
+        if name and ":" in name:
+            for fragment in name.split(":"):
+                first.setdefault(fragment, message.row)
+    for user_id in shared:
+        yield f"user id {user_id}", own.phone, own.frame(first[user_id])
 
 
 def _calling(a: tuple[int, ...], b: tuple[int, ...], rule: RoleRule | None) -> tuple[bool | None, str]:
     """Whether side a calls, or None with the reason."""
     if rule is None:
-        return None, "calling: no rule for this app"
+        return None, "no rule for this app"
     if not a or not b:
-        return None, f"calling: fewer than {rule.sessions} sessions on port {rule.port}"
+        return None, f"fewer than {rule.sessions} sessions on port {rule.port}"
     a_high, b_high = min(a) >= rule.caller_at_least, min(b) >= rule.caller_at_least
     a_low, b_low = max(a) < rule.caller_at_least, max(b) < rule.caller_at_least
     if a_high and b_low:
         return True, ""
     if b_high and a_low:
         return False, ""
-    return None, f"calling: not {rule.caller_at_least} packets or more on one side and fewer on the other"
+    return None, f"not {rule.caller_at_least} packets or more on one side and fewer on the other"

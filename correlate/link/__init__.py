@@ -9,14 +9,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from correlate import workers
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
+from correlate.errors import BadDataset
 from correlate.link import measures
 from correlate.link.choice import Score, examples, learn, posterior, scored
 from correlate.link.features import FEATURES, PAYLOAD, START, USER_IDS, Ids, Matrix, Pairing, chosen
@@ -49,14 +51,21 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ranked:
-    """One caller leg under one score. `entropy_bits` is None where the score gives no probabilities."""
+    """Caller legs under every score, (scores, legs) each: how many wrong partners score above the true one, how many
+    the same, the chance that the true pair passes the threshold of the app's wrong pairs, and the entropy of the
+    posterior, which the last rows, those of the baselines, do not have."""
 
-    trial: str
-    app: str
-    true: float
-    above: int
-    tied: int
-    entropy_bits: float | None
+    above: NDArray[np.int64]
+    tied: NDArray[np.int64]
+    accepted: Matrix
+    entropy_bits: Matrix
+
+    @staticmethod
+    def joined(parts: Sequence[Ranked]) -> Ranked:
+        """All legs of several, in their order."""
+        return Ranked(
+            *(np.concatenate([getattr(part, each.name) for part in parts], axis=1) for each in fields(Ranked))
+        )
 
 
 def write(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = None) -> None:
@@ -81,19 +90,37 @@ def write(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = Non
 
 
 def section(dataset: Dataset) -> dict[str, Any]:
-    """What the page shows of link.csv: the rows of all apps together, or the reason why there are none."""
-    rows = read(dataset)
+    """What the page shows of link.csv: the rows of all apps together, or the reason why there are none.
+
+    Raises `BadDataset` where link.csv is missing or is not of the complete trials.
+    """
+    path, rows = dataset.findings_dir / "link.csv", read(dataset)
     reason = rows[0]["reason"] if rows and not rows[0]["load"] else ""
-    return {"reason": reason, "rows": [row for row in rows if row["app"] == ALL], "baselines": list(BASELINES)}
+    shown = [row for row in rows if row["app"] == ALL]
+    complete = len(dataset.trial_ids())
+    try:
+        counted = {int(row["n"]) + int(row["left_out"]) for row in shown}
+    except ValueError as error:
+        raise BadDataset(f"{path}: does not fit: {error}; correlate again") from error
+    if not reason and counted != {complete}:
+        raise BadDataset(f"{path}: is not of the {complete} complete trials; correlate again")
+    return {"reason": reason, "rows": shown, "baselines": list(BASELINES)}
 
 
 def read(dataset: Dataset) -> list[dict[str, str]]:
-    """The rows of findings/link.csv as text; none where it was not written."""
+    """The rows of findings/link.csv as text. Raises `BadDataset` where it is missing or has other columns."""
     path = dataset.findings_dir / "link.csv"
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except OSError as error:
+        raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
+    except (ValueError, csv.Error) as error:
+        raise BadDataset(f"{path}: does not fit: {error!r}; correlate again") from error
+    if tuple(reader.fieldnames or ()) != COLUMNS or any(None in row or None in row.values() for row in rows):
+        raise BadDataset(f"{path}: has other columns than these: {', '.join(COLUMNS)}; correlate again")
+    return rows
 
 
 def too_few(dataset: Dataset) -> str:
@@ -122,27 +149,22 @@ def _few_conversations(count: int) -> str:
 def rank_all(found: Sequence[Call], seed: str, loads: Sequence[float] = LOADS) -> Iterator[Row]:
     """Every load, score and tested app. The same calls and seed give the same rows."""
     apps = sorted({call.app for call in found})
+    pairing, made = Pairing(found), {load: hours(found, load, f"{seed}/{load}") for load in loads}
+    ids = {load: [Ids(found, hour) for hour in made[load]] for load in loads}
+
+    def ranked(task: tuple[float, str]) -> Ranked:
+        load, app = task
+        return _ranked(pairing, list(zip(made[load], ids[load], strict=True)), app, learned(found, app, load, seed))
+
+    tasks = [(load, app) for load in sorted(loads, reverse=True) for app in apps]  # what takes longest first
+    done = dict(zip(tasks, workers.each(ranked, tasks), strict=True))
     for load in loads:
-        scores = {app: learned(found, app, load, seed) for app in apps}
-        made = hours(found, load, f"{seed}/{load}")
-        pairing, ids = Pairing(found), [Ids(found, hour) for hour in made]
         common = {"load": load, "calls_an_hour": calls_an_hour(found, load)}
-        common["copies"] = int(sum((hour.copy > 0).sum() for hour in made))
-        ranked: dict[str, list[list[Ranked]]] = {}
-        accepted: dict[tuple[int, str], float] = {}
-        for app in apps:
-            ranked[app], negatives = _ranked(pairing, list(zip(made, ids, strict=True)), app, scores[app])
-            for column, others in enumerate(negatives):
-                mine = [each[column] for each in ranked[app]]
-                true = np.array([each.true for each in mine])
-                shares = measures.true_positives(true, others, FALSE_POSITIVE_RATE).tolist()
-                accepted |= {(column, each.trial): share for each, share in zip(mine, shares, strict=True)}
-            del negatives, others  # before the next app's are made
+        common["copies"] = int(sum((hour.copy > 0).sum() for hour in made[load]))
+        of_app = {ALL: Ranked.joined([done[load, app] for app in apps]), **{app: done[load, app] for app in apps}}
         for column, name in enumerate([*CHOICES, *BASELINES]):
-            for app in (ALL, *apps):
-                mine = [each[column] for one in ([app] if app in ranked else apps) for each in ranked[one]]
-                shares = [accepted[column, each.trial] for each in mine]
-                yield {**common, "app": app, "score": name, **_summary(mine, shares, f"{seed}/{load}/{app}")}
+            for app, legs in of_app.items():
+                yield {**common, "app": app, "score": name, **_summary(legs, column, f"{seed}/{load}/{app}")}
 
 
 def learned(found: Sequence[Call], tested: str, load: float, seed: str) -> list[Score]:
@@ -152,23 +174,27 @@ def learned(found: Sequence[Call], tested: str, load: float, seed: str) -> list[
     return [learn(given, chosen(dimensions)) for dimensions in CHOICES.values()]
 
 
-def _ranked(
-    pairing: Pairing, made: Sequence[tuple[Hour, Ids]], app: str, scores: Sequence[Score]
-) -> tuple[list[list[Ranked]], Matrix]:
-    """For each caller leg of an app its place under every score; and the scores of all its pairs that are none."""
+def _ranked(pairing: Pairing, made: Sequence[tuple[Hour, Ids]], app: str, scores: Sequence[Score]) -> Ranked:
+    """Every caller leg of an app, in the order of the hours."""
     asked = [(hour, ids, query) for hour, ids in made for query in _queries(pairing, hour, app)]
-    # Filled in place: at a load of 100 this is by far the largest thing in memory.
-    negatives = np.empty((len(scores) + len(BASELINES), sum(len(hour) - 1 for hour, _, _ in asked)))
-    ranked, filled = [], 0
+    count = sum(len(hour) - 1 for hour, _, _ in asked)
+    thresholds = [measures.Threshold(count, FALSE_POSITIVE_RATE) for _ in range(len(scores) + len(BASELINES))]
+    true, above, tied, bits = [], [], [], []
     for hour, ids, query in asked:
-        call = pairing.calls[int(hour.of[query])]
         features = pairing.features(hour, query, ids)
-        baselines = [features[:, index] * sign for index, sign in BASELINES.values()]
-        table = np.stack([*scored(scores, features).T, *baselines])
-        negatives[:, filled : filled + len(hour) - 1] = np.delete(table, query, axis=1)
-        filled += len(hour) - 1
-        ranked.append([_place(call, column, query, index) for index, column in enumerate(table)])
-    return ranked, negatives
+        baselines = [features[index] * sign for index, sign in BASELINES.values()]
+        table = np.stack([*scored(scores, features), *baselines])
+        places = measures.place(table, query)
+        above.append(places[0])
+        tied.append(places[1])
+        bits.append([measures.entropy_bits(shares) for shares in posterior(table[: len(scores)])])
+        true.append(table[:, query].copy())
+        table[:, query] = -np.inf  # no wrong pair
+        for threshold, row in zip(thresholds, table, strict=True):
+            threshold.add(row)
+    mine = zip(thresholds, np.transpose(true), strict=True)
+    accepted = np.stack([threshold.accepted(column) for threshold, column in mine])
+    return Ranked(np.transpose(above), np.transpose(tied), accepted, np.transpose(bits))
 
 
 def _queries(pairing: Pairing, hour: Hour, app: str) -> list[int]:
@@ -176,30 +202,23 @@ def _queries(pairing: Pairing, hour: Hour, app: str) -> list[int]:
     return [query for query in range(hour.queries) if pairing.calls[int(hour.of[query])].app == app]
 
 
-def _place(call: Call, scores: NDArray[np.float64], query: int, index: int) -> Ranked:
-    true = float(scores[query])
-    above, tied = measures.place(true, np.delete(scores, query))
-    bits = measures.entropy_bits(posterior(scores)) if index < len(CHOICES) else None
-    return Ranked(call.trial, call.app, true, above, tied, bits)
-
-
-def _summary(mine: Sequence[Ranked], accepted: Sequence[float], seed: str) -> Row:
-    """Means over trials with their bootstrap intervals; the threshold of the TPR is held fixed."""
-    ranks = [measures.rank(each.above, each.tied) for each in mine]
-    bits = [each.entropy_bits for each in mine if each.entropy_bits is not None]
-    values: dict[str, Sequence[float]] = {
-        "precision_at_1": [measures.precision_at(1, each.above, each.tied) for each in mine],
-        "precision_at_10": [measures.precision_at(10, each.above, each.tied) for each in mine],
+def _summary(legs: Ranked, column: int, seed: str) -> Row:
+    """Means over trials with their bootstrap intervals under one score; the threshold of the TPR is held fixed."""
+    above, tied = legs.above[column], legs.tied[column]
+    ranks = measures.rank(above, tied)
+    bits = legs.entropy_bits[column] if column < len(legs.entropy_bits) else None
+    values = {
+        "precision_at_1": measures.precision_at(1, above, tied),
+        "precision_at_10": measures.precision_at(10, above, tied),
         "rank": ranks,
-        "tpr_at_fpr_1e3": accepted,
-        "anonymity_bits": bits,
+        "tpr_at_fpr_1e3": legs.accepted[column],
+        **({} if bits is None else {"anonymity_bits": bits}),
     }
-    row: Row = {"n": len(mine), "rank_median": float(np.median(ranks)), "reason": "" if bits else NO_POSTERIOR}
-    for name, column in values.items():
-        if column:
-            row[name] = float(np.mean(column))
-            row[f"{name}_low"], row[f"{name}_high"] = measures.interval(column, number(seed))
-    if bits:
+    row: Row = {"n": len(ranks), "rank_median": float(np.median(ranks)), "reason": NO_POSTERIOR if bits is None else ""}
+    for name, each in values.items():
+        row[name] = float(np.mean(each))
+        row[f"{name}_low"], row[f"{name}_high"] = measures.interval(each, number(seed))
+    if bits is not None:
         row["anonymity_set_median"] = float(np.median(np.exp2(bits)))
     return row
 

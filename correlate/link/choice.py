@@ -34,16 +34,16 @@ class Score:
 
 
 def scored(scores: Sequence[Score], features: Matrix) -> Matrix:
-    """(rows, scores): each row's score under each; higher means more likely the partner."""
-    weights = np.stack([score.weights for score in scores], axis=1)
-    constant = np.array([score.middle @ score.weights for score in scores])
-    found: Matrix = np.round(features @ weights - constant, DECIMALS)
+    """(scores, calls): each call's score under each; higher means more likely the partner."""
+    weights = np.stack([score.weights for score in scores])
+    constant = np.array([[score.middle @ score.weights] for score in scores])
+    found: Matrix = np.round(weights @ features - constant, DECIMALS)
     return found
 
 
 @dataclass(frozen=True)
 class Examples:
-    """(queries, candidates, features), standardised; candidate 0 is the true partner, and `spare` marks candidates that
+    """(features, queries, candidates), standardised; candidate 0 is the true partner, and `spare` marks candidates that
     are none. `middle` and `spread` undo the standardising; the spread of what never varies is 1."""
 
     features: NDArray[np.float64]
@@ -65,50 +65,47 @@ def examples(calls: Sequence[Call], load: float, seed: str) -> Examples:
             padding = np.full(NEGATIVES - count, query, np.int64)
             made.append(pairing.features(hour, query, ids, np.concatenate([rows, padding])))
             spare.append(np.arange(NEGATIVES + 1) > count)
-    features, none = np.stack(made), np.stack(spare)
-    there = features[~none]
-    middle, spread = there.mean(axis=0), there.std(axis=0)
+    features, none = np.stack(made, axis=1), np.stack(spare)
+    there = features[:, ~none]
+    middle, spread = there.mean(axis=1), there.std(axis=1)
     spread = np.where(spread < 1e-12, 1.0, spread)
-    return Examples((features - middle) / spread, none, middle, spread)
+    return Examples((features - middle[:, None, None]) / spread[:, None, None], none, middle, spread)
 
 
 def learn(given: Examples, used: NDArray[np.bool_]) -> Score:
     """The score by the features in `used`. The same examples give the same weights."""
     weights = np.zeros(len(NAMES))
-    weights[used] = _newton(np.ascontiguousarray(given.features[:, :, used]), given.spare) / given.spread[used]
+    weights[used] = _newton(given.features[used], given.spare) / given.spread[used]
     return Score(given.middle, weights)
 
 
 def _newton(x: NDArray[np.float64], spare: NDArray[np.bool_]) -> Column:
-    weights = np.zeros(x.shape[2])
-    value = _objective(x, spare, weights)
+    weights = np.zeros(len(x))
+    value, p = _objective(x, spare, weights)
     for _ in range(STEPS):
-        p = posterior(_logits(x, spare, weights))
-        mean = (p[:, None, :] @ x)[:, 0]
-        gradient = (x[:, 0] - mean).sum(axis=0) - RIDGE * weights
-        flat = x.reshape(-1, x.shape[2])
-        curve = flat.T @ (flat * p.reshape(-1, 1)) - mean.T @ mean + RIDGE * np.eye(x.shape[2])
+        weighted = x * p
+        mean = weighted.sum(axis=2)
+        gradient = (x[:, :, 0] - mean).sum(axis=1) - RIDGE * weights
+        curve = weighted.reshape(len(x), -1) @ x.reshape(len(x), -1).T - mean @ mean.T + RIDGE * np.eye(len(x))
         step = np.linalg.solve(curve, gradient)
         # The objective is concave: a step that overshoots is halved until it is none.
-        while (found := _objective(x, spare, weights + step)) < value and np.abs(step).max() > 1e-9:
+        while (found := _objective(x, spare, weights + step))[0] < value and np.abs(step).max() > 1e-9:
             step = step / 2
-        weights, before, value = weights + step, value, found
+        weights, before, (value, p) = weights + step, value, found
         if abs(value - before) < CONVERGED * (1 + abs(before)):
             break
     return weights
 
 
-def _objective(x: NDArray[np.float64], spare: NDArray[np.bool_], weights: Column) -> float:
-    logits = _logits(x, spare, weights)
-    top = logits.max(axis=1)
-    likelihood = logits[:, 0] - top - np.log(np.exp(logits - top[:, None]).sum(axis=1))
-    return float(likelihood.sum() - RIDGE / 2 * weights @ weights)
-
-
-def _logits(x: NDArray[np.float64], spare: NDArray[np.bool_], weights: Column) -> NDArray[np.float64]:
-    logits = (x.reshape(-1, x.shape[2]) @ weights).reshape(spare.shape)
+def _objective(x: NDArray[np.float64], spare: NDArray[np.bool_], weights: Column) -> tuple[float, Matrix]:
+    """What is maximised, and the probability of each candidate."""
+    logits = (weights @ x.reshape(len(x), -1)).reshape(spare.shape)
     logits[spare] = -np.inf
-    return logits
+    top = logits.max(axis=1)
+    shares = np.exp(logits - top[:, None])
+    total = shares.sum(axis=1)
+    likelihood = logits[:, 0] - top - np.log(total)
+    return float(likelihood.sum() - RIDGE / 2 * weights @ weights), shares / total[:, None]
 
 
 def posterior(scores: NDArray[np.float64]) -> NDArray[np.float64]:

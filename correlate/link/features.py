@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from correlate.link.legs import Call, Leg
-from correlate.link.population import Column, Hour, pseudonyms
+from correlate.link.population import Column, Hour, Index, pseudonyms
 
 Matrix = NDArray[np.float64]
 H = TypeVar("H", bound=Hashable)
@@ -33,6 +33,10 @@ SCALES_S = (0.1, 1.0, 10.0)
 SILENCE_BYTES = 100.0
 FINE = 0.01
 START, PAYLOAD, USER_IDS = (NAMES.index(name) for name in ("start_100_ms", "payload", "user_ids"))
+MOVED = slice(START, NAMES.index("length"))
+STILL = [
+    index for index, name in enumerate(NAMES) if name in FEATURES["servers"] or MOVED.stop <= index < len(NAMES) - 2
+]
 
 
 def chosen(dimensions: Iterable[str]) -> NDArray[np.bool_]:
@@ -78,47 +82,45 @@ class Pairing:
         self.calls = calls
         self.caller = Side.of(calls, lambda call: call.caller)
         self.callee = Side.of(calls, lambda call: call.callee)
-        self.addresses = _overlap(calls, lambda leg: leg.servers)
-        self.groups = _overlap(calls, lambda leg: leg.groups)
-        self.ports = _overlap(calls, lambda leg: leg.ports)
+        self._bound_s = self.caller.bound_s[:, None] + self.callee.bound_s
+        # (features, callers, callees): what does not depend on when a call begins and on whose copy it is
+        self._still = np.stack([*self._servers(), self._length(), *self._volumes()])
 
-    def features(self, hour: Hour, query: int, ids: Ids, rows: NDArray[np.int64] | None = None) -> Matrix:
-        """The caller leg of call `query` of an hour against the callee legs of all (or `rows`): (calls, features)."""
+    def features(self, hour: Hour, query: int, ids: Ids, rows: Index | None = None) -> Matrix:
+        """The caller leg of call `query` of an hour against the callee legs of all (or `rows`): (features, calls)."""
         rows = np.arange(len(hour)) if rows is None else rows
-        mine, theirs = int(hour.of[query]), hour.of[rows]
-        columns = [
-            *ids.endpoints(query, rows),
-            self.addresses[mine, theirs],
-            (self.addresses[mine, theirs] > 0).astype(np.float64),
-            self.groups[mine, theirs],
-            self.ports[mine, theirs],
-            *self._times(hour, query, rows),
-            *self._volumes(mine, theirs),
-            *ids.shared_user_ids(query, rows),
-        ]
-        return np.stack(columns, axis=1)
+        made = np.empty((len(NAMES), len(rows)))
+        made[:2] = ids.endpoints(query, rows)
+        made[MOVED] = self._times(hour, query, rows)
+        made[STILL] = self._still[:, hour.of[query], hour.of[rows]]
+        made[-2:] = ids.shared_user_ids(query, rows)
+        return made
 
-    def _times(self, hour: Hour, query: int, rows: NDArray[np.int64]) -> list[Column]:
+    def _times(self, hour: Hour, query: int, rows: Index) -> list[Column]:
         mine, theirs, caller, callee = int(hour.of[query]), hour.of[rows], self.caller, self.callee
-        bound_s = caller.bound_s[mine] + callee.bound_s[theirs]
+        bound_s = self._bound_s[mine, theirs]
         shift_s = hour.start_s[rows] - hour.start_s[query]
         start_s = callee.first_s[theirs] + shift_s - caller.first_s[mine]
         end_s = callee.last_s[theirs] + shift_s - caller.last_s[mine]
         far = [np.log(np.abs(apart) + bound_s + scale) for apart in (start_s, end_s) for scale in SCALES_S]
-        mine_s, theirs_s = caller.last_s[mine] - caller.first_s[mine], callee.last_s[theirs] - callee.first_s[theirs]
-        length = np.log((np.abs(mine_s - theirs_s) + bound_s + SCALES_S[0]) / (mine_s + theirs_s + 1.0))
-        return [*far, (start_s >= -bound_s).astype(np.float64), length]
+        return [*far, (start_s >= -bound_s).astype(np.float64)]
 
-    def _volumes(self, mine: int, theirs: NDArray[np.int64]) -> list[Column]:
+    def _length(self) -> Matrix:
+        mine_s, theirs_s = (self.caller.last_s - self.caller.first_s)[:, None], self.callee.last_s - self.callee.first_s
+        length: Matrix = np.log((np.abs(mine_s - theirs_s) + self._bound_s + SCALES_S[0]) / (mine_s + theirs_s + 1.0))
+        return length
+
+    def _servers(self) -> list[Matrix]:
+        addresses = _overlap(self.calls, lambda leg: leg.servers)
+        groups = _overlap(self.calls, lambda leg: leg.groups)
+        return [addresses, (addresses > 0).astype(np.float64), groups, _overlap(self.calls, lambda leg: leg.ports)]
+
+    def _volumes(self) -> list[Matrix]:
         caller, callee = self.caller, self.callee
-        payload = _apart(caller.tx_payload[mine], callee.rx_payload[theirs]) + _apart(
-            caller.rx_payload[mine], callee.tx_payload[theirs]
-        )
-        packets = _apart(caller.tx_packets[mine], callee.rx_packets[theirs], 1.0) + _apart(
-            caller.rx_packets[mine], callee.tx_packets[theirs], 1.0
-        )
-        rate = _apart(caller.rate[mine], callee.rate[theirs])
-        both = ((caller.rate[mine] > 0) == (callee.rate[theirs] > 0)).astype(np.float64)
+        payload = _apart(caller.tx_payload, callee.rx_payload) + _apart(caller.rx_payload, callee.tx_payload)
+        packets = _apart(caller.tx_packets, callee.rx_packets, 1.0) + _apart(caller.rx_packets, callee.tx_packets, 1.0)
+        rate = _apart(caller.rate, callee.rate)
+        both = ((caller.rate[:, None] > 0) == (callee.rate > 0)).astype(np.float64)
         return [payload, np.log(payload + FINE), packets, np.log(packets + FINE), rate, both]
 
 
@@ -133,7 +135,7 @@ class Ids:
         self._shown = _owners(call.callee.shown if copy == 0 else () for call, copy in drawn)
         self._user_ids = _owners(pseudonyms(call.callee.user_ids, copy) for call, copy in drawn)
 
-    def endpoints(self, query: int, rows: NDArray[np.int64]) -> list[Column]:
+    def endpoints(self, query: int, rows: Index) -> list[Column]:
         """Whether the callee leg shows an address of the caller's own, and the other way round."""
         leg = self._queries[query]
         return [
@@ -141,12 +143,12 @@ class Ids:
             np.minimum(self._counted(self._own, leg.shown, rows), 1.0),
         ]
 
-    def shared_user_ids(self, query: int, rows: NDArray[np.int64]) -> list[Column]:
+    def shared_user_ids(self, query: int, rows: Index) -> list[Column]:
         """Whether both legs show a user id, and how many."""
         count = self._counted(self._user_ids, pseudonyms(self._queries[query].user_ids, 0), rows)
         return [np.minimum(count, 1.0), count]
 
-    def _counted(self, owners: dict[H, list[int]], values: Iterable[H], rows: NDArray[np.int64]) -> Column:
+    def _counted(self, owners: dict[H, list[int]], values: Iterable[H], rows: Index) -> Column:
         count = np.zeros(len(self._hour))
         for value in values:
             count[owners.get(value, [])] += 1.0
@@ -162,9 +164,10 @@ def _owners(sets: Iterable[Iterable[H]]) -> dict[H, list[int]]:
     return owners
 
 
-def _apart(one: Column | float, other: Column, least: float = SILENCE_BYTES) -> Column:
-    """How far apart two amounts are, as the logarithm of their ratio; small amounts count as equal."""
-    apart: Column = np.abs(np.log((one + least) / (other + least)))
+def _apart(one: Column, other: Column, least: float = SILENCE_BYTES) -> Matrix:
+    """How far each of some amounts is from each of others, as the logarithm of their ratio; small amounts count as
+    equal."""
+    apart: Matrix = np.abs(np.log((one[:, None] + least) / (other + least)))
     return apart
 
 

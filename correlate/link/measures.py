@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Column = NDArray[np.float64]
+Column = NDArray[Any]
+Matrix = NDArray[np.float64]
 RESAMPLES = 1000
 
 
-def place(true: float, others: Column) -> tuple[int, int]:
-    """How many others are above the true partner's score, and how many are equal to it."""
-    return int((others > true).sum()), int((others == true).sum())
+def place(scores: Matrix, true: int) -> tuple[Column, Column]:
+    """Under each score (row): how many others are above that of candidate `true`, and how many are equal to it."""
+    own = scores[:, true, None]
+    return np.count_nonzero(scores > own, axis=1), np.count_nonzero(scores == own, axis=1) - 1
 
 
-def rank(above: int, tied: int) -> float:
-    """The true partner's rank, from 1, expected when ties are broken by chance."""
+def rank(above: Column, tied: Column) -> Column:
+    """The true partners' ranks, from 1, expected when ties are broken by chance: `above` others have a higher score
+    than the true partner, `tied` an equal one."""
     return above + tied / 2 + 1
 
 
-def precision_at(k: int, above: int, tied: int) -> float:
+def precision_at(k: int, above: Column, tied: Column) -> Column:
     """The chance that the true partner is among the first `k` when ties are broken by chance."""
-    return min(max((k - above) / (tied + 1), 0.0), 1.0)
+    chance: Column = np.clip((k - above) / (tied + 1), 0.0, 1.0)
+    return chance
 
 
 def entropy_bits(shares: Column) -> float:
@@ -33,19 +38,43 @@ def entropy_bits(shares: Column) -> float:
     return float(-(positive * np.log2(positive)).sum()) + 0.0
 
 
-def true_positives(true: Column, negatives: Column, false_positive_rate: float) -> Column:
-    """For each true pair the chance that it is accepted at a threshold that accepts this share of the negatives.
+class Threshold:
+    """The score that a stated share of `count` scores of wrong pairs may pass; these come in parts, in any order.
 
-    Where the threshold falls among equal scores, as many of these are accepted by chance as the rate allows: accepted
-    true pairs are 1, rejected ones 0, those at the threshold the share between.
+    Only the scores above the lowest that the threshold can still have are kept.
     """
-    allowed = false_positive_rate * len(negatives)
-    position = max(len(negatives) - 1 - int(allowed), 0)
-    threshold = np.partition(negatives, position)[position]
-    above, tied = int((negatives > threshold).sum()), int((negatives == threshold).sum())
-    share = min(max((allowed - above) / tied, 0.0), 1.0)
-    accepted: Column = np.where(true > threshold, 1.0, np.where(true == threshold, share, 0.0))
-    return accepted
+
+    def __init__(self, count: int, false_positive_rate: float) -> None:
+        self._allowed = false_positive_rate * count
+        self._least = min(int(self._allowed) + 1, count)
+        self._value = -np.inf
+        self._tied = 0
+        self._above = np.zeros(0)
+
+    def add(self, scores: Column) -> None:
+        """Some of the scores of wrong pairs."""
+        self._tied += int(np.count_nonzero(scores == self._value))
+        self._above = np.concatenate([self._above, scores[scores > self._value]])
+        if len(self._above) > 2 * self._least:
+            self._raise()
+
+    def _raise(self) -> None:
+        """As many scores as it takes are above: then the threshold is at least the lowest of these."""
+        above, position = self._above, len(self._above) - self._least
+        if position >= 0:
+            self._value = np.partition(above, position)[position]
+            self._tied, self._above = int((above == self._value).sum()), above[above > self._value]
+
+    def accepted(self, true: Column) -> Column:
+        """For each true pair the chance that it passes.
+
+        Where the threshold falls among equal scores, as many of these pass by chance as the rate allows: true pairs
+        above it are 1, those below 0, those at it the share between.
+        """
+        self._raise()
+        share = min(max((self._allowed - len(self._above)) / self._tied, 0.0), 1.0)
+        accepted: Column = np.where(true > self._value, 1.0, np.where(true == self._value, share, 0.0))
+        return accepted
 
 
 def interval(values: Sequence[float] | Column, seed: int) -> tuple[float, float]:

@@ -14,7 +14,10 @@ from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Address, Learned, Role
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
+from correlate.pairs.answer import answered
 from correlate.pairs.clocks import Clock
+from correlate.pairs.frames import Frame
+from correlate.pairs.sightings import Sighting
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.vantage import Conversation, View, conversations, emptied, learn, view
 from correlate.pairs.whole import at_home
@@ -50,9 +53,10 @@ class SideRecord:
 class Vantage:
     """One phone's view of a call.
 
-    `trace` holds the rows strictly between the begin and the end marker, the harness' datagrams left out; `messages`
-    and `flows` are of these rows. `own` are the phone's addresses by role, as the pair knows them; `visible` are the
-    addresses its trace shows, with where; `clat` are 464XLAT constants that it shows in STUN attributes.
+    `trace` holds the rows strictly between the begin and the end marker (`window_ns`, by this side's clock), the
+    harness' datagrams left out; `messages` and `flows` are of these rows. `own` are the phone's addresses by role, as
+    the pair knows them; `visible` are the addresses its trace shows, with where. From the frame `answered` on the
+    media of the call flow both ways; None where they never do.
     """
 
     phone: str
@@ -61,14 +65,20 @@ class Vantage:
     flows: Flows
     clock: Clock
     own: Mapping[Address, Role]
-    visible: Mapping[Address, tuple[str, ...]]
+    visible: Mapping[Address, tuple[Sighting, ...]]
     conversations: tuple[Conversation, ...]
     transport: Transport
     recorded: bool
+    window_ns: tuple[int, int]
+    answered: Frame | None
 
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
         return tuple(conversation for conversation in self.conversations if conversation.kind == kind)
+
+    def frame(self, row: int) -> Frame:
+        """The frame of a row of `trace`."""
+        return Frame(int(self.trace.udp.frame[row]), int(self.trace.udp.time_ns[row]))
 
     def span_ns(self, conversation: Conversation) -> tuple[int, int]:
         """First and last packet in the controller's time."""
@@ -175,8 +185,9 @@ def _vantage(
     others: Mapping[Address, Role],
     analysis: Analysis,
 ) -> Vantage:
-    here = learned.interface | learned.probed | own.keys()
+    here = frozenset(learned.interface | learned.probed | own.keys())
     peers = frozenset(others) - own.keys()
+    talks = conversations(seen, here, peers, analysis.relay_ports)
     return Vantage(
         phone=side.phone,
         trace=seen.trace,
@@ -185,9 +196,11 @@ def _vantage(
         clock=side.clock,
         own=own,
         visible=seen.visible,
-        conversations=conversations(seen, frozenset(here), peers, analysis.relay_ports),
+        conversations=talks,
         transport=transport(seen.segments, seen.trace.udp, seen.flows, here),
         recorded=side.recorded,
+        window_ns=seen.window_ns,
+        answered=answered(seen, here, [each for each in talks if each.kind != "other"]),
     )
 
 

@@ -20,9 +20,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Clock:
-    """A clock that was compared with the controller's before and after a trial and drifted evenly between.
+    """A clock that was compared with the controller's before and after a trial.
 
-    Where `known` is false nobody compared it: its times are its own, and no bound holds.
+    Its times are mapped as if it drifted evenly between the readings; the bounds hold also where all of the drift came
+    in one step. Where `known` is false nobody compared it: its times are its own, and no bound holds.
     """
 
     before: Reading
@@ -32,7 +33,17 @@ class Clock:
     @property
     def bound_ns(self) -> int:
         """How far `to_controller` may be off between the two readings."""
-        return max(self.before.bound_ns, self.after.bound_ns)
+        return max(self.before.bound_ns, self.after.bound_ns) + self.drift_ns
+
+    @property
+    def elapsed_bound_ns(self) -> int:
+        """How far a duration between the two readings may be off by this clock."""
+        return self.before.bound_ns + self.after.bound_ns + self.drift_ns
+
+    @property
+    def drift_ns(self) -> int:
+        """How much the offset changed from one reading to the other."""
+        return abs(self.after.offset_ns - self.before.offset_ns)
 
     def to_controller(self, time_ns: int) -> int:
         """The controller's time, in ns, when this clock showed `time_ns`: linear between the readings, exact."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.frames import Frame
 from correlate.pairs.vantage import Conversation
 
 LONGEST_S = 1.0
@@ -13,10 +14,10 @@ LONGEST_S = 1.0
 
 @dataclass(frozen=True)
 class Session:
-    """What one side shows of the call under one rule. Times in ns of that side's clock, volumes per direction."""
+    """What one side shows of the call under one rule: its ends by that side's clock, its volumes per direction."""
 
-    first_ns: int
-    last_ns: int
+    first: Frame
+    last: Frame
     tx_packets: int
     rx_packets: int
     tx_payload_bytes: int
@@ -26,9 +27,9 @@ class Session:
     remote: str
 
     @property
-    def duration_s(self) -> float:
+    def duration_ns(self) -> int:
         """Last minus first packet."""
-        return (self.last_ns - self.first_ns) / 1e9
+        return self.last.time_ns - self.first.time_ns
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def _missing(pair: CallPair, a: Session | None, b: Session | None) -> str:
 
 def _session(conversation: Conversation) -> Session:
     return Session(
-        first_ns=conversation.first_ns,
-        last_ns=conversation.last_ns,
+        first=conversation.first,
+        last=conversation.last,
         tx_packets=conversation.tx_packets,
         rx_packets=conversation.rx_packets,
         tx_payload_bytes=conversation.tx_payload_bytes,
@@ -126,15 +127,28 @@ def _session(conversation: Conversation) -> Session:
     )
 
 
-def _union(side: Vantage) -> Session | None:
+def media_span(side: Vantage) -> tuple[Frame, Frame] | None:
+    """The first and the last media frame of the call on one side; None without media."""
     media = [each.media for each in side.conversations if each.kind != "other"]
-    firsts = [each.first_ns for each in media if each.first_ns is not None]
-    lasts = [each.last_ns for each in media if each.last_ns is not None]
+    firsts = [each.first for each in media if each.first is not None]
+    lasts = [each.last for each in media if each.last is not None]
     if not firsts:
         return None
+    return min(firsts, key=_by_time), max(lasts, key=_by_time)
+
+
+def _by_time(frame: Frame) -> tuple[int, int]:
+    return frame.time_ns, frame.number
+
+
+def _union(side: Vantage) -> Session | None:
+    media = [each.media for each in side.conversations if each.kind != "other"]
+    ends = media_span(side)
+    if ends is None:
+        return None
     return Session(
-        first_ns=min(firsts),
-        last_ns=max(lasts),
+        first=ends[0],
+        last=ends[1],
         tx_packets=sum(each.tx_packets for each in media),
         rx_packets=sum(each.rx_packets for each in media),
         tx_payload_bytes=sum(each.tx_payload_bytes for each in media),

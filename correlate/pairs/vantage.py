@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs.addresses import Address, Learned, fold
+from correlate.pairs.frames import Frame
+from correlate.pairs.sightings import Sighting, sightings
 from correlate.stun import Message, is_message, messages
 from correlate.trace import Datagrams, Trace, tcp
 from correlate.trace.records import NO_TIME
@@ -26,25 +28,14 @@ USERNAME = 0x0006
 BINDING = 0x001
 SUCCESS = 0x0100
 CLASS_BITS = 0x0110
-IP_HEADER = "IP header"
-SHOWING = {
-    0x0001: "MAPPED-ADDRESS",
-    0x0012: "XOR-PEER-ADDRESS",
-    0x0016: "XOR-RELAYED-ADDRESS",
-    0x0020: "XOR-MAPPED-ADDRESS",
-    0x8020: "XOR-MAPPED-ADDRESS",
-    0x8023: "ALTERNATE-SERVER",
-}
-"""STUN attributes (RFC 8489, RFC 8656; 0x8020 of drafts) that name an address of a phone or a server."""
-
 MAPPED_ATTRIBUTES = (0x0001, 0x0020, 0x8020)
-SERVER_ATTRIBUTES = (0x0016, 0x8023)
+SERVER_ATTRIBUTES = (0x0016, 0x8023)  # XOR-RELAYED-ADDRESS, ALTERNATE-SERVER
 
 
 @dataclass(frozen=True)
 class Media:
     """The UDP datagrams of a conversation that are no STUN, as counted on one side's wire. ChannelData counts with its
-    header. `*_frame_bytes` are whole frames; the times, of that side's clock, are None where there is no datagram."""
+    header. `*_frame_bytes` are whole frames; `first` and `last` are None where there is no datagram."""
 
     tx_packets: int
     rx_packets: int
@@ -52,13 +43,15 @@ class Media:
     rx_payload_bytes: int
     tx_frame_bytes: int
     rx_frame_bytes: int
-    first_ns: int | None
-    last_ns: int | None
+    first: Frame | None
+    last: Frame | None
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """A UDP conversation of the phone, seen from the phone. `remote` is folded, `remote_raw` as on the wire."""
+    """A UDP conversation of the phone, seen from the phone. `remote` is folded, `remote_raw` as on the wire; `sign` is
+    the first STUN message beyond a bare Binding, or TURN data: what makes its far end a server of the call; `flow` is
+    its index in the vantage's flows."""
 
     kind: Kind
     local: Address
@@ -72,9 +65,21 @@ class Conversation:
     rx_frame_bytes: int
     tx_payload_bytes: int
     rx_payload_bytes: int
-    first_ns: int
-    last_ns: int
+    first: Frame
+    last: Frame
+    sign: Frame | None
     media: Media
+    flow: int
+
+    @property
+    def first_ns(self) -> int:
+        """The smallest time, of that side's clock."""
+        return self.first.time_ns
+
+    @property
+    def last_ns(self) -> int:
+        """The largest time."""
+        return self.last.time_ns
 
     @property
     def over_ipv6(self) -> bool:
@@ -89,14 +94,15 @@ class Conversation:
 
 @dataclass(frozen=True)
 class View:
-    """A capture cut to the rows between its markers."""
+    """A capture cut to the rows between its markers, `window_ns`; without markers that is all of it."""
 
     trace: Trace
     messages: tuple[Message, ...]
     flows: Flows
     folded: tuple[Address, ...]
-    visible: Mapping[Address, tuple[str, ...]]
+    visible: Mapping[Address, tuple[Sighting, ...]]
     segments: Segments
+    window_ns: tuple[int, int]
 
 
 def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
@@ -105,20 +111,24 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
 
     Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
     """
-    whole = Trace.read(capture)
+    finder = tcp.Finder()
+    whole = Trace.read(capture, look=finder)
     for damage in whole.damage:
         if damage.stops:
             raise Damaged(f"{capture}: {damage.text}")
-    segments, trace = tcp.read(capture), whole
+    segments, trace, window_ns = finder.segments(), whole, (whole.first_ns or 0, whole.last_ns or 0)
     if marker is not None:
+        begin, end = marked(whole, marker, nonce)
         trace = cut(whole, marker, nonce)
-        segments = segments.between(*(int(whole.udp.frame[row]) for row in marked(whole, marker, nonce)))
+        segments = segments.between(int(whole.udp.frame[begin]), int(whole.udp.frame[end]))
+        window_ns = int(whole.udp.time_ns[begin]), int(whole.udp.time_ns[end])
     trace = replace(trace, path=Path())
     if bool((trace.udp.time_ns == NO_TIME).any()):
         raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
     folded = tuple(fold(address) for address in trace.udp.addresses)
     found = tuple(messages(trace))
-    return View(trace, found, flows(trace.udp), folded, _visible(trace.udp, folded, found), segments)
+    visible = sightings(trace.udp, folded, found)
+    return View(trace, found, flows(trace.udp), folded, visible, segments, window_ns)
 
 
 def cut(trace: Trace, marker: tuple[Address, int], nonce: str) -> Trace:
@@ -179,9 +189,9 @@ def conversations(
     `direct`: with an address in `peers`. `server`: with another address on one of `relay_ports` (empty: any) and with
     at least one STUN message that is more than a bare Binding, or TURN data. `other`: all else.
     """
-    calling = _calling_flows(seen)
-    is_here = np.array([address in here for address in seen.folded], dtype=bool)
-    media = _media(seen, is_here)
+    signs = _signs(seen)
+    media = _media(seen, is_here(seen, here))
+    spans = _spans(seen, np.arange(len(seen.trace.udp)))
     found = []
     for index, flow in enumerate(seen.flows.table):
         forward = fold(flow.a) in here
@@ -192,7 +202,7 @@ def conversations(
         ab = (flow.packets_ab, flow.bytes_ab, flow.payload_ab)
         ba = (flow.packets_ba, flow.bytes_ba, flow.payload_ba)
         (tx_packets, tx_bytes, tx_payload), (rx_packets, rx_bytes, rx_payload) = (ab, ba) if forward else (ba, ab)
-        is_server = index in calling and (not relay_ports or remote_port in relay_ports)
+        is_server = index in signs and (not relay_ports or remote_port in relay_ports)
         found.append(
             Conversation(
                 kind="direct" if fold(remote) in peers else "server" if is_server else "other",
@@ -207,66 +217,102 @@ def conversations(
                 rx_frame_bytes=rx_bytes,
                 tx_payload_bytes=tx_payload,
                 rx_payload_bytes=rx_payload,
-                first_ns=flow.first_ns or 0,
-                last_ns=flow.last_ns or 0,
+                first=spans[index][0],
+                last=spans[index][1],
+                sign=signs.get(index),
                 media=media[index],
+                flow=index,
             )
         )
     return tuple(found)
 
 
-def _media(seen: View, is_here: Rows) -> list[Media]:
+def is_here(seen: View, here: frozenset[Address]) -> Rows:
+    """Which of the trace's addresses are in `here`."""
+    return np.array([address in here for address in seen.folded], dtype=bool)
+
+
+def media_rows(udp: Datagrams) -> Rows:
+    """The rows that are media: datagrams that are no STUN. A later fragment is no datagram of its own."""
+    is_datagram = (udp.payload_offset >= 0) | (udp.payload_bytes > 0)
+    return np.flatnonzero(is_datagram & ~is_message(udp.head))
+
+
+def _media(seen: View, mine: Rows) -> list[Media]:
     udp = seen.trace.udp
     of = seen.flows.of
     count = len(seen.flows.table)
-    is_datagram = (udp.payload_offset >= 0) | (udp.payload_bytes > 0)  # a later fragment is no datagram of its own
-    rows = np.flatnonzero(is_datagram & ~is_message(udp.head))
+    rows = media_rows(udp)
     sums: dict[str, Rows] = {}
-    for way, chosen in (("tx", rows[is_here[udp.src[rows]]]), ("rx", rows[~is_here[udp.src[rows]]])):
+    for way, chosen in (("tx", rows[mine[udp.src[rows]]]), ("rx", rows[~mine[udp.src[rows]]])):
         sums[f"{way}_packets"] = np.bincount(of[chosen], minlength=count)
         for name, column in (("payload", udp.payload_bytes), ("frame", udp.wire_bytes)):
             weights = column[chosen].astype(np.float64)
             sums[f"{way}_{name}_bytes"] = np.bincount(of[chosen], weights=weights, minlength=count)
-    first = np.full(count, np.iinfo(np.int64).max)
-    last = np.full(count, np.iinfo(np.int64).min)
-    np.minimum.at(first, of[rows], udp.time_ns[rows])
-    np.maximum.at(last, of[rows], udp.time_ns[rows])
+    spans = _spans(seen, rows)
     return [
         Media(
             **{name: int(column[index]) for name, column in sums.items()},
-            first_ns=int(first[index]) if last[index] >= first[index] else None,
-            last_ns=int(last[index]) if last[index] >= first[index] else None,
+            first=spans[index][0] if index in spans else None,
+            last=spans[index][1] if index in spans else None,
         )
         for index in range(count)
     ]
 
 
-def _calling_flows(seen: View) -> set[int]:
-    """Flows with a STUN message beyond a bare Binding, or with TURN data."""
-    of = seen.flows.of
-    found = {
-        int(of[message.row])
-        for message in seen.messages
-        if message.nested is not None
-        or method(message.type) != BINDING
-        or any(kind == USERNAME for kind, _ in message.attributes)
-    }
-    return found | _channel_flows(seen.trace, of)
+def _spans(seen: View, rows: Rows) -> dict[int, tuple[Frame, Frame]]:
+    """The first and the last frame, by time, of each flow among these rows."""
+    count = len(seen.flows.table)
+    of, time_ns, number = seen.flows.of[rows], seen.trace.udp.time_ns[rows], seen.trace.udp.frame[rows]
+    far = np.iinfo(np.int64)
+    first_ns, last_ns = np.full(count, far.max), np.full(count, far.min)
+    np.minimum.at(first_ns, of, time_ns)
+    np.maximum.at(last_ns, of, time_ns)
+    first, last = np.full(count, far.max), np.full(count, far.min)
+    is_first, is_last = time_ns == first_ns[of], time_ns == last_ns[of]
+    np.minimum.at(first, of[is_first], number[is_first])
+    np.maximum.at(last, of[is_last], number[is_last])
+    columns = (column.tolist() for column in (first, first_ns, last, last_ns))
+    ends = enumerate(zip(*columns, strict=True))
+    return {index: (Frame(*end[:2]), Frame(*end[2:])) for index, end in ends if end[3] >= end[1]}
 
 
-def _channel_flows(trace: Trace, of: Rows) -> set[int]:
-    """Flows with at least two ChannelData messages of one channel (RFC 8656, 12.4), each as long as it says.
+def _frame(udp: Datagrams, row: int) -> Frame:
+    return Frame(int(udp.frame[row]), int(udp.time_ns[row]))
+
+
+def _signs(seen: View) -> dict[int, Frame]:
+    """Flows with a STUN message beyond a bare Binding, or with TURN data, and the first frame with one."""
+    of, rows = seen.flows.of, _channel_rows(seen)
+    for message in seen.messages:
+        if (
+            message.nested is not None
+            or method(message.type) != BINDING
+            or any(kind == USERNAME for kind, _ in message.attributes)
+        ):
+            index = int(of[message.row])
+            rows[index] = min(message.row, rows.get(index, message.row))
+    return {index: _frame(seen.trace.udp, row) for index, row in rows.items()}
+
+
+def _channel_rows(seen: View) -> dict[int, int]:
+    """Flows with at least two ChannelData messages of one channel (RFC 8656, 12.4), each as long as it says, and the
+    row of the first.
 
     One alone may be chance: a QUIC packet can start with the same bits.
     """
-    udp = trace.udp
+    udp, of = seen.trace.udp, seen.flows.of
     rows = np.flatnonzero(udp.payload_captured >= 4)
     head = udp.head[rows, :4].astype(np.int64)
     rest = udp.payload_bytes[rows] - 4 - head[:, 2] * 256 - head[:, 3]
     fits = (head[:, 0] >> 4 == 4) & (rest >= 0) & (rest < 4)
     channel = head[fits, 0] * 256 + head[fits, 1]
-    keys, counts = np.unique(of[rows[fits]] << 16 | channel, return_counts=True)
-    return {int(key) >> 16 for key in keys[counts >= 2]}
+    rows = rows[fits]
+    keys, first, counts = np.unique(of[rows] << 16 | channel, return_index=True, return_counts=True)
+    found: dict[int, int] = {}
+    for key, row in zip(keys[counts >= 2].tolist(), rows[first[counts >= 2]].tolist(), strict=True):
+        found[key >> 16] = min(row, found.get(key >> 16, row))
+    return found
 
 
 def method(message_type: int) -> int:
@@ -276,14 +322,3 @@ def method(message_type: int) -> int:
 
 def _named(found: tuple[Message, ...] | list[Message], attributes: tuple[int, ...]) -> frozenset[Address]:
     return frozenset(fold(address) for message in found for kind, address, _ in message.addresses if kind in attributes)
-
-
-def _visible(udp: Datagrams, folded: tuple[Address, ...], found: tuple[Message, ...]) -> dict[Address, tuple[str, ...]]:
-    places: dict[Address, set[str]] = {}
-    for index in np.union1d(udp.src, udp.dst):
-        places.setdefault(folded[int(index)], set()).add(IP_HEADER)
-    for message in found:
-        for kind, address, _ in message.addresses:
-            if kind in SHOWING:
-                places.setdefault(fold(address), set()).add(SHOWING[kind])
-    return {address: tuple(sorted(where)) for address, where in places.items()}

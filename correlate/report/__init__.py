@@ -1,4 +1,5 @@
-"""What people look at: findings, tables, claims and the page, all computed from the captures, and the manifest."""
+"""What people look at. `build` computes everything from the captures; `render` makes tables, claims and the page of
+findings that are there. Both end with the manifest."""
 
 from __future__ import annotations
 
@@ -7,11 +8,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from correlate import dns, link
 from correlate import findings as findings_files
-from correlate import link
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
-from correlate.dns import trace_names
 from correlate.findings import Measured
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
@@ -22,7 +22,7 @@ from correlate.tables.condensed import grids
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import MODELLED, Study
 
-__all__ = ["build", "findings", "page", "read_findings", "server_addresses", "trace_names"]
+__all__ = ["build", "findings", "page", "read_findings", "render", "server_addresses", "unread"]
 
 PROVENANCE = {
     "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
@@ -67,20 +67,32 @@ def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
     """Rewrites findings/, tables/, report.html and, last, the manifest. The same captures give the same bytes.
 
     `measured` is what `findings` returned for these captures a moment ago; names that were learned since are put in.
-    Without it everything is measured here.
+    Without it everything is measured here. A server without a name in names.json is given the one that DNS answers in
+    the captures give it.
     """
     dataset.drop_manifest()
     measured = findings_files.measure_all(dataset) if measured is None else measured
     findings_files.write(dataset, measured)
+    if dns.name_servers(dataset, server_addresses(dataset), dns.last(each.heard for each in measured)):
+        findings_files.write(dataset, measured)
     link.write(dataset, {each.trial: each.pair for each in measured})
-    study = Study.of(dataset)
-    made = tables(study)
-    claimed = claims(study)
+    render(dataset)
+
+
+def render(dataset: Dataset) -> None:
+    """Rewrites tables/, report.html and, last, the manifest from findings/ as they are. Opens no capture.
+
+    Raises `BadDataset`, with everything untouched, where findings are missing or are not those of the complete trials.
+    """
+    study, linked = Study.of(dataset), link.section(dataset)
+    made, claimed = tables(study), claims(study)
+    shown = page(study, troubles(dataset), made, claimed, linked)
+    dataset.drop_manifest()
     for each in made:
         write_text(dataset.tables_dir / f"{each.name}.csv", as_csv(each))
         write_text(dataset.tables_dir / f"{each.name}.md", as_markdown(each, grids(each)))
     write_text(dataset.tables_dir / "claims.csv", as_csv(claimed))
-    write_text(dataset.report_path, page(study, troubles(dataset), made, claimed, link.section(dataset)))
+    write_text(dataset.report_path, shown)
     dataset.write_manifest()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from correlate.findings import Case
-from correlate.tables.claims import MATCHED_S
+from correlate.tables.claims import MATCHED_S, service_told, shares_a_server
 from correlate.tables.statistics import summary, wilson
 from correlate.tables.study import Study
 
@@ -92,14 +92,18 @@ def _level(hits: int, total: int) -> Level:
     return "always" if hits == total else "sometimes" if hits else "never"
 
 
-def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], bool], words: str) -> Leak:
-    hits = sum(holds(case) for case in cases)
+def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], bool | None], words: str) -> Leak:
+    """`holds` is None where a trial cannot be decided: then what was not seen is no "never"."""
+    verdicts = [holds(case) for case in cases]
+    hits, undecided = sum(verdict is True for verdict in verdicts), sum(verdict is None for verdict in verdicts)
     interval = wilson(hits, len(cases))
-    if interval is None:
+    if interval is None or undecided == len(cases):
         return Leak(what, question, "no trial to tell", "unknown")
     low, high = (f"{100 * bound:.0f}" for bound in interval)
     answer = f"{hits} of {len(cases)} trials {words} (95%: {low} to {high}%)"
-    return Leak(what, question, answer, _level(hits, len(cases)))
+    answer += f"; {undecided} undecided" if undecided else ""
+    level = _level(hits, len(cases))
+    return Leak(what, question, answer, "unknown" if level == "never" and undecided else level)
 
 
 def _seen(cases: list[Case]) -> Iterator[Leak]:
@@ -118,10 +122,13 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     either = [case for case in cases if any(case in hits[role] for role in ROLES)]
     if 0 < len(either) < len(cases):
         answer += f" ({_by_direction(either, cases)})"
-    blocked = sum(case.of("endpoints", "no_disclosure") is None for case in cases)
-    answer += f"; {blocked} with an address that nobody explains" if blocked else ""
+    undecided = [case for case in cases if case.of("endpoints", "no_disclosure") is None]
+    unknown = [case for case in cases if None in (case.of("endpoints", f"exposed_{role}", side) for role in ROLES)]
+    blocked = [case for case in undecided if case not in unknown]
+    answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
+    answer += f"; {len(unknown)} where its addresses were not recorded" if unknown else ""
     level = _level(len(either), len(cases))
-    level = "unknown" if level == "never" and blocked else level
+    level = "unknown" if level == "never" and (blocked or unknown) else level
     return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
 
 
@@ -135,12 +142,17 @@ def _by_direction(hits: list[Case], cases: list[Case]) -> str:
 
 def _route(cases: list[Case]) -> Leak:
     question = "Do the media go directly between the phones?"
-    return _share("a direct path", question, cases, lambda case: case.of("endpoints", "routing") == "p2p", "do")
+    return _share("a direct path", question, cases, _is_p2p, "do")
+
+
+def _is_p2p(case: Case) -> bool | None:
+    routing = case.of("endpoints", "routing")
+    return None if routing is None else routing == "p2p"
 
 
 def _shared(cases: list[Case]) -> Leak:
     question = "Do both sides use the same servers at the same time?"
-    return _share("shared servers", question, cases, lambda case: bool(case.of("servers", "shared")), "do")
+    return _share("shared servers", question, cases, shares_a_server, "do")
 
 
 def _ids(cases: list[Case]) -> Leak:
@@ -161,9 +173,7 @@ def _service(cases: list[Case], has_rule: bool) -> Leak:
     what, question = "voice or video", "Does the wire tell voice from video?"
     if not has_rule:
         return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
-    told = _share(
-        what, question, cases, lambda case: case.of("service", "service") == case.service, "tell, and rightly"
-    )
+    told = _share(what, question, cases, service_told, "tell, and rightly")
     return replace(told, answer=told.answer + _louder(cases))
 
 

@@ -9,22 +9,19 @@ from correlate.findings import Case
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.tables import symmetry
 from correlate.tables.layout import Cell, Table, table
-from correlate.tables.study import Study, count, why
+from correlate.tables.study import Study, because, count, why
 
 Row = dict[str, Cell]
 
-MEASURES: dict[str, Callable[[Case], bool | None]] = {
-    "no_disclosure": lambda case: case.of("endpoints", "no_disclosure"),
-    "caller_public": lambda case: case.of("endpoints", "exposed_public", "caller"),
-    "caller_private": lambda case: case.of("endpoints", "exposed_private", "caller"),
-    "callee_public": lambda case: case.of("endpoints", "exposed_public", "callee"),
-    "callee_private": lambda case: case.of("endpoints", "exposed_private", "callee"),
+MEASURES = {
+    "no_disclosure": ("no_disclosure", "caller"),
+    "caller_public": ("exposed_public", "caller"),
+    "caller_private": ("exposed_private", "caller"),
+    "callee_public": ("exposed_public", "callee"),
+    "callee_private": ("exposed_private", "callee"),
 }
-UNEXPLAINED = "an address in a STUN attribute is nobody's"
-ROUTES: dict[str, Callable[[Case], bool | None]] = {
-    "p2p": lambda case: case.of("endpoints", "routing") == "p2p",
-    "relay": lambda case: case.of("endpoints", "routing") == "relay",
-}
+ROUTES = ("p2p", "relay")
+UNCOMPARED = "a clock was never compared"
 
 
 def tables(study: Study) -> list[Table]:
@@ -102,12 +99,11 @@ def table3(study: Study) -> Table:
             for direction in ["all", *directions]:
                 here = [case for case in cases if direction in ("all", case.direction)]
                 spoken = [case for case in talks if direction in ("all", case.direction)]
-                counted = {name: count(here, holds) for name, holds in MEASURES.items()}
-                counted |= {name: count(spoken, holds) for name, holds in ROUTES.items()} if talks else {}
+                counted = {name: _disclosed(here, *of) for name, of in MEASURES.items()}
+                counted |= {name: _routed(spoken, name) for name in ROUTES} if talks else {}
                 for measure, counts in counted.items():
                     paper = published.get((app, scenario, direction, measure))
                     key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": measure}
-                    key["reason"] = why(counts, UNEXPLAINED)
                     rows.append({**key, **counts, **_beside(study, counts, paper)})
     columns = (
         "scenario app direction measure n N undecided wilson_low wilson_high paper_n paper_N difference agreement "
@@ -121,6 +117,26 @@ def table3(study: Study) -> Table:
         "wilson: 95% interval of n/N; difference: of the shares",
     )
     return table("table3", "Table 3: endpoint identifiability", columns, rows, notes, study.provenance)
+
+
+def _disclosed(cases: list[Case], column: str, side: str) -> Row:
+    counts = count(cases, lambda case: case.of("endpoints", column, side))
+    return counts | {"reason": why(counts, _whys(cases, column, side))}
+
+
+def _routed(cases: list[Case], route: str) -> Row:
+    def holds(case: Case) -> bool | None:
+        routing = case.of("endpoints", "routing")
+        return None if routing is None else routing == route
+
+    counts = count(cases, holds)
+    return counts | {"reason": why(counts, _whys(cases, "routing", "caller"))}
+
+
+def _whys(cases: list[Case], column: str, side: str) -> str:
+    """Why a column of endpoints is null in these cases."""
+    nulls = (case for case in cases if case.of("endpoints", column, side) is None)
+    return " or ".join(sorted({because(case, "endpoints", column) for case in nulls}))
 
 
 def _directions(study: Study, cases: list[Case]) -> list[str]:
@@ -151,25 +167,39 @@ def table4(study: Study) -> Table:
         for address in [*sorted(used), *(each for each in paper["addresses"] if each not in used)]:
             trials, ports = used.get(address, (set(), set()))
             in_paper = address in paper["addresses"]
+            counts = count(cases, _uses(trials))
+            agreement = ""
+            if paper["addresses"]:
+                is_known = counts["n"] is not None
+                agreement = _listed(study, app, address, bool(trials), in_paper) if is_known else "undecided"
             rows.append(
                 {
                     "app": app,
                     "address": address,
                     "name": study.names.get(address),
                     "ports": " ".join(str(port) for port in sorted(ports)),
-                    **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
+                    **counts,
                     "paper_address": address if in_paper else None,
                     "paper_ports": " ".join(str(port) for port in paper["ports"]) if in_paper else None,
-                    "agreement": _listed(study, app, address, bool(trials), in_paper) if paper["addresses"] else "",
+                    "agreement": agreement,
+                    "erratum": paper.get("errata", {}).get(address),
+                    "reason": why(counts, UNCOMPARED),
                 }
             )
-    columns = "app address name ports n N undecided wilson_low wilson_high paper_address paper_ports agreement"
+    columns = (
+        "app address name ports n N undecided wilson_low wilson_high paper_address paper_ports agreement erratum reason"
+    )
     notes = (
         "n/N: trials in which both sides used the server, or its twin, at the same time",
         "the paper's ports are those of the app; a twin of a published server has a name of the same cluster",
         *(note for note in study.paper["errata"] if "Table 4" in note),
     )
     return table("table4", "Table 4: shared servers and ports", columns, rows, notes, study.provenance)
+
+
+def _uses(trials: set[str]) -> Callable[[Case], bool | None]:
+    """Whether a trial is one of these; undecided where its clocks do not tell what both sides used at one time."""
+    return lambda case: None if case.of("servers", "shared") is None else case.trial in trials
 
 
 def _listed(study: Study, app: str, address: str, is_used: bool, in_paper: bool) -> str:
@@ -198,6 +228,7 @@ def _shared_by_address(cases: list[Case]) -> dict[str, tuple[set[str], set[int]]
 def table5(study: Study) -> Table:
     """Host names that have twins, and their addresses, for apps whose analysis says what twins are."""
     published = {(row["app"], row["name"]): row["address"] for row in study.paper["table5"]}
+    errata = {(row["app"], row["name"]): row.get("erratum") for row in study.paper["table5"]}
     rows: list[Row] = []
     for app in study.apps:
         analysis = parse_analysis(study.info["apps"].get(app, {}).get("analysis"))
@@ -217,11 +248,13 @@ def table5(study: Study) -> Table:
                     **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
                     "paper_address": paper,
                     "agreement": study.compare(bool(trials) and paper == address) if paper else "",
+                    "erratum": errata.get((app, str(name))),
                 }
             )
-    columns = "app name address cluster n N undecided wilson_low wilson_high paper_address agreement"
+    columns = "app name address cluster n N undecided wilson_low wilson_high paper_address agreement erratum"
     notes = (
-        "names come from PTR look-ups after the run; hosts of one cluster are twins",
+        "names come from PTR look-ups after the run, else from DNS answers in the captures",
+        "hosts of one cluster are twins",
         *(note for note in study.paper["errata"] if "Table 5" in note),
     )
     return table("table5", "Table 5: host names of relay servers", columns, rows, notes, study.provenance)

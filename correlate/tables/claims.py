@@ -6,7 +6,7 @@ most" holds in more than half. What an app's analysis has no rule for is undecid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,8 @@ Verdict = Callable[[Case, Study], bool | None]
 class Claim:
     """One claim: `applies` picks the trials it speaks of, `holds` decides one of them, `rule` says how in words.
 
-    `quantifier` is the paper's; `needs` names the part of an app's analysis without which nothing can be decided.
+    `quantifier` is the paper's; `needs` names the part of an app's analysis without which nothing can be decided,
+    `unknown` says why `holds` may be None.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Claim:
     holds: Verdict
     quantifier: Literal["always", "generally"] = "always"
     needs: str = ""
+    unknown: str = "the wire does not tell"
 
 
 def _always(case: Case, study: Study) -> bool:
@@ -55,25 +57,38 @@ def _device_1(case: Case, study: Study) -> bool:
     return 1 in {study.device(phone) for phone in case.phones.values()}
 
 
-def _exposed(case: Case) -> dict[tuple[str, str], bool]:
+def _all(verdicts: Iterable[bool | None]) -> bool | None:
+    """No where one is no; undecided where another could still be one."""
+    known = list(verdicts)
+    return False if False in known else None if None in known else True
+
+
+def _exposed(case: Case) -> dict[tuple[str, str], bool | None]:
     return {
-        (side, role): bool(case.of("endpoints", f"exposed_{role}", side))
+        (side, role): case.of("endpoints", f"exposed_{role}", side)
         for side in ("caller", "callee")
         for role in ("public", "private")
     }
 
 
-def _caller_exposed(case: Case, study: Study) -> bool:
+def _caller_exposed(case: Case, study: Study) -> bool | None:
     seen = _exposed(case)
-    return seen["caller", "public"] and seen["caller", "private"]
+    return _all(seen["caller", role] for role in ("public", "private"))
 
 
-def _all_exposed(case: Case, study: Study) -> bool:
-    return all(_exposed(case).values())
+def _all_exposed(case: Case, study: Study) -> bool | None:
+    return _all(_exposed(case).values())
 
 
-def _only_public(case: Case, study: Study) -> bool:
-    return all(seen == (role == "public") for (_, role), seen in _exposed(case).items())
+def _only_public(case: Case, study: Study) -> bool | None:
+    seen = _exposed(case)
+    return _all(None if is_seen is None else is_seen == (role == "public") for (_, role), is_seen in seen.items())
+
+
+def shares_a_server(case: Case) -> bool | None:
+    """Whether both sides used a server at the same time; None where a clock was never compared."""
+    shared = case.of("servers", "shared")
+    return None if shared is None else bool(shared)
 
 
 def _three_servers(case: Case, study: Study) -> bool:
@@ -90,15 +105,17 @@ def _caller_is(number: int) -> Callable[[Case, Study], bool]:
     return lambda case, study: _answered(case, study) and study.device(case.phones["caller"]) == number
 
 
-def _p2p_and_all_exposed(case: Case, study: Study) -> bool:
-    return case.of("endpoints", "routing") == "p2p" and all(_exposed(case).values())
+def _routed(case: Case, way: str) -> bool | None:
+    routing = case.of("endpoints", "routing")
+    return None if routing is None else routing == way
+
+
+def _p2p_and_all_exposed(case: Case, study: Study) -> bool | None:
+    return _all([_routed(case, "p2p"), *_exposed(case).values()])
 
 
 def _relayed_and_silent(case: Case, study: Study) -> bool | None:
-    if case.of("endpoints", "routing") != "relay":
-        return False
-    verdict: bool | None = case.of("endpoints", "no_disclosure")
-    return verdict
+    return _all([_routed(case, "relay"), case.of("endpoints", "no_disclosure")])
 
 
 def _matched(case: Case, study: Study) -> bool:
@@ -139,8 +156,14 @@ def _symmetric(case: Case, study: Study) -> bool | None:
     return None if difference is None else difference <= ASYMMETRIC
 
 
-def _service_told(case: Case, study: Study) -> bool:
-    return bool(case.of("service", "service") == case.service)
+def service_told(case: Case) -> bool | None:
+    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP."""
+    told = case.of("service", "service")
+    return None if told is None and case.of("endpoints", "established") else bool(told == case.service)
+
+
+def _service_told(case: Case, study: Study) -> bool | None:
+    return service_told(case)
 
 
 def _role_told(case: Case, study: Study) -> bool:
@@ -200,7 +223,7 @@ CLAIMS = (
     ),
     Claim(
         "shared_server", "4.2", "a server, or its twin, on the same port is used by both sides at the same time",
-        _always, lambda case, study: bool(case.of("servers", "shared")),
+        _always, lambda case, study: shares_a_server(case), unknown="a clock was never compared",
     ),
     Claim(
         "ipv6_majority_on_device_1", "4.2", "on device 1 most payload to and from servers goes to IPv6 addresses",
@@ -279,7 +302,7 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
     counted = count(cases, lambda case: claim.holds(case, study) if has_rule else None)
     holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
     is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
-    missing = "the wire does not tell" if has_rule else f"the app's analysis has no {claim.needs}"
+    missing = claim.unknown if has_rule else f"the app's analysis has no {claim.needs}"
     return {
         "claim": claim.name,
         "section": claim.section,

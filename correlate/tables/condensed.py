@@ -197,9 +197,13 @@ def _symmetry_rows(rows: Sequence[Row]) -> Iterator[list[str | list[Line]]]:
         first = both["absolute"]
         yield [
             *cell,
-            _share(first["n"], first["N"]),
+            [Line(_share(first["n"], first["N"]), remark=_bounded(first))],
             *(part for measure in ("absolute", "normalised") for part in _beside(both[measure])),
         ]
+
+
+def _bounded(row: Row) -> str:
+    return f"{row['within_bound']} within the clocks' bound" if row.get("within_bound") else ""
 
 
 def _beside(row: Row) -> tuple[list[Line], list[Line]]:

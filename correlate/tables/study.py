@@ -120,6 +120,12 @@ def why(counts: Mapping[str, Cell], undecided: str) -> str:
     return f"{counts['undecided']} of {counts['N']} trials undecided: {undecided}" if counts["undecided"] else ""
 
 
+def because(case: Case, dimension: str, column: str) -> str:
+    """What a finding's `reason` ("columns: why; columns: why") says of one column, by its name or a part of it."""
+    parts = (part.partition(": ") for part in str(case.of(dimension, "reason")).split("; "))
+    return ", ".join(why for names, _, why in parts if any(name in column for name in names.split(", ")))
+
+
 def _checked(dataset: Dataset) -> dict[str, Any]:
     """dataset.json with the keys that tables and report rely on. Raises `BadDataset`."""
     info = dataset.info()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
 from correlate.trace.records import Damage
 from correlate.trace.rows import Rows, no_rows
 from correlate.trace.source import GZIP_MAGIC, opened, whole
-from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, Stream
+from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, Look, Stream
 from correlate.trace.tuples import Tuples
 
 __all__ = ["MTU_BYTES", "Block", "Damage", "Datagrams", "Integrity", "Stream", "Trace", "blocks", "verify"]
@@ -63,15 +64,15 @@ class Trace:
     kernel_dropped: int | None
 
     @staticmethod
-    def read(path: str | os.PathLike[str]) -> Trace:
+    def read(path: str | os.PathLike[str], *, look: Look | None = None) -> Trace:
         """Reads the capture at `path`. Raises Unreadable for what is no capture and for a link type without a reader.
 
         Damage never raises: everything before the first break is there, and `damage` says what is wrong. Memory grows
-        with the file; `blocks` is for files of any size.
+        with the file; `blocks` is for files of any size. `look` is shown all records, as `Stream` says.
         """
         raw = _raw(path)
         data = _unpacked(path, raw) if raw[: len(GZIP_MAGIC)] == GZIP_MAGIC else raw
-        stream = Stream(path, held=raw, block_bytes=min(BLOCK_BYTES, len(data) + 1))
+        stream = Stream(path, held=raw, block_bytes=min(BLOCK_BYTES, len(data) + 1), look=look)
         parts, heads, tuples = [no_rows()], [np.zeros((0, HEAD_BYTES), np.uint8)], Tuples()
         for block in stream:
             parts.append(_placed(block))
@@ -90,10 +91,20 @@ class Trace:
         offset = int(self.udp.payload_offset[row])
         return b"" if offset < 0 else bytes(self.data[offset : offset + int(self.udp.payload_captured[row])])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Lets a trace go to another process: its bytes are copied."""
+        values = [getattr(self, field.name) for field in fields(self)]
+        return _unpickled, tuple(bytes(value) if isinstance(value, memoryview) else value for value in values)
+
     @property
     def stops(self) -> bool:
         """Whether the file is damaged so that it does not count as whole (exit 3)."""
         return any(damage.stops for damage in self.damage)
+
+
+def _unpickled(*values: Any) -> Trace:
+    held: list[Any] = [memoryview(value) if isinstance(value, bytes) else value for value in values]
+    return Trace(*held)
 
 
 def _placed(block: Block) -> Rows:

@@ -2,7 +2,8 @@
 
 `walk` goes along many stretches of a block at once. It guesses where records begin, lets one cursor run from each
 guess in lockstep, and believes the result only where every cursor lands exactly on the start of the next one; since
-the first start is true, all are then. Else the chain is walked record by record.
+the first start is true, all are then. Starts that are missed are given up; where that does not help, the chain is
+walked record by record.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.trace.records import MAX_RECORD_BYTES, Column, Mask, Octets
+from correlate.trace.records import Column, Mask, Octets
 
-CURSORS = 256
+SAMPLE = 32  # records walked first: they tell how long records are here
+STRETCH = 10  # records that a cursor walks, about
 FEW_CURSORS = 16
-LOCKSTEP_BYTES = 1 << 16  # below, a plain loop is as quick
-MAX_STEPS = 1024
-STEPS = 8  # between two looks at whether all have arrived
+TRIES = 3
+MAX_STEPS = 512
+STEPS = 4  # between two looks at whether all have arrived
 
-# whether records begin at these offsets, as far as their own fields and those of the next record tell
-Plausible = Callable[[Octets, Column, int], Mask]
+# whether records may begin at these offsets, as far as their own fields, of this byte order, tell
+Plausible = Callable[[Octets, Column, str], Mask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +56,27 @@ def walk(data: bytearray, octets: Octets, low: int, high: int, form: Form) -> Co
 
     What stands behind a record that is shorter than its form allows means nothing. `octets` is a view of `data`.
     """
-    if high - low >= LOCKSTEP_BYTES:
-        starts = _starts(data, octets, low, high, form)
-        if len(starts) >= FEW_CURSORS:
-            found = _lockstep(octets, starts, high, form)
-            if found is not None:
-                return found
-    return np.array(_plain(data, low, high, form), np.int64)
+    first = _plain(data, low, high, form, SAMPLE)
+    if len(first) < SAMPLE:
+        return np.array(first, np.int64)
+    starts = _starts(data, octets, low, high, form, (first[-1] - low) // (SAMPLE - 1))
+    for _ in range(TRIES):
+        if len(starts) < FEW_CURSORS:
+            break
+        found, missed = _lockstep(octets, starts, high, form)
+        if found is not None:
+            return found
+        if not len(missed):
+            break
+        starts = np.delete(starts, missed)
+    return np.array(_plain(data, low, high, form, high), np.int64)
 
 
-def _plain(data: bytearray, at: int, high: int, form: Form) -> list[int]:
+def _plain(data: bytearray, at: int, high: int, form: Form, most: int) -> list[int]:
+    """The first `most` of them, one by one."""
     length = struct.Struct(f"{form.order}I").unpack_from
     offsets, last, length_at, more, least = list[int](), high - form.header, form.length_at, form.more, form.least
-    while at <= last:
+    while at <= last and len(offsets) < most:
         offsets.append(at)
         step = length(data, at + length_at)[0] + more
         if step < least:
@@ -75,28 +85,37 @@ def _plain(data: bytearray, at: int, high: int, form: Form) -> list[int]:
     return offsets
 
 
-def _starts(data: bytearray, octets: Octets, low: int, high: int, form: Form) -> Column:
-    """Offsets at which records seem to begin, in order, the first one being `low`."""
-    step = (high - low) // CURSORS
-    mark = bytes(data[low + form.mark_at : low + form.mark_at + form.mark_bytes])
-    if not any(mark):
+def _starts(data: bytearray, octets: Octets, low: int, high: int, form: Form, mean_bytes: int) -> Column:
+    """Offsets at which records seem to begin, in order, the first one being `low`; about STRETCH records lie between
+    two of them if records are `mean_bytes` long."""
+    stretch = STRETCH * mean_bytes
+    count = (high - low) // stretch
+    first = low + form.mark_at
+    mark = data[first : first + form.mark_bytes]
+    if not any(mark) or count < FEW_CURSORS:
         return np.array([low], np.int64)
-    find, shift = data.find, form.mark_at
-    places = range(low + step + shift, low + step * CURSORS, step)
-    hits = [at for place in places if (at := find(mark, place, place + step)) >= 0]
-    starts = np.array(hits, np.int64) - shift
-    starts = starts[form.plausible(octets, starts, high)]
-    return np.concatenate([np.array([low], np.int64), starts])
+    # Most begin near the start of their stretch, where numpy looks for all at once.
+    near = min(mean_bytes * 4 // 3, stretch - form.mark_bytes)
+    stretches = octets[first : first + count * stretch].reshape(count, stretch)
+    hits = stretches[:, :near] == mark[0]
+    for at in range(1, form.mark_bytes):
+        hits &= stretches[:, at : at + near] == mark[at]
+    places = hits.argmax(axis=1)
+    missing = np.flatnonzero(~hits[np.arange(count), places])
+    places += np.arange(first, first + count * stretch, stretch)
+    for row in missing.tolist():
+        at = first + row * stretch
+        places[row] = data.find(mark, at + near, at + stretch)
+    starts = places[1:][places[1:] >= 0] - form.mark_at
+    return np.concatenate([np.array([low], np.int64), starts[form.plausible(octets, starts, form.order)]])
 
 
-def _lockstep(octets: Octets, starts: Column, high: int, form: Form) -> Column | None:
-    """All offsets, or None where a cursor misses the start of the next or takes too long to get there."""
+def _lockstep(octets: Octets, starts: Column, high: int, form: Form) -> tuple[Column | None, Column]:
+    """All offsets; or None where a cursor misses the start of the next, and which starts were missed."""
     goal = np.append(starts[1:], high - form.header + 1)
     length = numbers(octets, form.order, form.length_at)
     at, visited = starts, [starts]
-    while (at < goal).any():
-        if len(visited) > MAX_STEPS:
-            return None
+    while (at < goal).any() and len(visited) < MAX_STEPS:
         for _ in range(STEPS):
             # Cursors run on past their goal, so that all take the same steps; `high` holds them.
             at = length[at] + at
@@ -105,37 +124,10 @@ def _lockstep(octets: Octets, starts: Column, high: int, form: Form) -> Column |
             visited.append(at)
     places = np.stack(visited, axis=1)
     before = places < goal[:, None]
-    landed = places[np.arange(len(starts)), before.sum(axis=1)]
-    if (landed[:-1] != goal[:-1]).any():
-        return None
+    steps = np.minimum(np.count_nonzero(before, axis=1), len(visited) - 1)
+    landed = places[np.arange(len(starts)), steps]
+    missed = np.flatnonzero(landed[:-1] != goal[:-1]) + 1
+    if len(missed) or landed[-1] < goal[-1]:
+        return None, missed
     found: Column = places[before]
-    return found
-
-
-def pcap_plausible(order: str, mark_at: int) -> Plausible:
-    """Two classic records in a row: lengths in bounds, fractions below a second, seconds alike in their upper half."""
-
-    def plausible(octets: Octets, at: Column, high: int) -> Mask:
-        seconds, fraction, captured, wire = (numbers(octets, order, field) for field in (0, 4, 8, 12))
-        size = captured[at].astype(np.int64)
-        following = np.minimum(at + 16 + size, high)
-        sound = (size <= wire[at]) & (wire[at] <= MAX_RECORD_BYTES) & (fraction[at] < 1_000_000_000)
-        alike = seconds[at] >> 16 == seconds[following] >> 16
-        both: Mask = sound & alike & (captured[following] <= wire[following]) & (following + 16 <= high)
-        return both
-
-    return plausible
-
-
-def pcapng_plausible(order: str) -> Plausible:
-    """A block that says the same length twice and that another block seems to follow."""
-
-    def plausible(octets: Octets, at: Column, high: int) -> Mask:
-        first = numbers(octets, order, 4)
-        size = first[at].astype(np.int64)
-        following = np.minimum(at + size, high)
-        sound = (size >= 12) & (size & 3 == 0) & (following + 12 <= high)
-        both: Mask = sound & (numbers(octets, order, 0)[np.maximum(following - 4, 0)] == size)
-        return both
-
-    return plausible
+    return found, missed

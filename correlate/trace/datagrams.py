@@ -14,7 +14,7 @@ from correlate.trace.fragments import Reassembly
 from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
 from correlate.trace.links import IPV4, IPV6, READERS
 from correlate.trace.records import Column, Interface, Octets, Records, window
-from correlate.trace.rows import Rows, no_rows
+from correlate.trace.rows import Rows, leads, no_rows
 from correlate.trace.tuples import Tuples
 
 CHUNK = 1 << 13  # records looked at together: bounds the memory that gathered headers take
@@ -81,8 +81,8 @@ class Finder:
             face = interfaces[number]
             left = np.arange(len(records)) if len(faces) == 1 else np.flatnonzero(records.interface == number)
             if len(faces) == 1 and face.link_type in fast.PLAIN_LINKS:
-                rows, left = fast.plain(octets, records, face.link_type, frame, self.tuples)
-                parts += rows
+                rows, left = fast.plain(records, face.link_type, frame, self.tuples)
+                parts.append(rows)
             if len(left):
                 parts += self._by_link(octets, records, left, face, frame, odd)
         parts.append(self._reassembly.rest(octets, records, frame, _all(odd[0]), _all(odd[1]), self.tuples))
@@ -99,11 +99,11 @@ class Finder:
             mine = np.flatnonzero(kind == ethertype)
             if len(mine):
                 found, remaining = find(octets, frames.take(mine))
-                parts.append(self._numbered(records, found, frame))
+                parts.append(self._numbered(octets, records, found, frame))
                 left.append(remaining)
         return parts
 
-    def _numbered(self, records: Records, found: Found, frame: int) -> Rows:
+    def _numbered(self, octets: Octets, records: Records, found: Found, frame: int) -> Rows:
         if not len(found.index):
             return no_rows()
         ports = (found.src_port << 16 | found.dst_port).astype(np.uint64)
@@ -114,7 +114,7 @@ class Finder:
         at = found.index
         return Rows(
             at + frame, records.time_ns[at], records.wire[at], records.captured[at], found.packet_bytes, ends,
-            found.payload_bytes, found.payload_offset, found.payload_captured,
+            found.payload_bytes, found.payload_offset, found.payload_captured, leads(octets, found.payload_offset),
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The plain case, by far the most frequent: UDP in IPv4 without options or IPv6 without extension headers, right behind
 a link header of fixed length. Everything else is left to `headers` and `fragments`.
 
-Every frame's headers are gathered by one copy; fields are views of it.
+Fields are views of `Records.front`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from correlate.trace.headers import EXTENSIONS, IPV4_BYTES, IPV6_BYTES, UDP, UDP_BYTES
 from correlate.trace.links import IPV4, IPV6
-from correlate.trace.records import Column, Mask, Octets, Records, window
-from correlate.trace.rows import Rows
+from correlate.trace.records import FRONT_BYTES, Column, Mask, Octets, Records
+from correlate.trace.rows import Rows, no_rows
 from correlate.trace.tuples import Tuples
 
 # link type -> (bytes of its header, where the ethertype stands in it; None where the packet tells its version)
@@ -30,6 +30,10 @@ PLAIN_LINKS: dict[int, tuple[int, int | None]] = {
 _MAY_HOLD_UDP = np.isin(np.arange(256), (UDP, *EXTENSIONS))
 _V4_HEAD, _V6_HEAD = IPV4_BYTES + UDP_BYTES, IPV6_BYTES + UDP_BYTES
 
+Heads = NDArray[np.void]
+# IP packet's length, UDP length, five-tuple, first payload bytes
+Fields = list[Column]
+
 
 @cache
 def _layout(link_type: int) -> np.dtype[np.void]:
@@ -37,95 +41,111 @@ def _layout(link_type: int) -> np.dtype[np.void]:
     link_bytes, kind_at = PLAIN_LINKS[link_type]
     places = {
         "kind": (">u2", (kind_at or 0) - link_bytes), "first": ("u1", 0), "total": (">u2", 2), "fragment": (">u2", 6),
-        "protocol": ("u1", 9), "ends4": (">u8", 12), "ports4": (">u4", 20), "udp4": (">u2", 24),
+        "protocol": ("u1", 9), "ends4": (">u8", 12), "ports4": (">u4", 20), "udp4": (">u2", 24), "lead4": (">i8", 28),
         "length": (">u2", 4), "next": ("u1", 6), "source_high": (">u8", 8), "source_low": (">u8", 16),
         "target_high": (">u8", 24), "target_low": (">u8", 32), "ports6": (">u4", 40), "udp6": (">u2", 44),
+        "lead6": (">i8", 48),
     }  # fmt: skip
     return np.dtype(
         {
             "names": list(places),
             "formats": [kind for kind, _ in places.values()],
             "offsets": [link_bytes + at for _, at in places.values()],
-            "itemsize": link_bytes + _V6_HEAD,
+            "itemsize": FRONT_BYTES,
         }
     )
 
 
-def plain(octets: Octets, records: Records, link_type: int, frame: int, tuples: Tuples) -> tuple[list[Rows], Column]:
+def plain(records: Records, link_type: int, frame: int, tuples: Tuples) -> tuple[Rows, Column]:
     """The UDP rows of `records`, which all have this link type and start with `frame`, as far as they are plain; and
     the indexes of the records that must be looked at again."""
-    layout, (link_bytes, kind_at) = _layout(link_type), PLAIN_LINKS[link_type]
-    copied = window(octets, records.start, layout.itemsize)
-    head = copied.view(layout)[:, 0]
+    link_bytes, kind_at = PLAIN_LINKS[link_type]
+    head = records.front.view(_layout(link_type))[:, 0]
+    room = records.captured - link_bytes
     four, six = head["first"] == 0x45, head["first"] >> 4 == 6
     if kind_at is not None:
         kind = head["kind"]
         four &= kind == IPV4
         six &= kind == IPV6
-    room = records.captured - link_bytes
-    there = room >= _V4_HEAD
-    four &= there
-    six &= room >= _V6_HEAD
-    # What no later look could find to be UDP is settled as well.
-    settled = four & (head["protocol"] != UDP)
-    parts = []
-    for chosen, find in ((four & ~settled, _ipv4), (six, _ipv6)):
-        at = np.flatnonzero(chosen)
-        if len(at):
-            # Rows of bytes are copied as they are, rows with fields would be field by field.
-            mine = head if len(at) == len(head) else _rows_of(copied, at).view(layout)
-            rows, sound = find(mine, at, room, records, link_bytes, frame, tuples)
-            parts.append(rows)
-            settled[at] = sound
-    return parts, np.flatnonzero(~settled)
+    udp4, settled = _plain_ipv4(head, four & (room >= _V4_HEAD))
+    parts = [(udp4, _V4_HEAD, _ipv4)]
+    if six.any():
+        udp6, settled6 = _plain_ipv6(head, six & (room >= _V6_HEAD))
+        parts.append((udp6, _V6_HEAD, _ipv6))
+        settled |= settled6
+    left = np.flatnonzero(~settled)
+    parts = [part for part in parts if part[0].any()]
+    if not parts:
+        return no_rows(), left
+    if len(parts) == 1:
+        ((udp, head_bytes, find),) = parts
+        at = np.flatnonzero(udp)
+        found = find(_of(records.front, head, at), tuples)
+        return _rows(records, at, room, head_bytes, link_bytes, frame, found), left
+    at = np.flatnonzero(udp4 | udp6)
+    merged = list(np.empty((4, len(head)), np.int64))
+    for udp, _, find in parts:
+        mine = np.flatnonzero(udp)
+        for column, values in zip(merged, find(_of(records.front, head, mine), tuples), strict=True):
+            column[mine] = values
+    if len(at) < len(head):
+        merged = [column[at] for column in merged]
+        udp6 = udp6[at]
+    return _rows(records, at, room, np.where(udp6, _V6_HEAD, _V4_HEAD), link_bytes, frame, merged), left
 
 
-def _rows_of(copied: Octets, at: Column) -> NDArray[np.void]:
-    return copied.view(f"V{copied.shape[1]}")[:, 0][at]
+def _of(front: Octets, head: Heads, at: Column) -> Heads:
+    """The heads at these indexes. Rows of bytes are copied as they are, rows with fields would be field by field."""
+    if len(at) == len(head):
+        return head
+    return front.view(f"V{FRONT_BYTES}")[:, 0][at].view(head.dtype)
 
 
-def _ipv4(
-    head: NDArray[np.void], at: Column, room: Column, records: Records, link_bytes: int, frame: int, tuples: Tuples
-) -> tuple[Rows, Mask]:
-    total, length = head["total"].astype(np.int64), head["udp4"].astype(np.int64)
-    sound = (head["fragment"] & 0x3FFF == 0) & (total >= _V4_HEAD) & (length >= UDP_BYTES)
-    words = [head["ends4"].astype(np.uint64)]
-    ports = head["ports4"].astype(np.uint64)
-    if not sound.all():
-        at, total, length, ports = at[sound], total[sound], length[sound], ports[sound]
-        words = [word[sound] for word in words]
-    ends = tuples.numbers(4, words, ports)
-    return _rows(at, room, records, link_bytes + _V4_HEAD, _V4_HEAD, frame, total, length, ends), sound
+def _plain_ipv4(head: Heads, four: Mask) -> tuple[Mask, Mask]:
+    """Which of the IPv4 frames are plain UDP; which need no other look."""
+    is_udp = head["protocol"] == UDP
+    udp = four & is_udp
+    udp &= head["fragment"] & 0x3FFF == 0
+    udp &= head["total"] >= _V4_HEAD
+    udp &= head["udp4"] >= UDP_BYTES
+    return udp, udp | (four & ~is_udp)
 
 
-def _ipv6(
-    head: NDArray[np.void], at: Column, room: Column, records: Records, link_bytes: int, frame: int, tuples: Tuples
-) -> tuple[Rows, Mask]:
-    total, length = head["length"].astype(np.int64) + IPV6_BYTES, head["udp6"].astype(np.int64)
-    sound = (head["next"] == UDP) & (total >= _V6_HEAD) & (length >= UDP_BYTES)
-    settled = sound if sound.all() else sound | ~_MAY_HOLD_UDP[head["next"]]
+def _plain_ipv6(head: Heads, six: Mask) -> tuple[Mask, Mask]:
+    """Which of the IPv6 frames are plain UDP; which need no other look."""
+    following = head["next"]
+    udp = six & (following == UDP)
+    udp &= head["length"] >= UDP_BYTES
+    udp &= head["udp6"] >= UDP_BYTES
+    return udp, udp | (six & ~_MAY_HOLD_UDP[following])
+
+
+def _ipv4(head: Heads, tuples: Tuples) -> Fields:
+    ends = tuples.numbers(4, [head["ends4"].astype(np.uint64)], head["ports4"].astype(np.uint64))
+    return [head["total"].astype(np.int64), head["udp4"].astype(np.int64), ends, head["lead4"].astype(np.int64)]
+
+
+def _ipv6(head: Heads, tuples: Tuples) -> Fields:
     words = [head[name].astype(np.uint64) for name in ("source_high", "source_low", "target_high", "target_low")]
-    ports = head["ports6"].astype(np.uint64)
-    if not sound.all():
-        at, total, length, ports = at[sound], total[sound], length[sound], ports[sound]
-        words = [word[sound] for word in words]
-    ends = tuples.numbers(6, words, ports)
-    return _rows(at, room, records, link_bytes + _V6_HEAD, _V6_HEAD, frame, total, length, ends), settled
+    ends = tuples.numbers(6, words, head["ports6"].astype(np.uint64))
+    total = head["length"].astype(np.int64) + IPV6_BYTES
+    return [total, head["udp6"].astype(np.int64), ends, head["lead6"].astype(np.int64)]
 
 
 def _rows(
-    at: Column, room: Column, records: Records, before: int, head_bytes: int, frame: int, total: Column,
-    length: Column, ends: Column,
-) -> Rows:  # fmt: skip
-    """Rows of the records at `at`: `before` bytes of headers, `head_bytes` of them IP and UDP; `total` and `length` are
-    the lengths that these two tell."""
+    records: Records, at: Column, room: Column, head_bytes: int | Column, link_bytes: int, frame: int, found: Fields
+) -> Rows:
+    """Rows of the records at `at`; `head_bytes` of IP and UDP stand before the payload of each."""
     start, captured, wire, time_ns = records.start, records.captured, records.wire, records.time_ns
     if len(at) < len(start):
         start, captured, wire, time_ns, room = start[at], captured[at], wire[at], time_ns[at], room[at]
+    total, length, ends, lead = found
     payload = length - UDP_BYTES
-    there = np.minimum(np.minimum(total, room) - head_bytes, payload)
-    offset = start + before
+    there = np.minimum(total, room)
+    there -= head_bytes
+    np.minimum(there, payload, out=there)
+    offset = start + (link_bytes + head_bytes)
     nothing = there == 0
     if nothing.any():
         offset[nothing] = -1
-    return Rows(at + frame, time_ns, wire, captured, total, ends, payload, offset, there)
+    return Rows(at + frame, time_ns, wire, captured, total, ends, payload, offset, there, lead)

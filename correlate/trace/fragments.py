@@ -15,7 +15,7 @@ import numpy as np
 
 from correlate.trace.headers import EXTENSIONS, IPV6_BYTES, UDP, UDP_BYTES, UDP_NEEDED_BYTES, Frames
 from correlate.trace.records import Octets, Records
-from correlate.trace.rows import Rows, no_rows
+from correlate.trace.rows import Rows, leads, no_rows
 from correlate.trace.tuples import Tuples
 
 REASSEMBLY_NS = 60_000_000_000  # RFC 8200 4.5: fragments of one datagram arrive within 60 seconds
@@ -66,7 +66,9 @@ class Reassembly:
         pieces += [piece for row in _rows(records, frame, v6) if (piece := _ipv6(data, *row))]
         pieces.sort(key=lambda piece: piece.index)
         # A tuple's first item is its frame: by frame, whenever its ports became known.
-        return _columns(sorted(_row(data, piece, ports) for piece, ports in self._with_ports(data, pieces)), tuples)
+        return _columns(
+            sorted(_row(data, piece, ports) for piece, ports in self._with_ports(data, pieces)), octets, tuples
+        )
 
     def _with_ports(self, data: memoryview, pieces: list[_Piece]) -> Iterator[tuple[_Piece, _Ports]]:
         """Every piece whose ports are known, from its own UDP header or from its datagram's first fragment."""
@@ -173,7 +175,7 @@ def _row(data: memoryview, piece: _Piece, ports: _Ports) -> tuple[int, ...]:
     return *frame, payload, offset, captured, piece.version, *words, ports[0] << 16 | ports[1]
 
 
-def _columns(rows: list[tuple[int, ...]], tuples: Tuples) -> Rows:
+def _columns(rows: list[tuple[int, ...]], octets: Octets, tuples: Tuples) -> Rows:
     if not rows:
         return no_rows()
     columns = list(zip(*rows, strict=True))
@@ -184,4 +186,5 @@ def _columns(rows: list[tuple[int, ...]], tuples: Tuples) -> Rows:
         mine = np.flatnonzero(numbers[8] == version)
         ends[mine] = tuples.numbers(version, [word[mine] for word in words[:count]], words[4][mine])
     frame, time_ns, wire, captured, packet_bytes, payload, offset, there = numbers[:8]
-    return Rows(frame, time_ns, wire, captured, packet_bytes, ends, payload, offset, there)
+    lead = leads(octets, offset)
+    return Rows(frame, time_ns, wire, captured, packet_bytes, ends, payload, offset, there, lead)

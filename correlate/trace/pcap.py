@@ -6,12 +6,14 @@ import struct
 
 import numpy as np
 
-from correlate.trace.chain import Form, pcap_plausible, walk
+from correlate.trace.chain import Form, numbers, walk
 from correlate.trace.records import (
+    FRONT_BYTES,
     MAX_RECORD_BYTES,
     Column,
     Damage,
     Interface,
+    Mask,
     Octets,
     Records,
     broken,
@@ -28,6 +30,13 @@ MAGICS = {
 }
 HEADER_BYTES = 24
 RECORD_BYTES = 16
+
+
+def _plausible(octets: Octets, at: Column, order: str) -> Mask:
+    """A record of at least one byte, not more than on the wire, and of a length that there may be."""
+    captured, wire = numbers(octets, order, 8)[at], numbers(octets, order, 12)[at]
+    sound: Mask = (captured > 0) & (captured <= wire) & (wire <= MAX_RECORD_BYTES)
+    return sound
 
 
 class Reader:
@@ -59,8 +68,9 @@ class Reader:
                 self.stopped = final
                 return no_records(), 0
         octets = np.frombuffer(data, np.uint8)
-        plausible = pcap_plausible(self._order, at := 2 if self._order == "<" else 0)
-        form = Form(self._order, 8, RECORD_BYTES, RECORD_BYTES, RECORD_BYTES, at, 2, plausible)
+        # Records are looked for by the upper half of their seconds.
+        mark_at = 2 if self._order == "<" else 0
+        form = Form(self._order, 8, RECORD_BYTES, RECORD_BYTES, RECORD_BYTES, mark_at, 2, _plausible)
         records, end, wrong = self._whole(octets, walk(data, octets, low, size, form), low, size)
         self.at, self.frame = self.at + end, self.frame + len(records)
         self._head = bytes(data[end : min(end + RECORD_BYTES, size)])
@@ -79,8 +89,9 @@ class Reader:
 
     def _whole(self, octets: Octets, at: Column, low: int, size: int) -> tuple[Records, int, bool]:
         """The records before the first one that is cut or wrong, where they end, and whether that one is wrong."""
-        header = window(octets, at, RECORD_BYTES).view(f"{self._order}u4").astype(np.int64)
-        seconds, fraction, captured, wire = np.ascontiguousarray(header.T)
+        both = window(octets, at, RECORD_BYTES + FRONT_BYTES)
+        header = both[:, :RECORD_BYTES].view(f"{self._order}u4")
+        seconds, fraction, captured, wire = (header[:, field].astype(np.int64) for field in range(4))
         time_ns = seconds * 1_000_000_000
         fraction *= self._unit_ns
         time_ns += fraction
@@ -91,7 +102,9 @@ class Reader:
             bad |= empty & (captured == 0) & (seconds == 0) & (fraction == 0)
         wrong = int(bad.argmax()) if bad.any() else len(at)
         end = int(start[wrong - 1] + captured[wrong - 1]) if wrong else low
-        records = Records(start, captured, wire, time_ns, np.broadcast_to(np.int64(0), (len(at),)))
+        records = Records(
+            start, captured, wire, time_ns, np.broadcast_to(np.int64(0), (len(at),)), both[:, RECORD_BYTES:]
+        )
         if end > size:
             return records.take(slice(wrong - 1)), int(at[wrong - 1]), False
         # A record that claims an impossible length is wrong even where the rest of it has not come yet.

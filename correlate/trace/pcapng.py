@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from correlate.trace.chain import Form, numbers, pcapng_plausible, walk
+from correlate.trace.chain import Form, numbers, walk
 from correlate.trace.pcapng_packets import ENHANCED, FAULTS, OLD_PACKET, SIMPLE, Section, packets
 from correlate.trace.records import Column, Damage, Interface, Mask, Octets, Records, broken, no_records
 
@@ -23,6 +23,14 @@ ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
 # Option codes: 4.1 (section), 4.2 (interface), 4.6 (statistics)
 USER_APPLICATION, TSRESOL, TSOFFSET, IF_DROP, OS_DROP = 4, 9, 14, 5, 7
+
+
+def _plausible(octets: Octets, at: Column, order: str) -> Mask:
+    """A block of a length that there may be, told twice."""
+    length = numbers(octets, order, 4)[at].astype(np.int64)
+    closing = np.minimum(at + np.maximum(length, LEAST_BLOCK_BYTES), len(octets)) - 4
+    sound: Mask = (length & 3 == 0) & (numbers(octets, order, 0)[closing] == length)
+    return sound
 
 
 class Reader:
@@ -68,7 +76,7 @@ class Reader:
         self.at += at
         if final and at < size and not self.stopped:
             self._stop(data, at, size)
-        return _joined(parts), at
+        return Records.joined(parts), at
 
     def _stop(self, data: bytearray, at: int, size: int, why: tuple[str, str] | None = None) -> None:
         self.stopped, self._why = True, why
@@ -110,7 +118,7 @@ class Reader:
     def _run(self, data: bytearray, octets: Octets, low: int, size: int) -> tuple[list[Records], int]:
         """The packets up to the next section header or the first block that is cut or wrong, and where that lies."""
         order = self._section.order
-        form = Form(order, 4, 0, LEAST_BLOCK_BYTES, LEAST_BLOCK_BYTES, 0, 4, pcapng_plausible(order))
+        form = Form(order, 4, 0, LEAST_BLOCK_BYTES, LEAST_BLOCK_BYTES, 0, 4, _plausible)
         block = walk(data, octets, low, size, form)
         kind = numbers(octets, order, 0)[block].astype(np.int64)
         length = numbers(octets, order, 4)[block].astype(np.int64)
@@ -188,13 +196,6 @@ class Reader:
         if length > rest:
             return "cut_record", f"a block is cut: {rest} of {length} bytes"
         return "bad_block", f"the two lengths of a block of {length} bytes differ"
-
-
-def _joined(parts: list[Records]) -> Records:
-    if len(parts) == 2:
-        return parts[1]
-    names = "start", "captured", "wire", "time_ns", "interface"
-    return Records(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def _faulty(octets: Octets, order: str, block: Column, kind: Column, length: Column, size: int) -> tuple[Mask, Mask]:

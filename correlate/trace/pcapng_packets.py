@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from correlate.trace.records import NO_TIME, Column, Interface, Octets, Records, window
+from correlate.trace.records import FRONT_BYTES, NO_TIME, Column, Interface, Octets, Records, no_records, window
 
 OLD_PACKET, SIMPLE, ENHANCED = 2, 3, 6
-_HEAD_BYTES = 28
+_HEAD_BYTES, _SIMPLE_BYTES = 28, 12
 _BEYOND, _UNKNOWN_INTERFACE, _MORE_THAN_WIRE = 1, 2, 3
 FAULTS = {
     _BEYOND: ("impossible_length", "impossible length: a packet longer than its block"),
@@ -36,17 +36,15 @@ def packets(
     octets: Octets, section: Section, block: Column, kinds: Column, interfaces: Sequence[Interface]
 ) -> tuple[Records, int]:
     """The packets in blocks of these types at these offsets, before the first faulty one, and its key of FAULTS (0)."""
-    parts = []
-    for kind in (ENHANCED, SIMPLE, OLD_PACKET):
-        rows = np.flatnonzero(kinds == kind)
-        if len(rows):
-            parts.append(_fields(octets, section, kind, block[rows], interfaces))
+    present = [kind for kind in (ENHANCED, SIMPLE, OLD_PACKET) if (kinds == kind).any()]
+    parts = [_fields(octets, section, kind, block[kinds == kind], interfaces) for kind in present]
     if not parts:
-        return Records(*np.zeros((5, 0), np.int64)), 0
-    table = parts[0]
+        return no_records(), 0
+    table, front = parts[0]
     if len(parts) > 1:
-        table = np.concatenate(parts, axis=1)
+        table = np.concatenate([part for part, _ in parts], axis=1)
         table = table[:, np.argsort(table[0], kind="stable")]
+        front = window(octets, table[0], FRONT_BYTES)
     start, captured, wire, high, low, timed, number, fault = table
     if not fault.any():
         n, why = len(start), 0
@@ -54,28 +52,34 @@ def packets(
         n = int((fault != 0).argmax())
         why = int(fault[n])
     times = record_times(high[:n], low[:n], timed[:n], number[:n], interfaces)
-    return Records(start[:n], captured[:n], wire[:n], times, number[:n]), why
+    return Records(start[:n], captured[:n], wire[:n], times, number[:n], front[:n]), why
 
 
-def _fields(octets: Octets, section: Section, kind: int, block: Column, interfaces: Sequence[Interface]) -> Column:
-    """(start, captured, wire, upper and lower half of the time, whether it has one, interface, fault) int64 rows."""
-    head = np.ascontiguousarray(window(octets, block, _HEAD_BYTES).view(f"{section.order}u4").astype(np.int64).T)
-    length, number, high, low, captured, wire = head[1:]
+def _fields(
+    octets: Octets, section: Section, kind: int, block: Column, interfaces: Sequence[Interface]
+) -> tuple[Column, Octets]:
+    """(start, captured, wire, upper and lower half of the time, whether it has one, interface, fault) int64 rows; and
+    `Records.front`."""
+    head_bytes = _SIMPLE_BYTES if kind == SIMPLE else _HEAD_BYTES
+    both = window(octets, block, head_bytes + FRONT_BYTES)
+    head = both[:, :_HEAD_BYTES].view(f"{section.order}u4")
+    length, number, high, low, captured, wire = (head[:, at].astype(np.int64) for at in range(1, 7))
     timed = np.ones_like(block)
-    start, room = block + 28, length - 32
+    start, room = block + head_bytes, length - head_bytes - 4
     if kind == OLD_PACKET:
         # Its interface number is 16 bits wide and shares the word with a drop counter.
         number = number >> 16 if section.order == ">" else number & 0xFFFF
     if kind == SIMPLE:
         # No length captured is stored: it follows from the wire length and the snapshot length of interface 0.
         snaplen = interfaces[section.first].snaplen_bytes if section.known else 0
-        start, room, wire = block + 12, length - 16, head[2]
+        wire = number
         captured = np.minimum(np.minimum(wire, room), snaplen or np.iinfo(np.int64).max)
         number = high = low = timed = np.zeros_like(block)
     fault = np.where(captured > wire, _MORE_THAN_WIRE, 0)
     fault = np.where(number >= section.known, _UNKNOWN_INTERFACE, fault)
     fault = np.where(captured > room, _BEYOND, fault)
-    return np.stack([start, captured, wire, high, low, timed, number + section.first, fault])
+    table = np.stack([start, captured, wire, high, low, timed, number + section.first, fault])
+    return table, both[:, head_bytes:]
 
 
 def record_times(

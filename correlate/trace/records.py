@@ -6,7 +6,8 @@ offsets of records count from the start of that buffer, offsets of damage from t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ Octets = NDArray[np.uint8]
 
 # No gather reaches further than this behind its offset, so every buffer has as many bytes behind its contents.
 PAD_BYTES = 128
+# The longest link header of fixed length (SLL2), IPv6, UDP, and a cookie's worth of payload.
+FRONT_BYTES = 20 + 40 + 8 + 8
 NO_TIME = -1
 MAX_RECORD_BYTES = 262_144  # libpcap's MAXIMUM_SNAPLEN
 
@@ -68,7 +71,8 @@ class Records:
     """The whole records in one block of a capture file, before the first break in its chain.
 
     `start` is the offset of the first captured byte in the block, `captured` and `wire` are lengths in bytes, `time_ns`
-    is NO_TIME where the record carries none, `interface` counts the interfaces of all sections, in file order.
+    is NO_TIME where the record carries none, `interface` counts the interfaces of all sections, in file order. `front`,
+    (n, FRONT_BYTES) uint8, is what follows in the file from `start` on, also where that is no longer of the record.
     """
 
     start: Column
@@ -76,17 +80,30 @@ class Records:
     wire: Column
     time_ns: Column
     interface: Column
+    front: Octets
 
     def __len__(self) -> int:
         return len(self.start)
 
     def take(self, rows: slice) -> Records:
-        return Records(self.start[rows], self.captured[rows], self.wire[rows], self.time_ns[rows], self.interface[rows])
+        return Records(*(getattr(self, name)[rows] for name in NAMES))
+
+    @staticmethod
+    def joined(parts: Sequence[Records]) -> Records:
+        """All of them, in this order."""
+        parts = [part for part in parts if len(part)]
+        if len(parts) == 1:
+            return parts[0]
+        parts.append(no_records())
+        return Records(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
+
+
+NAMES = tuple(name.name for name in fields(Records))
 
 
 def no_records() -> Records:
     none = np.zeros(0, np.int64)
-    return Records(none, none, none, none, none)
+    return Records(none, none, none, none, none, np.zeros((0, FRONT_BYTES), np.uint8))
 
 
 def window(octets: Octets, offsets: Column, width: int) -> Octets:

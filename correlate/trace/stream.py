@@ -21,6 +21,8 @@ from correlate.trace.source import Source, opened
 from correlate.trace.tuples import Tuples
 
 BLOCK_BYTES = 3 << 20
+BLOCK_RECORDS = 1 << 13  # about: columns of so many are what a block costs
+FIRST_BYTES = 1 << 18  # tells how long records are here
 KEPT_BYTES = 4 << 20
 LEAST_ROOM_BYTES = 32  # the first fill tells the format
 MTU_BYTES = 1500
@@ -105,7 +107,7 @@ class Stream:
         # give it back to the kernel and fault it in again. The piece itself is never touched.
         np.empty(KEPT_BYTES, np.uint8)
         buffer = _Buffer(source, self._block_bytes)
-        final = buffer.fill()
+        final = buffer.fill(FIRST_BYTES)
         reader, finder = self._reader(buffer), Finder()
         while reader and not reader.stopped:
             offset, frame = buffer.offset, self.packets + 1
@@ -122,7 +124,7 @@ class Stream:
             if final or reader.stopped:
                 break
             buffer.drop(taken)
-            final = buffer.fill()
+            final = buffer.fill(taken * BLOCK_RECORDS // len(records) if len(records) else self._block_bytes)
         self._finish(reader, buffer.drained(), source)
 
     def _reader(self, buffer: _Buffer) -> Reader | None:
@@ -185,13 +187,15 @@ class _Buffer:
         self.data = bytearray(max(room, LEAST_ROOM_BYTES) + PAD_BYTES)
         self.size = self.offset = 0
 
-    def fill(self) -> bool:
-        """Reads as much as there is room for; whether that was the end of the file."""
+    def fill(self, wanted: int) -> bool:
+        """Reads on until there are `wanted` bytes, as far as there is room; whether that was the end of the file."""
         room = len(self.data) - PAD_BYTES
         if self.size == room:
             # Not one whole record fits. A new buffer, since blocks may still look at the old one.
             self.data = self.data[:room] + bytes(room + PAD_BYTES)
             room *= 2
+        # What is there already is less than a record.
+        room = min(room, max(wanted, 2 * self.size, LEAST_ROOM_BYTES))
         view = memoryview(self.data)
         while self.size < room:
             got = self._source.readinto(view[self.size : room])

@@ -47,17 +47,28 @@ class Segments:
         return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
 
+class Finder:
+    """What finds the segments while a file is read for something else: the `look` of a `Stream` or of `Trace.read`."""
+
+    def __init__(self) -> None:
+        self._found: list[Packed] = []
+
+    def __call__(self, octets: Octets, records: Records, first_frame: int, interfaces: list[Interface]) -> None:
+        """Looks at the records of one block."""
+        for number, face in enumerate(interfaces):
+            self._found.extend(_of_interface(octets, records, first_frame, number, face))
+
+    def segments(self) -> Segments:
+        """Those of all blocks so far, in file order."""
+        return _joined(self._found)
+
+
 def read(path: str | os.PathLike[str]) -> Segments:
     """The segments of the capture at `path`, up to where its chain of records breaks. Raises Unreadable."""
-    found: list[Packed] = []
-
-    def look(octets: Octets, records: Records, first_frame: int, interfaces: list[Interface]) -> None:
-        for number, face in enumerate(interfaces):
-            found.extend(_of_interface(octets, records, first_frame, number, face))
-
-    for _ in Stream(path, look=look):
+    finder = Finder()
+    for _ in Stream(path, look=finder):
         pass
-    return _joined(found)
+    return finder.segments()
 
 
 def _of_interface(octets: Octets, records: Records, first_frame: int, number: int, face: Interface) -> Iterator[Packed]:

@@ -37,7 +37,7 @@ class Tuples:
         self._count = 1
         self._words = np.zeros((5, 256), np.uint64)
         self._bits = _FIRST_SLOTS_BITS
-        self._slots = np.zeros(1 << self._bits, np.int32)
+        self._slots = np.zeros(1 << self._bits, np.int64)
         self._ends: dict[int, tuple[Address, int, Address, int]] = {}
 
     def __len__(self) -> int:
@@ -53,11 +53,12 @@ class Tuples:
         keys = {**dict(enumerate(ends)), PORTS: ports | np.uint64(version << _VERSION_BIT)}
         slots = self._hashed(keys)
         numbers = self._slots[slots]
-        wrong = np.flatnonzero(~self._same(keys, numbers))
-        if len(wrong):
+        same = self._same(keys, numbers)
+        if not same.all():
+            wrong = np.flatnonzero(~same)
             few = {at: word[wrong] for at, word in keys.items()}
             numbers[wrong] = self._probed(few, slots[wrong])
-        return numbers.astype(np.int64)
+        return numbers
 
     def _new_could_crowd(self, rows: int) -> bool:
         # At most one in two slots is taken even if every row is new, one in four as a rule.
@@ -67,39 +68,40 @@ class Tuples:
         mixed = keys[PORTS] * _FACTORS[PORTS]
         for at, word in keys.items():
             if at != PORTS:
-                mixed ^= mixed >> np.uint64(29)
-                mixed += word
-                mixed *= _FACTORS[at]
+                mixed += word * _FACTORS[at]
         mixed ^= mixed >> np.uint64(32)
         mixed *= _FACTORS[1]
-        return (mixed >> np.uint64(64 - self._bits)).view(np.int64)
+        mixed >>= np.uint64(64 - self._bits)
+        return mixed.view(np.int64)
 
-    def _same(self, keys: dict[int, Words], numbers: NDArray[np.int32]) -> Mask:
-        same: Mask = np.ones(len(numbers), np.bool_)
+    def _same(self, keys: dict[int, Words], numbers: Column) -> Mask:
+        same: Mask = self._words[PORTS].take(numbers) == keys[PORTS]
         for at, word in keys.items():
-            same &= self._words[at][numbers] == word
+            if at != PORTS:
+                same &= self._words[at].take(numbers) == word
         return same
 
-    def _probed(self, keys: dict[int, Words], slots: Column) -> NDArray[np.int32]:
+    def _probed(self, keys: dict[int, Words], slots: Column) -> Column:
         """Looks along the slots behind, all rows at once, until each row found its tuple or an empty slot for it."""
-        numbers = np.zeros(len(slots), np.int32)
+        numbers = np.zeros(len(slots), np.int64)
         going = np.arange(len(slots))
-        while len(going):
-            here = self._slots[slots[going]]
-            empty = here == 0
-            if empty.any():
-                self._add(keys, going[empty], slots)
-                here = self._slots[slots[going]]
-            same = self._same({at: word[going] for at, word in keys.items()}, here)
-            numbers[going[same]] = here[same]
-            going = going[~same]
-            slots[going] = slots[going] + 1 & len(self._slots) - 1
-        return numbers
+        while True:
+            here = self._slots[slots]
+            if not here.all():
+                self._add(keys, np.flatnonzero(here == 0), slots)
+                here = self._slots[slots]
+            same = self._same(keys, here)
+            numbers[going] = here
+            if same.all():
+                return numbers
+            left = ~same
+            going, slots = going[left], slots[left] + 1 & len(self._slots) - 1
+            keys = {at: word[left] for at, word in keys.items()}
 
     def _add(self, keys: dict[int, Words], rows: NDArray[np.intp], slots: Column) -> None:
         """Adds the tuple of one row for each empty slot that rows meet."""
         wanted = slots[rows]
-        self._slots[wanted[::-1]] = -1 - rows[::-1].astype(np.int32)  # the first row of each slot stays
+        self._slots[wanted[::-1]] = -1 - rows[::-1]  # the first row of each slot stays
         rows = rows[self._slots[wanted] == -1 - rows]
         end = self._count + len(rows)
         while end > self._words.shape[1]:
@@ -111,15 +113,15 @@ class Tuples:
 
     def _widen(self) -> None:
         self._bits += 1
-        self._slots = np.zeros(1 << self._bits, np.int32)
+        self._slots = np.zeros(1 << self._bits, np.int64)
         words = self._words[:, 1 : self._count]
         four = words[PORTS] >> np.uint64(_VERSION_BIT) == 4
         for chosen, ends in ((four, 1), (~four, 4)):
             rows = np.flatnonzero(chosen)
             keys = {at: words[at, rows] for at in (*range(ends), PORTS)}
-            self._place(self._hashed(keys), rows.astype(np.int32) + 1)
+            self._place(self._hashed(keys), rows + 1)
 
-    def _place(self, slots: Column, numbers: NDArray[np.int32]) -> None:
+    def _place(self, slots: Column, numbers: Column) -> None:
         """Gives each number, known to be distinct, a slot of its own."""
         while len(numbers):
             free = self._slots[slots] == 0

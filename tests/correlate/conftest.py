@@ -132,6 +132,16 @@ def write_call(root: Path, call: Call):
     (folder / "trial.json").write_text(json.dumps(record))
 
 
+def forget(root: Path, call: Call, *, clocks=(), addresses=()):
+    """Makes the record of a written call say that nobody compared these clocks or recorded these sides' addresses."""
+    path = root / "trials" / call.trial / "trial.json"
+    record = json.loads(path.read_text())
+    record["clocks"].update(dict.fromkeys(clocks))
+    for side in addresses:
+        record["sides"][side]["addresses"] = {"interface": None, "probed": None}
+    path.write_text(json.dumps(record))
+
+
 def write_dataset(root: Path, calls, *, analysis=None, names=None, provenance="modelled", apps=None, extra_plan=()):
     """A dataset of these calls. `analysis` is that of every app; `extra_plan` are calls that never ran."""
     for call in calls:
@@ -173,6 +183,7 @@ class Build:
     call = staticmethod(new_call)
     dataset = staticmethod(write_dataset)
     write_call = staticmethod(write_call)
+    forget = staticmethod(forget)
     ALLOCATE, ALLOCATED, BINDING, BOUND, DATA_INDICATION = ALLOCATE, ALLOCATED, BINDING, BOUND, DATA_INDICATION
     USERNAME, DATA, MAPPED, PEER, RELAYED, XOR_MAPPED, ALTERNATE = (
         USERNAME, DATA, MAPPED, PEER, RELAYED, XOR_MAPPED, ALTERNATE,

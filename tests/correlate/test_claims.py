@@ -120,3 +120,30 @@ def test_asymmetry_is_of_all_relayed_sessions_together(tmp_path, build):
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "asymmetry_before_answer")
     assert (row["n"], row["N"]) == (1, 1)
+
+
+def rows_of(tmp_path):
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    return {row["claim"]: row for row in claims(Study.of(Dataset(tmp_path))).rows}
+
+
+def test_a_shared_server_is_undecided_not_a_no_where_a_clock_was_never_compared(tmp_path, build):
+    call = call_of(build, 100)
+    build.dataset(tmp_path, [call], analysis=ANALYSIS)
+    build.forget(tmp_path, call, clocks=["caller", "callee"])
+    row = rows_of(tmp_path)["shared_server"]
+    assert (row["n"], row["undecided"], row["holds"]) == (None, 1, None)
+    assert row["reason"] == "1 of 1 trials undecided: a clock was never compared"
+
+
+def test_what_an_unrecorded_address_could_still_turn_is_undecided(tmp_path, build):
+    """The caller's public address is seen; whether the callee has another one that is seen too nobody knows."""
+    call = call_of(build, 100)
+    for address in call.caller.interface[:1] + call.caller.probed[:1]:
+        call.callee.put(2.0, *RELAYS[0], *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, address)))
+    build.dataset(tmp_path, [call], analysis=ANALYSIS)
+    build.forget(tmp_path, call, addresses=["callee"])
+    found = rows_of(tmp_path)
+    assert found["all_addresses_exposed"]["undecided"] == 1
+    assert (found["only_public_addresses_exposed"]["n"], found["only_public_addresses_exposed"]["undecided"]) == (0, 0)
+    assert found["p2p_and_all_exposed_when_device_1_calls"]["n"] == 0

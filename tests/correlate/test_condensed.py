@@ -62,7 +62,7 @@ def test_table_3_says_undecided_where_nobody_explains_an_address(tmp_path, build
     assert str(shape.rows[0][1][0]) == "no disclosure 1/2 [1 undecided]"
     row = next(row for row in full.rows if row["measure"] == "no_disclosure" and row["direction"] == "all")
     assert (row["n"], row["N"], row["undecided"]) == (1, 2, 1)
-    assert row["reason"] == "1 of 2 trials undecided: an address in a STUN attribute is nobody's"
+    assert row["reason"] == "1 of 2 trials undecided: an unexplained address stands in a STUN attribute"
 
 
 def test_a_cell_that_is_all_undecided_is_null(tmp_path, build):

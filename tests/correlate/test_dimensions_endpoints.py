@@ -15,6 +15,10 @@ def exposed(facts):
     }
 
 
+def place(address, role, where, nested=None, answer="after"):
+    return {"address": address, "role": role, "where": where, "nested": nested, "answer": answer}
+
+
 def relayed_call(build, count=150):
     call = build.call()
     for side, local, mapped in ((call.caller, A, A_PUBLIC), (call.callee, B, B_PUBLIC)):
@@ -36,7 +40,7 @@ def test_an_unanswered_call_has_no_routing_and_says_why(build, measure):
     call.caller.relay(A, RELAY, 0.0)
     facts = measure(call)
     assert facts["endpoints"]["caller"]["routing"] is None
-    assert facts["endpoints"]["caller"]["reason"] == "routing: no conversation"
+    assert facts["endpoints"]["caller"]["reason"] == "routing, answer: no conversation"
 
 
 def test_a_candidate_nested_in_a_data_attribute_exposes_public_and_private(build, measure):
@@ -48,8 +52,8 @@ def test_a_candidate_nested_in_a_data_attribute_exposes_public_and_private(build
         "caller_public": True, "caller_private": True, "callee_public": False, "callee_private": False,
     }  # fmt: skip
     assert facts["endpoints"]["caller"]["seen"] == [
-        {"address": "100.64.0.7", "role": "private", "where": ["XOR-PEER-ADDRESS"]},
-        {"address": "203.0.113.7", "role": "public", "where": ["XOR-MAPPED-ADDRESS"]},
+        place("100.64.0.7", "private", "XOR-PEER-ADDRESS", nested="data"),
+        place("203.0.113.7", "public", "XOR-MAPPED-ADDRESS", nested="data"),
     ]
     assert facts["endpoints"]["caller"]["no_disclosure"] is False
 
@@ -67,7 +71,8 @@ def test_a_cgnat_that_maps_each_flow_to_another_address_is_learned_from_the_own_
         "caller_public": True, "caller_private": False, "callee_public": True, "callee_private": False,
     }  # fmt: skip
     assert facts["endpoints"]["caller"]["seen"] == [
-        {"address": other, "role": "public", "where": ["IP header", "XOR-MAPPED-ADDRESS"]}
+        place(other, "public", "IP header"),
+        place(other, "public", "XOR-MAPPED-ADDRESS"),
     ]
     assert facts["endpoints"]["caller"]["p2p_observed"] is True
     assert facts["endpoints"]["callee"]["unexplained"] == []
@@ -99,7 +104,7 @@ def test_a_nat64_form_of_an_address_is_that_address(build, measure):
     call.caller.put(2.0, *RELAY, *A, build.stun(build.DATA_INDICATION, build.xored(build.PEER, folded)))
     facts = measure(call)
     assert facts["endpoints"]["callee"]["seen"] == [
-        {"address": B_PUBLIC, "role": "public", "where": ["XOR-PEER-ADDRESS"]}
+        place(B_PUBLIC, "public", "XOR-PEER-ADDRESS"),
     ]
 
 
@@ -160,3 +165,52 @@ def test_packets_of_an_address_that_nobody_recorded_are_counted_as_foreign(build
     call.caller.talk(("100.64.9.9", 5000), ("192.0.2.50", 3478), 1.0, 2.0, 7, 6)
     facts = measure(call)["endpoints"]
     assert (facts["caller"]["foreign_packets"], facts["callee"]["foreign_packets"]) == (13, 0)
+
+
+def test_an_address_is_seen_before_at_or_after_the_answer(build, measure):
+    """Media begin at 1 s of a relayed call; here it rings for ten seconds before."""
+    call = relayed_call(build)
+    shown = ((-0.5, A_PUBLIC), (0.5, A[0]), (2.0, "203.0.113.8"))
+    call.caller.probed.append("203.0.113.8")
+    for side in (call.caller, call.callee):
+        side.packets = [(at_s + 10 if at_s >= 1 else at_s, *ends) for at_s, *ends in side.packets]
+    for at_s, address in shown:
+        at_s = at_s + 10 if at_s > 0 else at_s
+        call.callee.put(at_s, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, address)))
+    facts = measure(call)["endpoints"]["caller"]
+    assert facts["seen"] == [
+        place(A[0], "private", "XOR-PEER-ADDRESS", answer="at"),
+        place(A_PUBLIC, "public", "XOR-PEER-ADDRESS", answer="before"),
+        place("203.0.113.8", "public", "XOR-PEER-ADDRESS", answer="after"),
+    ]
+
+
+def test_keep_alives_while_it_rings_are_no_answer(build, measure):
+    call = relayed_call(build)
+    for side, local in ((call.caller, A), (call.callee, B)):
+        side.packets = [(at_s + 20, *ends) for at_s, *ends in side.packets]
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 0.1, 20.0, 20, 20, payload=b"\x80")
+    call.callee.put(1.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, A_PUBLIC)))
+    assert [each["answer"] for each in measure(call)["endpoints"]["caller"]["seen"]] == ["before"]
+
+
+def test_without_a_conversation_there_is_no_answer_and_the_cell_says_so(build, measure):
+    call = build.call()
+    call.callee.relay(B, RELAY, 0.0)
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, A_PUBLIC)))
+    facts = measure(call)["endpoints"]["caller"]
+    assert facts["seen"] == [place(A_PUBLIC, "public", "XOR-PEER-ADDRESS", answer=None)]
+    assert facts["reason"] == "routing, answer: no conversation"
+
+
+def test_a_place_is_an_attribute_and_what_it_is_nested_in(build, measure):
+    call = relayed_call(build)
+    inner = build.stun(build.BINDING, build.xored(build.PEER, A_PUBLIC))
+    call.callee.put(2.0, *RELAY, *B, inner)
+    call.callee.put(2.1, *RELAY, *B, build.channel(0x4001, inner))
+    call.callee.put(2.2, *RELAY, *B, build.stun(build.DATA_INDICATION, (build.DATA, inner)))
+    seen = measure(call)["endpoints"]["caller"]["seen"]
+    assert [(each["where"], each["nested"]) for each in seen] == [
+        ("XOR-PEER-ADDRESS", None), ("XOR-PEER-ADDRESS", "channel"), ("XOR-PEER-ADDRESS", "data"),
+    ]  # fmt: skip

@@ -91,3 +91,51 @@ def test_a_binding_with_a_username_and_channel_data_make_a_server(build, measure
     facts = measure(call)
     assert [each["address"] for each in facts["servers"]["caller"]["servers"]] == ["192.0.2.51", "192.0.2.52"]
     assert facts["volume"]["caller"]["media_tx_payload_bytes"] == 48
+
+
+def match(kind, address, other, overlap_ns, port=3478):
+    return {"address": address, "port": port, "match": kind, "other": other, "overlap_ns": overlap_ns}
+
+
+def test_the_same_server_is_a_match_with_its_overlap_in_time(build, measure):
+    facts = measure(both(build, ("192.0.2.50", 3478), ("192.0.2.50", 3478), start_s=2.5))["servers"]
+    assert facts["caller"]["matches"] == [match("address", "192.0.2.50", "192.0.2.50", 2_500_000_000)]
+    assert facts["callee"]["matches"] == facts["caller"]["matches"]
+    assert facts["caller"]["overlap_bound_ns"] == 2_000_000
+
+
+def test_an_overlap_that_the_clocks_leave_open_is_negative_and_within_its_bound(build, measure):
+    call = both(build, ("192.0.2.50", 3478), ("192.0.2.50", 3478), start_s=5.002)
+    assert measure(call)["servers"]["caller"]["matches"] == [match("address", "192.0.2.50", "192.0.2.50", -2_000_000)]
+
+
+def test_a_twin_is_a_match_by_group(build, measure):
+    call = both(build, ("2001:db8:5::50", 40003), ("192.0.2.50", 40003), local=A6)
+    facts = measure(call, analysis={"relay_ports": [40003], "twins": TWINS}, names=NAMES)["servers"]
+    assert facts["caller"]["matches"] == [match("group", "2001:db8:5::50", "192.0.2.50", 5_000_000_000, 40003)]
+    assert facts["caller"]["rule"] == "STUN beyond a bare Binding, or TURN data, on port 40003"
+
+
+def test_servers_of_one_prefix_match_and_are_not_shared(build, measure):
+    facts = measure(both(build, ("192.0.2.50", 3478), ("192.0.2.99", 3478)))["servers"]
+    assert facts["caller"]["matches"] == [match("prefix", "192.0.2.50", "192.0.2.99", 5_000_000_000)]
+    assert facts["caller"]["shared"] == []
+    assert facts["caller"]["rule"] == "STUN beyond a bare Binding, or TURN data, on any port (generic)"
+
+
+def test_a_prefix_is_a_24_of_ipv4_and_a_48_of_ipv6():
+    from ipaddress import ip_address
+
+    from correlate.dimensions.servers import _prefix
+
+    pairs = [("192.0.2.1", "192.0.2.255"), ("192.0.2.1", "192.0.3.1"), ("2001:db8:5::1", "2001:db8:5:ffff::1"),
+             ("2001:db8:5::1", "2001:db8:6::1")]  # fmt: skip
+    assert [_prefix(ip_address(one)) == _prefix(ip_address(other)) for one, other in pairs] == [
+        True, False, True, False,
+    ]  # fmt: skip
+
+
+def test_the_best_match_counts_where_there_are_several(build, measure):
+    call = both(build, ("192.0.2.50", 3478), ("192.0.2.99", 3478))
+    call.callee.relay(B, ("192.0.2.50", 3478), 4.0)
+    assert measure(call)["servers"]["caller"]["matches"] == [match("address", "192.0.2.50", "192.0.2.50", 0)]

@@ -20,6 +20,8 @@ def test_the_media_rate_tells_video_from_voice(build, measure, size_bytes, servi
     facts = measure(conversation(build, 200, b"\x80" + bytes(size_bytes - 1)))["service"]
     assert facts["caller"]["media_bytes_per_s"] == size_bytes * 20.0
     assert (facts["caller"]["service"], facts["caller"]["established"]) == (service, True)
+    assert facts["caller"]["margin"] == size_bytes / 1000
+    assert facts["caller"]["rule"] == "media rate, video from 20000 bytes/s (generic)"
 
 
 def test_an_answered_call_with_silent_media_is_a_voice_conversation(build, measure):
@@ -33,7 +35,9 @@ def test_ninety_nine_datagrams_one_way_are_no_conversation(build, measure):
     facts = measure(conversation(build, 99, b"\x80\x00"))
     assert facts["service"]["caller"]["established"] is False
     assert facts["service"]["caller"]["service"] is None
-    assert facts["service"]["caller"]["reason"] == "no conversation, and no rule for calls without one"
+    assert facts["service"]["caller"]["reason"].startswith(
+        "service, rule, margin: no conversation, and no rule for calls without one; "
+    )
 
 
 def unanswered(build, caller_counts, callee_counts):
@@ -49,6 +53,8 @@ def test_identical_sessions_on_one_side_of_an_unanswered_call_are_voice(build, m
     facts = measure(unanswered(build, (12, 12, 12), (2, 3, 4)), analysis=UNANSWERED)["service"]
     assert (facts["caller"]["service"], facts["callee"]["service"]) == ("voice", "voice")
     assert (facts["caller"]["sessions_identical"], facts["callee"]["sessions_identical"]) == (True, False)
+    assert (facts["caller"]["rule"], facts["caller"]["margin"]) == ("identical sessions: voice", None)
+    assert facts["caller"]["reason"] == "margin: sessions decide, not a rate"
 
 
 def test_sessions_that_differ_on_both_sides_are_video(build, measure):
@@ -59,4 +65,7 @@ def test_sessions_that_differ_on_both_sides_are_video(build, measure):
 def test_single_sessions_tell_nothing(build, measure):
     facts = measure(unanswered(build, (12,), (2,)), analysis=UNANSWERED)["service"]
     assert facts["caller"]["service"] is None
-    assert facts["caller"]["reason"] == "no conversation, and fewer than two sessions on each side"
+    assert facts["caller"]["reason"] == (
+        "service, rule, margin: no conversation, and fewer than two sessions on each side; "
+        "sessions_identical: fewer than two sessions with servers"
+    )

@@ -16,13 +16,15 @@ def with_ids(build, caller_name, callee_name):
 def test_user_ids_are_the_fragments_on_both_wires_in_any_order_nested_too(build, measure):
     facts = measure(with_ids(build, b"kSty:XpJs", b"XpJs:kSty"))["signalling"]
     assert facts["caller"]["user_ids"] == facts["callee"]["user_ids"] == ["XpJs", "kSty"]
-    assert (facts["caller"]["user_id_bits"], facts["caller"]["own_fragments"]) == (24, 2)
+    assert (facts["caller"]["user_id_bits"], facts["caller"]["own_fragments"]) == ([24, 24], 2)
+    assert facts["caller"]["user_id_rule"] == "fragments of any length (generic)"
 
 
 def test_fragments_of_another_length_are_no_user_ids(build, measure):
     call = with_ids(build, b"kSty:abcdefgh", b"kSty:abcdefgh")
     facts = measure(call, analysis={"relay_ports": [3478], "user_ids": {"lengths": [4]}})["signalling"]
     assert facts["caller"]["user_ids"] == ["kSty"]
+    assert facts["caller"]["user_id_rule"] == "fragments of 4 characters"
 
 
 def test_a_user_name_without_a_colon_and_one_seen_on_one_side_are_no_user_ids(build, measure):
@@ -48,6 +50,10 @@ def test_the_two_closest_sessions_tell_who_called(build, measure):
     assert (facts["caller"]["calling"], facts["callee"]["calling"]) == (True, False)
     assert (facts["caller"]["pair_packets"], facts["callee"]["pair_packets"]) == ([25, 26], [5, 6])
     assert facts["caller"]["reason"] == ""
+    assert facts["callee"]["role_rule"] == (
+        "the two closest of 3 or more sessions on port 3478: 10 packets or more at the calling side, fewer at the "
+        "called one"
+    )
 
 
 def test_ten_packets_are_a_callers_and_nine_a_callees(build, measure):
@@ -63,14 +69,23 @@ def test_the_wire_decides_even_against_what_was_asked(build, measure):
 def test_ten_packets_on_both_sides_tell_nothing(build, measure):
     facts = measure(with_counts(build, (25, 900, 26), (12, 880, 13)), analysis=ROLE)["signalling"]
     assert facts["caller"]["calling"] is None
-    assert facts["caller"]["reason"] == "calling: not 10 packets or more on one side and fewer on the other"
+    assert facts["caller"]["reason"] == "calling, role_rule: not 10 packets or more on one side and fewer on the other"
 
 
 def test_too_few_sessions_tell_nothing(build, measure):
     facts = measure(with_counts(build, (25, 26), (5, 6, 7)), analysis=ROLE)["signalling"]
-    assert facts["caller"]["reason"] == "calling: fewer than 3 sessions on port 3478"
+    assert facts["caller"]["reason"] == "calling, role_rule, pair_packets: fewer than 3 sessions on port 3478"
 
 
 def test_an_app_without_a_role_rule_has_no_role(build, measure):
     facts = measure(with_counts(build, (25, 900, 26), (5, 880, 6)))["signalling"]
-    assert (facts["caller"]["calling"], facts["caller"]["reason"]) == (None, "calling: no rule for this app")
+    assert (facts["caller"]["calling"], facts["caller"]["pair_packets"]) == (None, None)
+    assert facts["caller"]["reason"] == "calling, role_rule, pair_packets: no rule for this app"
+
+
+def test_a_user_id_with_other_characters_carries_eight_bits_a_byte(build, measure):
+    facts = measure(with_ids(build, "k_é:a+/9".encode(), "a+/9:k_é".encode()))["signalling"]
+    assert dict(zip(facts["caller"]["user_ids"], facts["caller"]["user_id_bits"], strict=True)) == {
+        "a+/9": 24,
+        "k_é": 32,
+    }

@@ -1,5 +1,10 @@
 """Durations and volumes under the four rules."""
 
+import json
+
+from correlate import findings
+from correlate.dataset import Dataset
+
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 B_PUBLIC, A_PUBLIC = "198.51.100.20", "203.0.113.7"
 RELAY, SECOND = ("192.0.2.50", 3478), ("192.0.2.60", 3478)
@@ -105,3 +110,86 @@ def test_a_session_that_is_more_than_a_second_shorter_is_not_the_longest(build, 
 def test_all_relayed_sessions_are_counted_together(build, measure):
     volume = measure(call_with_two_relays(build))["volume"]["caller"]
     assert (volume["relayed_tx_packets"], volume["relayed_rx_packets"]) == (120 + 5 + 2, 110 + 2)
+
+
+def test_both_sides_stand_on_one_time_line_with_the_bounds_of_both_clocks(build, measure):
+    call = call_with_two_relays(build)
+    call.callee.offset_ns = -7_000_000_000
+    facts = measure(call)["duration"]
+    assert facts["caller"]["longest_relay_start_difference_ns"] == -1_500_000_000
+    assert facts["callee"]["longest_relay_start_difference_ns"] == 1_500_000_000
+    assert facts["caller"]["longest_relay_duration_difference_ns"] == 1_500_000_000
+    assert facts["caller"]["longest_relay_start_within_bound"] is False
+    assert (facts["caller"]["start_bound_ns"], facts["caller"]["duration_bound_ns"]) == (2_000_000, 4_000_000)
+
+
+def test_a_difference_that_the_clocks_cannot_tell_is_said_to_be_within_the_bound(build, measure):
+    call = build.call()
+    for side, local, late_s in ((call.caller, A, 0.0), (call.callee, B, 0.002)):
+        side.relay(local, RELAY, late_s)
+        side.talk(local, RELAY, 1.0, 40.006, 120, 110)
+    facts = measure(call)["duration"]["caller"]
+    assert (facts["longest_relay_start_difference_ns"], facts["longest_relay_start_within_bound"]) == (-2_000_000, True)
+    assert facts["longest_relay_duration_difference_ns"] == 2_000_000
+    assert facts["longest_relay_duration_within_bound"] is True
+
+
+def test_without_clocks_durations_are_compared_and_their_bound_is_unknown(tmp_path, build):
+    call = call_with_two_relays(build)
+    build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, clocks=["callee"])
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    (case,) = findings.cases(Dataset(tmp_path))
+    duration, volume = case.facts["duration"]["caller"], case.facts["volume"]["caller"]
+    assert duration["longest_relay_duration_difference_ns"] == 1_500_000_000
+    assert [duration[f"longest_relay_{name}"] for name in ("start_difference_ns", "duration_within_bound")] == [
+        None
+    ] * 2
+    assert duration["reason"].startswith("start, within_bound, bound: the other side's clock was never compared; ")
+    assert (volume["crosswise_tx_less_rx_packets"], volume["crosswise_edge_packets"]) == (15, None)
+    assert volume["reason"].startswith("crosswise_edge_packets: a clock was never compared; ")
+
+
+def test_the_crosswise_difference_says_how_many_packets_the_other_capture_may_not_have_seen(tmp_path, build):
+    """Without markers a capture begins and ends with its own packets; the callee's began at 11 s."""
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    call.caller.talk(A, RELAY, 1.0, 40.0, 40, 0)
+    call.callee.relay(B, RELAY, 10.5)
+    call.callee.talk(B, RELAY, 11.0, 40.0, 0, 30)
+    build.dataset(tmp_path, [call])
+    captures = {"caller": call.caller, "callee": call.callee}
+    path = tmp_path / "trials" / call.trial / "trial.json"
+    record = json.loads(path.read_text()) | {"markers": None}
+    path.write_text(json.dumps(record))
+    for name, side in captures.items():
+        (path.parent / f"{name}.pcap").write_bytes(without_markers(side.pcap()))
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    (case,) = findings.cases(Dataset(tmp_path))
+    volume = case.facts["volume"]["caller"]
+    assert volume["crosswise_tx_less_rx_packets"] == 10
+    # Ten were sent before 10.5 s; the last one, and the callee's last, stand on the captures' ends.
+    assert volume["crosswise_edge_packets"] == 10 + 1 + 1
+
+
+def test_in_a_call_whose_media_lie_within_both_captures_no_packet_is_at_the_edge(build, measure):
+    assert measure(call_with_two_relays(build))["volume"]["caller"]["crosswise_edge_packets"] == 0
+
+
+def test_without_media_there_is_nothing_to_compare_crosswise(build, measure):
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    volume = measure(call)["volume"]["caller"]
+    assert [volume[f"crosswise_{name}"] for name in ("tx_less_rx_packets", "edge_packets")] == [None, None]
+    assert "crosswise: no media on either side" in volume["reason"]
+
+
+def without_markers(data):
+    """The capture without datagrams to 192.0.2.1."""
+    out, at = data[:24], 24
+    while at < len(data):
+        length = int.from_bytes(data[at + 8 : at + 12], "little")
+        record = data[at : at + 16 + length]
+        out += b"" if record[32:36] == bytes([192, 0, 2, 1]) else record
+        at += 16 + length
+    return out

@@ -8,8 +8,9 @@ import dns.message
 import dns.rrset
 import pytest
 
-from correlate import report
-from correlate.dataset import Dataset
+from correlate import findings, report
+from correlate.dataset import Dataset, write_json
+from correlate.dataset.names import newest, was_asked
 from correlate.dns import answers
 
 PHONE, RESOLVER = ("100.64.0.7", 40001), ("192.0.2.53", 53)
@@ -68,15 +69,83 @@ def test_mutated_answers_never_raise_and_are_read_alike_twice():
         assert answers(cut) == answers(cut)
 
 
-def test_names_of_a_dataset_come_with_the_controllers_time(tmp_path, build):
+B, RELAY = ("192.168.137.20", 40001), ("192.0.2.50", 3478)
+
+
+def test_the_last_answer_of_all_captures_counts_with_the_controllers_time(tmp_path, build):
     call = build.call()
     call.caller.offset_ns = 5_000_000_000
     call.caller.put(1.0, *RESOLVER, *PHONE, CHAIN)
-    call.callee.put(3.0, "192.0.2.53", 53, "192.168.137.20", 40001, response("b.org.", ("b.org.", "A", "192.0.2.50")))
+    call.callee.put(3.0, *RESOLVER, *B, response("b.org.", ("b.org.", "A", "192.0.2.50")))
+    call.callee.put(2.0, *RESOLVER, *B, response("c.org.", ("c.org.", "A", "192.0.2.50")))
+    call.callee.put(901.0, *RESOLVER, *B, response("late.org.", ("late.org.", "A", "192.0.2.50")))
     build.dataset(tmp_path, [call])
-    assert report.trace_names(Dataset(tmp_path)) == {
+    (measured,) = findings.measure_all(Dataset(tmp_path))
+    assert measured.heard == {
         "192.0.2.50": {"name": "b.org", "how": "DNS in trace", "when_ns": build.T0_NS + 3_000_000_000},
         "2001:db8::50": {
             "name": "relay-1.example.org", "how": "DNS in trace", "when_ns": build.T0_NS + 1_000_000_000,
         },
     }  # fmt: skip
+
+
+def test_what_can_be_no_host_name_is_not_taken(tmp_path, build):
+    call = build.call()
+    call.caller.put(1.0, *RESOLVER, *PHONE, response("-b.org.", ("-b.org.", "A", "192.0.2.50")))
+    build.dataset(tmp_path, [call])
+    (measured,) = findings.measure_all(Dataset(tmp_path))
+    assert measured.heard == {}
+
+
+def call_with_answers(build):
+    """Both sides use one relay; only the caller's capture shows what its name is."""
+    call = build.call()
+    for side, local in ((call.caller, PHONE), (call.callee, B)):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 11.0, 120, 110)
+    call.caller.put(0.5, *RESOLVER, *PHONE, CHAIN)
+    call.caller.put(0.6, *RESOLVER, *PHONE, response("cdn.org.", ("cdn.org.", "A", "198.51.100.99")))
+    return call
+
+
+SEEN = {"name": "relay-1.example.org", "how": "DNS in trace"}
+
+
+def named(root):
+    """The names in servers.csv, and names.json without its times."""
+    (case,) = findings.cases(Dataset(root))
+    names = {server["name"] for side in ("caller", "callee") for server in case.of("servers", "servers", side)}
+    return names, {address: (each["name"], each["how"]) for address, each in Dataset(root).names().items()}
+
+
+def test_a_dns_answer_in_a_capture_names_a_server_of_both_sides(tmp_path, build):
+    build.dataset(tmp_path, [call_with_answers(build)])
+    report.build(Dataset(tmp_path))
+    assert named(tmp_path) == ({"relay-1.example.org"}, {"192.0.2.50": ("relay-1.example.org", "DNS in trace")})
+    assert Dataset(tmp_path).names()["192.0.2.50"]["when_ns"] == build.T0_NS + 500_000_000
+    assert "relay-1.example.org" in (tmp_path / "tables/table4.csv").read_text()
+    before = (tmp_path / "names.json").read_bytes()
+    report.build(Dataset(tmp_path))
+    assert (tmp_path / "names.json").read_bytes() == before
+
+
+def test_a_ptr_name_stands_and_a_dns_answer_comes_before_none(tmp_path, build):
+    ptr = {"name": "ptr.example.org", "how": "PTR", "when_ns": 7}
+    build.dataset(tmp_path, [call_with_answers(build)], names={"192.0.2.50": ptr})
+    report.build(Dataset(tmp_path))
+    assert named(tmp_path)[0] == {"ptr.example.org"}
+    assert Dataset(tmp_path).names() == {"192.0.2.50": ptr}
+    none = {"name": None, "how": "PTR: NXDOMAIN", "when_ns": 7}
+    write_json(tmp_path / "names.json", {"192.0.2.50": none})
+    report.build(Dataset(tmp_path))
+    assert named(tmp_path)[0] == {"relay-1.example.org"}
+    assert Dataset(tmp_path).names()["192.0.2.50"] == {**SEEN, "when_ns": build.T0_NS + 500_000_000, "earlier": [none]}
+
+
+def test_the_newest_answer_stands_first_and_older_ones_keep_their_time():
+    first = {"name": "a.example.org", "how": "PTR", "when_ns": 1}
+    second = {"name": None, "how": "PTR: NXDOMAIN", "when_ns": 2}
+    third = {"name": "b.example.org", "how": "DNS in trace", "when_ns": 3}
+    entry = newest(newest(newest(None, first), second), third)
+    assert entry == {**third, "earlier": [first, second]}
+    assert (was_asked(entry), was_asked(newest(None, third)), was_asked({})) == (True, False, False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from correlate import findings, pairs, report
+from correlate import findings, pairs, report, workers
 from correlate.dataset import Dataset
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset
@@ -57,6 +57,19 @@ def test_names_learned_after_measuring_are_put_in_and_a_second_measurement_says_
     once = contents(tmp_path)
     report.build(dataset)
     assert contents(tmp_path) == once
+
+
+def test_one_process_and_several_measure_and_link_the_same(tmp_path, build, monkeypatch):
+    calls = [twins(build, app=app, repetition=n) for app in ("maple", "birch") for n in range(1, 11)]
+    build.dataset(tmp_path, calls, analysis=ANALYSIS)
+    cut_capture(Dataset(tmp_path), calls[3].trial)
+    made = []
+    for count in (1, 3):
+        monkeypatch.setattr(workers, "cores", lambda count=count: count)
+        report.build(Dataset(tmp_path))
+        made.append(contents(tmp_path))
+    assert len(made[0]["findings/link.csv"].splitlines()) > 1
+    assert made[0] == made[1]
 
 
 def test_names_change_only_the_dimensions_that_say_so(tmp_path, build):

@@ -93,9 +93,12 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     timing = case.facts["duration"]["caller"]
     assert timing["longest_relay_duration_ns"] == 11_000_000_000
     assert (timing["longest_relay_first_ns"], timing["bound_ns"]) == (None, None)
-    assert timing["reason"].startswith("first, last, bound: this clock was never compared")
+    assert timing["reason"].startswith("first, last, start, within_bound, bound: this clock was never compared")
     assert case.of("servers", "shared") is None
-    assert case.of("servers", "reason") == "shared: a clock was never compared"
+    assert case.of("servers", "reason") == "shared, overlap: a clock was never compared"
+    assert case.of("servers", "matches") == [
+        {"address": "192.0.2.50", "port": 3478, "match": "address", "other": "192.0.2.50", "overlap_ns": None}
+    ]
     assert case.of("servers", "server_addresses") == 1
     assert case.of("signalling", "user_ids") == ["abcd", "efgh"]
     assert case.of("volume", "media_tx_packets") == 120

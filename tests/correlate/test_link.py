@@ -80,20 +80,42 @@ def test_the_entropy_of_a_uniform_posterior_is_the_logarithm_of_its_size():
 
 
 def test_ranks_and_precision_break_ties_by_expectation():
-    above, tied = measures.place(5.0, np.array([9.0, 5.0, 5.0, 1.0]))
-    assert (above, tied) == (1, 2)
-    assert measures.rank(above, tied) == 3.0
-    assert measures.precision_at(1, above, tied) == 0.0
-    assert measures.precision_at(2, above, tied) == pytest.approx(1 / 3)
-    assert measures.precision_at(10, above, tied) == 1.0
+    above, tied = measures.place(np.array([[9.0, 5.0, 5.0, 5.0, 1.0], [1.0, 2.0, 3.0, 0.0, 0.0]]), 2)
+    assert (above.tolist(), tied.tolist()) == ([1, 0], [2, 0])
+    assert measures.rank(above, tied).tolist() == [3.0, 1.0]
+    assert measures.precision_at(1, above, tied).tolist() == [0.0, 1.0]
+    assert measures.precision_at(2, above, tied).tolist() == [pytest.approx(1 / 3), 1.0]
+    assert measures.precision_at(10, above, tied).tolist() == [1.0, 1.0]
+
+
+def accepted(true, negatives, rate, parts=1):
+    threshold = measures.Threshold(len(negatives), rate)
+    for part in np.array_split(negatives, parts):
+        threshold.add(part)
+    return threshold.accepted(true).tolist()
 
 
 def test_true_positives_at_a_false_positive_rate_of_a_hand_made_list():
     negatives = np.array([9.0, 7.0, 5.0, 3.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     true = np.array([10.0, 8.0, 7.0, 6.0, 0.0])
-    assert measures.true_positives(true, negatives, 0.1).tolist() == [1.0, 1.0, 0.0, 0.0, 0.0]
-    assert measures.true_positives(true, negatives, 0.2).tolist() == [1.0, 1.0, 1.0, 1.0, 0.0]
-    assert measures.true_positives(true, negatives, 0.7).tolist() == [1.0, 1.0, 1.0, 1.0, pytest.approx(0.4)]
+    assert accepted(true, negatives, 0.1) == [1.0, 1.0, 0.0, 0.0, 0.0]
+    assert accepted(true, negatives, 0.2) == [1.0, 1.0, 1.0, 1.0, 0.0]
+    assert accepted(true, negatives, 0.7) == [1.0, 1.0, 1.0, 1.0, pytest.approx(0.4)]
+    assert accepted(true, negatives, 1.0) == [1.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_the_threshold_is_the_same_however_the_scores_come():
+    chance = np.random.default_rng(7)
+    for rate in (0.0, 0.001, 0.03, 0.5):
+        negatives = np.round(chance.normal(size=4000), 1)  # with many ties
+        true = np.round(chance.normal(2, 1, size=50), 1)
+        at_once = np.sort(negatives)[::-1][int(rate * 4000)]
+        passed = [1.0 if one > at_once else 0.0 for one in true if one != at_once]
+        assert [
+            share for share, one in zip(accepted(true, negatives, rate), true, strict=True) if one != at_once
+        ] == passed
+        for order in (negatives, np.sort(negatives), np.sort(negatives)[::-1]):
+            assert accepted(true, order, rate, parts=130) == accepted(true, negatives, rate)
 
 
 def test_the_interval_of_a_constant_is_the_constant():
@@ -128,7 +150,7 @@ def test_a_dimension_that_is_off_has_no_weight():
 def test_every_feature_belongs_to_one_dimension_and_has_a_column():
     calls = distinct(3, "a")
     (hour,) = population.hours(calls, 1, "7")
-    assert Pairing(calls).features(hour, 0, Ids(calls, hour)).shape == (len(hour), len(NAMES))
+    assert Pairing(calls).features(hour, 0, Ids(calls, hour)).shape == (len(NAMES), len(hour))
     assert chosen(FEATURES).all()
 
 

@@ -42,7 +42,7 @@ def test_a_pair_tells_nothing_of_scenario_direction_role_or_service(tmp_path, bu
     assert set(vars(pair)) == {"a", "b", "servers", "names", "analysis"}
     assert set(vars(pair.a)) == {
         "phone", "trace", "messages", "flows", "clock", "own", "visible", "conversations",
-        "transport", "recorded",
+        "transport", "recorded", "window_ns", "answered",
     }  # fmt: skip
     assert [list(inspect.signature(measure).parameters) for _, measure in DIMENSIONS] == [["pair"]] * 6
 
@@ -115,7 +115,13 @@ def test_a_drifting_clock_is_mapped_exactly_between_its_readings():
     assert clock.to_controller(1_000_002_000_000) == 1_000_000_000_000
     assert clock.to_controller(1_100_003_000_000) == 1_100_000_000_000
     assert clock.to_controller(1_050_002_500_000) == 1_050_000_000_000
-    assert clock.bound_ns == 50_000
+
+
+def test_drift_between_the_readings_enters_the_bounds():
+    clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(2_400_000, 50_000, 1_100_000_000_000))
+    assert clock.drift_ns == 400_000
+    assert clock.bound_ns == 50_000 + 400_000
+    assert clock.elapsed_bound_ns == 30_000 + 50_000 + 400_000
 
 
 def test_a_clock_without_a_span_is_shifted_by_its_first_offset():
@@ -181,8 +187,8 @@ def test_a_capture_with_packets_without_a_time_is_refused_by_name(tmp_path, buil
     call.caller.put(1.0, *A, *RELAY, b"inside")
     read = Trace.read
 
-    def timeless(path):
-        trace = read(path)
+    def timeless(path, look=None):
+        trace = read(path, look=look)
         return replace(trace, udp=replace(trace.udp, time_ns=trace.udp.time_ns * 0 - 1))
 
     monkeypatch.setattr(Trace, "read", staticmethod(timeless))

@@ -1,13 +1,17 @@
 """What build writes, that it writes the same bytes again, and what the page says."""
 
 import json
+import shutil
 
 import pytest
 
 from correlate import report
 from correlate.dataset import Dataset
+from correlate.errors import BadDataset
 from correlate.findings import columns, decode, encode
 from correlate.report.attempts import troubles
+from correlate.report.verdict import verdicts
+from correlate.tables.study import Study
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 
@@ -66,6 +70,69 @@ def test_the_same_captures_give_the_same_bytes_and_truth_is_not_read(built):
     }
 
 
+def test_the_page_and_the_tables_are_rendered_from_findings_without_any_capture(built):
+    once = contents(built)
+    for path in built.path.glob("trials/*/*.pcap"):
+        path.write_bytes(b"")
+    for path in (built.report_path, built.tables_dir / "table3.csv", built.tables_dir / "table3.md"):
+        path.unlink()
+    report.render(built)
+    again = contents(built)
+    assert {name for name in again if again[name] != once[name]} == {"manifest-sha256.txt"}
+    rewrite(built, "endpoints.csv", lambda text: text.replace("false", "true"))
+    report.render(built)
+    assert "caller_public,1,1,0," in (built.tables_dir / "table3.csv").read_text()
+    assert "caller_public,0,1,0," in once["tables/table3.csv"].decode()
+    assert [problem for problem in built.verify() if "manifest" in problem] == []
+
+
+def rewrite(dataset, name, change):
+    path = dataset.findings_dir / name
+    path.write_text(change(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda dataset: (dataset.findings_dir / "duration.csv").unlink(),
+            r"findings/duration\.csv: cannot be read: No such file or directory; correlate first",
+        ),
+        (
+            lambda dataset: (dataset.findings_dir / "link.csv").unlink(),
+            r"findings/link\.csv: cannot be read: No such file or directory; correlate first",
+        ),
+        (
+            lambda dataset: rewrite(dataset, "volume.csv", lambda text: text.replace("tcp_tx_payload_bytes", "tcp")),
+            r"findings/volume\.csv: does not fit: KeyError\('tcp_tx_payload_bytes'\); correlate again",
+        ),
+        (
+            lambda dataset: rewrite(dataset, "service.csv", lambda text: text.splitlines()[0] + "\n"),
+            r"findings: has no rows of maple-voice-lte_to_fixed-caller_hangs_up-1; correlate again",
+        ),
+        (
+            lambda dataset: shutil.rmtree(dataset.trial_dir(dataset.trial_ids()[0])),
+            r"findings: has rows of maple-voice-lte_to_fixed-caller_hangs_up-1, which is not complete; correlate again",
+        ),
+        (
+            lambda dataset: rewrite(dataset, "link.csv", lambda text: text.replace("left_out", "left")),
+            r"findings/link\.csv: has other columns than these: load, .*, provenance; correlate again",
+        ),
+        (
+            lambda dataset: rewrite(dataset, "link.csv", lambda text: text.splitlines()[0] + "\n"),
+            r"findings/link\.csv: is not of the 1 complete trials; correlate again",
+        ),
+    ],
+)
+def test_findings_that_are_missing_or_do_not_fit_are_refused_in_one_line_and_nothing_is_touched(built, change, message):
+    change(built)
+    before = contents(built)
+    with pytest.raises(BadDataset, match=message) as caught:
+        report.render(built)
+    assert "\n" not in str(caught.value)
+    assert contents(built) == before
+
+
 def test_build_writes_every_table_every_dimension_and_the_manifest(built):
     made = set(contents(built))
     assert {f"tables/table{number}.{suffix}" for number in range(1, 9) for suffix in ("csv", "md")} <= made
@@ -85,7 +152,7 @@ def test_each_finding_has_one_row_a_trial_and_side_and_a_reason_column(built):
 
 
 def test_names_change_what_is_shared_and_nothing_else_of_the_findings(built):
-    names = {"192.0.2.50": {"name": "relay.example.org", "how": "PTR", "when": "then"}}
+    names = {"192.0.2.50": {"name": "relay.example.org", "how": "PTR", "when_ns": 1}}
     built.names_path.write_text(json.dumps(names))
     report.build(built)
     (found,) = report.read_findings(built).values()
@@ -206,3 +273,27 @@ def test_columns_come_from_the_dataclass_of_a_side():
 
     assert list(columns(duration.measure))[:3] == ["phone", "longest_relay_duration_ns", "longest_relay_first_ns"]
     assert list(columns(duration.measure))[-1] == "reason"
+
+
+def test_what_was_never_compared_or_recorded_is_not_decided_in_the_verdict(tmp_path, build):
+    call = one_call(build)
+    build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, clocks=["caller"], addresses=["callee"])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    leaks = {leak.question: leak for phase in app.phases if phase.trials for leak in phase.leaks}
+    shared = leaks["Do both sides use the same servers at the same time?"]
+    assert (shared.level, shared.answer) == ("unknown", "no trial to tell")
+    seen = leaks["Does the caller's network see the callee?"]
+    assert seen.level == "unknown"
+    assert seen.answer.endswith("of 1 trials; 1 where its addresses were not recorded")
+
+
+def test_a_trial_that_cannot_be_decided_counts_neither_as_a_yes_nor_as_a_never(tmp_path, build):
+    calls = [one_call(build), one_call(build, repetition=2)]
+    build.dataset(tmp_path, calls)
+    build.forget(tmp_path, calls[0], clocks=["caller"])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    shared = app.phases[-1].leaks[0]
+    assert (shared.level, shared.answer) == ("sometimes", "1 of 2 trials do (95%: 9 to 91%); 1 undecided")

@@ -205,3 +205,47 @@ def test_an_impossible_published_cell_is_marked_and_never_compared(known):
 def test_published_servers_that_were_not_seen_are_listed(known):
     row = pick(known["table4"], address="31.13.87.50")
     assert (row["n"], row["paper_address"], row["agreement"]) == (0, "31.13.87.50", "differs (by construction)")
+
+
+def test_errata_are_marked_in_tables_4_and_5(known):
+    assert {row["erratum"] for row in known["table4"].rows} == {None}
+    paper = {row["app"]: row for row in published()["table4"]}
+    assert {app: row.get("errata") for app, row in paper.items() if "errata" in row} == {
+        app: {"31.13.87.2": "stands in no row of Table 5"} for app in {row["app"] for row in published()["table5"]}
+    }
+    marked = [row["name"] for row in published()["table5"] if "erratum" in row]
+    assert [name.split("-shv")[0] for name in marked] == ["edge-turnservices6", "edge-turnservices"]
+
+
+def test_a_server_is_undecided_not_unshared_where_a_clock_was_never_compared(tmp_path, build):
+    app = published()["table2"][0]["app"]
+    calls = [conversation(build, app=app), conversation(build, app=app, repetition=2)]
+    build.dataset(tmp_path, calls)
+    for number, expected in enumerate([(1, 2, 1, "differs (by construction)"), (None, 2, 2, "undecided")]):
+        build.forget(tmp_path, calls[number], clocks=["caller"])
+        findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+        rows = tables(Study.of(Dataset(tmp_path)))[3].rows
+        row = rows[0]
+        assert (row["n"], row["N"], row["undecided"], row["agreement"]) == expected
+        assert row["reason"] == f"{number + 1} of 2 trials undecided: a clock was never compared"
+
+
+def test_table_6_counts_the_differences_that_the_clocks_cannot_tell_from_zero(tmp_path, build):
+    calls = [conversation(build, end_s=end_s, repetition=n) for n, end_s in enumerate((31.0, 31.003, 31.005, 30.0), 1)]
+    build.dataset(tmp_path, calls)
+    build.forget(tmp_path, calls[0], clocks=["callee"])
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    rows = {row["session"]: row for row in tables(Study.of(Dataset(tmp_path)))[5].rows if row["measure"] == "absolute"
+            and row["service"] == "voice" and row["n"]}  # fmt: skip
+    assert (rows["longest_relay"]["n"], rows["longest_relay"]["within_bound"]) == (4, 1)
+
+
+def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_recorded(tmp_path, build):
+    call = conversation(build)
+    build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, addresses=["callee"])
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    table3 = tables(Study.of(Dataset(tmp_path)))[2]
+    row = pick(table3, measure="callee_public", direction="all")
+    assert (row["n"], row["reason"]) == (None, "1 of 1 trials undecided: addresses of a phone were not recorded")
+    assert pick(table3, measure="caller_public", direction="all")["n"] == 0

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import json
+import pickle
 import struct
 from ipaddress import IPv4Address
 
@@ -48,6 +49,14 @@ def read(tmp_path):
         return Trace.read(path)
 
     return read
+
+
+def test_a_trace_goes_to_another_process_as_it_is(read):
+    trace = read(three())
+    other = pickle.loads(pickle.dumps(trace))
+    assert [other.payload(row) for row in range(3)] == [b"abc", b"abcabc", b"abcabcabc"]
+    assert (other.path, other.raw, other.packets, other.damage) == (trace.path, trace.raw, 3, ())
+    assert other.udp.time_ns.tolist() == trace.udp.time_ns.tolist()
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -7,7 +7,9 @@ import pytest
 
 from correlate import report
 from correlate.dataset import Dataset
-from correlate.trace import tcp
+from correlate.tables import tables
+from correlate.tables.study import Study
+from correlate.trace import Trace, tcp
 
 A, B, TURN = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 443)
 T0_NS = 1_700_000_000_000_000_000
@@ -80,13 +82,22 @@ def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_
         assert volume["transport"] == "media_not_udp"
         assert [volume[f"media_{name}"] for name in ("tx_packets", "rx_packets", "tx_payload_bytes")] == [None] * 3
         assert volume["crosswise_tx_less_rx_packets"] is None
-        assert volume["reason"].startswith("media_not_udp: no UDP session in an answered call, TCP on both sides")
+        assert volume["reason"].startswith(
+            "media, crosswise: media_not_udp, no UDP session in an answered call, TCP on both sides; "
+        )
         assert found["endpoints"][side]["established"] is True
         assert found["endpoints"][side]["routing"] is None
-        assert found["endpoints"][side]["reason"] == "routing: media_not_udp"
+        assert found["endpoints"][side]["reason"] == "routing, answer, direct, relayed: media_not_udp"
+        assert found["endpoints"][side]["direct_payload_bytes"] is None
         assert found["service"][side]["service"] is None
     assert found["volume"]["caller"]["tcp_tx_payload_bytes"] == 20 + 120 * 100
     assert found["volume"]["callee"]["tcp_rx_payload_bytes"] == 110 * 100
+    (relay,) = (
+        row
+        for row in tables(Study.of(Dataset(tmp_path)))[2].rows
+        if (row["measure"], row["direction"]) == ("relay", "all")
+    )
+    assert (relay["n"], relay["N"], relay["reason"]) == (None, 1, "1 of 1 trials undecided: media_not_udp")
     page = (tmp_path / "report.html").read_text()
     assert "media_not_udp: 1 answered calls have no UDP session" in page
 
@@ -125,6 +136,10 @@ def test_segments_are_counted_by_the_ip_length_whatever_was_cut_off(tmp_path):
     assert [str(found.addresses[index]) for index in found.src] == ["100.64.0.7", "2001:db8::7"]
     assert found.dst_port.tolist() == [443, 443]
     assert found.between(1, 9).frame.tolist() == [4]
+    finder = tcp.Finder()
+    assert len(Trace.read(path, look=finder).udp) == 1
+    beside = finder.segments()
+    assert (beside.frame.tolist(), beside.addresses) == (found.frame.tolist(), found.addresses)
 
 
 def test_a_file_without_tcp_has_no_segments(tmp_path):

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,58 @@ def test_deleting_the_truth_changes_nothing(paper: Dataset, linked: Callable[[Da
     done = invoke("correlate", "--dataset", str(copy.path))
     assert done.returncode == 0, done.stderr
     assert analysis_files(copy) == analysis_files(paper)
+
+
+def test_the_report_is_rendered_of_findings_alone(paper: Dataset, linked: Callable[[Dataset], Dataset]) -> None:
+    copy = linked(paper)
+    for file in [*copy.path.glob("trials/*/*.pcap*"), copy.report_path]:
+        file.unlink()
+    done = invoke("report", "--dataset", str(copy.path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"The report is {copy.report_path}.\n", "")
+    assert copy.report_path.read_bytes() == paper.report_path.read_bytes()
+    shutil.rmtree(copy.findings_dir)
+    done = invoke("report", "--dataset", str(copy.path))
+    text = f"{copy.findings_dir}/endpoints.csv: cannot be read: No such file or directory; correlate first\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", text)
+
+
+def test_a_run_takes_the_name_of_a_server_from_a_dns_answer_where_no_resolver_has_one(
+    paper: Dataset, linked: Callable[[Dataset], Dataset]
+) -> None:
+    copy = linked(paper)
+    server = next(address for address, entry in sorted(paper.names().items()) if entry["name"] is None)
+    trial = next(trial for trial, found in sorted(report.read_findings(paper).items()) if server in str(found))
+    capture = copy.capture(trial, "caller")
+    data = capture.read_bytes()
+    for told in dns_answers(capture):  # the phone's other traffic asks for names; here all of them are the server's
+        data = data.replace(RDATA_LENGTH + told, RDATA_LENGTH + ip_address(server).packed)
+    capture.unlink()
+    capture.write_bytes(data)
+    copy.manifest_path.unlink()  # as a run leaves it that was interrupted before it was analysed
+    copy.names_path.unlink()
+    done = invoke("run-matrix", "--dataset", str(copy.path))
+    assert (done.returncode, done.stderr) == (0, "")
+    entry = copy.names()[server]
+    assert (entry["how"], [each["how"] for each in entry["earlier"]]) == ("DNS in trace", ["PTR: NXDOMAIN"])
+    assert str(entry["name"]).endswith(".example.org")
+    assert (server, entry["name"]) in {
+        (each["address"], each["name"]) for each in report.read_findings(copy)[trial]["servers"]["caller"]
+    }
+    assert {address: each for address, each in copy.names().items() if address != server} == {
+        address: each for address, each in paper.names().items() if address != server
+    }
+
+
+RDATA_LENGTH = b"\x00\x04"
+
+
+def dns_answers(capture: Path) -> list[bytes]:
+    """The IPv4 addresses that DNS answers of a capture tell, by scapy."""
+    from scapy.layers.dns import DNS, DNSRR
+    from scapy.utils import rdpcap
+
+    answers = [packet[DNS].an[0] for packet in rdpcap(str(capture)) if DNS in packet and packet[DNS].ancount]
+    return [ip_address(each.rdata).packed for each in answers if isinstance(each, DNSRR) and each.type == 1]
 
 
 def test_again_there_is_nothing_to_do_and_nothing_is_written(paper: Dataset) -> None:

@@ -10,7 +10,9 @@ import dns.reversename
 import dns.rrset
 import pytest
 
+from correlate.dataset import Dataset, write_json
 from lab import names
+from lab.run import Options, prepare
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -61,26 +63,31 @@ def test_nothing_is_asked_after_the_deadline(resolver):
     assert names.ask(["192.0.2.50"], resolver, lambda: 17, within_s=0.0) == {}
 
 
-def test_the_newest_answer_stands_first_and_older_ones_keep_their_time():
-    first = {"name": "a.example.org", "how": "PTR", "when_ns": 1}
-    second = {"name": None, "how": "PTR: NXDOMAIN", "when_ns": 2}
-    third = {"name": "b.example.org", "how": "DNS in trace", "when_ns": 3}
-    entry = names.newest(names.newest(names.newest(None, first), second), third)
-    assert entry == {**third, "earlier": [first, second]}
+def recorded(tmp_path, entries):
+    data = Dataset(tmp_path / "dataset")
+    write_json(data.info_path, {"schema": 1, "bench": "virtual", "plan": []})
+    write_json(data.names_path, entries)
+    return data
 
 
 def test_the_virtual_benchs_names_are_asked_again(tmp_path):
-    from correlate.dataset import Dataset, write_json
-
-    data = Dataset(tmp_path / "dataset")
-    write_json(data.info_path, {"schema": 1, "bench": "virtual", "plan": []})
     old = {"name": None, "how": "PTR: SERVFAIL", "when_ns": 5}
     seen = {"name": "seen.example.org", "how": "DNS in trace", "when_ns": 9}
-    write_json(data.names_path, {"31.13.87.128": old})
-    asked = ["31.13.87.128", "192.0.2.77"]
-    assert names.repeat(data, "", SCENARIOS, asked, {"192.0.2.77": seen}) == (2, 2)
+    data = recorded(tmp_path, {"31.13.87.128": old, "192.0.2.77": seen})
+    assert names.repeat(data, "", SCENARIOS, ["31.13.87.128", "192.0.2.77"]) == (2, 2)
     found = data.names()
     assert found["31.13.87.128"]["name"] == "edgeray-msgr-shv-01-tpe1.facebook.com"
     assert found["31.13.87.128"]["earlier"] == [old]
-    assert found["192.0.2.77"]["name"] == "seen.example.org"
-    assert [entry["how"] for entry in found["192.0.2.77"]["earlier"]] == ["PTR: NXDOMAIN"]
+    assert (found["192.0.2.77"]["how"], found["192.0.2.77"]["earlier"]) == ("PTR: NXDOMAIN", [seen])
+
+
+def test_a_run_asks_for_what_no_resolver_ever_answered(tmp_path):
+    null = {"name": None, "how": "PTR: NXDOMAIN", "when_ns": 5}
+    seen = {"name": "seen.example.org", "how": "DNS in trace", "when_ns": 9}
+    run = prepare(Options("virtual", "smoke", str(tmp_path / "dataset"), "1", str(SCENARIOS), ""))
+    recorded(tmp_path, {"192.0.2.75": null, "192.0.2.76": {**seen, "earlier": [null]}, "31.13.87.128": seen})
+    assert names.resolve(run, ["192.0.2.75", "192.0.2.76", "31.13.87.128"]) == 1
+    found = run.dataset.names()
+    assert found["31.13.87.128"]["name"] == "edgeray-msgr-shv-01-tpe1.facebook.com"
+    assert found["31.13.87.128"]["earlier"] == [seen]
+    assert (found["192.0.2.75"], found["192.0.2.76"]["name"]) == (null, "seen.example.org")

@@ -1,0 +1,34 @@
+"""When was the call answered? What one side's wire tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from correlate.pairs.addresses import Address
+from correlate.pairs.frames import Frame
+from correlate.pairs.vantage import Conversation, View, is_here, media_rows
+
+SUSTAINED = 5
+SUSTAINED_NS = 1_000_000_000
+
+
+def answered(seen: View, here: frozenset[Address], used: Sequence[Conversation]) -> Frame | None:
+    """The frame from which media flow both ways: all that the wire tells of the answer. None where they never do.
+
+    In each direction, over all conversations in `used`, media flow from the first datagram that begins SUSTAINED of
+    them within a second; single ones, such as keep-alives while it rings, do not count.
+    """
+    udp, mine = seen.trace.udp, is_here(seen, here)
+    rows = media_rows(udp)
+    rows = rows[np.isin(seen.flows.of[rows], [each.flow for each in used])]
+    begins = []
+    for chosen in (rows[mine[udp.src[rows]]], rows[~mine[udp.src[rows]]]):
+        time_ns = udp.time_ns[chosen]
+        dense = np.flatnonzero(time_ns[SUSTAINED - 1 :] - time_ns[: 1 - SUSTAINED] <= SUSTAINED_NS)
+        if not len(dense):
+            return None
+        begins.append(int(chosen[dense[0]]))
+    row = max(begins)
+    return Frame(int(udp.frame[row]), int(udp.time_ns[row]))

@@ -1,0 +1,36 @@
+"""Frames that prove a finding, so that a reader can open Wireshark there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+MOST = 32
+LONGEST = 120
+
+
+class Frame(NamedTuple):
+    """A frame of one capture file: its number as Wireshark counts, from 1, and its time as stamped there."""
+
+    number: int
+    time_ns: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A frame that proves a fact: `what` names the fact, `capture` is the phone whose capture holds the frame."""
+
+    what: str
+    capture: str
+    frame: int
+    time_ns: int
+
+
+def evidence(facts: Iterable[tuple[str, str, Frame | None]]) -> tuple[Evidence, ...]:
+    """(what, capture, frame) of a finding in the order in which they were given, without those that have no frame.
+
+    Bounded: at most MOST of them, each `what` at most LONGEST characters long.
+    """
+    proven = [(what, capture, frame) for what, capture, frame in facts if frame is not None]
+    return tuple(Evidence(what[:LONGEST], capture, *frame) for what, capture, frame in proven[:MOST])
