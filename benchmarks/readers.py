@@ -19,6 +19,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -27,6 +28,7 @@ import sys
 file, buffer = open(sys.argv[1], "rb", buffering=0), bytearray(4 << 20)
 while file.readinto(buffer): pass
 """
+OURS_NAME, BYTES_NAME = "ours, flows + STUN", "reading the bytes"
 OURS = """
 import json, sys
 from dataclasses import asdict
@@ -113,7 +115,7 @@ def run(argv: list[str]) -> Result:
     """One command, from its start to its end. Raises CalledProcessError where it fails."""
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
         program = subprocess.Popen(argv, stdout=output, stderr=subprocess.DEVNULL, env=environment, cwd=HERE)
         _, status, usage = os.wait4(program.pid, 0)
         seconds = time.monotonic() - started
@@ -128,7 +130,6 @@ def run(argv: list[str]) -> Result:
 def peers(path: str, python: str) -> dict[str, list[str] | None]:
     """Every other reader's command; None where it is not installed."""
     commands: dict[str, list[str] | None] = {
-        "reading the bytes": [sys.executable, "-c", BYTES, path],
         "tcpdump -w /dev/null": _installed(["tcpdump", "-r", path, "-w", "/dev/null"]),
         "nfstream, no dissection": _importable(python, "nfstream", NFSTREAM, path),
         "dpkt, flows": _importable(python, "dpkt", DPKT, path),
@@ -175,43 +176,55 @@ def ours(program: Path, paths: list[Path], truths: list[Truth], workers: int = 1
 
 
 def one_large(folder: Path, program: Path, options: Options) -> list[str]:
-    """The table of all readers on one capture."""
+    """The table of all readers on one capture. Ours and the bytes alone are read again beside every peer, so that what
+    else the machine does meanwhile is in all of them."""
     (path,), (truth,) = written(folder / "large.pcap", options.packets)
-    best = min((ours(program, [path], [truth]) for _ in range(4)), key=lambda result: result.seconds)
-    lines = [_line("ours, flows + STUN", best, options.packets, best)]
-    say(lines[0])
-    skipped = []
-    for name, command in peers(str(path), options.peers).items():
-        if command is None:
-            skipped.append(f"{name}: not installed, skipped")
-            continue
-        times = 3 if name == "reading the bytes" else 1
-        result = min((run(command) for _ in range(times)), key=lambda result: result.seconds)
-        lines.append(_line(name, result, options.packets, best))
-        say(lines[-1])
+    commands = {BYTES_NAME: [sys.executable, "-c", BYTES, str(path)], **peers(str(path), options.peers)}
+    results: dict[str, list[Result]] = {OURS_NAME: [], **{name: [] for name in commands}}
+    skipped = [f"{name}: not installed, skipped" for name, command in commands.items() if command is None]
+    for name, command in commands.items():
+        if command is not None:
+            for each, argv in {
+                OURS_NAME: [],
+                "reading the bytes": commands["reading the bytes"],
+                name: command,
+            }.items():
+                results[each].append(run(argv) if argv else ours(program, [path], [truth]))
+                say(f"{each}: {results[each][-1].seconds:.2f} s, {results[each][-1].processor_s:.2f} s of processors")
     path.unlink()
+    lines = [_line(name, made, options.packets, results[OURS_NAME]) for name, made in results.items() if made]
     head = f"One capture of {truth.packets:,} packets, {truth.size_bytes / 1e9:.2f} GB, {len(truth.flows):,} flows, "
-    head += f"{truth.stun:,} STUN messages; flows and messages equal the truth."
-    head += " On a busy machine the time of processors tells more than that of the clock."
-    table = ["| reader | s | processor s | packets/s | peak MiB | time / ours | processor time / ours |"]
-    table += ["|---|---:|---:|---:|---:|---:|---:|", *lines]
+    head += (
+        f"{truth.stun:,} STUN messages; flows and messages equal the truth. Seconds are medians of the runs; ratios "
+    )
+    head += "are of medians."
+    table = [
+        "| reader | runs | s | least s | processor s | packets/s | peak MiB | time / ours | processor time / ours |"
+    ]
+    table += ["|---|---:|---:|---:|---:|---:|---:|---:|---:|", *lines]
     return [head, "", *table, *([""] if skipped else []), *skipped]
 
 
-def _line(name: str, result: Result, packets: int, best: Result) -> str:
-    ratios = f"{result.seconds / best.seconds:.2f} | {result.processor_s / best.processor_s:.2f}"
-    amounts = f"{packets / result.seconds:,.0f} | {result.peak_bytes / (1 << 20):.0f}"
-    return f"| {name} | {result.seconds:.2f} | {result.processor_s:.2f} | {amounts} | {ratios} |"
+def _line(name: str, made: list[Result], packets: int, ours: list[Result]) -> str:
+    seconds, processor_s = (median(getattr(each, key) for each in made) for key in ("seconds", "processor_s"))
+    ratios = [
+        f"{seconds / median(each.seconds for each in ours):.2f}",
+        f"{processor_s / median(each.processor_s for each in ours):.2f}",
+    ]
+    least, peak = min(each.seconds for each in made), max(each.peak_bytes for each in made) >> 20
+    times = f"{len(made)} | {seconds:.2f} | {least:.2f} | {processor_s:.2f}"
+    return f"| {name} | {times} | {packets / seconds:,.0f} | {peak} | {' | '.join(ratios)} |"
 
 
 def many(folder: Path, program: Path, options: Options) -> list[str]:
     """A dataset's worth of captures by two workers, and tshark file by file on a sample."""
     paths, truths = written(folder / "many.pcap", options.capture_packets, options.captures)
     say(f"{options.captures} captures of {options.capture_packets} packets")
-    best = min((ours(program, paths, truths, workers=2) for _ in range(2)), key=lambda result: result.seconds)
+    made = sorted((ours(program, paths, truths, workers=2) for _ in range(3)), key=lambda result: result.seconds)
+    best = made[1]
     sample = paths[: options.sample]
     packets = options.captures * options.capture_packets
-    text = f"{options.captures} captures of {options.capture_packets:,} packets by two workers: "
+    text = f"{options.captures} captures of {options.capture_packets:,} packets by two workers, the median of 3 runs: "
     text += f"{best.seconds:.2f} s ({best.processor_s:.2f} s of processors), {packets / best.seconds:,.0f} packets/s, "
     text += f"{best.peak_bytes >> 20} MiB at most a worker."
     if shutil.which("tshark"):
@@ -229,7 +242,7 @@ def growth(folder: Path, program: Path, options: Options) -> list[str]:
     lines = ["| packets | s | packets/s | peak MiB |", "|---:|---:|---:|---:|"]
     for packets in [options.packets // 10, options.packets, *([options.long] if options.long else [])]:
         (path,), (truth,) = written(folder / "growth.pcap", packets)
-        result = min((ours(program, [path], [truth]) for _ in range(2)), key=lambda result: result.seconds)
+        result = sorted((ours(program, [path], [truth]) for _ in range(3)), key=lambda result: result.seconds)[1]
         rate, peak = packets / result.seconds, result.peak_bytes / (1 << 20)
         lines.append(f"| {packets:,} | {result.seconds:.2f} | {rate:,.0f} | {peak:.0f} |")
         path.unlink()
@@ -239,9 +252,9 @@ def growth(folder: Path, program: Path, options: Options) -> list[str]:
 def cold(folder: Path, program: Path) -> list[str]:
     """One trial's two captures by a process that starts cold."""
     paths, truths = written(folder / "trial.pcap", 3_600, 2)
-    best = min((ours(program, paths, truths) for _ in range(5)), key=lambda result: result.seconds)
+    made = median(ours(program, paths, truths).seconds for _ in range(7))
     size = sum(truth.size_bytes for truth in truths) / 1e6
-    return [f"One trial's two captures ({size:.1f} MB together) from a cold start: {best.seconds:.2f} s."]
+    return [f"One trial's two captures ({size:.1f} MB together) from a cold start: {made:.2f} s, the median of 7."]
 
 
 def say(text: str) -> None:

@@ -23,6 +23,7 @@ COOKIE = 0x2112A442
 HEADER_BYTES = 20
 _KIND_AND_LENGTH = struct.Struct(">HH").unpack_from
 COOKIE_END = 8
+_COOKIE_BYTES = struct.pack(">I", COOKIE)
 MAX_DEPTH = 8
 
 BINDING_REQUEST, BINDING_SUCCESS = 0x0001, 0x0101
@@ -119,7 +120,7 @@ def _address(value: bytes, transaction: bytes, xored: bool) -> tuple[Address, in
     if len(value) < 4 or value[1] not in sizes or len(value) < 4 + sizes[value[1]]:
         return None
     size = sizes[value[1]]
-    key = struct.pack(">I", COOKIE) + transaction
+    key = _COOKIE_BYTES + transaction
     if not xored:
         key = bytes(16)
     if len(key) < size:
@@ -131,23 +132,25 @@ def _address(value: bytes, transaction: bytes, xored: bool) -> tuple[Address, in
 
 def decode(payload: bytes) -> list[Decoded]:
     """All messages in one UDP payload: the outer one first, then those inside it in order. Never raises."""
-    return list(_messages(payload, None, None, MAX_DEPTH))
+    found: list[Decoded] = []
+    _collect(payload, None, None, MAX_DEPTH, found)
+    return found
 
 
-def _messages(data: bytes, channel: int | None, nested: Container, depth: int) -> Iterator[Decoded]:
+def _collect(data: bytes, channel: int | None, nested: Container, depth: int, found: list[Decoded]) -> None:
     if depth == 0 or len(data) < 4:
         return
     kind, length = _KIND_AND_LENGTH(data)
     if 0x4000 <= kind < 0x5000:
         # RFC 8656 12.4; a length beyond what is there is clipped, padding behind it is no payload.
-        yield from _messages(data[4 : 4 + length], kind, "channel", depth - 1)
-    if kind >= 0x4000 or len(data) < COOKIE_END or int.from_bytes(data[4:8]) != COOKIE:
+        _collect(data[4 : 4 + length], kind, "channel", depth - 1, found)
+    if kind >= 0x4000 or data[4:COOKIE_END] != _COOKIE_BYTES:
         return
     attributes = tuple(_attributes(data[HEADER_BYTES : HEADER_BYTES + length]))
-    yield Decoded(kind, data[8:HEADER_BYTES], channel, nested, attributes)
+    found.append(Decoded(kind, data[COOKIE_END:HEADER_BYTES], channel, nested, attributes))
     for attribute, value in attributes:
         if attribute == DATA:
-            yield from _messages(value, channel, "data", depth - 1)
+            _collect(value, channel, "data", depth - 1, found)
 
 
 def _attributes(data: bytes) -> list[tuple[int, bytes]]:
@@ -163,7 +166,7 @@ def _attributes(data: bytes) -> list[tuple[int, bytes]]:
 
 def _has_cookie(head: Octets, at: int) -> Mask:
     """Rows whose message at column `at` has a first byte below 0x40 and the cookie."""
-    cookie = np.frombuffer(struct.pack(">I", COOKIE), np.uint8)
+    cookie = np.frombuffer(_COOKIE_BYTES, np.uint8)
     mask: Mask = (head[:, at] < 0x40) & (head[:, at + 4 : at + 8] == cookie).all(axis=1)
     return mask
 
@@ -230,10 +233,7 @@ def in_block(block: Block) -> Iterator[Message]:
     for number, time_ns, ends, offset, captured in zip(*(column.tolist() for column in columns), strict=True):
         source, sport, target, dport = block.tuples.ends(ends)
         for one in decode(octets[offset : offset + captured].tobytes()):
-            yield Message(
-                number, time_ns, source, sport, target, dport, one.type, one.transaction, one.channel, one.nested,
-                one.attributes,
-            )  # fmt: skip
+            yield Message(number, time_ns, source, sport, target, dport, *one)
 
 
 def _suspects(block: Block) -> NDArray[np.intp]:

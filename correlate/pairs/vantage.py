@@ -115,7 +115,7 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
     whole = Trace.read(capture, look=finder)
     for damage in whole.damage:
         if damage.stops:
-            raise Damaged(f"{capture}: {damage.text}")
+            raise Damaged(f"{capture}: {damage}")
     segments, trace, window_ns = finder.segments(), whole, (whole.first_ns or 0, whole.last_ns or 0)
     if marker is not None:
         begin, end = marked(whole, marker, nonce)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from correlate.trace.records import Column, Mask, Octets
 
 SAMPLE = 32  # records walked first: they tell how long records are here
-STRETCH = 10  # records that a cursor walks, about
+STRETCH = 24  # records that a cursor walks, about
 FEW_CURSORS = 16
 TRIES = 3
 MAX_STEPS = 512
@@ -113,13 +113,13 @@ def _starts(data: bytearray, octets: Octets, low: int, high: int, form: Form, me
 def _lockstep(octets: Octets, starts: Column, high: int, form: Form) -> tuple[Column | None, Column]:
     """All offsets; or None where a cursor misses the start of the next, and which starts were missed."""
     goal = np.append(starts[1:], high - form.header + 1)
-    length = numbers(octets, form.order, form.length_at)
+    length, more = numbers(octets, form.order, form.length_at), np.array(form.more)
     at, visited = starts, [starts]
     while (at < goal).any() and len(visited) < MAX_STEPS:
+        # Cursors run on past their goal, so that all take the same steps; `high` holds them.
         for _ in range(STEPS):
-            # Cursors run on past their goal, so that all take the same steps; `high` holds them.
             at = length[at] + at
-            at += form.more
+            at += more
             np.minimum(at, high, out=at)
             visited.append(at)
     places = np.stack(visited, axis=1)

@@ -57,7 +57,10 @@ class Tuples:
         if not same.all():
             wrong = np.flatnonzero(~same)
             few = {at: word[wrong] for at, word in keys.items()}
-            numbers[wrong] = self._probed(few, slots[wrong])
+            slots = slots[wrong]
+            if numbers[wrong].all():  # by other tuples, so theirs are further on
+                slots = slots + 1 & len(self._slots) - 1
+            numbers[wrong] = self._probed(few, slots)
         return numbers
 
     def _new_could_crowd(self, rows: int) -> bool:
