@@ -284,14 +284,19 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
 
 
 def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
-    """One JSON list, or one line a row, while they come."""
+    """One JSON list, or one line a row, while they come; where reading fails on the way the list is ended as well."""
     before = "["
-    for row in rows:
-        if as_json:
-            print(before, json_.dumps(row, indent=1).replace("\n", "\n "), sep="\n ", end="")
-            before = ","
-        else:
-            print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
+    try:
+        for row in rows:
+            if as_json:
+                print(before, json_.dumps(row, indent=1).replace("\n", "\n "), sep="\n ", end="")
+                before = ","
+            else:
+                print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
+    except CorrelateError:
+        if before == ",":
+            print("\n]")
+        raise
     if as_json:
         print("[]" if before == "[" else "\n]")
 
