@@ -9,14 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hashlib
+import io
 import json
 import os
 import re
 import tempfile
+import zipfile
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import lab.agent
 from lab import fetch
 from lab.capture import Counters
 from lab.errors import AttemptVoid, LabError, LaptopTrouble
@@ -24,11 +28,26 @@ from lab.process import Program
 from lab.shell import ShellOutput
 
 ANSWER_S = 30.0
+MAIN = "from lab.agent.session import main\n\nmain()\n"
 PREPARE_S = 180.0
 CLOSE_S = 20.0
 """How long the agent may take to stop what runs and to put back what it changed."""
 BACKSTOP_S = 7200
 """A capture whose agent has gone ends by itself after this; no trial is as long."""
+
+
+def packed() -> bytes:
+    """The agent as one file that Python runs; the same bytes each time."""
+    folder = Path(lab.agent.__file__).parent
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in (
+            ("__main__.py", MAIN.encode()),
+            ("lab/__init__.py", b""),
+            *((f"lab/agent/{path.name}", path.read_bytes()) for path in sorted(folder.glob("*.py"))),
+        ):
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return content.getvalue()
 
 
 def token_file(bench: str) -> Path:
@@ -68,6 +87,9 @@ class AgentLaptop:
             raise LaptopTrouble(f"{self._argv[0]} cannot be started: {error.strerror}; install it") from error
         try:
             self.greeting = self._asked("hello", ANSWER_S, token=token, directory=self.directory)
+            if self.greeting["sha256"] != hashlib.sha256(packed()).hexdigest():
+                text = "the laptop's agent is of another version"
+                raise LaptopTrouble(f"{text}; run invoke install-agent --bench {self._bench}")
         except LaptopTrouble:
             self._end()
             raise

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import secrets
-import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-import lab.agent
-from lab.agentlink import AgentLaptop, read_token, token_file
+from lab.agentlink import AgentLaptop, packed, read_token, token_file
 from lab.definitions import BenchSpec
 from lab.errors import BadInput, LaptopTrouble
 from lab.process import Program
 
 INSTALL_S = 60.0
-MAIN = "from lab.agent.session import main\n\nmain()\n"
 
 PUT = """
 import base64, hashlib, json, os, pathlib
@@ -35,20 +31,6 @@ for name, text in given.items():
 print(json.dumps(told))
 """
 """What the laptop's Python reads on its standard input: no shell's quoting is in the way, and no other program."""
-
-
-def packed() -> bytes:
-    """The agent as one file that Python runs; the same bytes each time."""
-    folder = Path(lab.agent.__file__).parent
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, text in (
-            ("__main__.py", MAIN.encode()),
-            ("lab/__init__.py", b""),
-            *((f"lab/agent/{path.name}", path.read_bytes()) for path in sorted(folder.glob("*.py"))),
-        ):
-            archive.writestr(zipfile.ZipInfo(name), text)
-    return content.getvalue()
 
 
 def install(spec: BenchSpec) -> list[str]:

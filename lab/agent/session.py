@@ -106,8 +106,8 @@ class Agent:
         return self._calls.now_ns()
 
     def version(self) -> dict[str, Any]:
-        code, text = ran([self._tool()[1], "--version"])
-        return {"code": code, "text": text}
+        code, output, errors = ran([self._tool()[1], "--version"])
+        return {"code": code, "text": output + errors}
 
     def _tool(self) -> tuple[str, str]:
         """dumpcap where it is, tcpdump where it is not: its name and its path."""

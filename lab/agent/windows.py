@@ -13,6 +13,8 @@ HOTSPOT_S = 60.0
 IDLE_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\icssvc\Settings"
 IDLE_VALUE = "PeerlessTimeoutEnabled"
 FIREWALL_RULE = "im-call-lab agent"
+# The first error ends a script with exit code 1; progress would be written as XML among the errors.
+STRICT = "$ErrorActionPreference = 'Stop'; $ProgressPreference = 'SilentlyContinue'\n"
 
 
 def _winrt(space: str, name: str) -> str:
@@ -22,7 +24,6 @@ def _winrt(space: str, name: str) -> str:
 
 START_HOTSPOT = (
     r"""
-$ErrorActionPreference = 'Stop'
 Add-Type -AssemblyName System.Runtime.WindowsRuntime
 $internet = @Information::GetInternetConnectionProfile()
 if ($null -eq $internet) { throw 'there is no internet connection to share' }
@@ -34,6 +35,9 @@ if ("$($manager.TetheringOperationalState)" -ne 'On') {
   $task = $wait.MakeGenericMethod(@Result).Invoke($null, @($manager.StartTetheringAsync()))
   [void]$task.Wait(30000)
   'started'
+}
+for ($n = 0; $n -lt 50 -and "$($manager.TetheringOperationalState)" -eq 'InTransition'; $n++) {
+  Start-Sleep -Milliseconds 200
 }
 "$($manager.TetheringOperationalState)"
 """.replace("@Information", _winrt("Connectivity", "NetworkInformation"))
@@ -96,9 +100,6 @@ class Windows:
 
     def _powershell(self, script: str) -> str:
         # Windows PowerShell 5.1: PowerShell 7 knows no WinRT types.
-        encoded = base64.b64encode(script.encode("utf-16-le")).decode()
-        argv = ["powershell", "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded]
-        code, said = ran(argv, HOTSPOT_S)
-        if code != 0:
-            raise Refused(f"powershell fails ({code}): {said.strip()[:300]}")
-        return said
+        encoded = base64.b64encode((STRICT + script).encode("utf-16-le")).decode()
+        argv = ["powershell", "-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", encoded]
+        return demanded(argv, HOTSPOT_S)

@@ -4,6 +4,7 @@ Root is needed for the namespace. The Windows programs are played (`windows_prog
 replaced by their twin. What that leaves unproven: docs/hardware-status.md.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -12,19 +13,21 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from correlate.trace import verify
-from lab.agentlink import AgentDumpcap, AgentLaptop, counted, token_file
-from lab.bench import Bench, RealBench
+from lab.agentlink import AgentDumpcap, AgentLaptop, counted, packed, token_file
+from lab.bench import Bench
 from lab.capture import DRAIN_S, Counters
 from lab.clock import Stop, WallClock, measure_offset
 from lab.definitions import Lab
-from lab.errors import AttemptVoid, BadInput, LaptopTrouble
-from lab.install import install, packed
+from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
+from lab.install import install
+from lab.phone import Phone
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NEEDED = ("ip", "dumpcap", "tcpdump")
@@ -34,6 +37,11 @@ SEND = (
     "for n in range(int(sys.argv[2])):\n"
     "    s.sendto(b'%s %d' % (sys.argv[1].encode(), n), ('10.42.0.2', 9)); time.sleep(0.002)\n"
 )
+
+
+@cache
+def lab():
+    return Lab.load(SCENARIOS)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +88,7 @@ class Site:
         self.opened = []
 
     def spec(self):
-        spec = Lab.load(SCENARIOS).bench("pixels")
+        spec = lab().bench("pixels")
         values = {"connect": self.connect, "agent": [sys.executable, str(self.home / "agent.pyz")]}
         values |= {"directory": str(self.root / "captures"), "hotspot_address": IPv4Address("10.42.0.1")}
         return spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)})
@@ -133,7 +141,7 @@ def test_the_agent_is_installed_once_proven_by_its_hash_and_not_written_again(sp
 
 def test_a_bench_without_an_agent_gets_none_and_one_without_python_says_what_it_answers(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    spec = Lab.load(SCENARIOS).bench("pixels")
+    spec = lab().bench("pixels")
     none = spec.model_copy(update={"laptop": spec.laptop.model_copy(update={"agent": None})})
     with pytest.raises(BadInput, match="bench pixels: laptop has no key 'agent'"):
         install(none)
@@ -186,17 +194,59 @@ def test_the_agents_clock_is_within_its_bound_and_the_bench_asks_it_by_the_same_
     laptop = site.laptop()
     offset = measure_offset(WallClock(Stop()), laptop.read_clock_ns)
     assert abs(offset.offset_ns) <= offset.bound_ns < 5_000_000
-    bench = Bench(Lab.load(SCENARIOS), site.spec(), Stop())
-    bench.kind = RealBench(bench.spec, Stop())
-    bench.clock = bench.kind.clock
-    laptop.close()
-    bench.laptop = bench._open_laptop()
-    site.opened.append(bench.laptop)
-    assert bench.hotspot_interface() == "hot0"
-    bench.check_health()
-    assert bench.laptop.run("dumpcap --version").text.startswith("Dumpcap")
+    assert laptop.run("dumpcap --version").text.startswith("Dumpcap")
     with pytest.raises(LaptopTrouble, match="runs no shell lines: `rm -rf /`"):
-        bench.laptop.run("rm -rf /")
+        laptop.run("rm -rf /")
+
+
+def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_for_trials_prepares_it(site):
+    spec = site.spec()
+    with Bench(lab(), spec, Stop(), partly=True) as bench:
+        assert (bench.hotspot_interface(), list(bench.unreachable)) == ("hot0", ["pixel6", "pixel6pro"])
+        bench.check_health()
+        assert not (site.home / "state.json").exists()
+        made = bench.new_capture(Phone(spec.phones[1], None, None, bench.clock), "t.0.callee")
+        assert (type(made), made.interface, made.tool) == (AgentDumpcap, "hot0", "dumpcap")
+    with pytest.raises(PhoneTrouble, match="pixel6 has no serial"), Bench(lab(), spec, Stop()):
+        pass
+    assert (site.home / "state.json").exists()
+
+
+def test_two_phones_behind_the_hotspot_have_a_capture_each_and_none_sweeps_the_other(site, tmp_path):
+    laptop = site.laptop()
+    both = [capture(laptop, "t.0.caller"), capture(laptop, "t.0.callee")]
+    for made in both:
+        made.start()
+    site.send("media", 20)
+    time.sleep(DRAIN_S)
+    for index, made in enumerate(both):
+        assert made.stop().captured >= 20
+        made.fetch(tmp_path / str(index))
+        assert b"media 19" in (tmp_path / str(index)).read_bytes()
+    assert site.files() == []
+
+
+def test_a_copy_that_differs_from_what_the_laptop_has_is_never_used(site, tmp_path):
+    sha256, said = hashlib.sha256(packed()).hexdigest(), base64.b64encode(b"short").decode()
+    answers = [{"sha256": sha256, "tool": "dumpcap"}, {"size_bytes": 9, "sha256": "0" * 64}, said, ""]
+    program(
+        tmp_path / "agent",
+        f"#!{sys.executable}\nimport json, sys\nfor answer in {answers!r}:\n    sys.stdin.readline()\n"
+        "    print(json.dumps({'ok': answer}), flush=True)\n",
+    )
+    laptop = AgentLaptop([str(tmp_path / "agent")], "captures", "pixels")
+    with pytest.raises(LaptopTrouble, match=r"t\.0\.callee on the laptop: the copy differs \(5 bytes of 9\)"):
+        laptop.fetch_checked("t.0.callee", tmp_path / "copy")
+    laptop.close()
+
+
+def test_an_agent_of_another_version_is_refused_until_it_is_installed_again(site):
+    with (site.home / "agent.pyz").open("ab") as stream:
+        stream.write(b"\0")
+    with pytest.raises(LaptopTrouble, match="agent is of another version; run invoke install-agent --bench pixels"):
+        site.laptop().ask("clock")
+    assert "written" in install(site.spec())[0]
+    assert site.laptop().ask("clock") > 0
 
 
 def test_the_phone_behind_the_hotspot_is_known_by_its_lease_and_its_mac(site):
@@ -350,7 +400,8 @@ def windows(site):
         f"sys.path.insert(0, {str(site.home / 'agent.pyz')!r})\n"
         "from lab.agent.calls import Calls\nfrom lab.agent.session import Agent\n"
         "from lab.agent.windows import Windows\n"
-        "Agent(Windows(), Calls(), Path(__file__)).serve(sys.stdin.buffer, sys.stdout.buffer)\n"
+        f"agent = Agent(Windows(), Calls(), Path({str(site.home / 'agent.pyz')!r}))\n"
+        "agent.serve(sys.stdin.buffer, sys.stdout.buffer)\n"
     )
     state = site.root / "windows.json"
 
@@ -418,7 +469,7 @@ def test_a_hotspot_that_goes_off_is_on_again_before_the_next_capture(windows):
 def test_a_laptop_without_internet_has_no_hotspot_and_says_so_and_its_time_out_is_put_back(windows):
     windows.set(idle="0x1", no_internet=True)
     laptop = windows.laptop()
-    with pytest.raises(LaptopTrouble, match=r"powershell fails \(1\): there is no internet connection to share"):
+    with pytest.raises(LaptopTrouble, match=r"powershell .* fails \(1\): .*there is no internet connection to share"):
         laptop.prepare()
     laptop.close()
     assert windows["idle"] == "0x1"

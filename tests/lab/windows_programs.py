@@ -76,9 +76,12 @@ def reg(state, argv):
 
 
 def powershell(state, argv):
-    if argv[:3] != ["-NoProfile", "-NonInteractive", "-EncodedCommand"] or len(argv) != 4:
+    if argv[:-1] != ["-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand"]:
         return 99
-    script = base64.b64decode(argv[3]).decode("utf-16-le")
+    strict, _, script = base64.b64decode(argv[-1]).decode("utf-16-le").partition("\n")
+    if strict != "$ErrorActionPreference = 'Stop'; $ProgressPreference = 'SilentlyContinue'":
+        return 99
+    print("WARNING: what PowerShell says besides", file=sys.stderr)
     if script == "Restart-Service icssvc -Force":
         state["hotspot"], state["service_idle"] = "Off", state["idle"]
         return 0
