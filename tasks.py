@@ -165,6 +165,17 @@ def doctor(
         show.checks(preflight.examine(run, Stop()), as_json=json)
 
 
+@task(help={"bench": "the bench whose laptop gets it", "scenarios": RUN_HELP["scenarios"]})
+def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -> None:
+    """Put the agent on a bench's laptop, prove that it is there and that it answers; done again, nothing changes."""
+    with exits():
+        from lab import install
+        from lab.definitions import Lab
+
+        for line in install.install(Lab.load(Path(scenarios)).bench(bench)):
+            print(line)
+
+
 @task(
     help={
         "file": "check this file alone",
