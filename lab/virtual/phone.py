@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lab.virtual.handset import Handset
     from lab.virtual.network import Network
     from lab.virtual.network.addresses import Interface
+    from lab.virtual.network.usage import Usage
 
 SYSTEM_PACKAGES = ("android", "com.android.settings", "com.android.systemui", "com.google.android.apps.nexuslauncher")
 SHELL_PLACES = ("/data/local/tmp", "/sdcard")
@@ -84,8 +85,16 @@ class VirtualPhone(Device):
         self.processes.begin()
         self.reset_settings()
         self.clock.begin()
+        self._write_anycast()
         if self.agent is not None:
             self.agent.begin()
+
+    def _write_anycast(self) -> None:
+        """The addresses that are on no interface: a CLAT's is a member of an anycast group (Linux, ac6_seq_show)."""
+        access, file = self.network.accesses[self.name], self.files.on_disk("/proc/net/anycast6")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        line = f"{2:<4} {access.spec.interface:<15} {int(access.clat or 0):032x} {1:>5}\n"
+        file.write_text("" if access.clat is None else line)
 
     def reset_settings(self) -> None:
         self.denied: set[tuple[str, str]] = set()
@@ -107,6 +116,10 @@ class VirtualPhone(Device):
 
     def interfaces(self) -> list[Interface]:
         return self.network.interfaces(self.name)
+
+    def usage(self) -> Usage:
+        """What its apps sent and received."""
+        return self.network.usages[self.name]
 
     def packages(self) -> list[str]:
         """Installed packages."""
