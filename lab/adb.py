@@ -188,6 +188,14 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
             raise PhoneTrouble(f"{self.serial}: {source}: {error}") from error
         return origin.sha256
 
+    def push_checked(self, source: Path, target: str) -> None:
+        """Copy one file to the phone, as the shell's user, and prove the copy there. Raises `PhoneTrouble`."""
+        try:
+            self.sync.push(source, target)
+            fetch.prove(source, fetch.fingerprint(self.run(fetch.question(target), timeout_s=60.0)))
+        except TROUBLE as error:
+            raise PhoneTrouble(f"{self.serial}: {source.name} did not arrive whole at {target}: {error}") from error
+
     def close(self) -> None:
         """Close the shells and the clock; the phone stays connected to its server."""
         for root in tuple(self._shells):

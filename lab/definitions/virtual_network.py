@@ -239,6 +239,7 @@ class PhoneEmulation(Model):
     screen_height: int = 2400
     battery_percent: Annotated[int, Field(ge=0, le=100)] = 90
     operator: str | None = None
+    tcpdump: str | None = "4.99.5"
 
 
 class LaptopInterface(Model):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +14,7 @@ from lab.virtual.adb.daemon import FEATURES, Device, Service, Stream, StreamClos
 from lab.virtual.adb.sync import SyncService
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.commands import of_phone
+from lab.virtual.commands.tcpdump import pushed
 from lab.virtual.faults import Faults
 from lab.virtual.files import SHELL_UID, Files
 from lab.virtual.processes import ProcessTable
@@ -113,6 +116,13 @@ class VirtualPhone(Device):
     def command_fault(self, argv: list[str]) -> tuple[str, int] | None:
         fault = self.faults.take("shell", self.name, " ".join(argv)) if self.faults.waiting else None
         return None if fault is None else (str(fault.get("text", "")), int(fault.get("code", 1)))
+
+    def program(self, path: str) -> Command | None:
+        """A file that was pushed and may be run; what it is, is read in it."""
+        file = self.files.on_disk(path)
+        if not file.is_file() or not file.stat().st_mode & stat.S_IXUSR:
+            return None
+        return partial(pushed, self, file.read_bytes())
 
     def interfaces(self) -> list[Interface]:
         return self.network.interfaces(self.name)
