@@ -178,6 +178,30 @@ def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -
 
 @task(
     help={
+        "file": "a tcpdump that was built for the phones",
+        "bench": RUN_HELP["bench"],
+        "scenarios": RUN_HELP["scenarios"],
+    }
+)
+def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
+    """Install a tcpdump on the phones of a bench that are captured on themselves."""
+    with exits():
+        from lab.bench import Bench
+        from lab.clock import Stop
+        from lab.definitions import Lab
+        from lab.push import push
+
+        lab = Lab.load(Path(scenarios))
+        spec = lab.bench(bench)
+        with Bench(lab, spec, Stop(), partly=True) as opened:
+            for phone in (phone for phone in spec.phones if phone.capture == "tcpdump"):
+                if phone.name in opened.unreachable:
+                    raise opened.unreachable[phone.name]
+                print(push(opened.phones[phone.name].device, phone.name, Path(file)))
+
+
+@task(
+    help={
         "file": "check this file alone",
         "schemas": "write JSON Schemas for editors into this folder",
         "scenarios": RUN_HELP["scenarios"],

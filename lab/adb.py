@@ -20,7 +20,7 @@ from adbutils.errors import AdbConnectionError
 
 from lab import fetch
 from lab.errors import PhoneTrouble
-from lab.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken
+from lab.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken, as_root
 
 HANDSHAKE_S = 3.0
 STREAM_S = 30.0
@@ -141,6 +141,10 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
             raise PhoneTrouble(f"{self.serial}: {service.split()[0][:60]} cannot be opened: {error}") from error
         return SocketStream(connection)
 
+    def open_root(self, script: str) -> SocketStream:
+        """A stream of `script`, run by a shell as root through `su`; it may have many lines. Raises `PhoneTrouble`."""
+        return self.open_service(f"exec:{as_root(script)}")
+
     def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
         """Run one line in the phone's shell, as root through `su` where asked.
 
@@ -149,7 +153,7 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         try:
             shell = self._shells.get(root)
             if shell is None:
-                stream = self.open_service("exec:su -c sh" if root else "exec:sh")
+                stream = self.open_root("sh") if root else self.open_service("exec:sh")
                 shell = self._shells[root] = PersistentShell(stream)
             return shell.run(command, timeout_s)
         except (TimeoutError, StreamBroken, OSError) as error:
@@ -187,6 +191,14 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
                 raise
             raise PhoneTrouble(f"{self.serial}: {source}: {error}") from error
         return origin.sha256
+
+    def push_checked(self, source: Path, target: str) -> None:
+        """Copy one file to the phone, as the shell's user, and prove the copy there. Raises `PhoneTrouble`."""
+        try:
+            self.sync.push(source, target)
+            fetch.prove(source, fetch.fingerprint(self.run(fetch.question(target), timeout_s=60.0)))
+        except TROUBLE as error:
+            raise PhoneTrouble(f"{self.serial}: {source.name} did not arrive whole at {target}: {error}") from error
 
     def close(self) -> None:
         """Close the shells and the clock; the phone stays connected to its server."""

@@ -20,7 +20,7 @@ from lab.clock import POLL_S, Clock, wait_until
 from lab.definitions import App, PhoneSpec, Selector, Service, StunServer, Way
 from lab.definitions.app import fill
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.reach import Address, parse_interfaces, probe, route_interface
+from lab.reach import Address, WayOut, clat_addresses, parse_interfaces, probe, way_out
 from lab.screen import Screen
 
 AGAIN_S = 3.0
@@ -75,9 +75,12 @@ class Phone:
         return found[1]
 
     def interface_addresses(self) -> list[Address]:
-        """Addresses of all interfaces that are up, loopback left out, each once."""
+        """Addresses of all interfaces that are up, loopback left out, and those of a CLAT; each once."""
         interfaces = parse_interfaces(self._shell("ip addr"))
-        return list(dict.fromkeys(address for addresses in interfaces.values() for address in addresses))
+        found = [address for addresses in interfaces.values() for address in addresses]
+        if any(name.startswith("v4-") for name in interfaces):
+            found += clat_addresses(self.device.run("cat /proc/net/anycast6", root=self.spec.rooted).text)
+        return list(dict.fromkeys(found))
 
     def probe_public_addresses(self, servers: Sequence[StunServer]) -> list[Address]:
         """Public addresses by STUN from the phone's own path; see `lab.reach.probe`."""
@@ -85,7 +88,11 @@ class Phone:
 
     def route_interface(self) -> str:
         """The interface that carries this phone's calls, as tcpdump must name it."""
-        return route_interface(self._shell(f"ip route get {MARKER_ADDRESS}"))
+        return self.way_out().interface
+
+    def way_out(self) -> WayOut:
+        """The interface and the kind of network that carry this phone's calls now; see `lab.reach.way_out`."""
+        return way_out(self._shell(f"ip route get {MARKER_ADDRESS}"), self._shell("dumpsys connectivity"))
 
     def send_marker(self, text: str) -> None:
         """Send `text` as one UDP datagram to the marker address; nobody answers it."""

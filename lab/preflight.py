@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import lab
+from lab import push
 from lab.bench import PHONE_DIRECTORY, Bench
 from lab.clock import Stop, measure_offset
 from lab.definitions import App, PhoneSpec
@@ -103,8 +104,7 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
         return said.startswith("uid=0"), said[:60]
 
     def tcpdump() -> tuple[bool, str]:
-        said = device.run("which tcpdump", root=True)
-        return said.code == 0, said.text.strip()[:100] or "no tcpdump"
+        return push.judged(device.run(f"{push.FIRST_ON_PATH} tcpdump --version", root=True))
 
     def battery() -> tuple[bool, str]:
         found = re.search(r"^\s*level: (\d{1,3})\s*$", device.run("dumpsys battery").text, re.MULTILINE)
@@ -124,7 +124,8 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
     if spec.rooted:
         yield _asked("root", name, root, "allow su for the shell (uid 2000) in Magisk")
     if spec.capture == "tcpdump":
-        yield _asked("tcpdump", name, tcpdump, "put a tcpdump for this phone on its PATH")
+        fix = "install one that was built for this phone: invoke push-tcpdump FILE --bench BENCH (docs/add-a-phone.md)"
+        yield _asked("tcpdump", name, tcpdump, fix)
     yield _asked("battery", name, battery, "charge it")
     yield _asked("airplane mode", name, airplane, "switch it off")
     yield _asked("disk", name, room, "make room on the phone")

@@ -9,11 +9,12 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import Protocol
 
 from correlate.stun import binding_request, mapped_address
-from lab.definitions import StunServer
+from lab.definitions import PhoneSpec, StunServer
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.shell import ShellOutput
 
@@ -22,6 +23,11 @@ PROBE_TRIES = 3
 _INTERFACE = re.compile(r"\d+: ([A-Za-z0-9._-]{1,15})(?:@[A-Za-z0-9._-]+)?: <([A-Z0-9_,-]*)> ")
 _ADDRESS = re.compile(r"\s+inet6? ([0-9a-fA-F.:]+(?:/\d{1,3})?) ")
 _DEVICE = re.compile(r" dev ([A-Za-z0-9._-]{1,15})(?:\s|$)")
+_DEFAULT = re.compile(r"^\s*Active default network: (\d{1,6}|none)\s*$", re.MULTILINE)
+_NAMES = re.compile(r"InterfaceName: ([A-Za-z0-9._-]{1,15})(?:\s|$)")
+_TRANSPORTS = re.compile(r"Transports: ([A-Z0-9_|]{1,100})")
+CELLULAR_LABELS = ("lte", "nr")
+_ANYCAST = re.compile(r"^\d{1,6} +[A-Za-z0-9._-]{1,15} +([0-9a-f]{32}) +\d{1,6}$", re.MULTILINE)
 _HEX = re.compile(r"[0-9a-f]{2}")
 
 
@@ -52,6 +58,20 @@ def parse_interfaces(text: str) -> dict[str, list[Address]]:
     return interfaces
 
 
+def clat_addresses(text: str) -> list[Address]:
+    """What `/proc/net/anycast6` says: the IPv6 addresses from which a CLAT sends; no interface has them.
+
+    Without them what a phone sends as IPv4 is nobody's in a capture below the CLAT.
+
+    Raises:
+        PhoneTrouble: it names none.
+    """
+    found = [ip_address(int(digits, 16)) for digits in _ANYCAST.findall(text)]
+    if not found:
+        raise PhoneTrouble(f"/proc/net/anycast6 names no address of the phone's CLAT: {text[:100]!r}")
+    return found
+
+
 def _address(line: str) -> Address:
     found = _ADDRESS.match(f"{line} ")
     try:
@@ -72,6 +92,54 @@ def route_interface(text: str) -> str:
     if found is None:
         raise PhoneTrouble(f"`ip route get` names no interface: {text[:100]!r}")
     return found[1].removeprefix("v4-")
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """Where a phone's traffic leaves it: the interface to capture on, and what kind of network that is.
+
+    `kind` is Android's transport in lower case: `cellular`, `wifi`, `ethernet`, `vpn`.
+    """
+
+    interface: str
+    kind: str
+
+
+def way_out(route: str, connectivity: str) -> WayOut:
+    """By `ip route get ADDRESS` and `dumpsys connectivity`, which must agree; below a CLAT's `v4-X` lies `X`.
+
+    Raises:
+        PhoneTrouble: one of them cannot be read, or the phone has no default network.
+        AttemptVoid: they name different interfaces, as they do where a network comes or goes.
+    """
+    below = route_interface(route)
+    default = _DEFAULT.search(connectivity)
+    if default is None or default[1] == "none":
+        raise PhoneTrouble(f"dumpsys connectivity names no default network: {connectivity[:100]!r}")
+    mark = f"network{{{default[1]}}}"
+    agents = [line for line in connectivity.splitlines() if "NetworkAgentInfo{" in line and mark in line]
+    names = _NAMES.findall(agents[0]) if agents else []
+    transports = _TRANSPORTS.search(agents[0]) if agents else None
+    if not names or transports is None:
+        raise PhoneTrouble(f"dumpsys connectivity does not describe its default network {default[1]}")
+    if below != names[0]:
+        text = f"ip route get leads through {below}, the default network is on {', '.join(names)}"
+        raise AttemptVoid("interface_unclear", text)
+    kinds = transports[1].lower().split("|")
+    return WayOut(below, "vpn" if "vpn" in kinds else kinds[0])
+
+
+def require_way_out(spec: PhoneSpec, way: WayOut) -> None:
+    """Refuse a phone that does not use the network that the bench file says.
+
+    Behind the hotspot that is Wi-Fi; a phone that is captured on itself and whose `network` is `lte` or `nr` must be on
+    the mobile network. Raises `AttemptVoid("wrong_network")`.
+    """
+    wanted = "wifi" if spec.capture == "dumpcap" else "cellular" if spec.network in CELLULAR_LABELS else way.kind
+    if way.kind == "vpn" or way.kind != wanted:
+        do = "switch its VPN off" if way.kind == "vpn" else f"bring it onto {wanted}"
+        text = f"{spec.name} (network {spec.network}) sends over {way.kind} ({way.interface}); {do}"
+        raise AttemptVoid("wrong_network", text)
 
 
 def probe(run: Run, own: Sequence[Address], servers: Sequence[StunServer], now_ns: Callable[[], int]) -> list[Address]:

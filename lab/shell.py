@@ -7,6 +7,7 @@ command costs a connection and a process each time; a line here costs one round 
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,17 @@ from lab.clock import Deadline
 END = "lab-end"
 OUTPUT_LIMIT_BYTES = 32 << 20
 """Nothing that the lab asks answers with more; a stream that does is not to be trusted."""
+
+
+def as_root(script: str) -> str:
+    """The line that has a phone's shell run `script`, whatever is in it, as root through `su`.
+
+    Magisk's su joins what follows `-c` with blanks and has `/system/bin/sh -c` run it; unless it is one word, only the
+    first command of a script is root's. Raises `ValueError` for a NUL, which no argument can hold.
+    """
+    if "\0" in script:
+        raise ValueError("a script holds no NUL")
+    return f"su -c {shlex.quote(script)}"
 
 
 class Stream(Protocol):

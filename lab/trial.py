@@ -17,12 +17,14 @@ from typing import Any
 
 from correlate.dataset import write_json
 from correlate.trace import Integrity, verify
+from lab import accounting
 from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters
 from lab.clock import Clock, Offset, measure_offset, wait_until
 from lab.definitions import App, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import CallState, Phone
+from lab.reach import require_way_out
 from lab.steps import VERBS, Stage
 
 NOISY_RESTARTS = 3
@@ -95,14 +97,17 @@ class Attempt:
         clock, started_ns = self._bench.clock, self._bench.clock.now_ns()
         try:
             sides = {role: self._identify(self._phones[role]) for role in ROLES}
-            before = self._offsets()
+            offsets = self._offsets()
             self._open_chat()
             captures, restarts, noise = self._captures_in_quiet()
             with self._stopped_on_every_way_out(captures):
+                before = self._accounts()
                 observed = self._call(captures)
+                carried = self._carried(before)
                 counters = {role: self._stop(role, captures[role]) for role in ROLES}
                 for role in ROLES:
                     sides[role] |= self._store(role, captures[role], counters[role])
+                    sides[role]["app_bytes"] = carried[role]
             after = self._offsets()
         except (AttemptVoid, PhoneTrouble):
             self._keep_evidence()
@@ -111,7 +116,7 @@ class Attempt:
             self._keep_evidence()
             raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
         record = self._record(observed, sides, started_ns)
-        record["clocks"] = {who: {"before": asdict(before[who]), "after": asdict(after[who])} for who in before}
+        record["clocks"] = {who: {"before": asdict(offsets[who]), "after": asdict(after[who])} for who in offsets}
         record |= {"capture_restarts": restarts, "noise_bytes_per_s": noise, "ended_ns": clock.now_ns()}
         write_json(self._folder / "trial.json", record)
         return record
@@ -137,11 +142,14 @@ class Attempt:
         self._log.note("identify", phone=phone.spec.name)
         phone.wake()
         version = phone.identify(self._app)
+        way = phone.way_out()
+        require_way_out(phone.spec, way)
         interface = [str(address) for address in phone.interface_addresses()]
         probed = [str(address) for address in phone.probe_public_addresses(self._bench.spec.stun_servers)]
         return {
             "phone": phone.spec.name,
             "network": phone.spec.network,
+            "way_out": asdict(way),
             "app_version": version,
             "addresses": {"interface": interface, "probed": probed},
         }
@@ -216,6 +224,14 @@ class Attempt:
         self._mark("end", captures)
         self._bench.clock.sleep(DRAIN_S)
         return observed
+
+    def _accounts(self) -> dict[Role, accounting.Account]:
+        return {role: accounting.take(phone, self._app) for role, phone in self._phones.items()}
+
+    def _carried(self, before: dict[Role, accounting.Account]) -> dict[Role, int]:
+        """The app's bytes on each phone's captured network during the call; none went another way."""
+        after = self._accounts()
+        return {role: accounting.carried(self._phones[role].spec.name, before[role], after[role]) for role in ROLES}
 
     def _run_steps(self, stage: Stage) -> str:
         try:

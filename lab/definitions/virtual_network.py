@@ -198,7 +198,9 @@ class AccessNetwork(Model):
 
     `ipv4` lists the networks of which one gives the interface address of the attempt. `nat_pool` gives its public
     IPv4: with `nat` `per_flow` each local socket may get another one, with `one_address` all share one. `ipv6` gives a
-    /64 an attempt, None: link-local only. `nat64_pool` answers for 64:ff9b::/96. Delays are one way to the servers.
+    /64 an attempt, None: link-local only. `nat64_pool` answers for 64:ff9b::/96. With `clat` the interface has IPv6
+    alone, and IPv4 is translated behind an interface `v4-...` that is stacked on it (464XLAT, RFC 6877). Delays are one
+    way to the servers.
     """
 
     interface: str
@@ -210,11 +212,19 @@ class AccessNetwork(Model):
     nat_pool: IPv4Network
     ipv6: IPv6Network | None = None
     nat64_pool: IPv4Network | None = None
+    clat: bool = False
     delay_low_us: Count
     delay_high_us: Count
     jitter_us: Count
     loss_low_ppm: Count = 1_000
     loss_high_ppm: Count = 10_000
+
+    @model_validator(mode="after")
+    def translated(self) -> Self:
+        """Refuse a CLAT that has nothing to translate to."""
+        if self.clat and (self.ipv6 is None or self.nat64_pool is None):
+            raise ValueError("clat needs ipv6 and nat64_pool")
+        return self
 
 
 class PhoneEmulation(Model):
@@ -229,6 +239,7 @@ class PhoneEmulation(Model):
     screen_height: int = 2400
     battery_percent: Annotated[int, Field(ge=0, le=100)] = 90
     operator: str | None = None
+    tcpdump: str | None = "4.99.5"
 
 
 class LaptopInterface(Model):

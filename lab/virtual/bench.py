@@ -134,6 +134,10 @@ class VirtualBench:
             self.network.drop_stun({"side": on, **details})
         elif on not in (*self.phones, self.laptop.name):
             raise ValueError(f"no machine {on!r}; there is {', '.join((*self.phones, self.laptop.name))}")
+        elif what == "move":
+            self.network.move(on, **details)
+        elif what == "elsewhere":
+            self.network.elsewhere(on, **details)
         else:
             self.faults.add(what, on, times, **details)
 

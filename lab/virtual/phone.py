@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +14,7 @@ from lab.virtual.adb.daemon import FEATURES, Device, Service, Stream, StreamClos
 from lab.virtual.adb.sync import SyncService
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.commands import of_phone
+from lab.virtual.commands.tcpdump import pushed
 from lab.virtual.faults import Faults
 from lab.virtual.files import SHELL_UID, Files
 from lab.virtual.processes import ProcessTable
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from lab.virtual.handset import Handset
     from lab.virtual.network import Network
     from lab.virtual.network.addresses import Interface
+    from lab.virtual.network.usage import Usage
 
 SYSTEM_PACKAGES = ("android", "com.android.settings", "com.android.systemui", "com.google.android.apps.nexuslauncher")
 SHELL_PLACES = ("/data/local/tmp", "/sdcard")
@@ -84,8 +88,16 @@ class VirtualPhone(Device):
         self.processes.begin()
         self.reset_settings()
         self.clock.begin()
+        self._write_anycast()
         if self.agent is not None:
             self.agent.begin()
+
+    def _write_anycast(self) -> None:
+        """The addresses that are on no interface: a CLAT's is a member of an anycast group (Linux, ac6_seq_show)."""
+        access, file = self.network.accesses[self.name], self.files.on_disk("/proc/net/anycast6")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        line = f"{2:<4} {access.spec.interface:<15} {int(access.clat or 0):032x} {1:>5}\n"
+        file.write_text("" if access.clat is None else line)
 
     def reset_settings(self) -> None:
         self.denied: set[tuple[str, str]] = set()
@@ -105,8 +117,19 @@ class VirtualPhone(Device):
         fault = self.faults.take("shell", self.name, " ".join(argv)) if self.faults.waiting else None
         return None if fault is None else (str(fault.get("text", "")), int(fault.get("code", 1)))
 
+    def program(self, path: str) -> Command | None:
+        """A file that was pushed and may be run; what it is, is read in it."""
+        file = self.files.on_disk(path)
+        if not file.is_file() or not file.stat().st_mode & stat.S_IXUSR:
+            return None
+        return partial(pushed, self, file.read_bytes())
+
     def interfaces(self) -> list[Interface]:
         return self.network.interfaces(self.name)
+
+    def usage(self) -> Usage:
+        """What its apps sent and received."""
+        return self.network.usages[self.name]
 
     def packages(self) -> list[str]:
         """Installed packages."""

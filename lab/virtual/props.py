@@ -29,6 +29,7 @@ def properties(spec: PhoneSpec, emulation: PhoneEmulation) -> dict[str, str]:
         "ro.debuggable": "0",
         "ro.product.brand": "google",
         "ro.product.cpu.abi": "arm64-v8a",
+        "ro.product.cpu.abilist": "arm64-v8a,armeabi-v7a",
         "ro.product.device": device,
         "ro.product.manufacturer": "Google",
         "ro.product.model": model,

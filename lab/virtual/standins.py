@@ -69,6 +69,10 @@ class LaptopMachine:
         fault = self.faults.take("shell", self.name, " ".join(argv)) if self.faults.waiting else None
         return None if fault is None else (str(fault.get("text", "")), int(fault.get("code", 1)))
 
+    def program(self, path: str) -> Command | None:
+        """Nothing is installed on the laptop but what it has."""
+        return None
+
     def hotspot(self) -> str:
         """The interface that holds the hotspot's address. Raises LookupError where none does."""
         for interface in self.emulation.interfaces:

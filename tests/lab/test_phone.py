@@ -40,6 +40,7 @@ IP_ADDR = """\
 4: v4-rmnet1@rmnet1: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1408 qdisc noqueue state UNKNOWN group default
     inet 192.0.0.4/32 scope global v4-rmnet1
 """
+ANYCAST = "2    rmnet1          20010db86c000001000000000000c1a7     1\n"
 
 
 class Clock:
@@ -399,12 +400,13 @@ def test_an_agent_that_fails_is_trouble_with_the_phone(phone: Phone, handset: Ha
 
 
 def test_interfaces_that_are_up_give_their_addresses(phone: Phone, handset: Handset):
-    handset.answers = {"ip addr": IP_ADDR}
+    handset.answers = {"ip addr": IP_ADDR, "cat /proc/net/anycast6": ANYCAST}
     assert phone.interface_addresses() == [
         IPv4Address("100.64.12.34"),
         IPv6Address("2001:db8:6c00:1::7"),
         IPv6Address("fe80::1"),
         IPv4Address("192.0.0.4"),
+        IPv6Address("2001:db8:6c00:1::c1a7"),
     ]
     assert list(parse_interfaces(IP_ADDR)) == ["rmnet1", "v4-rmnet1"]
 
@@ -431,6 +433,8 @@ class Stun(Handset):
         self.done.append(command)
         if command == "ip addr":
             return ShellOutput(IP_ADDR, 0)
+        if command == "cat /proc/net/anycast6":
+            return ShellOutput(ANYCAST, 0)
         found = re.fullmatch(
             r"printf '((?:\\[0-7]{3}){20})' \| toybox nc -u -w 1 (\S+) 3478 \| od -An -v -tx1", command
         )

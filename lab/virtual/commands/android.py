@@ -12,6 +12,7 @@ from lab.virtual.agent import Agent
 from lab.virtual.agent.view import hierarchy, picture
 from lab.virtual.commands.dumpsys import PERMISSIONS, UnknownDump
 from lab.virtual.commands.dumpsys import dumpsys as dumped
+from lab.virtual.commands.dumpsys_device import uid_of
 from lab.virtual.handset.keys import UnknownKey, named
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
 
@@ -107,11 +108,17 @@ def installed(phone: VirtualPhone, package: str) -> VirtualApp | None:
     return next((app for app in phone.apps.values() if app.package == package), None)
 
 
+def _uid(phone: VirtualPhone, package: str) -> str:
+    app = installed(phone, package)
+    return f" uid:{1000 if app is None else uid_of(phone.handset, app.name)}"
+
+
 def pm(phone: VirtualPhone, call: Call) -> int:
     words = [word for word in call.argv[1:] if not word.startswith("-")]
     if words[:2] == ["list", "packages"]:
-        wanted = words[2] if len(words) > 2 else ""
-        return call.say("".join(f"package:{name}\n" for name in phone.packages() if wanted in name))
+        wanted, uids = (words[2] if len(words) > 2 else ""), "-U" in call.argv
+        names = [name for name in phone.packages() if wanted in name]
+        return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
     if words[:1] == ["path"] and len(words) == 2:
         if words[1] not in phone.packages():
             return 1

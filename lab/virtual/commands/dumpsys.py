@@ -17,7 +17,9 @@ from lab.virtual.commands.dumpsys_device import (
     power,
     telephony_registry,
     token,
+    uid_of,
 )
+from lab.virtual.commands.netstats import netstats
 from lab.virtual.handset import Handset
 from lab.virtual.handset.windows import SHADE_ACTIVITY, SYSTEM_UI, Notification, Window
 
@@ -25,7 +27,6 @@ __all__ = ["DeviceFacts", "dumpsys"]
 
 Service = Callable[[Handset, Sequence[str], DeviceFacts], str]
 
-_FIRST_UID = 10_240
 _INSTALLED = "2025-09-01 09:00:00"
 PERMISSIONS = ("CAMERA", "POST_NOTIFICATIONS", "RECORD_AUDIO")
 """What every emulated app asks for."""
@@ -46,7 +47,7 @@ def dumpsys(handset: Handset, service: str, args: Sequence[str], device: DeviceF
 
 
 def _uid(handset: Handset, app: VirtualApp) -> int:
-    return _FIRST_UID + list(handset.apps).index(app.name)
+    return uid_of(handset, app.name)
 
 
 def _pid(handset: Handset, app: VirtualApp) -> int:
@@ -223,6 +224,7 @@ def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str
 ARGUMENTS: Mapping[str, Sequence[str]] = {
     "notification": ("--noredact",),
     "activity": ("activities", "top"),
+    "netstats": ("--poll", "--uid"),
     "window": ("windows", "displays"),
 }
 
@@ -237,5 +239,6 @@ SERVICES: Mapping[str, Service] = {
     "display": display,
     "battery": battery,
     "connectivity": connectivity,
+    "netstats": netstats,
     "telephony.registry": telephony_registry,
 }

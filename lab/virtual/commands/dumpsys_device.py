@@ -14,8 +14,17 @@ from lab.definitions.bench import PhoneSpec
 from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.handset import Handset
 from lab.virtual.network.addresses import Interface
+from lab.virtual.network.usage import Usage
 
 _RADIO = {"lte": ("14(LTE)", "LTE"), "nr": ("20(NR_SA)", "NR")}
+
+
+_FIRST_UID = 10_240
+
+
+def uid_of(handset: Handset, app: str) -> int:
+    """The uid of an emulated app."""
+    return _FIRST_UID + list(handset.apps).index(app)
 
 
 class DeviceFacts(Protocol):
@@ -39,6 +48,8 @@ class DeviceFacts(Protocol):
     def clock_ns(self) -> int: ...
 
     def interfaces(self) -> Sequence[Interface]: ...
+
+    def usage(self) -> Usage: ...
 
 
 def token(*of: str) -> str:

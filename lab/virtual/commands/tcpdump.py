@@ -6,6 +6,7 @@ Readiness line, counters and what a stop loses: measured with tcpdump 4.99.3 (do
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 LISTENING_NS = (70_000_000, 100_000_000)
 STOPPING_NS = (2_000_000, 9_000_000)
 DEFAULT_SNAPLEN = 262_144
+_AARCH64 = (183).to_bytes(2, "little")
+_VERSION = re.compile(rb"tcpdump version ([0-9.]{1,20})")
 LINK_NAMES = {"raw": "RAW (Raw IP)", "ethernet": "EN10MB (Ethernet)"}
 
 
@@ -48,8 +51,25 @@ def wanted(call: Call) -> Wanted:
 
 
 async def tcpdump(phone: VirtualPhone, call: Call) -> int:
+    """The one that the system brings; where it brings none, a shell finds none."""
+    if phone.emulation.tcpdump is None:
+        call.ends.err.write(b"sh: tcpdump: inaccessible or not found\n")
+        return 127
+    return await run(phone, call, phone.emulation.tcpdump)
+
+
+async def pushed(phone: VirtualPhone, program: bytes, call: Call) -> int:
+    """A file that somebody put on the phone: a tcpdump for its processor, or nothing that it can run."""
+    version = _VERSION.search(program)
+    if program[:5] != b"\x7fELF\x02" or program[18:20] != _AARCH64 or version is None:
+        call.ends.err.write(f"sh: {call.argv[0]}: not executable: 64-bit ELF file\n".encode())
+        return 126
+    return await run(phone, call, version[1].decode())
+
+
+async def run(phone: VirtualPhone, call: Call, version: str) -> int:
     if call.argv[1:] == ["--version"]:
-        return call.say("tcpdump version 4.99.5\nlibpcap version 1.10.5\n")
+        return call.say(f"tcpdump version {version}\nlibpcap version 1.10.5\n")
     asked = wanted(call)
     if fault := phone.faults.take("tcpdump", phone.name):
         return call.fail(fault.get("text", "Permission denied"))

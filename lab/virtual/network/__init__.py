@@ -11,7 +11,7 @@ import numpy as np
 
 from lab.definitions.bench import BenchSpec, PhoneSpec
 from lab.definitions.virtual_app import VirtualApp
-from lab.definitions.virtual_network import PhoneEmulation
+from lab.definitions.virtual_network import AccessNetwork, PhoneEmulation
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Access, Address, Endpoint, Interface
 from lab.virtual.network.datagrams import Integers, Link, frame, frames, overhead_bytes
@@ -19,6 +19,7 @@ from lab.virtual.network.ledger import Ledger, Meaning
 from lab.virtual.network.media import Packets
 from lab.virtual.network.noise import Noise
 from lab.virtual.network.traffic import CallTraffic
+from lab.virtual.network.usage import Kind, Usage
 from lab.virtual.network.wire import Batch, Wire
 from lab.virtual.world import World
 
@@ -58,12 +59,15 @@ class Network:
         self.direct_allowed = False
         self._drops: list[Drop] = []
         self._dropping: list[Drop] = []
+        self._moves: list[tuple[str, str]] = []
+        self._elsewhere: list[tuple[str, Kind, int]] = []
         world.flushers.append(self.flush)
 
     def _wire(self, phone: PhoneSpec) -> Wire:
         access = _emulation(phone).access
         wire = Wire(phone.name, access.link, access.interface, self.world, self.ledger)
         wire.admit = lambda meaning: self._admit(phone.name, meaning)
+        wire.on_pass = lambda meaning, packets, size: self._count(phone.name, meaning, packets, size)
         return wire
 
     def begin(self, direct: bool) -> None:
@@ -74,12 +78,14 @@ class Network:
         self._stun_frames = dict.fromkeys(self.phones, 0)
         reserved = [self.bench.laptop.hotspot_address, *(server.address for server in self.bench.stun_servers)]
         self.accesses: dict[str, Access] = {}
+        self.usages = {name: Usage() for name in self.phones}
         self._links: dict[str, Link] = {}
         self._identifications: dict[str, int] = {}
         loud = self.world.chance("noise/loud").randrange(1000) < _LOUD_PER_MILLE
         for name, phone in self.phones.items():
-            access = Access(_emulation(phone).access, self.world.chance(f"access/{name}"), reserved)
+            access = Access(self._access_of(phone), self.world.chance(f"access/{name}"), reserved)
             self.accesses[name] = access
+            self.wires[name].name, self.wires[name].link_type = access.spec.interface, access.spec.link
             self._links[name] = Link(access.spec.link == "ethernet", access.mac, access.gateway_mac)
             self._identifications[name] = self.world.chance(f"identification/{name}").randrange(1 << 16)
             self.ledger.phone(name, access.own())
@@ -88,6 +94,34 @@ class Network:
             Noise(self, name, loud=loud).start()
         if self.bench.laptop.emulation is not None:
             self.ledger.drift("laptop", self.bench.laptop.emulation.clock.drift_ppb / 1000)
+
+    def _access_of(self, phone: PhoneSpec) -> AccessNetwork:
+        """The access of the bench file, or the one that the phone was moved to for this attempt."""
+        move = next((move for move in self._moves if move[0] == phone.name), None)
+        if move is None:
+            return _emulation(phone).access
+        self._moves.remove(move)
+        return _emulation(self.phones[move[1]]).access
+
+    def move(self, phone: str, like: str) -> None:
+        """Have a phone's default network be in the next attempt what the other phone's is: Wi-Fi for LTE, say."""
+        self._moves.append((phone, like))
+
+    def elsewhere(self, phone: str, kind: Kind, payload_bytes: int) -> None:
+        """Have the app send so many bytes of its next call over a network that is not the phone's default one."""
+        self._elsewhere.append((phone, kind, payload_bytes))
+
+    def kind(self, phone: str) -> Kind:
+        """What kind of network a phone's default one is."""
+        return "wifi" if self.accesses[phone].spec.interface.startswith("wlan") else "cellular"
+
+    def _count(self, phone: str, meaning: Meaning, packets: int, size: int) -> None:
+        if meaning.kind in ("call", "direct") and self.calls:
+            app = self.calls[-1].call.app.name
+            now_ns, outgoing = self.world.now_ns, meaning.outgoing
+            self.usages[phone].add(
+                self.kind(phone), app, now_ns, outgoing=outgoing, packets=packets, payload_bytes=size
+            )
 
     def flush(self, now_ns: int) -> None:
         """Let all frames pass that are due by now."""
@@ -100,9 +134,7 @@ class Network:
 
     def route(self, phone: str, destination: Address) -> Interface | None:
         """The interface towards a destination; None where there is no route of that family."""
-        if self.accesses[phone].local(destination) is None:
-            return None
-        return self.interfaces(phone)[-1]
+        return self.accesses[phone].towards(destination)
 
     def send_udp(self, phone: str, destination: Address, port: int, payload: bytes, timeout_ns: int) -> bytes | None:
         """Send one datagram from a new socket and wait for the answer, at most `timeout_ns` of bench time.
@@ -157,6 +189,10 @@ class Network:
         """A call was placed: the caller's sessions open."""
         self._dropping, self._drops = [*self._dropping, *self._drops], []
         self.calls.append(CallTraffic(self, call, len(self.calls)))
+        for phone, kind, size in self._elsewhere:
+            usage, now_ns = self.usages[phone], self.world.now_ns
+            usage.add(kind, call.app.name, now_ns, outgoing=True, packets=size // 1200 + 1, payload_bytes=size)
+        self._elsewhere = []
 
     def rung(self, call: Call) -> None:
         """The callee rings: its sessions open."""
@@ -177,6 +213,7 @@ class Network:
         self, phone: str, socket: Endpoint, remote: Endpoint, payload: bytes, meaning: Meaning, when_ns: int = 0
     ) -> None:
         """A phone sends a datagram (now, unless `when_ns` is later)."""
+        socket, remote = self.accesses[phone].on_wire(socket, remote)
         header = self._links[phone].header(remote.address, outgoing=True)
         octets = frame(header, socket, remote, payload, identification=self._identify(phone), hops=64)
         self.wires[phone].put(when_ns, octets, len(payload), meaning)
@@ -185,6 +222,7 @@ class Network:
         self, phone: str, socket: Endpoint, remote: Endpoint, payload: bytes, meaning: Meaning, when_ns: int
     ) -> None:
         """A datagram reaches a phone's vantage at an instant."""
+        socket, remote = self.accesses[phone].on_wire(socket, remote)
         header = self._links[phone].header(socket.address, outgoing=False)
         octets = frame(
             header, remote, socket, payload, identification=self._identify(phone), hops=_hops(remote.address)
@@ -202,6 +240,7 @@ class Network:
         group: str,
     ) -> None:
         """Many datagrams of one flow pass a phone's vantage at `times_ns`, in that order."""
+        socket, remote = self.accesses[phone].on_wire(socket, remote)
         source, destination = (socket, remote) if meaning.outgoing else (remote, socket)
         header = self._links[phone].header(destination.address, meaning.outgoing)
         first = self._identify(phone, len(times_ns))

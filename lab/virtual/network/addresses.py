@@ -16,6 +16,9 @@ NAT64_PREFIX = IPv6Network("64:ff9b::/96")
 
 _POOL_SHARE = 4
 _LINK_LOCAL = IPv6Address("fe80::")
+_CLAT_IPV4 = IPv4Interface("192.0.0.4/32")
+"""What Android gives the near side of its CLAT, of the range of RFC 7335."""
+_CLAT_MTU_BYTES = 28
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,10 @@ class Access:
     def __init__(self, spec: AccessNetwork, draw: random.Random, reserved: Iterable[Address] = ()) -> None:
         self.spec, self._draw, self._reserved = spec, draw, frozenset(reserved)
         self.mac, self.gateway_mac = self._mac(), self._mac()
-        self.ipv4 = self._interface_ipv4()
+        self.ipv4 = self._interface_ipv4() if not spec.clat else _CLAT_IPV4
         self.ipv6 = self._interface_ipv6()
         self.link_local = IPv6Interface((int(_LINK_LOCAL) | draw.getrandbits(64), 64))
+        self.clat = self._clat_ipv6()
         self._public = self._share(spec.nat_pool)
         self._nat64 = self._share(spec.nat64_pool) if spec.nat64_pool is not None else []
         self._mappings: dict[Endpoint, Endpoint] = {}
@@ -83,7 +87,8 @@ class Access:
 
     def mapped(self, socket: Endpoint, destination: Address) -> Endpoint:
         """What the far end sees as the source of a socket's datagrams: behind NAT44, NAT64, or the socket itself."""
-        through_nat64 = isinstance(destination, IPv6Address) and destination in NAT64_PREFIX
+        through_nat64 = self.spec.clat and isinstance(socket.address, IPv4Address)
+        through_nat64 |= isinstance(destination, IPv6Address) and destination in NAT64_PREFIX
         if isinstance(socket.address, IPv6Address) and not through_nat64:
             return socket
         if socket not in self._mappings:
@@ -96,18 +101,33 @@ class Access:
         return self.delay_ns + draw.randrange(self.jitter_ns + 1)
 
     def interfaces(self) -> list[Interface]:
-        """Loopback and the interface that leads to the Internet."""
+        """Loopback, the interface that leads to the Internet and, with a CLAT, the one stacked on it."""
+        name, mtu = self.spec.interface, self.spec.mtu
         loopback = (IPv4Interface("127.0.0.1/8"), IPv6Interface("::1/128"))
-        addresses = (self.ipv4, *((self.ipv6,) if self.ipv6 is not None else ()), self.link_local)
+        addresses = (*((self.ipv6,) if self.ipv6 is not None else ()), self.link_local)
         mac = self.mac if self.spec.link == "ethernet" else None
-        return [
-            Interface("lo", None, loopback, 65_536, True),
-            Interface(self.spec.interface, mac, addresses, self.spec.mtu, True),
-        ]
+        found = [Interface("lo", None, loopback, 65_536, True)]
+        if self.spec.clat:
+            stacked = Interface(f"v4-{name}", None, (self.ipv4,), mtu - _CLAT_MTU_BYTES, True)
+            return [*found, Interface(name, mac, addresses, mtu, True), stacked]
+        return [*found, Interface(name, mac, (self.ipv4, *addresses), mtu, True)]
+
+    def towards(self, destination: Address) -> Interface | None:
+        """The interface that the routing table names; None where there is no route of that family."""
+        if self.local(destination) is None:
+            return None
+        _, underneath, *stacked = self.interfaces()
+        return stacked[0] if stacked and isinstance(destination, IPv4Address) else underneath
+
+    def on_wire(self, socket: Endpoint, remote: Endpoint) -> tuple[Endpoint, Endpoint]:
+        """A local socket and its far end as frames show them: a CLAT makes IPv6 of IPv4 (RFC 6877)."""
+        if self.clat is None or not isinstance(remote.address, IPv4Address):
+            return socket, remote
+        return Endpoint(self.clat, socket.port), Endpoint(nat64(remote.address), remote.port)
 
     def own(self) -> set[Address]:
-        """The interface addresses that can be used beyond the link."""
-        return {self.ipv4.ip, *([self.ipv6.ip] if self.ipv6 is not None else [])}
+        """The addresses that can be used beyond the link; the near side of a CLAT is the same on every phone."""
+        return {self.clat or self.ipv4.ip, *([self.ipv6.ip] if self.ipv6 is not None else [])}
 
     def _mac(self) -> str:
         octets = [self._draw.randrange(256) & 0xFC | 0x02, *(self._draw.randrange(256) for _ in range(5))]
@@ -129,6 +149,12 @@ class Access:
         subnet = self._draw.getrandbits(subnets) if subnets else 0
         base = int(self.spec.ipv6.network_address) | subnet << 64
         return IPv6Interface((base | self._draw.getrandbits(64), 64))
+
+    def _clat_ipv6(self) -> IPv6Address | None:
+        """The address of the /64 that the CLAT keeps for itself."""
+        if not self.spec.clat or self.ipv6 is None:
+            return None
+        return self.ipv6.network[self._draw.getrandbits(64)]
 
     def _share(self, pool: IPv4Network) -> list[IPv4Address]:
         """The public addresses of this pool that the phone's flows may come from."""

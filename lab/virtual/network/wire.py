@@ -84,7 +84,10 @@ NEVER_NS = 1 << 63
 
 
 class Wire:
-    """One phone's vantage. `on_attach` is called with the number of captures started before, `on_detach` after."""
+    """One phone's vantage. `on_attach` is called with the number of captures started before, `on_detach` after.
+
+    `on_pass` is told what frames passed: their meaning, how many, and the bytes of their payloads.
+    """
 
     def __init__(
         self, phone: str, link_type: Literal["raw", "ethernet"], name: str, world: World, ledger: Ledger
@@ -94,6 +97,7 @@ class Wire:
         self.admit: Callable[[Meaning], bool] = lambda meaning: True
         self.on_attach: Callable[[int], None] = lambda before: None
         self.on_detach: Callable[[], None] = lambda: None
+        self.on_pass: Callable[[Meaning, int, int], None] = lambda meaning, packets, payload_bytes: None
         self._captures: list[Listener] = []
         self.begin()
 
@@ -195,6 +199,7 @@ class Wire:
             self.ledger.note_batch(
                 self.phone, batch.meaning, taken, batch.times_ns[low:high], batch.payload_bytes[low:high]
             )
+            self.on_pass(batch.meaning, high - low, int(batch.payload_bytes[low:high].sum()))
             at += high - low
         for single in singles:
             self._note(single, int(positions[at]))
@@ -207,6 +212,7 @@ class Wire:
 
     def _note(self, single: _Single, position: int) -> None:
         self.ledger.note(self.phone, single.meaning, position, single.when_ns, single.payload_bytes)
+        self.on_pass(single.meaning, 1, single.payload_bytes)
 
     def _width(self) -> int:
         return max(capture.snaplen for capture in self._captures)

@@ -16,6 +16,7 @@ from lab.virtual.processes import Process
 from lab.virtual.shell.builtins import BUILTINS
 from lab.virtual.shell.expansion import expand, expand_one
 from lab.virtual.shell.machine import Call, Ends, Machine, ShellExit, Unbuilt
+from lab.virtual.shell.machine import Command as MachineCommand
 from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Redirect, Script, Simple, While, parse
 from lab.virtual.shell.terminal import Buffer, Input, Keeper, Nowhere, OpenFile, Sink, Text
 from lab.virtual.shell.words import Incomplete, ShellSyntaxError
@@ -261,7 +262,7 @@ class Shell:
         if fault := self.machine.command_fault(call.argv):
             call.ends.err.write(fault[0].encode() + b"\n")
             return fault[1]
-        function = self.machine.commands.get(name)
+        function = self._program(name) or self.machine.commands.get(name)
         if function is None:
             self.machine.refused.append(f"{self.machine.name}: {' '.join(call.argv)}")
             call.ends.err.write(f"{self.machine.shell_name}: {name}: {self._not_found()}\n".encode())
@@ -272,6 +273,13 @@ class Shell:
         except Unbuilt as error:
             self.machine.refused.append(f"{self.machine.name}: {' '.join(call.argv)}")
             return call.fail(str(error), SYNTAX)
+
+    def _program(self, name: str) -> MachineCommand | None:
+        """A file of the machine that a name means: by its path, or as the first of that name on PATH."""
+        if "/" in name:
+            return self.machine.program(posixpath.join(self.directory, name))
+        places = [place for place in self.variables.get("PATH", "").split(":") if place]
+        return next(filter(None, (self.machine.program(posixpath.join(place, name)) for place in places)), None)
 
     def _not_found(self) -> str:
         return "inaccessible or not found" if self.machine.shell_name == "sh" else "command not found"

@@ -85,6 +85,9 @@ class Machine(Protocol):
 
     def command_fault(self, argv: list[str]) -> tuple[str, int] | None: ...
 
+    def program(self, path: str) -> Command | None:
+        """What runs when a file of the machine is started; None where there is none that may be."""
+
 
 class Unbuilt(Exception):
     """An option or form of a command that exists on hardware and not here: noted as refused."""

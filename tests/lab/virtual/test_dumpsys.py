@@ -10,6 +10,7 @@ from lab.virtual.commands.dumpsys import SERVICES, UnknownDump, dumpsys
 from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Exchange
 from lab.virtual.network.addresses import Interface
+from lab.virtual.network.usage import Usage
 from lab.virtual.world import World
 from tests.lab.virtual.emulated_apps import emulated
 
@@ -63,12 +64,16 @@ class Device:
     props: dict[str, str] = field(default_factory=dict)
     settings: dict[str, dict[str, str]] = field(default_factory=lambda: {"global": {}})
     denied: set[tuple[str, str]] = field(default_factory=set)
+    counters: Usage = field(default_factory=Usage)
 
     def clock_ns(self):
         return self.handset.world.now_ns + 3 * S
 
     def interfaces(self):
         return self.links
+
+    def usage(self):
+        return self.counters
 
 
 class Bench:
@@ -286,6 +291,25 @@ def test_connectivity_of_a_phone_on_wifi():
     assert "InterfaceName: wlan0 LinkAddresses: [ 192.168.137.7/24 ]" in agent
     assert "Nat64Prefix" not in agent
     assert agent.endswith("nc{[ Transports: WIFI Capabilities: INTERNET&NOT_RESTRICTED&TRUSTED&NOT_VPN&VALIDATED ]}}")
+
+
+def test_netstats_shows_the_bytes_of_an_app_by_kind_of_network_once_it_was_polled():
+    bench = Bench("whatsapp")
+    counters = Usage()
+    device = Device(bench.a, phone(), counters=counters)
+    counters.add("cellular", "whatsapp", 7201 * S, outgoing=True, packets=2, payload_bytes=100)
+    counters.add("cellular", "whatsapp", 7202 * S, outgoing=False, packets=1, payload_bytes=5)
+    counters.add("wifi", "whatsapp", 14_400 * S, outgoing=False, packets=1, payload_bytes=1)
+    assert "ident" not in dumpsys(bench.a, "netstats", ["--uid"], device)
+    assert dumpsys(bench.a, "netstats", ["--poll"], device) == "Forced poll"
+    section = dumpsys(bench.a, "netstats", ["--uid"], device).split("UID stats:")[1].splitlines()
+    assert [line.strip() for line in section if "st=" in line] == [
+        "st=7200 rb=33 rp=1 tb=156 tp=2 op=0",
+        "st=14400 rb=29 rp=1 tb=0 tp=0 op=0",
+    ]
+    series = [line for line in section if "ident=" in line]
+    assert [line.partition(",")[0] for line in series] == ["  ident=[{type=0", "  ident=[{type=1"]
+    assert [line.rpartition("] ")[2] for line in series] == ["uid=10240 set=FOREGROUND tag=0x0"] * 2
 
 
 def test_the_telephony_registry_tells_the_radio_and_the_operator():

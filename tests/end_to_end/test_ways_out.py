@@ -1,0 +1,104 @@
+"""Which network a call takes, through adb: found in each trial, and void where a byte of the app was not captured."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from correlate.dataset import Dataset
+from correlate.flows import read
+from correlate.trace import blocks
+from lab.bench import Bench
+from lab.clock import Stop
+from lab.run import create, run_one
+from tests.end_to_end.test_faults import CANCEL, HANG_UP, SCENARIOS, differing, planned, silent
+
+
+@pytest.fixture(scope="module")
+def bench():
+    run = planned(Path("unused"), CANCEL)
+    with Bench(run.lab, run.spec, Stop()) as bench:
+        yield bench
+
+
+def void_of(folder: Path) -> tuple[str, str]:
+    told = json.loads((folder / "attempts" / f"{CANCEL}.0" / "void.json").read_text())
+    return told["reason"], told["text"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "text"),
+    [
+        (
+            {"what": "move", "on": "pixel6", "like": "pixel6pro"},
+            "wrong_network",
+            "pixel6 (network lte) sends over wifi (wlan0); bring it onto cellular",
+        ),
+        (
+            {"what": "elsewhere", "on": "pixel6", "kind": "wifi", "payload_bytes": 5000},
+            "not_all_captured",
+            "the app on pixel6 used 5140 bytes over wifi; only rmnet1 (cellular) is captured: "
+            "switch the other network off",
+        ),
+        (
+            {"what": "elsewhere", "on": "pixel6pro", "kind": "cellular", "payload_bytes": 1},
+            "not_all_captured",
+            "the app on pixel6pro used 29 bytes over cellular; only wlan0 (wifi) is captured: "
+            "switch the other network off",
+        ),
+    ],
+)
+def test_what_leaves_over_another_network_voids_the_attempt(tmp_path, bench, fault, reason, text):
+    run = planned(tmp_path, CANCEL)
+    create(run)
+    bench.kind.ask(op="fail_next", **fault)
+    assert run_one(run, bench, run.chosen[0], silent())
+    assert void_of(tmp_path) == (reason, text)
+    sides = Dataset(tmp_path).record(CANCEL)["sides"]
+    ways = {role: tuple(side["way_out"].values()) for role, side in sides.items()}
+    assert ways == {"caller": ("rmnet1", "cellular"), "callee": ("wlan0", "wifi")}
+    assert min(side["app_bytes"] for side in sides.values()) > 0
+
+
+def test_a_rooted_phone_is_captured_on_wifi_where_its_bench_file_allows_it(tmp_path, bench, monkeypatch):
+    first, second = bench.spec.phones
+    free = bench.spec.model_copy(update={"phones": [first.model_copy(update={"network": "home"}), second]})
+    run = planned(tmp_path, CANCEL)
+    create(run)
+    monkeypatch.setattr(bench, "spec", free)
+    phone = bench.phones["pixel6"]
+    object.__setattr__(phone, "spec", free.phones[0])
+    bench.kind.ask(op="fail_next", what="move", on="pixel6", like="pixel6pro")
+    bench.kind.begin(run.chosen[0], 1, 0)
+    try:
+        assert phone.route_interface() == "wlan0"
+        capture = bench.new_capture(phone, "there")
+        capture.start()
+        phone.send_marker("im-call-lab 0 live")
+        assert capture.interface == "wlan0"
+        assert capture.holds("im-call-lab 0 live")
+        capture.discard()
+    finally:
+        object.__setattr__(phone, "spec", first)
+        bench.kind.end(None)
+
+
+def test_a_call_below_a_clat_is_captured_as_ipv6_and_measured_right(tmp_path):
+    scenarios = Path(shutil.copytree(SCENARIOS, tmp_path / "scenarios"))
+    file = scenarios / "benches" / "virtual.yaml"
+    file.write_text(file.read_text().replace("        link: raw\n", "        link: raw\n        clat: true\n"))
+    run = planned(tmp_path / "dataset", HANG_UP, scenarios=scenarios)
+    create(run)
+    with Bench(run.lab, run.spec, Stop()) as bench:
+        phone = bench.phones["pixel6"]
+        told = phone.device.run("ip route get 192.0.2.1").text
+        assert told == "192.0.2.1 dev v4-rmnet1 table 1009 src 192.0.0.4 uid 2000\n    cache\n"
+        assert "3: v4-rmnet1: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1400 " in phone.device.run("ip addr").text
+        assert run_one(run, bench, run.chosen[0], silent())
+        side = Dataset(tmp_path / "dataset").record(HANG_UP)["sides"]["caller"]
+        assert (side["interface"], side["addresses"]["interface"][-2]) == ("rmnet1", "192.0.0.4")
+        truth, found = differing(tmp_path / "dataset", HANG_UP, bench.kind)
+    assert found == truth
+    capture = tmp_path / "dataset" / "trials" / HANG_UP / side["capture"]
+    assert {flow.a.version for flow in read(blocks(str(capture)))} == {6}
