@@ -33,7 +33,9 @@ class Host(Protocol):
 
     places: tuple[str, ...]
 
-    def start_hotspot(self, state: dict[str, Any]) -> str: ...
+    def idle_timeout(self) -> str | None: ...
+
+    def start_hotspot(self, idle_off: bool) -> str: ...
 
     def put_back(self, state: dict[str, Any]) -> None: ...
 
@@ -53,6 +55,7 @@ class Agent:
         self._host, self._calls, self._own, self._home = host, calls, own, own.parent
         self._directory: Path | None = None
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._mine: set[str] = set()
         self._lock: BinaryIO | None = None
         self._ops = {
             one.__name__: one
@@ -140,13 +143,15 @@ class Agent:
 
     def prepare(self) -> dict[str, Any]:
         """Sweep what a killed agent left, inhibit sleep, have the hotspot on. May be asked again at any time."""
-        swept = self._sweep()
+        swept = self._sweep(self._mine)
         awake = self._calls.keep_awake()
         state = self._state()
-        try:
-            hotspot = self._host.start_hotspot(state)
-        finally:
+        before = self._host.idle_timeout()
+        if before is not None:
+            # Noted before it is changed: whatever happens next, it can be put back.
+            state.setdefault("idle_timeout", before)
             self._keep(state)
+        hotspot = self._host.start_hotspot(idle_off=before is not None)
         return {"swept": swept, "awake": awake, "hotspot": hotspot, "idle_timeout": state.get("idle_timeout")}
 
     def setup(self) -> list[str]:
@@ -168,17 +173,16 @@ class Agent:
             os.fsync(stream.fileno())
         fresh.replace(self._home / "state.json")
 
-    def _sweep(self) -> int:
-        """End the captures that an agent before this one left, by the files that it noted; nobody else's."""
+    def _sweep(self, but: set[str]) -> int:
+        """End and remove the captures that are noted, by this agent or one before it, but these; nobody else's."""
         state = self._state()
-        ours = {name: noted for name, noted in state.get("captures", {}).items() if name not in self._running}
+        ours = {name: noted for name, noted in state.get("captures", {}).items() if name not in but}
         for name, noted in ours.items():
             if noted["file"] in self._host.command_line(noted["pid"]):
                 with contextlib.suppress(OSError):
                     os.kill(noted["pid"], signal.SIGTERM)
             for kind in ("file", "errors"):
-                with contextlib.suppress(OSError):
-                    os.unlink(noted[kind])
+                unlinked(Path(noted[kind]))
             del state["captures"][name]
         if ours:
             self._keep(state)
@@ -217,6 +221,7 @@ class Agent:
         with errors.open("wb") as stream:
             process = self._calls.start(argv, stream)
         self._running[name] = process
+        self._mine.add(name)
         self._note(name, {"pid": process.pid, "file": str(file), "errors": str(errors)})
         mark, end = "File:" if tool == "dumpcap" else "listening on", time.monotonic() + READY_S
         while not (live := mark in self._said(name)) and process.poll() is None and time.monotonic() < end:
@@ -275,9 +280,9 @@ class Agent:
                 process.wait()
                 del self._running[name]
         for path in (self._file(name), self._errors(name)):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            unlinked(path)
         self._note(name, None)
+        self._mine.discard(name)
 
     def close(self) -> None:
         """Stop and remove what is left of this session, put the idle time-out back, let the next client in."""
@@ -286,7 +291,7 @@ class Agent:
         try:
             for name in list(self._running):
                 self.remove(name)
-            self._sweep()
+            self._sweep(set())
             state = self._state()
             if state:
                 self._host.put_back(state)
@@ -294,6 +299,20 @@ class Agent:
         finally:
             self._lock.close()
             self._lock = self._directory = None
+
+
+def unlinked(path: Path) -> None:
+    """Remove a file that may have gone; Windows refuses while a program that was just ended still holds it."""
+    for left in reversed(range(20)):
+        try:
+            return path.unlink()
+        except FileNotFoundError:
+            return None
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(0.1)
+    return None
 
 
 def leave(*_signal: object) -> None:

@@ -20,6 +20,9 @@ from pathlib import Path
 import pytest
 
 from correlate.trace import verify
+from lab.agent.calls import Calls
+from lab.agent.posix import Posix
+from lab.agent.session import Agent
 from lab.agentlink import AgentDumpcap, AgentLaptop, counted, packed, token_file
 from lab.bench import Bench
 from lab.capture import DRAIN_S, Counters
@@ -83,7 +86,7 @@ class Site:
         self.bin = root / "bin"
         self.bin.mkdir()
         # No laptop of a test falls asleep, and few of them have systemd.
-        program(self.bin / "systemd-inhibit", "#!/bin/sh\nexec cat\n")
+        program(self.bin / "systemd-inhibit", f"#!/bin/sh\n: >{root}/awake\nexec cat\n")
         self.connect = [*space, "env", f"PATH={self.bin}:{os.environ['PATH']}"]
         self.opened = []
 
@@ -204,12 +207,12 @@ def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_fo
     with Bench(lab(), spec, Stop(), partly=True) as bench:
         assert (bench.hotspot_interface(), list(bench.unreachable)) == ("hot0", ["pixel6", "pixel6pro"])
         bench.check_health()
-        assert not (site.home / "state.json").exists()
         made = bench.new_capture(Phone(spec.phones[1], None, None, bench.clock), "t.0.callee")
         assert (type(made), made.interface, made.tool) == (AgentDumpcap, "hot0", "dumpcap")
+    assert not (site.root / "awake").exists()
     with pytest.raises(PhoneTrouble, match="pixel6 has no serial"), Bench(lab(), spec, Stop()):
         pass
-    assert (site.home / "state.json").exists()
+    assert eventually((site.root / "awake").exists)
 
 
 def test_two_phones_behind_the_hotspot_have_a_capture_each_and_none_sweeps_the_other(site, tmp_path):
@@ -219,8 +222,9 @@ def test_two_phones_behind_the_hotspot_have_a_capture_each_and_none_sweeps_the_o
         made.start()
     site.send("media", 20)
     time.sleep(DRAIN_S)
+    assert [made.stop().captured >= 20 for made in both] == [True, True]
+    assert laptop.prepare()["swept"] == 0
     for index, made in enumerate(both):
-        assert made.stop().captured >= 20
         made.fetch(tmp_path / str(index))
         assert b"media 19" in (tmp_path / str(index)).read_bytes()
     assert site.files() == []
@@ -378,6 +382,18 @@ def test_a_laptop_that_may_fall_asleep_is_trouble(site):
         laptop.prepare()
 
 
+def test_a_mac_tells_its_interfaces_and_neighbours_by_ifconfig_and_arp(tmp_path, monkeypatch):
+    addresses = "\\tinet6 fe80::1%bridge100 prefixlen 64 scopeid 0x15\\n\\tinet 192.168.2.1 netmask 0xffffff00\\n"
+    head = "bridge100: flags=8a63<UP,BROADCAST> mtu 1500\\n\\tether 02:00:5e:10:00:64\\n"
+    program(tmp_path / "ifconfig", f"#!/bin/sh\nprintf 'lo0: flags=8049<UP> mtu 16384\\n{head}{addresses}'\n")
+    row = "? (192.168.2.5) at 2:0:5e:10:0:2 on bridge100 ifscope [bridge]"
+    program(tmp_path / "arp", f"#!/bin/sh\necho '{row}'\necho '? (192.168.2.9) at (incomplete) on en0'\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Posix().interfaces() == {"lo0": [], "bridge100": ["fe80::1", "192.168.2.1"]}
+    agent = Agent(Posix(), Calls(), tmp_path / "agent.pyz")
+    assert agent.neighbours() == [{"address": "192.168.2.5", "mac": "02:00:5e:10:00:02"}]
+
+
 def test_counters_of_both_tools_are_read_and_no_counters_are_none():
     assert counted(
         "Capturing on 'hot0'\nFile: x\nPackets captured: 12\nPackets received/dropped on interface 'hot0': 12/3 "
@@ -473,6 +489,16 @@ def test_a_laptop_without_internet_has_no_hotspot_and_says_so_and_its_time_out_i
         laptop.prepare()
     laptop.close()
     assert windows["idle"] == "0x1"
+
+
+def test_what_the_time_out_was_is_noted_before_it_is_changed(windows, site):
+    windows.set(idle="0x1", no_administrator=True)
+    laptop = windows.laptop()
+    with pytest.raises(LaptopTrouble, match=r"prepare: reg add .* fails \(1\): ERROR: Access is denied\."):
+        laptop.prepare()
+    assert json.loads((site.home / "state.json").read_text()) == {"idle_timeout": "0x1"}
+    windows.set(idle="0x1")
+    assert laptop.prepare()["hotspot"] == "started On"
 
 
 def test_one_firewall_rule_lets_the_controller_alone_in_and_setting_up_again_changes_nothing(windows):
