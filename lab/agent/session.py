@@ -25,6 +25,10 @@ from lab.agent.windows import Windows
 READY_S, EXIT_S = 10.0, 10.0
 CHUNK_BYTES = 196_608
 LINE_BYTES = 65_536
+# What makes tcpdump print its counters while it runs.
+INFO = getattr(signal, "SIGINFO", getattr(signal, "SIGUSR1", None))
+ASKED, ANSWER_S = 5, 0.4
+COUNTERS = re.compile(r"(\d+) packets? captured,?\s+(\d+) packets? received by filter")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}\Z")
 
 
@@ -244,18 +248,35 @@ class Agent:
         return False
 
     def stop(self, name: str) -> dict[str, Any]:
-        """Stop a capture by Ctrl-C's like and await its end; its exit code and all its words. It may have ended."""
+        """Stop a capture by Ctrl-C's like and await its end; whether it ran until then, its exit code and its words."""
         process = self._running.get(name)
         if process is None:
             raise Refused(f"no capture {name} runs")
-        if process.poll() is None:
+        ran_on = process.poll() is None
+        caught_up = ran_on and self._caught_up(name, process)
+        if ran_on:
             self._calls.stop(process)
         try:
             code = process.wait(EXIT_S)
         except subprocess.TimeoutExpired:
             raise Refused(f"the capture {name} does not end in {EXIT_S:g} s") from None
         del self._running[name]
-        return {"code": code, "said": self._said(name)}
+        return {"ran_on": ran_on, "caught_up": caught_up, "code": code, "said": self._said(name)}
+
+    def _caught_up(self, name: str, process: subprocess.Popen[bytes]) -> bool:
+        """Whether a running tcpdump has written all that it was given: what comes after may be cut by its stop."""
+        if self._tool()[0] != "tcpdump" or INFO is None:
+            return False
+        for asked in range(1, 1 + ASKED):
+            process.send_signal(INFO)
+            end = time.monotonic() + ANSWER_S
+            while len(found := COUNTERS.findall(self._said(name))) < asked:
+                if time.monotonic() > end:
+                    return False
+                time.sleep(0.01)
+            if found[-1][0] == found[-1][1]:
+                return True
+        return False
 
     def fingerprint(self, name: str) -> dict[str, Any]:
         digest = hashlib.sha256()

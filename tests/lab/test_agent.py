@@ -122,6 +122,11 @@ def capture(laptop, name="t.0.callee"):
     return AgentDumpcap(laptop, laptop.hotspot_interface(IPv4Address("10.42.0.1")), 256, name)
 
 
+def stopping(found):
+    """Damage that stops an analysis; frames that two processors stamped microseconds apart are the kernel's doing."""
+    return [one for one in found.damage if one.stops and one.kind != "time_backwards"]
+
+
 def eventually(holds, within_s=10.0):
     end = time.monotonic() + within_s
     while not holds() and time.monotonic() < end:
@@ -172,14 +177,12 @@ def test_a_capture_by_the_agents_dumpcap_holds_every_datagram_between_start_and_
     assert hashlib.sha256(data).hexdigest() == sha256
     assert [n for n in range(500) if b"media %d" % n not in data] == []
     found = verify(tmp_path / "callee.pcapng", expect_packets=counters.captured)
-    assert (found.packets, [one for one in found.damage if one.stops]) == (counters.captured, [])
+    assert (found.packets, stopping(found)) == (counters.captured, [])
     assert (counters.captured >= 501, counters.dropped, site.files()) == (True, 0, [])
 
 
 def test_tcpdump_captures_where_there_is_no_dumpcap(site, tmp_path):
-    for tool in ("tcpdump", "ip", "ps", "cat", "sh"):
-        (site.bin / tool).symlink_to(shutil.which(tool))
-    site.connect = [*site.space, "/usr/bin/env", f"PATH={site.bin}"]
+    only_tcpdump(site)
     laptop = site.laptop()
     made = capture(laptop)
     made.start()
@@ -187,7 +190,7 @@ def test_tcpdump_captures_where_there_is_no_dumpcap(site, tmp_path):
     site.send("media", 500)
     time.sleep(DRAIN_S)
     counters = made.stop()
-    assert (counters.captured, counters.dropped) == (counters.received, 0)
+    assert (counters.captured >= 500, counters.dropped) == (True, 0)
     made.fetch(tmp_path / "callee.pcap")
     data = (tmp_path / "callee.pcap").read_bytes()
     assert [n for n in range(500) if b"media %d" % n not in data] == []
@@ -274,11 +277,42 @@ def test_a_dumpcap_that_was_killed_is_a_capture_that_died(site):
     made = capture(site.laptop())
     made.start()
     os.kill(noted(site)["pid"], signal.SIGKILL)
-    with pytest.raises(AttemptVoid, match=r"dumpcap left no counters \(exit -9\)") as raised:
+    with pytest.raises(AttemptVoid, match=r"dumpcap ended by itself or left no counters \(exit -9\)") as raised:
         made.stop()
     assert raised.value.reason == "capture_died"
     made.discard()
     assert site.files() == []
+
+
+@pytest.mark.parametrize("tool", ["dumpcap", "tcpdump"])
+def test_a_capture_that_ended_by_itself_in_good_order_is_one_that_died(site, tool):
+    if tool == "tcpdump":
+        only_tcpdump(site)
+    made = capture(site.laptop())
+    made.start()
+    pid = noted(site)["pid"]
+    os.kill(pid, signal.SIGINT)
+    assert eventually(lambda: not alive(pid))
+    with pytest.raises(AttemptVoid, match=rf"{tool} ended by itself or left no counters \(exit 0\)"):
+        made.stop()
+    made.discard()
+
+
+def test_packets_that_arrive_while_tcpdump_stops_void_nothing(site, tmp_path):
+    only_tcpdump(site)
+    made = capture(site.laptop())
+    made.start()
+    with subprocess.Popen([*site.space, sys.executable, "-c", SEND, "late", "2000"]) as sender:
+        time.sleep(1.0)
+        assert made.stop().captured > 0
+        sender.terminate()
+    made.discard()
+
+
+def only_tcpdump(site):
+    for tool in ("tcpdump", "ip", "ps", "cat", "sh"):
+        (site.bin / tool).symlink_to(shutil.which(tool))
+    site.connect = [*site.space, "/usr/bin/env", f"PATH={site.bin}"]
 
 
 def noted(site):
@@ -334,7 +368,7 @@ def test_a_capture_without_an_agent_ends_by_itself_and_cleanly(site):
     assert eventually(lambda: not alive(pid))
     said = Path(noted(site)["errors"]).read_text()
     assert counted(said).captured >= 3
-    assert [one for one in verify(Path(noted(site)["file"])).damage if one.stops] == []
+    assert stopping(verify(Path(noted(site)["file"]))) == []
 
 
 def test_another_benchs_token_a_second_client_and_nonsense_are_refused(site):
