@@ -211,11 +211,12 @@ class AgentDumpcap:
         ended = self._laptop.ask("stop", name=self._name)
         said = str(ended["said"])
         counters = counted(said)
-        if counters is None or ended["code"] != 0:
-            raise AttemptVoid("capture_died", f"{self.tool} left no counters (exit {ended['code']}): {said[-300:]}")
+        if counters is None or ended["code"] != 0 or not ended["ran_on"]:
+            text = f"{self.tool} ended by itself or left no counters (exit {ended['code']})"
+            raise AttemptVoid("capture_died", f"{text}: {said[-300:]}")
         # dumpcap's second number is what libpcap received, its own drops are not in it.
-        lost = self.tool == "tcpdump" and counters.captured != counters.received
-        if lost or counters.dropped:
+        equal = self.tool == "dumpcap" or counters.captured == counters.received
+        if not (equal or ended["caught_up"]) or counters.dropped:
             raise AttemptVoid("capture_lost_packets", f"{self.tool}: {said[-200:].strip()}")
         return counters
 
@@ -230,12 +231,13 @@ class AgentDumpcap:
 
 
 def counted(said: str) -> Counters | None:
-    """The counters in the last words of dumpcap or tcpdump; None where they left none."""
+    """The last counters that dumpcap or tcpdump printed; None where they left none."""
     captured = re.search(r"Packets captured: (\d+)", said)
     received = re.search(r"Packets received/dropped on interface '[^']*': (\d+)/(\d+)", said)
     if captured is not None and received is not None:
         return Counters(int(captured[1]), int(received[1]), int(received[2]))
-    found = re.search(
-        r"(\d+) packets? captured\s+(\d+) packets? received by filter\s+(\d+) packets? dropped by kernel", said
+    # Over several lines at the end, in one line where it was asked while it ran.
+    found = re.findall(
+        r"(\d+) packets? captured,?\s+(\d+) packets? received by filter,?\s+(\d+) packets? dropped by kernel", said
     )
-    return None if found is None else Counters(*(int(number) for number in found.groups()))
+    return Counters(*(int(number) for number in found[-1])) if found else None

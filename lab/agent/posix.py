@@ -14,7 +14,10 @@ class Posix:
 
     places: tuple[str, ...] = ()
 
-    def start_hotspot(self, state: dict[str, Any]) -> str:
+    def idle_timeout(self) -> str | None:
+        return None
+
+    def start_hotspot(self, idle_off: bool) -> str:
         return "the operator's"
 
     def put_back(self, state: dict[str, Any]) -> None:

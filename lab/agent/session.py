@@ -25,6 +25,10 @@ from lab.agent.windows import Windows
 READY_S, EXIT_S = 10.0, 10.0
 CHUNK_BYTES = 196_608
 LINE_BYTES = 65_536
+# What makes tcpdump print its counters while it runs.
+INFO = getattr(signal, "SIGINFO", getattr(signal, "SIGUSR1", None))
+ASKED, ANSWER_S = 5, 0.4
+COUNTERS = re.compile(r"(\d+) packets? captured,?\s+(\d+) packets? received by filter")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,250}\Z")
 
 
@@ -33,7 +37,9 @@ class Host(Protocol):
 
     places: tuple[str, ...]
 
-    def start_hotspot(self, state: dict[str, Any]) -> str: ...
+    def idle_timeout(self) -> str | None: ...
+
+    def start_hotspot(self, idle_off: bool) -> str: ...
 
     def put_back(self, state: dict[str, Any]) -> None: ...
 
@@ -53,6 +59,7 @@ class Agent:
         self._host, self._calls, self._own, self._home = host, calls, own, own.parent
         self._directory: Path | None = None
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._mine: set[str] = set()
         self._lock: BinaryIO | None = None
         self._ops = {
             one.__name__: one
@@ -140,13 +147,15 @@ class Agent:
 
     def prepare(self) -> dict[str, Any]:
         """Sweep what a killed agent left, inhibit sleep, have the hotspot on. May be asked again at any time."""
-        swept = self._sweep()
+        swept = self._sweep(self._mine)
         awake = self._calls.keep_awake()
         state = self._state()
-        try:
-            hotspot = self._host.start_hotspot(state)
-        finally:
+        before = self._host.idle_timeout()
+        if before is not None:
+            # Noted before it is changed: whatever happens next, it can be put back.
+            state.setdefault("idle_timeout", before)
             self._keep(state)
+        hotspot = self._host.start_hotspot(idle_off=before is not None)
         return {"swept": swept, "awake": awake, "hotspot": hotspot, "idle_timeout": state.get("idle_timeout")}
 
     def setup(self) -> list[str]:
@@ -168,17 +177,16 @@ class Agent:
             os.fsync(stream.fileno())
         fresh.replace(self._home / "state.json")
 
-    def _sweep(self) -> int:
-        """End the captures that an agent before this one left, by the files that it noted; nobody else's."""
+    def _sweep(self, but: set[str]) -> int:
+        """End and remove the captures that are noted, by this agent or one before it, but these; nobody else's."""
         state = self._state()
-        ours = {name: noted for name, noted in state.get("captures", {}).items() if name not in self._running}
+        ours = {name: noted for name, noted in state.get("captures", {}).items() if name not in but}
         for name, noted in ours.items():
             if noted["file"] in self._host.command_line(noted["pid"]):
                 with contextlib.suppress(OSError):
                     os.kill(noted["pid"], signal.SIGTERM)
             for kind in ("file", "errors"):
-                with contextlib.suppress(OSError):
-                    os.unlink(noted[kind])
+                unlinked(Path(noted[kind]))
             del state["captures"][name]
         if ours:
             self._keep(state)
@@ -217,6 +225,7 @@ class Agent:
         with errors.open("wb") as stream:
             process = self._calls.start(argv, stream)
         self._running[name] = process
+        self._mine.add(name)
         self._note(name, {"pid": process.pid, "file": str(file), "errors": str(errors)})
         mark, end = "File:" if tool == "dumpcap" else "listening on", time.monotonic() + READY_S
         while not (live := mark in self._said(name)) and process.poll() is None and time.monotonic() < end:
@@ -239,18 +248,35 @@ class Agent:
         return False
 
     def stop(self, name: str) -> dict[str, Any]:
-        """Stop a capture by Ctrl-C's like and await its end; its exit code and all its words. It may have ended."""
+        """Stop a capture by Ctrl-C's like and await its end; whether it ran until then, its exit code and its words."""
         process = self._running.get(name)
         if process is None:
             raise Refused(f"no capture {name} runs")
-        if process.poll() is None:
+        ran_on = process.poll() is None
+        caught_up = ran_on and self._caught_up(name, process)
+        if ran_on:
             self._calls.stop(process)
         try:
             code = process.wait(EXIT_S)
         except subprocess.TimeoutExpired:
             raise Refused(f"the capture {name} does not end in {EXIT_S:g} s") from None
         del self._running[name]
-        return {"code": code, "said": self._said(name)}
+        return {"ran_on": ran_on, "caught_up": caught_up, "code": code, "said": self._said(name)}
+
+    def _caught_up(self, name: str, process: subprocess.Popen[bytes]) -> bool:
+        """Whether a running tcpdump has written all that it was given: what comes after may be cut by its stop."""
+        if self._tool()[0] != "tcpdump" or INFO is None:
+            return False
+        for asked in range(1, 1 + ASKED):
+            process.send_signal(INFO)
+            end = time.monotonic() + ANSWER_S
+            while len(found := COUNTERS.findall(self._said(name))) < asked:
+                if time.monotonic() > end:
+                    return False
+                time.sleep(0.01)
+            if found[-1][0] == found[-1][1]:
+                return True
+        return False
 
     def fingerprint(self, name: str) -> dict[str, Any]:
         digest = hashlib.sha256()
@@ -275,9 +301,9 @@ class Agent:
                 process.wait()
                 del self._running[name]
         for path in (self._file(name), self._errors(name)):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            unlinked(path)
         self._note(name, None)
+        self._mine.discard(name)
 
     def close(self) -> None:
         """Stop and remove what is left of this session, put the idle time-out back, let the next client in."""
@@ -286,7 +312,7 @@ class Agent:
         try:
             for name in list(self._running):
                 self.remove(name)
-            self._sweep()
+            self._sweep(set())
             state = self._state()
             if state:
                 self._host.put_back(state)
@@ -294,6 +320,20 @@ class Agent:
         finally:
             self._lock.close()
             self._lock = self._directory = None
+
+
+def unlinked(path: Path) -> None:
+    """Remove a file that may have gone; Windows refuses while a program that was just ended still holds it."""
+    for left in reversed(range(20)):
+        try:
+            return path.unlink()
+        except FileNotFoundError:
+            return None
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(0.1)
+    return None
 
 
 def leave(*_signal: object) -> None:

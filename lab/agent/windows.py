@@ -52,14 +52,16 @@ class Windows:
 
     places: tuple[str, ...] = (r"C:\Program Files\Wireshark", r"C:\Program Files (x86)\Wireshark")
 
-    def start_hotspot(self, state: dict[str, Any]) -> str:
-        """Switch off the idle time-out, then have the hotspot on: `On`, or `started On` where it was off.
-
-        `state["idle_timeout"]` gets what was there before, once: `absent` or the number.
-        """
+    def idle_timeout(self) -> str | None:
+        """The setting by which an idle hotspot goes off: `absent` (it does) or a number; None where it stays on."""
         found = re.search(r"REG_DWORD\s+(0x[0-9a-fA-F]+)", ran(["reg", "query", IDLE_KEY, "/v", IDLE_VALUE])[1])
-        if found is None or int(found[1], 16) != 0:
-            state.setdefault("idle_timeout", found[1] if found else "absent")
+        if found is None:
+            return "absent"
+        return found[1] if int(found[1], 16) else None
+
+    def start_hotspot(self, idle_off: bool) -> str:
+        """Have the hotspot on, without its idle time-out where asked: `On`, or `started On` where it was off."""
+        if idle_off:
             self._set_idle_timeout("0x0")
             # The service reads it when it starts; a hotspot that is on goes off by this and is started below.
             self._powershell("Restart-Service icssvc -Force")

@@ -244,6 +244,20 @@ def test_a_local_file_is_merged_by_phone_name():
     assert whole.contact == "lab@example.com"
 
 
+@pytest.mark.parametrize("agent", [["python"], ["python", "C:/Program Files/agent.pyz"], ["python", "C:\\a.pyz"]])
+def test_an_agent_is_two_words_that_no_shell_changes(agent):
+    laptop = BENCH["laptop"] | {"agent": ["python", "C:/im-call-lab/agent.pyz"]}
+    assert BenchSpec.model_validate(BENCH | {"kind": "real", "laptop": laptop}).laptop.agent == laptop["agent"]
+    with pytest.raises(ValidationError):
+        BenchSpec.model_validate(BENCH | {"kind": "real", "laptop": laptop | {"agent": agent}})
+
+
+def test_a_virtual_bench_needs_no_agent():
+    laptop = BENCH["laptop"] | {"agent": ["python", "agent.pyz"]}
+    with pytest.raises(ValidationError, match="the laptop of a virtual bench needs no agent"):
+        BenchSpec.model_validate(BENCH | {"kind": "virtual", "laptop": laptop})
+
+
 def test_the_virtual_bench_calls_only_documentation_numbers():
     bench = read(ROOT / "scenarios" / "benches" / "virtual.yaml", BenchSpec)
     assert [(phone.name, phone.network, phone.capture) for phone in bench.phones] == [

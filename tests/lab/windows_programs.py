@@ -66,6 +66,9 @@ def reg(state, argv):
             return 1
         print(f"\r\n{KEY}\r\n    PeerlessTimeoutEnabled    REG_DWORD    {state['idle']}\r\n\r\n")
         return 0
+    if argv[0] in ("add", "delete") and state.get("no_administrator"):
+        print("ERROR: Access is denied.", file=sys.stderr)
+        return 1
     if argv[:6] == ["add", KEY, *VALUE, "/t", "REG_DWORD"] and argv[6] == "/d" and argv[8:] == ["/f"]:
         state["idle"] = argv[7]
         return 0
