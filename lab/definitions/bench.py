@@ -63,7 +63,8 @@ class LaptopSpec(Model):
     """The laptop whose hotspot the unrooted phone uses.
 
     `connect` is an argv prefix ([] is the machine the harness runs on). `hotspot_address` finds the interface to
-    capture on. `directory` is where captures lie until they are fetched.
+    capture on. `directory` is where captures lie until they are fetched. Where `os` says Windows, a capture's times
+    are read by the capture's own clock: Npcap's stamps are not of the system clock.
     """
 
     model: Text
