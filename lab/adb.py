@@ -166,7 +166,7 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
             shell.close()
 
     def read_clock_ns(self) -> int:
-        """The phone's clock by `$EPOCHREALTIME`. Raises `PhoneTrouble`."""
+        """The phone's clock, one reading by `CLOCK_LOOP`. Raises `PhoneTrouble`."""
         try:
             if self._clock is None:
                 self._clock = ClockStream(self.open_service(f"exec:{CLOCK_LOOP}"))

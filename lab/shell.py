@@ -84,10 +84,11 @@ class PersistentShell:
         self._stream.close()
 
 
-CLOCK_LOOP = "while read -r l; do echo $EPOCHREALTIME; done"
-"""Prints the clock for each line read: a builtin of mksh and bash, so that no program start delays the reading."""
+CLOCK_LOOP = 'while read -r l; do t=$EPOCHREALTIME; test -n "$t" && echo $t || date +%s.%N; done'
+"""Prints the clock for each line read. `$EPOCHREALTIME` is a builtin of mksh and bash 5: no program start delays the
+reading. A shell without it starts `date`, whose way is longer; where that knows no %N there are whole seconds only."""
 
-_READING = re.compile(rb"(\d{1,12})[.,](\d{6})\r?\n")
+_READING = re.compile(rb"(\d{1,12})(?:[.,](?:(\d{1,9})|%?N))?\r?\n")
 
 
 class ClockStream:
@@ -97,10 +98,9 @@ class ClockStream:
         self._stream = stream
 
     def read_ns(self, timeout_s: float = 5.0) -> int:
-        """One reading, in nanoseconds since the epoch, cut to microseconds.
+        """One reading, in nanoseconds since the epoch, cut to the digits that are printed: zeros where there are none.
 
-        Raises `TimeoutError`, and `StreamBroken` where the answer is no reading (a shell without `$EPOCHREALTIME`
-        prints an empty line).
+        Raises `TimeoutError`, and `StreamBroken` where the answer is no reading.
         """
         self._stream.send(b"\n")
         deadline, answer = Deadline(timeout_s), b""
@@ -111,8 +111,8 @@ class ClockStream:
             answer += data
         found = _READING.fullmatch(answer)
         if found is None:
-            raise StreamBroken(f"no reading of $EPOCHREALTIME: {answer[:40]!r}")
-        return int(found.group(1)) * 1_000_000_000 + int(found.group(2)) * 1_000
+            raise StreamBroken(f"no reading of a clock: {answer[:40]!r}")
+        return int(found.group(1)) * 1_000_000_000 + int((found.group(2) or b"").ljust(9, b"0"))
 
     def close(self) -> None:
         self._stream.close()

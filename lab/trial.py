@@ -26,6 +26,7 @@ from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import CallState, Phone
 from lab.reach import require_way_out
 from lab.steps import VERBS, Stage
+from lab.timeline import OWN_STAMPS, Line, Sent, capture_line, differs, marker_times, timestamps, without_step
 
 NOISY_RESTARTS = 3
 MARKER_SEEN_S = 5.0
@@ -72,6 +73,7 @@ class Attempt:
         self._drawn = self._scenario.draw(random.Random(f"{seed}/{trial.id}/{number}/drawn"))
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
         self._evidence_kept = False
+        self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._log = EventLog(folder / "events.jsonl", bench.clock, show)
 
     def run(self, truth: Path) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class Attempt:
         clock, started_ns = self._bench.clock, self._bench.clock.now_ns()
         try:
             sides = {role: self._identify(self._phones[role]) for role in ROLES}
-            offsets = self._offsets()
+            compared = self._offsets()
             self._open_chat()
             captures, restarts, noise = self._captures_in_quiet()
             with self._stopped_on_every_way_out(captures):
@@ -108,7 +110,11 @@ class Attempt:
                 for role in ROLES:
                     sides[role] |= self._store(role, captures[role], counters[role])
                     sides[role]["app_bytes"] = carried[role]
-            after = self._offsets()
+            measured = self._offsets()
+            lines = {who: Line(compared[who], measured[who]) for who in compared}
+            lines |= self._capture_clocks(sides, lines)
+            for role in ROLES:
+                without_step(sides[role]["clock"], lines[sides[role]["clock"]])
         except (AttemptVoid, PhoneTrouble):
             self._keep_evidence()
             raise
@@ -116,7 +122,7 @@ class Attempt:
             self._keep_evidence()
             raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
         record = self._record(observed, sides, started_ns)
-        record["clocks"] = {who: {"before": asdict(offsets[who]), "after": asdict(after[who])} for who in offsets}
+        record["clocks"] = {who: line.as_json() for who, line in lines.items()}
         record |= {"capture_restarts": restarts, "noise_bytes_per_s": noise, "ended_ns": clock.now_ns()}
         write_json(self._folder / "trial.json", record)
         return record
@@ -159,8 +165,30 @@ class Attempt:
         clock = self._bench.clock
         offsets: dict[str, Offset] = {}
         for role in ROLES:
-            offsets[role] = measure_offset(clock, self._phones[role].device.read_clock_ns)
-        return offsets | {"laptop": measure_offset(clock, self._bench.laptop.read_clock_ns)}
+            phone = self._phones[role]
+            offsets[role] = measure_offset(clock, phone.device.read_clock_ns, whose=f"the clock of {phone.spec.name}")
+        laptop = measure_offset(clock, self._bench.laptop.read_clock_ns, whose="the laptop's clock")
+        return offsets | {"laptop": laptop}
+
+    def _capture_clocks(self, sides: dict[Role, dict[str, Any]], lines: dict[str, Line]) -> dict[str, Line]:
+        """The clocks of both captures by their markers, `ROLE_capture`. A side whose capture is not stamped by its
+        machine's system clock refers to that one from here on."""
+        found: dict[str, Line] = {}
+        for role in ROLES:
+            side = sides[role]
+            path, last = self._folder / side["capture"], role == ROLES[-1]
+            stamps = marker_times(path, MARKER_ADDRESS, MARKER_PORT, self._nonce, last=last)
+            line = capture_line(stamps, self._sent[role])
+            if line is None:
+                raise AttemptVoid("marker_not_captured", f"{path.name} lacks a begin or end marker with a time")
+            found[f"{role}_capture"] = line
+            machine = lines[side["clock"]]
+            if differs(line, machine):
+                by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
+                self._log.note("capture_clock_differs", role=role, by_ns=by_ns, bound_ns=line.bound_ns)
+            if side["timestamps"] == OWN_STAMPS or differs(line, machine):
+                side["clock"] = f"{role}_capture"
+        return found
 
     def _open_chat(self) -> None:
         contact = self._phones["callee"].spec.address_in(self._app.name)
@@ -210,7 +238,9 @@ class Attempt:
         """Have each phone send a marker and see it in the capture of its side."""
         text = f"im-call-lab {self._nonce} {kind}"
         for role in ROLES:
+            from_ns = self._bench.clock.now_ns()
             self._phones[role].send_marker(text)
+            self._sent[role][kind] = Sent(from_ns, self._bench.clock.now_ns())
         for role, capture in captures.items():
             if not wait_until(self._bench.clock, lambda capture=capture: capture.holds(text), MARKER_SEEN_S):  # type: ignore[misc]
                 where = f"{capture.tool} on {capture.interface}"
@@ -290,6 +320,7 @@ class Attempt:
             "interface": capture.interface,
             "snaplen_bytes": self._bench.spec.snaplen_bytes,
             "clock": "laptop" if by_laptop else role,
+            "timestamps": timestamps(self._bench.spec.laptop.os if by_laptop else None),
             "counters": asdict(counters),
         }
 

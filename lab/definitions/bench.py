@@ -66,7 +66,8 @@ class LaptopSpec(Model):
 
     `connect` is an argv prefix ([] is the machine the harness runs on). With `agent` the agent that is installed there
     captures, else bash and dumpcap do. `hotspot_address` finds the interface to capture on. `directory` is where
-    captures lie until they are fetched.
+    captures lie until they are fetched. Where `os` says Windows, a capture's times are read by the capture's own clock:
+    Npcap's stamps are not of the system clock.
     """
 
     model: Text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.definitions.virtual_network import ClockEmulation
+from lab.virtual.faults import Faults
 from lab.virtual.world import World
 
 OFFSET_SPREAD_NS = 400_000_000
@@ -14,11 +15,15 @@ DRIFT_SPREAD_PPB = 3_000
 class DriftingClock:
     """A clock that is wrong by an offset and drifts, in integers; both are drawn anew for each attempt.
 
-    `on_read` is told the machine's name and its true offset (that clock minus bench time) at each reading.
+    A fault `clock` sets it during an attempt: by `by_ns`, `after_ns` from the attempt's start. `on_read` is told the
+    machine's name and its true offset (that clock minus bench time) at each reading.
     """
 
-    def __init__(self, name: str, world: World, given: ClockEmulation, on_read: Callable[[str, int], None]) -> None:
-        self._name, self._world, self._given, self._on_read = name, world, given, on_read
+    def __init__(
+        self, name: str, world: World, given: ClockEmulation, faults: Faults, on_read: Callable[[str, int], None]
+    ) -> None:
+        self._name, self._world, self._given, self._faults, self._on_read = name, world, given, faults, on_read
+        self._step_ns = self._step_after_ns = 0
         self.start_offset_ns = given.offset_ns
         self.drift_ppb = given.drift_ppb
 
@@ -26,11 +31,14 @@ class DriftingClock:
         chance = self._world.chance(f"{self._name}/clock")
         self.start_offset_ns = self._given.offset_ns + chance.randrange(-OFFSET_SPREAD_NS, OFFSET_SPREAD_NS)
         self.drift_ppb = self._given.drift_ppb + chance.randrange(-DRIFT_SPREAD_PPB, DRIFT_SPREAD_PPB)
+        step = self._faults.take("clock", self._name) or {}
+        self._step_ns, self._step_after_ns = int(step.get("by_ns", 0)), int(step.get("after_ns", 0))
 
     def offset_ns(self, instant_ns: int) -> int:
         """This clock minus bench time at an instant of bench time."""
         elapsed_ns = instant_ns - self._world.started_ns
-        return self.start_offset_ns + elapsed_ns * self.drift_ppb // 1_000_000_000
+        step_ns = self._step_ns if elapsed_ns >= self._step_after_ns else 0
+        return self.start_offset_ns + elapsed_ns * self.drift_ppb // 1_000_000_000 + step_ns
 
     def at(self, instant_ns: int) -> int:
         """What the clock shows at an instant of bench time."""

@@ -50,14 +50,16 @@ class Dumpcap:
             self._connection.post(b"2", problem.encode() + b"\n")
             self._connection.post(b"X", b"\x01")
             return False
-        world = self._machine.world
+        world, clock = self._machine.world, self._machine.clock
+        # A fault `stamps`: the capture is stamped by another clock than the system's, as on Windows by Npcap.
+        off_ns = int((self._machine.faults.take("stamps", self._machine.name) or {}).get("by_ns", 0))
         self._connection.post(b"O", str(self._machine.files.on_disk(self._file)).encode())
         self._capture = Capture(
             self._machine.hotspot_wire(),
             "pcapng",
             self._snaplen,
             DUMPCAP_BLOCKS,
-            self._machine.clock.at,
+            lambda instant_ns: clock.at(instant_ns) + off_ns,
             self._connection.post_file,
             self._interface,
         )

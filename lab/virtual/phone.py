@@ -76,7 +76,7 @@ class VirtualPhone(Device):
         self.processes = ProcessTable()
         self.refused: list[str] = []
         self.props = properties(spec, emulation)
-        self.clock = DriftingClock(spec.name, world, emulation.clock, on_clock_read)
+        self.clock = DriftingClock(spec.name, world, emulation.clock, faults, on_clock_read)
         self.costs = tariffs(emulation.adb)
         self.agent: Agent | None = None
         self.commands: Mapping[str, Command] = of_phone(self)

@@ -57,7 +57,7 @@ class LaptopMachine:
         self.files = Files(root / "laptop", (Files.normal(spec.directory),))
         self.processes = ProcessTable()
         self.refused: list[str] = []
-        self.clock = DriftingClock(self.name, world, emulation.clock, on_clock_read)
+        self.clock = DriftingClock(self.name, world, emulation.clock, faults, on_clock_read)
         self.costs = tariffs(emulation.channel)
         self.commands: Mapping[str, Command] = {**COMMON, "ip": self._ip, "dumpcap": self._dumpcap}
 

@@ -110,6 +110,21 @@ def test_a_hotspot_capture_is_stamped_by_the_laptops_clock(tmp_path, build):
     assert pairs.load(dataset, call.trial, dataset.info()["apps"], {}).b.clock.before.offset_ns == -9
 
 
+def test_a_capture_with_stamps_of_its_own_is_read_by_its_own_clock(tmp_path, build):
+    call = build.call()
+    build.dataset(tmp_path, [call])
+    path = tmp_path / "trials" / call.trial / "trial.json"
+    record = json.loads(path.read_text())
+    record["sides"]["callee"]["clock"] = "callee_capture"
+    readings = {"before": (7_000_000_000, 60_000_000, 1_000), "after": (7_001_000_000, 50_000_000, 2_000_000_000)}
+    keys = ("offset_ns", "bound_ns", "at_ns")
+    record["clocks"]["callee_capture"] = {when: dict(zip(keys, of, strict=True)) for when, of in readings.items()}
+    path.write_text(json.dumps(record))
+    clock = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {}).b.clock
+    assert clock == Clock(*(Reading(*of) for of in readings.values()))
+    assert (clock.bound_ns, clock.elapsed_bound_ns) == (61_000_000, 111_000_000)
+
+
 def test_a_drifting_clock_is_mapped_exactly_between_its_readings():
     clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(3_000_000, 50_000, 1_100_000_000_000))
     assert clock.to_controller(1_000_002_000_000) == 1_000_000_000_000

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -163,6 +164,40 @@ def test_an_attempt_that_a_fault_spoils_is_kept_with_its_reason_and_tried_again(
     assert Dataset(tmp_path).record(CANCEL)["attempt"] == 1
     assert json.loads((tmp_path / "truth" / f"{CANCEL}.json").read_text())["attempt"] == 1
     assert Dataset(tmp_path).verify() == []
+
+
+@pytest.mark.parametrize(("machine", "who"), [("pixel6", "caller"), ("laptop", "laptop")])
+def test_a_clock_that_is_set_during_a_trial_voids_the_attempt_and_says_by_how_much(tmp_path, bench, machine, who):
+    run = planned(tmp_path, CANCEL)
+    create(run)
+    bench.kind.ask(op="fail_next", what="clock", on=machine, by_ns=2_000_000_000, after_ns=18_000_000_000)
+    assert run_one(run, bench, run.chosen[0], silent())
+    void = json.loads((tmp_path / "attempts" / f"{CANCEL}.0" / "void.json").read_text())
+    assert void["reason"] == "clock_stepped"
+    assert re.match(
+        rf"the clock {who} changed by \+(2000|1999)\.\d{{3}} ms in \d\d\.\d s, more than both", void["text"]
+    )
+    clocks = Dataset(tmp_path).record(CANCEL)["clocks"]
+    assert all(abs(clocks[each]["drift_ppm"]) < 50 for each in ("caller", "callee", "laptop"))
+
+
+def test_a_capture_that_is_not_stamped_by_its_machines_clock_is_told_and_referred_to_its_own(tmp_path, bench):
+    run = planned(tmp_path, HANG_UP)
+    create(run)
+    bench.kind.ask(op="fail_next", what="stamps", on="laptop", times=2, by_ns=7_000_000_000)
+    assert run_one(run, bench, run.chosen[0], silent())
+    record = Dataset(tmp_path).record(HANG_UP)
+    assert record["capture_restarts"] == 1  # the fault struck both captures
+    (hotspot,) = (role for role, side in record["sides"].items() if side["tool"] == "dumpcap")
+    assert record["sides"][hotspot]["clock"] == f"{hotspot}_capture"
+    truth = json.loads((tmp_path / "truth" / f"{HANG_UP}.json").read_text())["clocks"]["laptop"]
+    for when in ("before", "after"):
+        told = record["clocks"][f"{hotspot}_capture"][when]
+        assert abs(told["offset_ns"] - truth[f"offset_{when}_ns"] - 7_000_000_000) <= told["bound_ns"] < 700_000_000
+    events = [json.loads(line) for line in (tmp_path / "trials" / HANG_UP / "events.jsonl").read_text().splitlines()]
+    (said,) = (event for event in events if event["event"] == "capture_clock_differs")
+    assert said["role"] == hotspot
+    assert 6_300_000_000 < said["by_ns"] < 7_700_000_000
 
 
 def test_a_wrong_selector_voids_its_trials_names_itself_and_never_passes(tmp_path):

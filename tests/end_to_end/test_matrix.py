@@ -125,6 +125,27 @@ def test_clock_bounds_hold_the_true_offset_in_every_trial(paper: Dataset) -> Non
     assert sum(error > 10_000 for error in errors) > 900
 
 
+def test_markers_bound_each_captures_clock_around_its_machines(paper: Dataset) -> None:
+    for trial_id in paper.trial_ids():
+        truth, record = truth_of(paper, trial_id), paper.record(trial_id)
+        for role in ("caller", "callee"):
+            side, machine = record["sides"][role], "laptop" if record["sides"][role]["tool"] == "dumpcap" else role
+            assert (side["clock"], side["timestamps"]) == (machine, "host")
+            for when in ("before", "after"):
+                measured = record["clocks"][f"{role}_capture"][when]
+                error = measured["offset_ns"] - truth[f"clocks.{machine}.offset_{when}_ns"]
+                assert abs(error) <= measured["bound_ns"] < 700_000_000, (trial_id, role, when, error)
+
+
+def test_the_drift_of_each_clock_is_the_one_it_was_given(paper: Dataset) -> None:
+    for trial_id in paper.trial_ids():
+        truth, record = truth_of(paper, trial_id), paper.record(trial_id)["clocks"]
+        for who in ("caller", "callee", "laptop"):
+            before, after = record[who]["before"], record[who]["after"]
+            bound_ppm = (before["bound_ns"] + after["bound_ns"]) * 1e6 / (after["at_ns"] - before["at_ns"])
+            assert abs(record[who]["drift_ppm"] - truth[f"clocks.{who}.drift_ppm"]) <= bound_ppm + 0.001
+
+
 def test_the_clocks_are_wrong_by_seconds_and_drift(paper: Dataset) -> None:
     offsets = {truth_of(paper, trial_id)["clocks.caller.offset_before_ns"] // 10**9 for trial_id in paper.trial_ids()}
     assert min(offsets) <= -1

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import shutil
+import time
+
 import pytest
 
-from lab.shell import ClockStream, PersistentShell, ShellOutput, StreamBroken
+from lab.laptop import ProgramStream
+from lab.process import Program
+from lab.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken
 
 
 class Answers:
@@ -64,7 +69,33 @@ def test_a_reading_of_the_clock_is_in_nanoseconds() -> None:
     assert stream.sent == [b"\n"]
 
 
-@pytest.mark.parametrize("answer", [b"\n", b"1767571200\n", b"1767571200.1\n", b"now\n"])
-def test_a_shell_without_epochrealtime_is_no_clock(answer: bytes) -> None:
+@pytest.mark.parametrize(
+    ("answer", "rest_ns"),
+    [
+        (b"1767571200.000123456\n", 123_456),
+        (b"1767571200,25\r\n", 250_000_000),
+        (b"1767571200\n", 0),
+        (b"1767571200.N\n", 0),
+        (b"1767571200.%N\n", 0),
+    ],
+)
+def test_a_clock_is_read_with_as_many_digits_as_date_prints(answer: bytes, rest_ns: int) -> None:
+    assert ClockStream(Answers(answer)).read_ns() == 1_767_571_200_000_000_000 + rest_ns
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+def test_the_loop_reads_the_clock_of_a_shell_with_and_without_epochrealtime(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    with Program([shell, "-c", CLOCK_LOOP]) as program:
+        clock = ClockStream(ProgramStream(program))
+        started_ns = time.time_ns() // 1000 * 1000
+        readings = [started_ns, *(clock.read_ns() for _ in range(20)), time.time_ns()]
+        assert readings == sorted(readings)
+        assert any(reading % 1000 for reading in readings[:-1]) == (shell == "dash")
+
+
+@pytest.mark.parametrize("answer", [b"\n", b"1767571200.\n", b"1767571200.0123456789\n", b"now\n"])
+def test_another_text_is_no_reading(answer: bytes) -> None:
     with pytest.raises(StreamBroken, match="no reading"):
         ClockStream(Answers(answer)).read_ns()
