@@ -180,8 +180,7 @@ def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios
         from lab.definitions import Lab
         from lab.push import push
 
-        lab = Lab.load(Path(scenarios))
-        spec = lab.bench(bench)
+        spec = (lab := Lab.load(Path(scenarios))).bench(bench)
         with Bench(lab, spec, Stop(), partly=True) as opened:
             for phone in (phone for phone in spec.phones if phone.capture == "tcpdump"):
                 if phone.name in opened.unreachable:
