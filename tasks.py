@@ -165,6 +165,17 @@ def doctor(
         show.checks(preflight.examine(run, Stop()), as_json=json)
 
 
+@task(help={"bench": "the bench whose laptop gets it", "scenarios": RUN_HELP["scenarios"]})
+def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -> None:
+    """Put the agent on a bench's laptop, prove that it is there and that it answers; done again, nothing changes."""
+    with exits():
+        from lab import install
+        from lab.definitions import Lab
+
+        for line in install.install(Lab.load(Path(scenarios)).bench(bench)):
+            print(line)
+
+
 @task(
     help={
         "file": "a tcpdump that was built for the phones",
@@ -307,14 +318,19 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
 
 
 def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
-    """One JSON list, or one line a row, while they come."""
+    """One JSON list, or one line a row, while they come; where reading fails on the way the list is ended as well."""
     before = "["
-    for row in rows:
-        if as_json:
-            print(before, json_.dumps(row, indent=1).replace("\n", "\n "), sep="\n ", end="")
-            before = ","
-        else:
-            print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
+    try:
+        for row in rows:
+            if as_json:
+                print(before, json_.dumps(row, indent=1).replace("\n", "\n "), sep="\n ", end="")
+                before = ","
+            else:
+                print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
+    except CorrelateError:
+        if before == ",":
+            print("\n]")
+        raise
     if as_json:
         print("[]" if before == "[" else "\n]")
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median_low
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -107,6 +107,11 @@ class Truth:
     stun: int
 
 
+Figures = dict[str, float]
+Part = tuple[list[str], Figures]
+"""Lines of Markdown, and what `targets` looks at."""
+
+
 class Wrong(Exception):
     """What was read is not what was written."""
 
@@ -175,7 +180,7 @@ def ours(program: Path, paths: list[Path], truths: list[Truth], workers: int = 1
     return result
 
 
-def one_large(folder: Path, program: Path, options: Options) -> list[str]:
+def one_large(folder: Path, program: Path, options: Options) -> Part:
     """The table of all readers on one capture. Ours and the bytes alone are read again beside every peer, so that what
     else the machine does meanwhile is in all of them."""
     (path,), (truth,) = written(folder / "large.pcap", options.packets)
@@ -184,77 +189,102 @@ def one_large(folder: Path, program: Path, options: Options) -> list[str]:
     skipped = [f"{name}: not installed, skipped" for name, command in commands.items() if command is None]
     for name, command in commands.items():
         if command is not None:
-            for each, argv in {
-                OURS_NAME: [],
-                "reading the bytes": commands["reading the bytes"],
-                name: command,
-            }.items():
+            for each in dict.fromkeys((OURS_NAME, BYTES_NAME, name)):
+                argv = commands.get(each)
                 results[each].append(run(argv) if argv else ours(program, [path], [truth]))
                 say(f"{each}: {results[each][-1].seconds:.2f} s, {results[each][-1].processor_s:.2f} s of processors")
     path.unlink()
-    lines = [_line(name, made, options.packets, results[OURS_NAME]) for name, made in results.items() if made]
     head = f"One capture of {truth.packets:,} packets, {truth.size_bytes / 1e9:.2f} GB, {len(truth.flows):,} flows, "
     head += (
-        f"{truth.stun:,} STUN messages; flows and messages equal the truth. Seconds are medians of the runs; ratios "
+        f"{truth.stun:,} STUN messages; flows and messages equal the truth. Seconds are medians of the runs, ratios "
     )
-    head += "are of medians."
-    table = [
-        "| reader | runs | s | least s | processor s | packets/s | peak MiB | time / ours | processor time / ours |"
-    ]
-    table += ["|---|---:|---:|---:|---:|---:|---:|---:|---:|", *lines]
-    return [head, "", *table, *([""] if skipped else []), *skipped]
+    head += "those of medians."
+    columns = ["reader", "runs", "s", "least s", "processor s", "packets/s", "peak MiB", "time / ours"]
+    table = [f"| {' | '.join([*columns, 'processor time / ours'])} |", f"|---|{'---:|' * len(columns)}"]
+    figures: Figures = {}
+    mine = typical(results[OURS_NAME])
+    for name, made in results.items():
+        if made:
+            table.append(_line(name, made, options.packets, mine))
+            figures[name] = typical(made).seconds / mine.seconds
+    return [head, "", *table, *([""] if skipped else []), *skipped], figures
 
 
-def _line(name: str, made: list[Result], packets: int, ours: list[Result]) -> str:
-    seconds, processor_s = (median(getattr(each, key) for each in made) for key in ("seconds", "processor_s"))
-    ratios = [
-        f"{seconds / median(each.seconds for each in ours):.2f}",
-        f"{processor_s / median(each.processor_s for each in ours):.2f}",
-    ]
+def typical(made: list[Result]) -> Result:
+    """Medians of seconds, of processor seconds and of bytes; of an even number the lower one."""
+    middle = (median_low(getattr(each, name) for each in made) for name in ("seconds", "processor_s", "peak_bytes"))
+    return Result(*middle, made[0].output)
+
+
+def _line(name: str, made: list[Result], packets: int, mine: Result) -> str:
+    here = typical(made)
+    ratios = f"{here.seconds / mine.seconds:.2f} | {here.processor_s / mine.processor_s:.2f}"
     least, peak = min(each.seconds for each in made), max(each.peak_bytes for each in made) >> 20
-    times = f"{len(made)} | {seconds:.2f} | {least:.2f} | {processor_s:.2f}"
-    return f"| {name} | {times} | {packets / seconds:,.0f} | {peak} | {' | '.join(ratios)} |"
+    times = f"{len(made)} | {here.seconds:.2f} | {least:.2f} | {here.processor_s:.2f}"
+    return f"| {name} | {times} | {packets / here.seconds:,.0f} | {peak} | {ratios} |"
 
 
-def many(folder: Path, program: Path, options: Options) -> list[str]:
+def many(folder: Path, program: Path, options: Options) -> Part:
     """A dataset's worth of captures by two workers, and tshark file by file on a sample."""
     paths, truths = written(folder / "many.pcap", options.capture_packets, options.captures)
     say(f"{options.captures} captures of {options.capture_packets} packets")
-    made = sorted((ours(program, paths, truths, workers=2) for _ in range(3)), key=lambda result: result.seconds)
-    best = made[1]
-    sample = paths[: options.sample]
-    packets = options.captures * options.capture_packets
+    here = typical([ours(program, paths, truths, workers=2) for _ in range(3)])
+    packets, figures = options.captures * options.capture_packets, Figures()
     text = f"{options.captures} captures of {options.capture_packets:,} packets by two workers, the median of 3 runs: "
-    text += f"{best.seconds:.2f} s ({best.processor_s:.2f} s of processors), {packets / best.seconds:,.0f} packets/s, "
-    text += f"{best.peak_bytes >> 20} MiB at most a worker."
+    text += f"{here.seconds:.2f} s ({here.processor_s:.2f} s of processors), {packets / here.seconds:,.0f} packets/s, "
+    text += f"{here.peak_bytes >> 20} MiB at most a worker."
     if shutil.which("tshark"):
+        sample = paths[: options.sample]
         taken = [run(["tshark", "-n", "-q", "-r", str(path), "-z", "conv,udp"]).seconds for path in sample]
         whole_s = sum(taken) / len(taken) * options.captures
+        figures["many"] = whole_s / here.seconds
         text += f" tshark a file: {whole_s:.0f} s as estimated from {len(sample)} of them, "
-        text += f"{whole_s / best.seconds:.0f} times as long."
+        text += f"{figures['many']:.0f} times as long."
     for path in paths:
         path.unlink()
-    return [text]
+    return [text], figures
 
 
-def growth(folder: Path, program: Path, options: Options) -> list[str]:
+def growth(folder: Path, program: Path, options: Options) -> Part:
     """Time and memory against size: a tenth, the whole, and the long one where it is asked for."""
-    lines = ["| packets | s | packets/s | peak MiB |", "|---:|---:|---:|---:|"]
+    lines, figures = ["| packets | s | ns a packet | peak MiB |", "|---:|---:|---:|---:|"], Figures()
     for packets in [options.packets // 10, options.packets, *([options.long] if options.long else [])]:
         (path,), (truth,) = written(folder / "growth.pcap", packets)
-        result = sorted((ours(program, [path], [truth]) for _ in range(3)), key=lambda result: result.seconds)[1]
-        rate, peak = packets / result.seconds, result.peak_bytes / (1 << 20)
-        lines.append(f"| {packets:,} | {result.seconds:.2f} | {rate:,.0f} | {peak:.0f} |")
+        here = typical([ours(program, [path], [truth]) for _ in range(3)])
+        each_ns, figures["peak"] = here.seconds / packets * 1e9, here.peak_bytes / (1 << 20)
+        lines.append(f"| {packets:,} | {here.seconds:.2f} | {each_ns:.0f} | {figures['peak']:.0f} |")
         path.unlink()
-    return ["Ours against the size of the capture:", "", *lines]
+    return ["Ours against the size of the capture:", "", *lines], figures
 
 
-def cold(folder: Path, program: Path) -> list[str]:
+def cold(folder: Path, program: Path) -> Part:
     """One trial's two captures by a process that starts cold."""
     paths, truths = written(folder / "trial.pcap", 3_600, 2)
-    made = median(ours(program, paths, truths).seconds for _ in range(7))
+    seconds = typical([ours(program, paths, truths) for _ in range(7)]).seconds
     size = sum(truth.size_bytes for truth in truths) / 1e6
-    return [f"One trial's two captures ({size:.1f} MB together) from a cold start: {made:.2f} s, the median of 7."]
+    text = f"One trial's two captures ({size:.1f} MB together) from a cold start: {seconds:.2f} s, the median of 7."
+    return [text], {"cold": seconds}
+
+
+def targets(figures: Figures) -> list[str]:
+    """What is asked for beside what was measured; nothing where a peer is not installed."""
+    asked: list[tuple[str, str, float, bool]] = [
+        ("tshark -q -z conv,udp", "tshark, times as long as ours", 40, True),
+        ("nfstream, no dissection", "nfstream, times as long as ours", 10, True),
+        ("bytes", "ours, times as long as reading the bytes", 4, False),
+        ("many", "tshark a file, times as long as our two workers", 100, True),
+        ("peak", "peak MiB of a process on the largest capture", 64, False),
+        ("cold", "seconds for a trial's two captures from a cold start", 0.3, False),
+    ]
+    figures = {**figures, "bytes": 1 / figures[BYTES_NAME]}
+    lines = ["| target | asked | measured | |", "|---|---:|---:|---|"]
+    for name, text, bound, is_least in asked:
+        if name in figures:
+            found = figures[name]
+            met = found >= bound if is_least else found <= bound
+            word = "at least" if is_least else "at most"
+            lines.append(f"| {text} | {word} {bound:g} | {found:.3g} | {'met' if met else 'short'} |")
+    return lines
 
 
 def say(text: str) -> None:
@@ -269,7 +299,8 @@ def main(options: Options) -> str:
         program.write_text(OURS)
         parts = [one_large(folder, program, options), many(folder, program, options)]
         parts += [growth(folder, program, options), cold(folder, program)]
-    return "\n\n".join("\n".join(part) for part in parts)
+    figures = {name: value for _, found in parts for name, value in found.items()}
+    return "\n\n".join("\n".join(lines) for lines in [targets(figures), *(lines for lines, _ in parts)])
 
 
 def chosen(arguments: list[str] | None = None) -> Options:

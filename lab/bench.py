@@ -23,6 +23,7 @@ from typing import Any, Protocol, Self
 import lab.virtual
 from lab import hold
 from lab.adb import TROUBLE, Adb, LabClient
+from lab.agentlink import AgentDumpcap, AgentLaptop
 from lab.awake import kept_awake
 from lab.capture import Capture, HostDumpcap, PhoneTcpdump, sweep
 from lab.clock import Clock, Stop, WallClock
@@ -205,8 +206,10 @@ class Bench:
             self.kind = open_kind(self.lab, self.spec, self.stop)
             stack.callback(self.kind.close)
             self.clock = self.kind.clock
-            self.laptop = Laptop(self.kind.laptop_prefix, self.spec.laptop.directory)
+            self.laptop = self._open_laptop()
             stack.callback(self.laptop.close)
+            if isinstance(self.laptop, AgentLaptop) and not self._partly:
+                self.laptop.prepare()
             for spec in self.spec.phones:
                 try:
                     self.phones[spec.name] = self._connect(spec, stack)
@@ -219,6 +222,12 @@ class Bench:
 
     def __exit__(self, *error: object) -> None:
         self._exit.close()
+
+    def _open_laptop(self) -> Laptop | AgentLaptop:
+        spec, prefix = self.spec.laptop, self.kind.laptop_prefix
+        if spec.agent is None:
+            return Laptop(prefix, spec.directory)
+        return AgentLaptop([*prefix, *spec.agent], spec.directory, self.spec.name)
 
     def _connect(self, spec: PhoneSpec, stack: ExitStack) -> Phone:
         import uiautomator2  # costs half a second, and nothing but a bench needs it
@@ -246,6 +255,8 @@ class Bench:
 
     def hotspot_interface(self) -> str:
         """The laptop's interface that holds the hotspot's address. Raises `LaptopTrouble` where none does."""
+        if isinstance(self.laptop, AgentLaptop):
+            return self.laptop.hotspot_interface(self.spec.laptop.hotspot_address)
         for line in self.laptop.run("ip -o addr").text.splitlines():
             words = line.split()
             if len(words) > 3 and words[3].split("/")[0] == str(self.spec.laptop.hotspot_address):
@@ -258,6 +269,8 @@ class Bench:
         if phone.spec.capture == "tcpdump":
             return PhoneTcpdump(phone.device, self.clock, phone.route_interface(), snaplen, PHONE_DIRECTORY, name)
         interface = self.hotspot_interface()
+        if isinstance(self.laptop, AgentLaptop):
+            return AgentDumpcap(self.laptop, interface, snaplen, name)
         return HostDumpcap(self.laptop, self.clock, interface, snaplen, self.laptop.directory, name)
 
 

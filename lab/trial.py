@@ -280,7 +280,7 @@ class Attempt:
         with path.open("rb") as file:
             os.fsync(file.fileno())
         integrity = verified(path, counters, sha256)
-        by_laptop = capture.suffix == "pcapng"
+        by_laptop = self._phones[role].spec.capture == "dumpcap"
         return {
             "capture": path.name,
             "sha256": sha256,

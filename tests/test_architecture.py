@@ -64,6 +64,19 @@ def test_the_laptop_stand_in_is_one_file_of_the_standard_library() -> None:
     assert used <= set(sys.stdlib_module_names)
 
 
+def test_the_laptops_agent_is_of_the_standard_library_of_python_3_9() -> None:
+    import sys
+
+    files = sorted((ROOT / "lab/agent").glob("*.py"))
+    assert len(files) == 6
+    for path in files:
+        tree = ast.parse(path.read_text(), feature_version=(3, 9))
+        used = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        used |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        used -= {module for module in used if module.startswith("lab.agent.")}
+        assert used <= set(sys.stdlib_module_names)
+
+
 def test_a_function_fits_on_a_screen_and_a_module_is_one_idea() -> None:
     long: list[str] = []
     for path in MODULES:

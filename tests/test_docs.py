@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -41,6 +42,21 @@ def test_every_verb_has_its_heading() -> None:
 def test_every_link_between_documents_has_a_target(path: Path) -> None:
     links = re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_line_that_only_windows_runs_has_its_status() -> None:
+    """Every method of the agent that only Windows runs, and every test that is named, by its name."""
+    status = (ROOT / "docs/hardware-status.md").read_text()
+    calls = ast.parse((ROOT / "lab/agent/calls.py").read_text()).body
+    branch = next(node for node in calls if isinstance(node, ast.If))
+    programs = ast.parse((ROOT / "lab/agent/windows.py").read_text()).body
+    classes = [node for node in [*branch.body, *programs] if isinstance(node, ast.ClassDef)]
+    methods = [f"{one.name}.{node.name}" for one in classes for node in one.body if isinstance(node, ast.FunctionDef)]
+    assert (len(methods), {one.name for one in classes}) == (14, {"Calls", "Windows"})
+    assert [method for method in [*methods, "START_HOTSPOT"] if f"`{method}`" not in status] == []
+    tests = "".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
+    assert [name for name in re.findall(r"`(test_\w+)`", status) if f"def {name}(" not in tests] == []
+    assert [path for path in re.findall(r"`(tests/[\w/.]+)`", status) if not (ROOT / path).exists()] == []
 
 
 README_COMMANDS = commands(ROOT / "README.md")

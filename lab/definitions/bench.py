@@ -13,6 +13,8 @@ from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
 Directory = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./: \\-]{1,300}$")]
 Argument = Annotated[str, Field(min_length=1, max_length=500)]
+# ssh joins them to one line for a shell that may be any: no word may need quotes.
+Plain = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./:-]{1,300}$")]
 
 
 class Stimulus(Model):
@@ -62,13 +64,15 @@ class PhoneSpec(Model):
 class LaptopSpec(Model):
     """The laptop whose hotspot the unrooted phone uses.
 
-    `connect` is an argv prefix ([] is the machine the harness runs on). `hotspot_address` finds the interface to
-    capture on. `directory` is where captures lie until they are fetched.
+    `connect` is an argv prefix ([] is the machine the harness runs on). With `agent` the agent that is installed there
+    captures, else bash and dumpcap do. `hotspot_address` finds the interface to capture on. `directory` is where
+    captures lie until they are fetched.
     """
 
     model: Text
     os: Text
     connect: list[Argument] = Field(default_factory=list)
+    agent: Annotated[list[Plain], Field(min_length=2, max_length=2)] | None = None
     directory: Directory
     hotspot_address: IPv4Address
     tools: list[Text] = Field(default_factory=list)
@@ -117,6 +121,8 @@ class BenchSpec(Model):
         found += self._same_accounts()
         if self.kind == "virtual":
             found += self._callees_not_allowed()
+            if self.laptop.agent is not None:
+                found.append((("laptop", "agent"), "the laptop of a virtual bench needs no agent"))
         refuse(found)
         return self
 

@@ -148,3 +148,14 @@ def test_a_gzip_file_that_breaks_in_its_middle_keeps_every_byte_before(run):
     code, messages, said = run(tasks.stun, packed)
     broken = "its compression is broken: Error -3 while decompressing data: invalid block type"
     assert (code, len(messages), said) == (3, 500, [f"byte {len(data)}: {broken}"])
+
+
+def test_a_link_type_that_is_refused_late_leaves_a_whole_list_of_what_came_before(tmp_path, capsys):
+    path = tmp_path / "late.pcapng"
+    sound = pcapng(*[packet(START_S * 10**6 + n) for n in range(5000)])
+    user0 = block(1, struct.pack("<HHI", 147, 0, 0))
+    path.write_bytes(sound + user0 + block(6, struct.pack("<IIIII", 1, 0, 0, 0, 0)) + STATISTICS)
+    with pytest.raises(Exit) as stopped:
+        tasks.stun(Context(), str(path), json=True)
+    assert (stopped.value.code, "link type 147 (USER0)" in str(stopped.value)) == (2, True)
+    assert 0 < len(json.loads(capsys.readouterr().out)) < 5000

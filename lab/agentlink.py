@@ -1,0 +1,241 @@
+"""A laptop that is driven by the agent on it (`lab.agent`) where there is no bash: Windows above all.
+
+`AgentLaptop` and `AgentDumpcap` offer what `lab.laptop.Laptop` and `lab.capture.HostDumpcap` do, over the agent's JSON
+lines instead of shell lines.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import tempfile
+import zipfile
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import lab.agent
+from lab import fetch
+from lab.capture import Counters
+from lab.errors import AttemptVoid, LabError, LaptopTrouble
+from lab.process import Program
+from lab.shell import ShellOutput
+
+ANSWER_S = 30.0
+MAIN = "from lab.agent.session import main\n\nmain()\n"
+PREPARE_S = 180.0
+CLOSE_S = 20.0
+"""How long the agent may take to stop what runs and to put back what it changed."""
+BACKSTOP_S = 7200
+"""A capture whose agent has gone ends by itself after this; no trial is as long."""
+
+
+def packed() -> bytes:
+    """The agent as one file that Python runs; the same bytes each time."""
+    folder = Path(lab.agent.__file__).parent
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in (
+            ("__main__.py", MAIN.encode()),
+            ("lab/__init__.py", b""),
+            *((f"lab/agent/{path.name}", path.read_bytes()) for path in sorted(folder.glob("*.py"))),
+        ):
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return content.getvalue()
+
+
+def token_file(bench: str) -> Path:
+    """Where the controller keeps the token of a bench's agent; `invoke install-agent` writes it."""
+    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(home) / "im-call-lab" / f"{bench}.token"
+
+
+def read_token(bench: str) -> str:
+    """The token of a bench's agent. Raises `LaptopTrouble` where none was made yet."""
+    try:
+        return token_file(bench).read_text().strip()
+    except FileNotFoundError:
+        raise LaptopTrouble(f"bench {bench} has no agent token; run invoke install-agent --bench {bench}") from None
+
+
+class AgentLaptop:
+    """The laptop behind the agent of a bench. A lost agent is started again by the next question."""
+
+    def __init__(self, argv: list[str], directory: str, bench: str) -> None:
+        self._argv, self.directory, self._bench = list(argv), directory, bench
+        self._program: Program | None = None
+        self._last_words = tempfile.TemporaryFile()  # noqa: SIM115 closed with the laptop
+        self.greeting: dict[str, str] = {}
+
+    def ask(self, op: str, timeout_s: float = ANSWER_S, **values: Any) -> Any:
+        """One operation of the agent's. Raises `LaptopTrouble` when it refuses or does not answer in time."""
+        if self._program is None:
+            self._open()
+        return self._asked(op, timeout_s, **values)
+
+    def _open(self) -> None:
+        token = read_token(self._bench)
+        try:
+            self._program = Program(self._argv, other=self._last_words.fileno())
+        except OSError as error:
+            raise LaptopTrouble(f"{self._argv[0]} cannot be started: {error.strerror}; install it") from error
+        try:
+            self.greeting = self._asked("hello", ANSWER_S, token=token, directory=self.directory)
+            if self.greeting["sha256"] != hashlib.sha256(packed()).hexdigest():
+                text = "the laptop's agent is of another version"
+                raise LaptopTrouble(f"{text}; run invoke install-agent --bench {self._bench}")
+        except LaptopTrouble:
+            self._end()
+            raise
+
+    def _asked(self, op: str, timeout_s: float, **values: Any) -> Any:
+        assert self._program is not None
+        try:
+            self._program.send(json.dumps({"op": op, **values}).encode() + b"\n")
+            answer = json.loads(self._program.read_line(timeout_s))
+        except (TimeoutError, EOFError, OSError, ValueError) as error:
+            self._end()
+            said = self._said() or str(error)
+            raise LaptopTrouble(f"the laptop's agent gives no answer to {op}: {said}; see invoke doctor") from error
+        if "error" in answer:
+            raise LaptopTrouble(f"the laptop's agent, {op}: {answer['error']}")
+        return answer["ok"]
+
+    def _said(self) -> str:
+        self._last_words.seek(0)
+        lines = self._last_words.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""
+
+    def _end(self) -> None:
+        if self._program is not None:
+            self._program.end(grace_s=CLOSE_S)
+            self._program = None
+
+    def tool(self) -> str:
+        """What captures there: `dumpcap`, or `tcpdump` where there is none."""
+        if self._program is None:
+            self._open()
+        return self.greeting["tool"]
+
+    def run(self, command: str, timeout_s: float = 10.0) -> ShellOutput:
+        """The two lines that a bench's health is asked by; the agent runs no others. Raises `LaptopTrouble`."""
+        if command == "true":
+            self.ask("clock", timeout_s)
+            return ShellOutput("", 0)
+        if command == "dumpcap --version":
+            answer = self.ask("version", timeout_s)
+            return ShellOutput(str(answer["text"]), int(answer["code"]))
+        raise LaptopTrouble(f"the laptop's agent runs no shell lines: `{command[:80]}`")
+
+    def prepare(self) -> dict[str, Any]:
+        """Have leftovers swept, sleep inhibited and the hotspot on: at the start, and again before each capture."""
+        answer: dict[str, Any] = self.ask("prepare", PREPARE_S)
+        if not answer["awake"]:
+            raise LaptopTrouble("the laptop's sleep cannot be inhibited; install systemd-inhibit there")
+        return answer
+
+    def hotspot_interface(self, address: IPv4Address) -> str:
+        """The interface that holds the hotspot's address. Raises `LaptopTrouble` where none does."""
+        for interface in self.ask("interfaces"):
+            if str(address) in interface["addresses"]:
+                return str(interface["name"])
+        raise LaptopTrouble(f"no interface of the laptop holds {address}; start the hotspot")
+
+    def mac_of(self, address: IPv4Address) -> str | None:
+        """The MAC that holds a lease address, as the laptop's neighbour table has it; None where it has none."""
+        rows = self.ask("neighbours")
+        return next((str(row["mac"]) for row in rows if row["address"] == str(address)), None)
+
+    def read_clock_ns(self) -> int:
+        """The laptop's system clock. Raises `LaptopTrouble`."""
+        return int(self.ask("clock", 5.0))
+
+    def fetch_checked(self, name: str, target: Path) -> str:
+        """Copy one capture and prove the copy; returns its SHA-256 in hex. Raises `LaptopTrouble`."""
+        told = self.ask("fingerprint", 120.0, name=name)
+        origin = fetch.Fingerprint(int(told["size_bytes"]), str(told["sha256"]))
+        try:
+            with target.open("wb") as stream:
+                while stream.tell() < origin.size_bytes:
+                    data = base64.b64decode(self.ask("read", name=name, offset=stream.tell()), validate=True)
+                    if not data:
+                        break
+                    stream.write(data)
+            fetch.prove(target, origin)
+        except (OSError, binascii.Error, fetch.CopyFailed) as error:
+            if fetch.is_ours(error):
+                raise
+            raise LaptopTrouble(f"{name} on the laptop: {error}") from error
+        return origin.sha256
+
+    def close(self) -> None:
+        """End the session: the agent stops what runs and puts back what it changed."""
+        self._end()
+        self._last_words.close()
+
+
+class AgentDumpcap:
+    """dumpcap, or tcpdump where there is none, on an interface of the agent's laptop."""
+
+    def __init__(self, laptop: AgentLaptop, interface: str, snaplen_bytes: int, name: str) -> None:
+        self._laptop, self.interface, self._snaplen_bytes = laptop, interface, snaplen_bytes
+        self.tool = laptop.tool()
+        self.suffix = "pcapng" if self.tool == "dumpcap" else "pcap"
+        self._name = f"{name}.{self.suffix}"
+
+    def start(self) -> None:
+        self._laptop.prepare()
+        started = self._laptop.ask(
+            "start",
+            name=self._name,
+            interface=self.interface,
+            snaplen_bytes=self._snaplen_bytes,
+            duration_s=BACKSTOP_S,
+        )
+        if not started["live"]:
+            raise AttemptVoid("capture_not_ready", f"{self.tool} is not live: {started['said'][:300]}")
+
+    def size_bytes(self) -> int:
+        return int(self._laptop.ask("size", name=self._name))
+
+    def holds(self, text: str) -> bool:
+        return bool(self._laptop.ask("holds", name=self._name, text=text))
+
+    def stop(self) -> Counters:
+        ended = self._laptop.ask("stop", name=self._name)
+        said = str(ended["said"])
+        counters = counted(said)
+        if counters is None or ended["code"] != 0:
+            raise AttemptVoid("capture_died", f"{self.tool} left no counters (exit {ended['code']}): {said[-300:]}")
+        # dumpcap's second number is what libpcap received, its own drops are not in it.
+        lost = self.tool == "tcpdump" and counters.captured != counters.received
+        if lost or counters.dropped:
+            raise AttemptVoid("capture_lost_packets", f"{self.tool}: {said[-200:].strip()}")
+        return counters
+
+    def fetch(self, target: Path) -> str:
+        sha256 = self._laptop.fetch_checked(self._name, target)
+        self._laptop.ask("remove", name=self._name)
+        return sha256
+
+    def discard(self) -> None:
+        with contextlib.suppress(LabError):
+            self._laptop.ask("remove", name=self._name)
+
+
+def counted(said: str) -> Counters | None:
+    """The counters in the last words of dumpcap or tcpdump; None where they left none."""
+    captured = re.search(r"Packets captured: (\d+)", said)
+    received = re.search(r"Packets received/dropped on interface '[^']*': (\d+)/(\d+)", said)
+    if captured is not None and received is not None:
+        return Counters(int(captured[1]), int(received[1]), int(received[2]))
+    found = re.search(
+        r"(\d+) packets? captured\s+(\d+) packets? received by filter\s+(\d+) packets? dropped by kernel", said
+    )
+    return None if found is None else Counters(*(int(number) for number in found.groups()))

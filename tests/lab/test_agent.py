@@ -1,0 +1,542 @@
+"""The laptop's agent, installed and driven as on hardware: real dumpcap and tcpdump in a network namespace, real sshd.
+
+Root is needed for the namespace. The Windows programs are played (`windows_programs.py`); the calls into Windows are
+replaced by their twin. What that leaves unproven: docs/hardware-status.md.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import cache
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from correlate.trace import verify
+from lab.agentlink import AgentDumpcap, AgentLaptop, counted, packed, token_file
+from lab.bench import Bench
+from lab.capture import DRAIN_S, Counters
+from lab.clock import Stop, WallClock, measure_offset
+from lab.definitions import Lab
+from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
+from lab.install import install
+from lab.phone import Phone
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+NEEDED = ("ip", "dumpcap", "tcpdump")
+SEND = (
+    "import socket, sys, time\n"
+    "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    "for n in range(int(sys.argv[2])):\n"
+    "    s.sendto(b'%s %d' % (sys.argv[1].encode(), n), ('10.42.0.2', 9)); time.sleep(0.002)\n"
+)
+
+
+@cache
+def lab():
+    return Lab.load(SCENARIOS)
+
+
+@pytest.fixture(scope="module")
+def space():
+    """The argv prefix of a namespace whose one cable carries the hotspot's address."""
+    missing = [tool for tool in NEEDED if shutil.which(tool) is None]
+    if os.geteuid() != 0 or missing:
+        pytest.skip(f"needs root and {', '.join(NEEDED)}")
+    name = f"lab-agent-{os.getpid()}"
+    inside = ["ip", "netns", "exec", name]
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode != 0:
+        pytest.skip("network namespaces cannot be made here")
+    try:
+        for line in (
+            "ip link set lo up",
+            "ip link add hot0 type veth peer name far0",
+            "ip addr add 10.42.0.1/24 dev hot0",
+            "ip link set hot0 up",
+            "ip link set far0 up",
+            "ip neigh add 10.42.0.2 lladdr 02:00:5e:10:00:02 dev hot0",
+        ):
+            subprocess.run([*inside, *line.split()], check=True)
+        yield inside
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def program(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+class Site:
+    """A laptop in the namespace with the agent installed by `install`; `path` is its PATH."""
+
+    def __init__(self, space, root, monkeypatch):
+        self.root, self.home, self.space = root, root / "home", space
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(root / "config"))
+        self.bin = root / "bin"
+        self.bin.mkdir()
+        # No laptop of a test falls asleep, and few of them have systemd.
+        program(self.bin / "systemd-inhibit", "#!/bin/sh\nexec cat\n")
+        self.connect = [*space, "env", f"PATH={self.bin}:{os.environ['PATH']}"]
+        self.opened = []
+
+    def spec(self):
+        spec = lab().bench("pixels")
+        values = {"connect": self.connect, "agent": [sys.executable, str(self.home / "agent.pyz")]}
+        values |= {"directory": str(self.root / "captures"), "hotspot_address": IPv4Address("10.42.0.1")}
+        return spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)})
+
+    def laptop(self, bench="pixels"):
+        laptop = self.spec().laptop
+        argv = [*laptop.connect, *laptop.agent]
+        self.opened.append(AgentLaptop(argv, laptop.directory, bench))
+        return self.opened[-1]
+
+    def send(self, text, count=1):
+        subprocess.run([*self.space, sys.executable, "-c", SEND, text, str(count)], check=True)
+
+    def files(self):
+        return sorted(path.name for path in (self.root / "captures").glob("*"))
+
+
+@pytest.fixture
+def site(space, tmp_path, monkeypatch):
+    made = Site(space, tmp_path, monkeypatch)
+    install(made.spec())
+    yield made
+    for laptop in made.opened:
+        laptop.close()
+
+
+def capture(laptop, name="t.0.callee"):
+    return AgentDumpcap(laptop, laptop.hotspot_interface(IPv4Address("10.42.0.1")), 256, name)
+
+
+def eventually(holds, within_s=10.0):
+    end = time.monotonic() + within_s
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+def test_the_agent_is_installed_once_proven_by_its_hash_and_not_written_again(space, tmp_path, monkeypatch):
+    site = Site(space, tmp_path, monkeypatch)
+    digest = hashlib.sha256(packed()).hexdigest()
+    first, second = install(site.spec()), install(site.spec())
+    assert first[0] == f"{site.home}/agent.pyz: written, sha256 {digest}"
+    assert second[0] == f"{site.home}/agent.pyz: is there already, sha256 {digest}"
+    assert "token.sha256: is there already" in second[1]
+    assert second[-1] == f"it answers: dumpcap, Python {sys.version.split()[0]} on linux"
+    token = tmp_path / "config/im-call-lab/pixels.token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.read_text().strip() not in "".join(path.read_text() for path in site.home.glob("token*"))
+
+
+def test_a_bench_without_an_agent_gets_none_and_one_without_python_says_what_it_answers(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    spec = lab().bench("pixels")
+    none = spec.model_copy(update={"laptop": spec.laptop.model_copy(update={"agent": None})})
+    with pytest.raises(BadInput, match="bench pixels: laptop has no key 'agent'"):
+        install(none)
+    values = {"connect": [], "agent": ["false", "/nowhere/agent.pyz"]}
+    broken = spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)})
+    with pytest.raises(LaptopTrouble, match="false - does not take the agent"):
+        install(broken)
+
+
+def test_a_capture_by_the_agents_dumpcap_holds_every_datagram_between_start_and_drain(site, tmp_path):
+    laptop = site.laptop()
+    made = capture(laptop)
+    made.start()
+    assert (made.interface, made.tool, made.suffix) == ("hot0", "dumpcap", "pcapng")
+    site.send("lab-marker-1")
+    assert eventually(lambda: made.holds("lab-marker-1 0"))
+    assert not made.holds("lab-marker-2")
+    site.send("media", 500)
+    size = made.size_bytes()
+    time.sleep(DRAIN_S)
+    counters = made.stop()
+    assert size < made.size_bytes()
+    sha256 = made.fetch(tmp_path / "callee.pcapng")
+    data = (tmp_path / "callee.pcapng").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == sha256
+    assert [n for n in range(500) if b"media %d" % n not in data] == []
+    found = verify(tmp_path / "callee.pcapng", expect_packets=counters.captured)
+    assert (found.packets, [one for one in found.damage if one.stops]) == (counters.captured, [])
+    assert (counters.captured >= 501, counters.dropped, site.files()) == (True, 0, [])
+
+
+def test_tcpdump_captures_where_there_is_no_dumpcap(site, tmp_path):
+    for tool in ("tcpdump", "ip", "ps", "cat", "sh"):
+        (site.bin / tool).symlink_to(shutil.which(tool))
+    site.connect = [*site.space, "/usr/bin/env", f"PATH={site.bin}"]
+    laptop = site.laptop()
+    made = capture(laptop)
+    made.start()
+    assert (made.interface, made.tool, made.suffix) == ("hot0", "tcpdump", "pcap")
+    site.send("media", 500)
+    time.sleep(DRAIN_S)
+    counters = made.stop()
+    assert (counters.captured, counters.dropped) == (counters.received, 0)
+    made.fetch(tmp_path / "callee.pcap")
+    data = (tmp_path / "callee.pcap").read_bytes()
+    assert [n for n in range(500) if b"media %d" % n not in data] == []
+
+
+def test_the_agents_clock_is_within_its_bound_and_the_bench_asks_it_by_the_same_names(site):
+    laptop = site.laptop()
+    offset = measure_offset(WallClock(Stop()), laptop.read_clock_ns)
+    assert abs(offset.offset_ns) <= offset.bound_ns < 5_000_000
+    assert laptop.run("dumpcap --version").text.startswith("Dumpcap")
+    with pytest.raises(LaptopTrouble, match="runs no shell lines: `rm -rf /`"):
+        laptop.run("rm -rf /")
+
+
+def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_for_trials_prepares_it(site):
+    spec = site.spec()
+    with Bench(lab(), spec, Stop(), partly=True) as bench:
+        assert (bench.hotspot_interface(), list(bench.unreachable)) == ("hot0", ["pixel6", "pixel6pro"])
+        bench.check_health()
+        assert not (site.home / "state.json").exists()
+        made = bench.new_capture(Phone(spec.phones[1], None, None, bench.clock), "t.0.callee")
+        assert (type(made), made.interface, made.tool) == (AgentDumpcap, "hot0", "dumpcap")
+    with pytest.raises(PhoneTrouble, match="pixel6 has no serial"), Bench(lab(), spec, Stop()):
+        pass
+    assert (site.home / "state.json").exists()
+
+
+def test_two_phones_behind_the_hotspot_have_a_capture_each_and_none_sweeps_the_other(site, tmp_path):
+    laptop = site.laptop()
+    both = [capture(laptop, "t.0.caller"), capture(laptop, "t.0.callee")]
+    for made in both:
+        made.start()
+    site.send("media", 20)
+    time.sleep(DRAIN_S)
+    for index, made in enumerate(both):
+        assert made.stop().captured >= 20
+        made.fetch(tmp_path / str(index))
+        assert b"media 19" in (tmp_path / str(index)).read_bytes()
+    assert site.files() == []
+
+
+def test_a_copy_that_differs_from_what_the_laptop_has_is_never_used(site, tmp_path):
+    sha256, said = hashlib.sha256(packed()).hexdigest(), base64.b64encode(b"short").decode()
+    answers = [{"sha256": sha256, "tool": "dumpcap"}, {"size_bytes": 9, "sha256": "0" * 64}, said, ""]
+    program(
+        tmp_path / "agent",
+        f"#!{sys.executable}\nimport json, sys\nfor answer in {answers!r}:\n    sys.stdin.readline()\n"
+        "    print(json.dumps({'ok': answer}), flush=True)\n",
+    )
+    laptop = AgentLaptop([str(tmp_path / "agent")], "captures", "pixels")
+    with pytest.raises(LaptopTrouble, match=r"t\.0\.callee on the laptop: the copy differs \(5 bytes of 9\)"):
+        laptop.fetch_checked("t.0.callee", tmp_path / "copy")
+    laptop.close()
+
+
+def test_an_agent_of_another_version_is_refused_until_it_is_installed_again(site):
+    with (site.home / "agent.pyz").open("ab") as stream:
+        stream.write(b"\0")
+    with pytest.raises(LaptopTrouble, match="agent is of another version; run invoke install-agent --bench pixels"):
+        site.laptop().ask("clock")
+    assert "written" in install(site.spec())[0]
+    assert site.laptop().ask("clock") > 0
+
+
+def test_the_phone_behind_the_hotspot_is_known_by_its_lease_and_its_mac(site):
+    laptop = site.laptop()
+    assert laptop.mac_of(IPv4Address("10.42.0.2")) == "02:00:5e:10:00:02"
+    assert laptop.mac_of(IPv4Address("10.42.0.3")) is None
+    with pytest.raises(LaptopTrouble, match=r"no interface of the laptop holds 192\.168\.137\.1; start the hotspot"):
+        laptop.hotspot_interface(IPv4Address("192.168.137.1"))
+
+
+def test_an_interface_that_is_not_there_voids_with_the_tools_words(site):
+    made = AgentDumpcap(site.laptop(), "hot7", 256, "t.0.callee")
+    with pytest.raises(AttemptVoid, match=r"dumpcap is not live: .*hot7") as raised:
+        made.start()
+    assert raised.value.reason == "capture_not_ready"
+    made.discard()
+    assert site.files() == []
+
+
+def test_a_dumpcap_that_was_killed_is_a_capture_that_died(site):
+    made = capture(site.laptop())
+    made.start()
+    os.kill(noted(site)["pid"], signal.SIGKILL)
+    with pytest.raises(AttemptVoid, match=r"dumpcap left no counters \(exit -9\)") as raised:
+        made.stop()
+    assert raised.value.reason == "capture_died"
+    made.discard()
+    assert site.files() == []
+
+
+def noted(site):
+    (capture_,) = json.loads((site.home / "state.json").read_text())["captures"].values()
+    return capture_
+
+
+def alive(pid):
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def agent_pid(laptop):
+    """The agent itself: `ip netns exec` and `env` replace themselves by it."""
+    return laptop._program.pid
+
+
+def test_a_client_that_goes_leaves_no_dumpcap_and_no_file(site):
+    laptop = site.laptop()
+    capture(laptop).start()
+    pid = noted(site)["pid"]
+    assert (alive(pid), site.files()) == (True, ["t.0.callee.pcapng", "t.0.callee.pcapng.err"])
+    laptop._program.close_input()
+    assert laptop._program.wait(10) == 0
+    assert (alive(pid), site.files()) == (False, [])
+
+
+def test_what_a_killed_agent_left_is_swept_by_the_next_and_nobody_elses(site):
+    laptop = site.laptop()
+    capture(laptop).start()
+    pid = noted(site)["pid"]
+    other = subprocess.Popen(
+        [*site.space, "dumpcap", "-q", "-i", "hot0", "-w", str(site.root / "captures/other.pcapng")],
+        stderr=subprocess.DEVNULL,
+    )
+    os.kill(agent_pid(laptop), signal.SIGKILL)
+    laptop._program.wait(10)
+    assert alive(pid)
+    assert site.laptop().prepare()["swept"] == 1
+    assert eventually(lambda: not alive(pid))
+    assert (other.poll(), site.files()) == (None, ["other.pcapng"])
+    other.terminate()
+    other.wait(10)
+
+
+def test_a_capture_without_an_agent_ends_by_itself_and_cleanly(site):
+    laptop = site.laptop()
+    laptop.ask("start", name="t.0.callee", interface="hot0", snaplen_bytes=256, duration_s=2)
+    pid = noted(site)["pid"]
+    os.kill(agent_pid(laptop), signal.SIGKILL)
+    laptop._program.wait(10)
+    site.send("late", 3)
+    assert eventually(lambda: not alive(pid))
+    said = Path(noted(site)["errors"]).read_text()
+    assert counted(said).captured >= 3
+    assert [one for one in verify(Path(noted(site)["file"])).damage if one.stops] == []
+
+
+def test_another_benchs_token_a_second_client_and_nonsense_are_refused(site):
+    with pytest.raises(LaptopTrouble, match="bench other has no agent token; run invoke install-agent --bench other"):
+        site.laptop("other").ask("clock")
+    token_file("other").write_text("0" * 64)
+    with pytest.raises(LaptopTrouble, match="this is another bench's agent: its token is not ours"):
+        site.laptop("other").ask("clock")
+    first = site.laptop()
+    first.ask("clock")
+    with pytest.raises(LaptopTrouble, match="another client holds this laptop; end it first"):
+        site.laptop().ask("clock")
+    with pytest.raises(LaptopTrouble, match=r"'../../etc/passwd' is no name of a capture"):
+        first.ask("read", name="../../etc/passwd", offset=0)
+    with pytest.raises(LaptopTrouble, match="no op 'shell'"):
+        first.ask("shell")
+    with pytest.raises(LaptopTrouble, match="cannot be understood: TypeError"):
+        first.ask("size")
+    first._program.send(b"[1]\n{}\nnot json\n")
+    answers = [json.loads(first._program.read_line(5)) for _ in range(3)]
+    assert all(answer["error"].startswith("cannot be understood") for answer in answers)
+    argv = [*site.connect, sys.executable, str(site.home / "agent.pyz")]
+    done = subprocess.run(argv, input=b'{"op": "clock"}\n', capture_output=True, check=True)
+    assert json.loads(done.stdout) == {"error": "say hello first"}
+
+
+def test_an_agent_that_is_not_there_is_told_by_its_last_words_and_one_that_died_is_started_again(site):
+    laptop = site.laptop()
+    laptop.ask("clock")
+    os.kill(agent_pid(laptop), signal.SIGKILL)
+    with pytest.raises(LaptopTrouble, match="the laptop's agent gives no answer to clock"):
+        laptop.ask("clock")
+    assert laptop.ask("clock") > 0
+    laptop.close()
+    (site.home / "agent.pyz").unlink()
+    with pytest.raises(LaptopTrouble, match=r"gives no answer to hello: .*can't open file .*agent.pyz"):
+        site.laptop().ask("clock")
+
+
+def test_a_laptop_that_may_fall_asleep_is_trouble(site):
+    program(site.bin / "systemd-inhibit", "#!/bin/sh\nexit 1\n")
+    laptop = site.laptop()
+    assert eventually(lambda: not laptop.ask("prepare")["awake"])
+    with pytest.raises(LaptopTrouble, match="sleep cannot be inhibited"):
+        laptop.prepare()
+
+
+def test_counters_of_both_tools_are_read_and_no_counters_are_none():
+    assert counted(
+        "Capturing on 'hot0'\nFile: x\nPackets captured: 12\nPackets received/dropped on interface 'hot0': 12/3 "
+        "(pcap:3/dumpcap:0/flushed:0/ps_ifdrop:0) (80.0%)\n"
+    ) == Counters(12, 12, 3)
+    assert counted("12 packets captured\n13 packets received by filter\n1 packet dropped by kernel\n") == Counters(
+        12, 13, 1
+    )
+    assert counted("Capturing on 'hot0'\nFile: x\n") is None
+
+
+@pytest.fixture
+def windows(site):
+    """The same laptop with the agent's Windows half: its programs are played, its calls are the twin's."""
+    for name in ("reg", "powershell", "sc", "netsh", "arp"):
+        program(site.bin / name, f"#!{sys.executable}\n" + Path(__file__).with_name("windows_programs.py").read_text())
+    driver = site.home / "windows.py"
+    driver.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        f"sys.path.insert(0, {str(site.home / 'agent.pyz')!r})\n"
+        "from lab.agent.calls import Calls\nfrom lab.agent.session import Agent\n"
+        "from lab.agent.windows import Windows\n"
+        f"agent = Agent(Windows(), Calls(), Path({str(site.home / 'agent.pyz')!r}))\n"
+        "agent.serve(sys.stdin.buffer, sys.stdout.buffer)\n"
+    )
+    state = site.root / "windows.json"
+
+    class Played:
+        def laptop(self):
+            environment = [f"STANDIN={state}", "SSH_CONNECTION=192.0.2.7 50000 192.0.2.8 22"]
+            argv = [*site.connect, *environment, sys.executable, str(driver)]
+            site.opened.append(AgentLaptop(argv, str(site.root / "captures"), "pixels"))
+            return site.opened[-1]
+
+        def set(self, **values):
+            state.write_text(json.dumps({"hotspot": "Off", "service_idle": None, "rules": [], "log": []} | values))
+
+        def __getitem__(self, name):
+            return json.loads(state.read_text())[name]
+
+    return Played()
+
+
+@pytest.mark.parametrize("before", [None, "0x1"])
+def test_the_hotspot_is_started_without_its_idle_time_out_which_is_put_back(windows, before):
+    windows.set(idle=before)
+    laptop = windows.laptop()
+    told = laptop.prepare()
+    assert (told["hotspot"], told["idle_timeout"]) == ("started On", before or "absent")
+    assert (windows["idle"], windows["service_idle"], windows["hotspot"]) == ("0x0", "0x0", "On")
+    laptop.close()
+    assert (windows["idle"], windows["hotspot"]) == (before, "On")
+
+
+def test_a_hotspot_that_is_on_and_stays_on_is_left_alone(windows):
+    windows.set(idle="0x0", hotspot="On")
+    laptop = windows.laptop()
+    assert (laptop.prepare()["hotspot"], laptop.prepare()["idle_timeout"]) == ("On", None)
+    laptop.close()
+    assert (windows["idle"], windows["log"]) == ("0x0", ["reg", "powershell", "reg", "powershell"])
+
+
+def test_after_a_reboot_the_hotspot_is_started_again_and_the_first_time_out_is_still_the_one_put_back(windows):
+    windows.set(idle="0x1")
+    laptop = windows.laptop()
+    laptop.prepare()
+    os.kill(agent_pid(laptop), signal.SIGKILL)
+    laptop._program.wait(10)
+    windows.set(idle="0x0", hotspot="Off", service_idle="0x0")
+    with pytest.raises(LaptopTrouble):
+        laptop.ask("clock")
+    assert laptop.prepare()["hotspot"] == "started On"
+    laptop.close()
+    assert windows["idle"] == "0x1"
+
+
+def test_a_hotspot_that_goes_off_is_on_again_before_the_next_capture(windows):
+    windows.set(idle="0x0", hotspot="On")
+    laptop = windows.laptop()
+    laptop.prepare()
+    windows.set(idle="0x0", hotspot="Off")
+    made = capture(laptop)
+    made.start()
+    made.stop()
+    made.discard()
+    assert windows["hotspot"] == "On"
+
+
+def test_a_laptop_without_internet_has_no_hotspot_and_says_so_and_its_time_out_is_put_back(windows):
+    windows.set(idle="0x1", no_internet=True)
+    laptop = windows.laptop()
+    with pytest.raises(LaptopTrouble, match=r"powershell .* fails \(1\): .*there is no internet connection to share"):
+        laptop.prepare()
+    laptop.close()
+    assert windows["idle"] == "0x1"
+
+
+def test_one_firewall_rule_lets_the_controller_alone_in_and_setting_up_again_changes_nothing(windows):
+    windows.set(idle=None)
+    laptop = windows.laptop()
+    for _ in range(2):
+        assert laptop.ask("setup") == [
+            "sshd starts with Windows",
+            "firewall rule 'im-call-lab agent': port 22 from 192.0.2.7",
+        ]
+    scope = ["dir=in", "action=allow", "protocol=TCP", "localport=22", "remoteip=192.0.2.7"]
+    assert windows["rules"] == [["name=im-call-lab agent", *scope]]
+
+
+def test_leases_are_read_from_windows_arp(windows):
+    windows.set(idle=None)
+    assert windows.laptop().mac_of(IPv4Address("192.168.137.23")) == "02:00:5e:10:00:01"
+
+
+def test_leftovers_on_windows_are_known_by_their_command_line(windows, site):
+    windows.set(idle="0x0", hotspot="On")
+    laptop = windows.laptop()
+    capture(laptop).start()
+    pid = noted(site)["pid"]
+    os.kill(agent_pid(laptop), signal.SIGKILL)
+    laptop._program.wait(10)
+    assert windows.laptop().prepare()["swept"] == 1
+    assert eventually(lambda: not alive(pid))
+
+
+def test_the_agent_works_through_a_real_sshd(site, tmp_path):
+    sshd = shutil.which("sshd") or "/usr/sbin/sshd"
+    if not Path(sshd).exists() or shutil.which("ssh") is None:
+        pytest.skip("needs openssh-server and openssh-client")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    for key in ("host", "login"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / key], check=True)
+    options = ["-o", f"AuthorizedKeysFile={tmp_path}/login.pub", "-o", "StrictModes=no", "-o", "UsePAM=no"]
+    options += ["-o", f"SetEnv=PATH={site.bin}:{os.environ['PATH']}", "-o", "PidFile=none"]
+    server = subprocess.Popen(
+        [*site.space, sshd, "-D", "-e", "-f", "/dev/null", "-p", "2222", "-h", tmp_path / "host", *options],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        trust = ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={tmp_path}/known", "-o", "LogLevel=ERROR"]
+        client = ["ssh", "-F", "/dev/null", "-p", "2222", "-i", str(tmp_path / "login"), "-o", "BatchMode=yes"]
+        site.connect = [*site.space, *client, *trust, "root@127.0.0.1"]
+        probe = [*site.connect, "true"]
+        assert eventually(lambda: subprocess.run(probe, capture_output=True, check=False).returncode == 0)
+        assert "is there already" in install(site.spec())[0]
+        laptop = site.laptop()
+        made = capture(laptop)
+        made.start()
+        site.send("media", 100)
+        time.sleep(DRAIN_S)
+        made.stop()
+        made.fetch(tmp_path / "callee.pcapng")
+        data = (tmp_path / "callee.pcapng").read_bytes()
+        assert [n for n in range(100) if b"media %d" % n not in data] == []
+        capture(laptop, "t.1.callee").start()
+        pid = noted(site)["pid"]
+        os.kill(agent_pid(laptop), signal.SIGKILL)  # here: the ssh client, as when the controller loses its power
+        assert eventually(lambda: not alive(pid))
+        assert eventually(lambda: site.files() == [])
+    finally:
+        server.terminate()
+        server.wait(10)
