@@ -24,6 +24,7 @@ import lab.virtual
 from lab import hold
 from lab.adb import TROUBLE, Adb, LabClient
 from lab.agentlink import AgentDumpcap, AgentLaptop
+from lab.awake import kept_awake
 from lab.capture import Capture, HostDumpcap, PhoneTcpdump, sweep
 from lab.clock import Clock, Stop, WallClock
 from lab.definitions import BenchSpec, Lab, PhoneSpec, Trial
@@ -74,13 +75,13 @@ class RealBench:
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
         self.laptop_prefix = list(spec.laptop.connect)
         self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)
-        self.hint = ""
         self._held = ExitStack()
         with ExitStack() as stack:
             for phone in spec.phones:
                 if phone.serial is not None:
                     lock = Path(tempfile.gettempdir()) / f"im-call-lab-{_NOT_IN_FILES.sub('_', phone.serial)}.lock"
                     stack.enter_context(hold.held(lock, f"the phone {phone.name} of bench {spec.name}"))
+            self.hint = stack.enter_context(kept_awake())
             self._held = stack.pop_all()
 
     def serial(self, phone: PhoneSpec) -> str:

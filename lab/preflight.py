@@ -14,12 +14,13 @@ from functools import partial
 from pathlib import Path
 
 import lab
-from lab import push
+from lab import accounting, push
 from lab.bench import PHONE_DIRECTORY, Bench
 from lab.clock import Stop, measure_offset
 from lab.definitions import App, PhoneSpec
 from lab.errors import LabError
 from lab.phone import Phone
+from lab.reach import require_way_out
 from lab.run import Run
 
 FREE_KIB = 500_000
@@ -126,12 +127,32 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
     if spec.capture == "tcpdump":
         fix = "install one that was built for this phone: invoke push-tcpdump FILE --bench BENCH (docs/add-a-phone.md)"
         yield _asked("tcpdump", name, tcpdump, fix)
+    yield from _network(phone, apps)
     yield _asked("battery", name, battery, "charge it")
     yield _asked("airplane mode", name, airplane, "switch it off")
     yield _asked("disk", name, room, "make room on the phone")
     for app in apps:
         fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
         yield _asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
+
+
+def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
+    """Which way the phone's calls go, and whether it counts what does not."""
+    spec = phone.spec
+
+    def network() -> tuple[bool, str]:
+        way = phone.way_out()
+        require_way_out(spec, way)
+        return True, f"{way.kind} ({way.interface})"
+
+    def counted() -> tuple[bool, str]:
+        kinds = sorted({bucket.kind for app in apps[:1] for bucket in accounting.take(phone, app).bytes})
+        return True, f"by app and by network{', so far ' if kinds else ''}{' and '.join(kinds)}"
+
+    yield _asked("network", spec.name, network, "bring it onto the network that the bench file says, and onto no other")
+    yield _asked(
+        "bytes counted", spec.name, counted, "nothing shows where the app sends; take a phone whose dumpsys can"
+    )
 
 
 def _version(phone: Phone, app: App) -> tuple[bool, str]:

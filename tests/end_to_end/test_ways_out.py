@@ -11,6 +11,7 @@ from correlate.flows import read
 from correlate.trace import blocks
 from lab.bench import Bench
 from lab.clock import Stop
+from lab.preflight import _phone
 from lab.run import create, run_one
 from tests.end_to_end.test_faults import CANCEL, HANG_UP, SCENARIOS, differing, planned, silent
 
@@ -102,3 +103,26 @@ def test_a_call_below_a_clat_is_captured_as_ipv6_and_measured_right(tmp_path):
     assert found == truth
     capture = tmp_path / "dataset" / "trials" / HANG_UP / side["capture"]
     assert {flow.a.version for flow in read(blocks(str(capture)))} == {6}
+
+
+def test_doctor_says_which_network_each_phone_is_on(bench):
+    trial = planned(Path("unused"), CANCEL).chosen[0]
+    bench.kind.begin(trial, 1, 0)
+    found = [
+        (check.check, check.subject, check.ok, check.found)
+        for name in bench.phones
+        for check in _phone(bench.phones[name], [bench.lab.apps["whatsapp"]])
+        if check.check in ("network", "bytes counted")
+    ]
+    assert found == [
+        ("network", "pixel6", True, "cellular (rmnet1)"),
+        ("bytes counted", "pixel6", True, "by app and by network"),
+        ("network", "pixel6pro", True, "wifi (wlan0)"),
+        ("bytes counted", "pixel6pro", True, "by app and by network"),
+    ]
+    bench.kind.ask(op="fail_next", what="move", on="pixel6", like="pixel6pro")
+    bench.kind.begin(trial, 1, 0)
+    (moved,) = (check for check in _phone(bench.phones["pixel6"], []) if check.check == "network")
+    text = "pixel6 (network lte) sends over wifi (wlan0); bring it onto cellular"
+    assert (moved.ok, moved.found) == (False, text)
+    bench.kind.end(None)

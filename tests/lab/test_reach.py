@@ -94,6 +94,15 @@ def test_a_phone_on_another_network_than_the_bench_file_says_voids_the_attempt(p
     assert (raised.value.reason, str(raised.value)) == ("wrong_network", text)
 
 
+def test_a_phone_behind_a_hotspot_that_a_modem_feeds_is_lte_over_wifi():
+    bench = read(Path(__file__).parents[2] / "scenarios/benches/lte_hotspot.yaml", BenchSpec)
+    assert bench.directions() == ["lte_to_fixed", "fixed_to_lte"]
+    require_way_out(bench.phone("behind_modem"), WayOut("wlan0", "wifi"))
+    with pytest.raises(AttemptVoid, match="bring it onto wifi"):
+        require_way_out(bench.phone("behind_modem"), WayOut("rmnet1", "cellular"))
+    require_way_out(bench.phone("rooted"), WayOut("wlan0", "wifi"))
+
+
 @pytest.mark.parametrize(
     ("phone", "changes", "way"),
     [

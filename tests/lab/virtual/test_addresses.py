@@ -110,3 +110,34 @@ def test_delay_stays_within_the_drawn_delay_and_its_jitter():
     phone, draw = access(MOBILE), random.Random("delay")
     assert 24_000_000 <= phone.delay_ns <= 42_000_000
     assert all(0 <= phone.delay(draw) - phone.delay_ns <= 9_000_000 for _ in range(200))
+
+
+def test_below_a_clat_ipv4_is_ipv6_to_a_nat64_prefix_from_an_address_that_no_interface_has():
+    phone = access(MOBILE.model_copy(update={"clat": True}))
+    _, underneath, stacked = phone.interfaces()
+    assert [str(one) for one in stacked.addresses] == ["192.0.0.4/32"]
+    assert (stacked.name, underneath.name, stacked.mtu) == ("v4-rmnet1", "rmnet1", 1400)
+    assert [one.version for one in underneath.addresses] == [6, 6]
+    assert (phone.towards(SERVER), phone.towards(IPv6Address("2001:db8::1"))) == (stacked, underneath)
+    socket, remote = Endpoint(IPv4Address("192.0.0.4"), 40_000), Endpoint(SERVER, 3478)
+    near, far = phone.on_wire(socket, remote)
+    assert (near.port, far) == (40_000, Endpoint(nat64(SERVER), 3478))
+    assert near.address in phone.ipv6.network
+    assert near.address not in {one.ip for one in underneath.addresses}
+    assert phone.own() == {near.address, phone.ipv6.ip}
+    assert phone.mapped(socket, SERVER).address in IPv4Network("198.51.100.128/26")
+    native = Endpoint(phone.ipv6.ip, 40_001), Endpoint(IPv6Address("2001:db8::1"), 443)
+    assert phone.on_wire(*native) == native
+
+
+def test_without_a_clat_nothing_is_translated():
+    phone = access(MOBILE)
+    ends = Endpoint(phone.ipv4.ip, 40_000), Endpoint(SERVER, 3478)
+    assert phone.on_wire(*ends) == ends
+    assert phone.towards(SERVER).name == "rmnet1"
+
+
+@pytest.mark.parametrize("missing", ["ipv6", "nat64_pool"])
+def test_a_clat_needs_something_to_translate_to(missing):
+    with pytest.raises(ValueError, match="clat needs ipv6 and nat64_pool"):
+        AccessNetwork(**MOBILE.model_dump() | {"clat": True, missing: None})
