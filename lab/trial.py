@@ -15,8 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from correlate.dataset import write_json
-from correlate.trace import Integrity, verify
+from correlate.trace import Integrity, Trace, verify
 from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters
 from lab.clock import Clock, Offset, measure_offset, wait_until
@@ -69,6 +71,7 @@ class Attempt:
         self._scenario = bench.lab.scenarios[trial.scenario]
         self._drawn = self._scenario.draw(random.Random(f"{seed}/{trial.id}/{number}/drawn"))
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
+        self._live_ns: dict[Role, int] = {}
         self._evidence_kept = False
         self._log = EventLog(folder / "events.jsonl", bench.clock, show)
 
@@ -183,6 +186,7 @@ class Attempt:
         try:
             for role, capture in captures.items():
                 capture.start()
+                self._live_ns[role] = self._bench.clock.now_ns()
                 self._log.note("capture_ready", role=role, interface=capture.interface)
             self._mark("live", captures)
         except BaseException:
@@ -263,7 +267,7 @@ class Attempt:
         sha256 = capture.fetch(path)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        integrity = verified(path, counters, sha256)
+        integrity = verified(path, counters, sha256, self._bench.spec.snaplen_bytes)
         by_laptop = capture.suffix == "pcapng"
         return {
             "capture": path.name,
@@ -275,6 +279,7 @@ class Attempt:
             "snaplen_bytes": self._bench.spec.snaplen_bytes,
             "clock": "laptop" if by_laptop else role,
             "counters": asdict(counters),
+            "live_ns": self._live_ns[role],
         }
 
     def _keep_evidence(self) -> None:
@@ -288,12 +293,19 @@ class Attempt:
                     (self._folder / f"{role}-{name}").write_bytes(data)
 
 
-def verified(path: Path, counters: Counters, sha256: str) -> Integrity:
-    """What a fetched capture holds. Raises `AttemptVoid` where it is damaged, or not what was counted and hashed."""
-    integrity = verify(path, expect_packets=counters.captured)
+def verified(path: Path, counters: Counters, sha256: str, snaplen_bytes: int) -> Integrity:
+    """What a fetched capture holds.
+
+    Raises `AttemptVoid` where it is damaged, not what was counted and hashed, or cut shorter than was asked for.
+    """
+    trace = Trace.read(path)
+    integrity = verify(trace, expect_packets=counters.captured)
     wrong = [str(damage) for damage in integrity.damage if damage.stops]
     if integrity.sha256 != sha256:
         wrong.append("its hash is not the one that it had where it was captured")
+    short = trace.udp.captured_bytes < np.minimum(trace.udp.wire_bytes, snaplen_bytes)
+    if short.any():
+        wrong.append(f"{short.sum()} UDP frames are cut at less than the {snaplen_bytes} bytes that were asked for")
     if wrong:
         raise AttemptVoid("capture_damaged", f"{path.name}: {'; '.join(wrong)}")
     return integrity

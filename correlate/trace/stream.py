@@ -27,7 +27,7 @@ KEPT_BYTES = 4 << 20
 LEAST_ROOM_BYTES = 32  # the first fill tells the format
 MTU_BYTES = 1500
 STEP_BACK_NS = 100_000
-"""Frames that two processors take in at once are stamped out of order by microseconds (measured: up to 20); what goes
+"""Frames that two processors take in at once are stamped out of order by microseconds (measured: up to 17); what goes
 back further is a clock that was set."""
 REFUSED = {
     b"\x34\xcd\xb2\xa1": "Kuznetzov's modified pcap",
