@@ -32,8 +32,9 @@ def row(rate: str, tool: str, counts: list[Count]) -> str:
 
 
 def rows(rate: str, done: list[Cycle], where: str = "") -> list[str]:
-    both = [[one.counts[index] for one in done] for index in (0, 1)]
-    return [row(rate, name, counts) for name, counts in zip(("PhoneTcpdump", f"HostDumpcap{where}"), both, strict=True)]
+    phone, laptop = ([one.counts[index] for one in done] for index in (0, 1))
+    told = [] if where else [row(rate, "PhoneTcpdump", phone)]
+    return [*told, row(rate, f"HostDumpcap{where}", laptop)]
 
 
 def skew(rate: str, done: list[Cycle], where: str = "") -> str:

@@ -118,5 +118,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(main())
+    asyncio.run(main())
+    # What still hangs on streams of programs that were killed is not waited for.
+    os._exit(0)

@@ -11,9 +11,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +61,19 @@ def ip(*words: str) -> None:
     assert done.code == 0, (words, done.stderr)
 
 
-def sweep_namespaces() -> None:
-    """Remove the namespaces of test runs that no longer live."""
+def sweep_earlier_runs() -> None:
+    """Remove what test runs that no longer live left: namespaces with the programs in them, disks and folders."""
     for name, pid in _OURS.findall(run(["ip", "netns", "list"], timeout_s=10).stdout.decode()):
         if not Path(f"/proc/{pid}").exists():
+            for left in run(["ip", "netns", "pids", name], timeout_s=10).stdout.split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(left), signal.SIGKILL)
             ip("netns", "del", name)
+    for folder in Path(tempfile.gettempdir()).glob("imcl-*-*"):
+        if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+            for disk in folder.glob(f"*/{SMALL}"):
+                run(["umount", "-l", str(disk)], timeout_s=10)
+            shutil.rmtree(folder)
 
 
 def inside(namespace: str, *argv: str) -> list[str]:
@@ -207,8 +216,8 @@ class Rig:
 
     def __enter__(self) -> Rig:
         with ExitStack() as stack:
-            sweep_namespaces()
-            root = Path(tempfile.mkdtemp(prefix="imcl-"))
+            sweep_earlier_runs()
+            root = Path(tempfile.mkdtemp(prefix=f"imcl-{os.getpid()}-"))
             stack.callback(shutil.rmtree, root)
             spaces = [open_wire(stack) for _ in range(self._count)]
             for phone, _ in spaces:
