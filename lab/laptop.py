@@ -37,7 +37,7 @@ class Laptop:
         self._prefix = list(prefix)
         self.directory = directory
         self._by_ssh = Path(prefix[0]).name == "ssh" if prefix else False
-        self._pids: dict[Program, int] = {}
+        self._pids: dict[Program, tuple[int, str]] = {}
         self._shell: PersistentShell | None = None
         self._clock: ClockStream | None = None
 
@@ -50,7 +50,7 @@ class Laptop:
             raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error.strerror}; install it") from error
         if self._by_ssh:
             try:
-                self._pids[program] = int(program.read_line(START_S))
+                self._pids[program] = int(program.read_line(START_S)), argv[0]
             except (TimeoutError, EOFError, ValueError) as error:
                 program.end()
                 raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error}") from error
@@ -59,12 +59,14 @@ class Laptop:
     def interrupt(self, program: Program) -> None:
         """Send SIGINT to a program that `start` gave. Raises `LaptopTrouble`.
 
-        ssh hands no signal on, and a program outlives its ssh: there it is ended by its number on the laptop.
+        ssh hands no signal on, and a program outlives its ssh: there it is ended by its number on the laptop, unless
+        that is another program's by now.
         """
         if not self._by_ssh:
             program.interrupt()
-        elif program.running():
-            self.run(f"kill -INT {self._pids[program]} 2>/dev/null")
+            return
+        pid, name = self._pids[program]
+        self.run(f"case $(ps -p {pid} -o comm=) in *{shlex.quote(name)}) kill -INT {pid};; esac")
 
     def _word(self, text: str) -> str:
         """One word of an argv: ssh joins words with blanks and has the laptop's shell split them again."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
+from lab.clock import wait_until
+from lab.errors import AttemptVoid
 from tests.integrity.cycles import cycles, plain_tcpdump
 from tests.integrity.rig import Rig
 
@@ -24,11 +29,31 @@ def test_three_starts_and_stops_lose_nothing(rig):
     check(cycles(rig, ["voice", "video", "video"]))
 
 
+def tools_left(lane):
+    """Numbers of the dumpcaps that capture into this lane's folder."""
+    return lane.laptop.run(f"pgrep -f 'dumpcap.*{lane.root}/lapto[p]'").text
+
+
 @pytest.mark.full
 def test_a_laptop_behind_sshd_loses_nothing_and_keeps_no_tool(namespaces):
     with Rig(1, ssh=True) as rig:
         check(cycles(rig, ["video"]))
-        assert rig.lanes[0].laptop.run(f"pgrep -f 'dumpcap.*{rig.lanes[0].root}/lapto[p]'").text == ""
+        assert tools_left(rig.lanes[0]) == ""
+
+
+@pytest.mark.full
+def test_a_laptop_whose_ssh_is_cut_is_found_and_keeps_no_tool(namespaces):
+    with Rig(1, ssh=True) as rig:
+        lane, capture = rig.lanes[0], rig.lanes[0].dumpcap("cut")
+        capture.start()
+        assert tools_left(lane) != ""
+        os.kill(capture._program.pid, signal.SIGKILL)
+        lane.clock.sleep(0.3)
+        with pytest.raises(AttemptVoid) as raised:
+            capture.stop()
+        capture.discard()
+        assert raised.value.reason == "capture_died"
+        assert wait_until(lane.clock, lambda: tools_left(lane) == "", 5.0)
 
 
 @pytest.mark.full
