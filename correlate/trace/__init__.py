@@ -138,7 +138,7 @@ def _unpacked(path: str | os.PathLike[str], raw: bytes) -> bytes:
 class Integrity:
     """What `verify` found. `bytes` and `sha256` are of the file as it lies on disk, times in ns since 1970.
 
-    `ok` means that nothing stops: no break, no time running backwards by 0.1 ms or more, no missing statistics, no
+    `ok` means that nothing stops: no break, no time running backwards by 10 ms or more, no missing statistics, no
     missing packets.
     """
 

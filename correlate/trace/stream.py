@@ -26,9 +26,9 @@ FIRST_BYTES = 1 << 18  # tells how long records are here
 KEPT_BYTES = 4 << 20
 LEAST_ROOM_BYTES = 32  # the first fill tells the format
 MTU_BYTES = 1500
-STEP_BACK_NS = 100_000
-"""Frames that two processors take in at once are stamped out of order by microseconds (measured: up to 17); what goes
-back further is a clock that was set."""
+STEP_BACK_NS = 10_000_000
+"""Frames that two processors take in at once are stamped out of order (measured: by 17 us; 0.3 ms on a busy machine).
+What goes back further is a clock that was set. Clocks that differ less are slewed, not set (RFC 5905: below 128 ms)."""
 REFUSED = {
     b"\x34\xcd\xb2\xa1": "Kuznetzov's modified pcap",
     b"\xa1\xb2\xcd\x34": "Kuznetzov's modified pcap",
