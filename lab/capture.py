@@ -13,16 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
+from correlate.trace import Integrity, Trace, verify
 from lab.adb import Adb, SocketStream
 from lab.clock import Clock, wait_until
 from lab.errors import AttemptVoid, LabError, LaptopTrouble, PhoneTrouble
 from lab.laptop import Laptop
 from lab.process import Program
+from lab.push import FIRST_ON_PATH
 
 READY_S = 10.0
 EXIT_S = 10.0
 DRAIN_S = 1.6
 """How long a capture runs on behind the last marker: tcpdump and dumpcap hold back up to 1.2 s (measured)."""
+
+ANSWER_S = 0.4
+CATCH_UP_TRIES = 5
 
 MARKER_ADDRESS = "192.0.2.1"
 MARKER_PORT = 9
@@ -35,6 +42,18 @@ class Counters:
     captured: int
     received: int
     dropped: int
+
+
+# Over several lines at the end, in one line in answer to SIGUSR1.
+_COUNTERS = re.compile(
+    r"(\d+) packets? captured,?\s+(\d+) packets? received by filter,?\s+(\d+) packets? dropped by kernel"
+)
+
+
+def last_counters(said: str) -> Counters | None:
+    """The last counters that tcpdump printed."""
+    found = _COUNTERS.findall(said)
+    return Counters(*(int(number) for number in found[-1])) if found else None
 
 
 class Capture(Protocol):
@@ -82,10 +101,10 @@ class PhoneTcpdump:
     def start(self) -> None:
         self._adb.run(f"mkdir -p {self._directory}", root=True)
         script = (
-            f"echo $$ >{self._pid}; exec tcpdump -i {shlex.quote(self.interface)} -U --immediate-mode -B 16384 "
-            f"-s {self._snaplen_bytes} -w {self._file} 2>{self._errors}"
+            f"echo $$ >{self._pid}; {FIRST_ON_PATH}; exec tcpdump -i {shlex.quote(self.interface)} -U "
+            f"--immediate-mode -B 16384 -s {self._snaplen_bytes} -w {self._file} 2>{self._errors}"
         )
-        self._stream = self._adb.open_service("exec:su -c " + shlex.quote(script))
+        self._stream = self._adb.open_root(script)
         if not wait_until(self._clock, lambda: "listening on" in self._said(), READY_S):
             raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: tcpdump is not live: {self._said()[:300]}")
 
@@ -100,28 +119,46 @@ class PhoneTcpdump:
         return self._adb.run(f"grep -F -c -a {shlex.quote(text)} {self._file}", root=True).code == 0
 
     def stop(self) -> Counters:
-        pid = self._interrupt()
-        if pid is not None and not wait_until(self._clock, lambda: self._gone(pid), EXIT_S):
+        pid = self._recorded_pid()
+        caught_up = pid is not None and self._caught_up(pid)
+        if pid is None or self._adb.run(f"kill -INT {pid} 2>/dev/null", root=True).code != 0:
+            self._ended = True
+            raise AttemptVoid("capture_died", f"{self._adb.serial}: tcpdump had ended by itself: {self._said()[-300:]}")
+        if not wait_until(self._clock, lambda: self._gone(pid), EXIT_S):
             raise PhoneTrouble(f"{self._adb.serial}: tcpdump (pid {pid}) does not end after SIGINT")
         self._ended = True
         self._close()
         said = self._said()
-        found = re.search(
-            r"(\d+) packets? captured\s+(\d+) packets? received by filter\s+(\d+) packets? dropped by kernel", said
-        )
-        if found is None:
+        counters = last_counters(said)
+        if counters is None or "pcap_loop" in said:
             raise AttemptVoid("capture_died", f"{self._adb.serial}: tcpdump left no counters: {said[-300:]}")
-        counters = Counters(*(int(number) for number in found.groups()))
-        if counters.captured != counters.received or counters.dropped:
+        if counters.dropped or (counters.captured != counters.received and not caught_up):
             raise AttemptVoid("capture_lost_packets", f"{self._adb.serial}: tcpdump: {said[-200:].strip()}")
         return counters
 
-    def _interrupt(self) -> str | None:
+    def _caught_up(self, pid: str) -> bool:
+        """Whether the running tool has written all that it was given: what comes after may be cut by the stop.
+
+        SIGUSR1 makes tcpdump print its counters. A tool that does not answer has to stop with equal ones.
+        """
+        for asked in range(1, 1 + CATCH_UP_TRIES):
+            self._adb.run(f"kill -USR1 {pid} 2>/dev/null", root=True)
+            if not wait_until(self._clock, lambda: len(_COUNTERS.findall(self._said())) == asked, ANSWER_S):  # noqa: B023
+                return False
+            counters = last_counters(self._said())
+            if counters is not None and counters.captured == counters.received:
+                return True
+        return False
+
+    def _recorded_pid(self) -> str | None:
         answer = self._adb.run(f"cat {self._pid} 2>/dev/null", root=True).text.strip()
-        if not re.fullmatch(r"\d{1,9}", answer):
-            return None
-        self._adb.run(f"kill -INT {answer} 2>/dev/null", root=True)
-        return answer
+        return answer if re.fullmatch(r"\d{1,9}", answer) else None
+
+    def _interrupt(self) -> str | None:
+        pid = self._recorded_pid()
+        if pid is not None:
+            self._adb.run(f"kill -INT {pid} 2>/dev/null", root=True)
+        return pid
 
     def _gone(self, pid: str) -> bool:
         return self._adb.run(f"kill -0 {pid} 2>/dev/null", root=True).code != 0
@@ -191,7 +228,8 @@ class HostDumpcap:
 
     def stop(self) -> Counters:
         assert self._program is not None
-        self._program.interrupt()
+        running = self._program.running()
+        self._laptop.interrupt(self._program)
         try:
             rest = self._program.read_to_end(EXIT_S).decode("utf-8", "replace")
             code = self._program.wait(EXIT_S)
@@ -203,8 +241,10 @@ class HostDumpcap:
         said = "\n".join([*self._said, rest])
         captured = re.search(r"Packets captured: (\d+)", said)
         received = re.search(r"Packets received/dropped on interface '[^']*': (\d+)/(\d+)", said)
-        if captured is None or received is None or code != 0:
-            raise AttemptVoid("capture_died", f"dumpcap left no counters (exit {code}): {said[-300:]}")
+        if captured is None or received is None or code != 0 or not running:
+            raise AttemptVoid(
+                "capture_died", f"dumpcap ended by itself or left no counters (exit {code}): {rest[-300:]}"
+            )
         counters = Counters(int(captured.group(1)), int(received.group(1)), int(received.group(2)))
         if counters.dropped:
             raise AttemptVoid("capture_lost_packets", f"dumpcap: {rest.strip()[:200]}")
@@ -217,11 +257,30 @@ class HostDumpcap:
 
     def discard(self) -> None:
         if self._program is not None:
-            self._program.interrupt()
+            with contextlib.suppress(LabError):
+                self._laptop.interrupt(self._program)
             self._program.end()
             self._program = None
         with contextlib.suppress(LabError):
             self._laptop.run(f"rm -f {shlex.quote(self._file)}")
+
+
+def verified(path: Path, counters: Counters, sha256: str, snaplen_bytes: int) -> Integrity:
+    """What a fetched capture holds.
+
+    Raises `AttemptVoid` where it is damaged, not what was counted and hashed, or cut shorter than was asked for.
+    """
+    trace = Trace.read(path)
+    integrity = verify(trace, expect_packets=counters.captured)
+    wrong = [str(damage) for damage in integrity.damage if damage.voids]
+    if integrity.sha256 != sha256:
+        wrong.append("its hash is not the one that it had where it was captured")
+    short = trace.udp.captured_bytes < np.minimum(trace.udp.wire_bytes, snaplen_bytes)
+    if short.any():
+        wrong.append(f"{short.sum()} UDP frames are cut at less than the {snaplen_bytes} bytes that were asked for")
+    if wrong:
+        raise AttemptVoid("capture_damaged", f"{path.name}: {'; '.join(wrong)}")
+    return integrity
 
 
 def sweep(adb: Adb, directory: str) -> int:

@@ -114,7 +114,7 @@ def _capture(text: str, folder: Path) -> Capture:
         near = did_you_mean(Path(text).name, (each.name for each in path.parent.glob("*"))) if not path.exists() else ""
         raise Unfit(f"{error}{near}") from error
     if not integrity.ok:
-        damage = "; ".join(str(one) for one in integrity.damage if one.stops)
+        damage = "; ".join(str(one) for one in integrity.damage if one.voids)
         raise Unfit(f"{path}: is damaged: {damage}; capture again or leave it out")
     return Capture(path, "pcapng" if trace.format.startswith("pcapng") else "pcap", integrity)
 

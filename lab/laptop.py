@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from lab import fetch
@@ -10,6 +11,7 @@ from lab.process import Program, run
 from lab.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken
 
 COPY_S = 120.0
+START_S = 20.0
 
 
 class ProgramStream:
@@ -34,15 +36,41 @@ class Laptop:
     def __init__(self, prefix: list[str], directory: str) -> None:
         self._prefix = list(prefix)
         self.directory = directory
+        self._by_ssh = Path(prefix[0]).name == "ssh" if prefix else False
+        self._pids: dict[Program, tuple[int, str]] = {}
         self._shell: PersistentShell | None = None
         self._clock: ClockStream | None = None
 
     def start(self, argv: list[str]) -> Program:
         """Start a program whose standard error is read. Raises `LaptopTrouble` where it is missing."""
+        words = [f"echo $$ >&2; exec {shlex.join(argv)}"] if self._by_ssh else argv
         try:
-            return Program([*self._prefix, *argv], read_from="stderr")
+            program = Program([*self._prefix, *words], read_from="stderr")
         except OSError as error:
             raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error.strerror}; install it") from error
+        if self._by_ssh:
+            try:
+                self._pids[program] = int(program.read_line(START_S)), argv[0]
+            except (TimeoutError, EOFError, ValueError) as error:
+                program.end()
+                raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error}") from error
+        return program
+
+    def interrupt(self, program: Program) -> None:
+        """Send SIGINT to a program that `start` gave. Raises `LaptopTrouble`.
+
+        ssh hands no signal on, and a program outlives its ssh: there it is ended by its number on the laptop, unless
+        that is another program's by now.
+        """
+        if not self._by_ssh:
+            program.interrupt()
+            return
+        pid, name = self._pids[program]
+        self.run(f"case $(ps -p {pid} -o comm=) in *{shlex.quote(name)}) kill -INT {pid};; esac")
+
+    def _word(self, text: str) -> str:
+        """One word of an argv: ssh joins words with blanks and has the laptop's shell split them again."""
+        return shlex.quote(text) if self._by_ssh else text
 
     def run(self, command: str, timeout_s: float = 10.0) -> ShellOutput:
         """Run one line in the laptop's bash. Raises `LaptopTrouble` when it does not answer whole and in time."""
@@ -58,7 +86,7 @@ class Laptop:
         """The laptop's system clock by bash's `$EPOCHREALTIME`. Raises `LaptopTrouble`."""
         try:
             if self._clock is None:
-                self._clock = ClockStream(ProgramStream(Program([*self._prefix, "bash", "-c", CLOCK_LOOP])))
+                self._clock = ClockStream(ProgramStream(Program([*self._prefix, "bash", "-c", self._word(CLOCK_LOOP)])))
             return self._clock.read_ns()
         except (TimeoutError, StreamBroken, OSError) as error:
             self.close()
@@ -69,7 +97,7 @@ class Laptop:
         try:
             origin = fetch.fingerprint(self.run(fetch.question(source), timeout_s=COPY_S))
             with target.open("wb") as stream:
-                done = run([*self._prefix, "cat", source], timeout_s=COPY_S, stdout=stream.fileno())
+                done = run([*self._prefix, "cat", self._word(source)], timeout_s=COPY_S, stdout=stream.fileno())
             if done.code != 0:
                 raise fetch.CopyFailed(done.stderr.decode("utf-8", "replace")[:200].strip())
             fetch.prove(target, origin)

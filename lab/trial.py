@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from correlate.dataset import write_json
-from correlate.trace import Integrity, verify
 from lab import accounting
 from lab.bench import Bench, PlannedTrial
-from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters
+from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters, verified
 from lab.clock import Clock, Offset, measure_offset, wait_until
 from lab.definitions import App, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
@@ -72,6 +71,7 @@ class Attempt:
         self._scenario = bench.lab.scenarios[trial.scenario]
         self._drawn = self._scenario.draw(random.Random(f"{seed}/{trial.id}/{number}/drawn"))
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
+        self._live_ns: dict[Role, int] = {}
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._log = EventLog(folder / "events.jsonl", bench.clock, show)
@@ -219,6 +219,7 @@ class Attempt:
         try:
             for role, capture in captures.items():
                 capture.start()
+                self._live_ns[role] = self._bench.clock.now_ns()
                 self._log.note("capture_ready", role=role, interface=capture.interface)
             self._mark("live", captures)
         except BaseException:
@@ -309,7 +310,7 @@ class Attempt:
         sha256 = capture.fetch(path)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        integrity = verified(path, counters, sha256)
+        integrity = verified(path, counters, sha256, self._bench.spec.snaplen_bytes)
         by_laptop = self._phones[role].spec.capture == "dumpcap"
         return {
             "capture": path.name,
@@ -322,6 +323,7 @@ class Attempt:
             "clock": "laptop" if by_laptop else role,
             "timestamps": timestamps(self._bench.spec.laptop.os if by_laptop else None),
             "counters": asdict(counters),
+            "live_ns": self._live_ns[role],
         }
 
     def _keep_evidence(self) -> None:
@@ -333,14 +335,3 @@ class Attempt:
             with contextlib.suppress(LabError):
                 for name, data in phone.evidence().items():
                     (self._folder / f"{role}-{name}").write_bytes(data)
-
-
-def verified(path: Path, counters: Counters, sha256: str) -> Integrity:
-    """What a fetched capture holds. Raises `AttemptVoid` where it is damaged, or not what was counted and hashed."""
-    integrity = verify(path, expect_packets=counters.captured)
-    wrong = [str(damage) for damage in integrity.damage if damage.stops]
-    if integrity.sha256 != sha256:
-        wrong.append("its hash is not the one that it had where it was captured")
-    if wrong:
-        raise AttemptVoid("capture_damaged", f"{path.name}: {'; '.join(wrong)}")
-    return integrity

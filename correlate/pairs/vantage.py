@@ -114,7 +114,7 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
     finder = tcp.Finder()
     whole = Trace.read(capture, look=finder)
     for damage in whole.damage:
-        if damage.stops:
+        if damage.voids:
             raise Damaged(f"{capture}: {damage}")
     segments, trace, window_ns = finder.segments(), whole, (whole.first_ns or 0, whole.last_ns or 0)
     if marker is not None:

@@ -138,7 +138,8 @@ def _unpacked(path: str | os.PathLike[str], raw: bytes) -> bytes:
 class Integrity:
     """What `verify` found. `bytes` and `sha256` are of the file as it lies on disk, times in ns since 1970.
 
-    `ok` means that nothing stops: no break, no time running backwards, no missing statistics, no missing packets.
+    `ok` means that nothing voids a trial: no break, no time running backwards by 10 ms or more, no missing statistics,
+    no missing packets.
     """
 
     ok: bool
@@ -161,7 +162,7 @@ def verify(capture: str | os.PathLike[str] | Trace, *, expect_packets: int | Non
     if expect_packets is not None and expect_packets != trace.packets:
         text = f"{trace.packets} packets are in the file, the capturing tool counted {expect_packets}"
         damage = (*damage, Damage("packets_missing", None, None, text, breaks_chain=False, stops=True))
-    ok = not any(one.stops for one in damage)
+    ok = not any(one.voids for one in damage)
     sha256 = hashlib.sha256(trace.raw).hexdigest()
     size, first, last = len(trace.raw), trace.first_ns, trace.last_ns
     return Integrity(ok, trace.packets, size, sha256, first, last, damage, trace.kernel_dropped)

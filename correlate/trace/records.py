@@ -29,9 +29,9 @@ class Damage:
     """One thing that is wrong with a capture file.
 
     `kind` is one of empty, cut_file_header, cut_gzip, cut_record_header, cut_record, impossible_length, zero_filled,
-    bad_block, time_backwards, no_statistics, packets_missing, above_mtu. `offset` counts bytes in the (unpacked)
-    file, `frame` counts packets from 1; None where there is none to name. `breaks_chain`: nothing behind `offset`
-    could be read, all before it was kept. `stops`: the capture does not count as whole (exit 3).
+    bad_block, time_backwards, out_of_order, no_statistics, packets_missing, above_mtu. `offset` counts bytes in the
+    (unpacked) file, `frame` counts packets from 1; None where there is none to name. `breaks_chain`: nothing behind
+    `offset` could be read, all before it was kept. `stops`: the capture does not count as whole (exit 3).
     """
 
     kind: str
@@ -40,6 +40,12 @@ class Damage:
     text: str
     breaks_chain: bool
     stops: bool
+
+    @property
+    def voids(self) -> bool:
+        """Whether a trial with such a capture does not count: of what stops, all but frames that two processors stamped
+        out of order, by less than a clock is ever set (`out_of_order`). No packet is missing then."""
+        return self.stops and self.kind != "out_of_order"
 
     def __str__(self) -> str:
         where = [f"byte {self.offset}"] if self.offset is not None else []

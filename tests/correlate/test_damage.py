@@ -100,8 +100,12 @@ CASES = {
         [f"byte {NG + 104}, frame 2: zero bytes where a block should be; 100 bytes are not read"],
     ),
     "pcapng backwards": (
-        pcapng(packet(9), packet(8), STATISTICS), 2, 3,
-        [f"byte {NG + 80 + 28}, frame 2: time runs backwards by 0.000001000 s, 1 time in this file"],
+        pcapng(packet(10_999), packet(999), STATISTICS), 2, 3,
+        [f"byte {NG + 80 + 28}, frame 2: time runs backwards by 0.010000000 s, 1 time in this file"],
+    ),
+    "stamped by two processors": (
+        pcapng(packet(10_999), packet(1000), STATISTICS), 2, 3,
+        [f"byte {NG + 80 + 28}, frame 2: time runs backwards by 0.009999000 s, 1 time in this file"],
     ),
     "gzip of two members": (gzip.compress(TWO[:70]) + gzip.compress(TWO[70:]), 2, 0, []),
     "gzip without its end": (gzip.compress(TWO)[:-1], 2, 3, ["byte 152: its compression ends early"]),

@@ -142,7 +142,9 @@ def test_sections_of_either_byte_order_with_links_and_clocks_of_their_own_make_o
 
 
 def test_time_running_backwards_on_one_interface_is_said(read):
-    trace = read(section(), interface(), interface(), packet(9), packet(1, number=1), packet(10), packet(8))
+    trace = read(
+        section(), interface(), interface(), packet(99_999), packet(1, number=1), packet(100_000), packet(90_000)
+    )
     assert [(damage.kind, damage.frame) for damage in trace.damage] == [("time_backwards", 4)]
     assert not verify(trace).ok
 

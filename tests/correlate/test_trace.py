@@ -135,11 +135,11 @@ def test_frames_above_the_mtu_are_said_and_do_not_stop(read):
 
 def test_time_running_backwards_is_said_and_breaks_nothing(read):
     frame = ethernet(ipv4(b"abc"))
-    trace = read(pcap((START_S, 500, frame, None), (START_S, 0, frame, None), (START_S, 700, frame, None)))
+    trace = read(pcap((START_S, 50_000, frame, None), (START_S, 0, frame, None), (START_S, 70_000, frame, None)))
     (damage,) = trace.damage
     assert (damage.kind, damage.frame, damage.breaks_chain, damage.stops) == ("time_backwards", 2, False, True)
-    assert damage.text == "time runs backwards by 0.000500000 s, 1 time in this file"
-    assert (trace.packets, trace.first_ns, trace.last_ns) == (3, START_S * 10**9, START_S * 10**9 + 700_000)
+    assert damage.text == "time runs backwards by 0.050000000 s, 1 time in this file"
+    assert (trace.packets, trace.first_ns, trace.last_ns) == (3, START_S * 10**9, START_S * 10**9 + 70_000_000)
 
 
 def kinds(trace):
@@ -294,3 +294,12 @@ def test_no_frame_crashes_the_reader(tmp_path_factory, link_type, frames):
 @given(st.sampled_from([b"", b"\x1f\x8b\x08\x00", three()[:4], three()[:24]]), st.binary(max_size=200))
 def test_no_file_crashes_the_reader(tmp_path_factory, start, rest):
     whole(start + rest, tmp_path_factory.getbasetemp() / "fuzz.any")
+
+
+def test_frames_stamped_out_of_order_are_said_and_void_no_trial(read):
+    frame = ethernet(ipv4(b"abc"))
+    trace = read(pcap((START_S, 9_999, frame, None), (START_S, 0, frame, None)))
+    (damage,) = trace.damage
+    assert (damage.kind, damage.stops, damage.voids, verify(trace).ok) == ("out_of_order", True, False, True)
+    later = read(pcap((START_S, 10_000, frame, None), (START_S, 0, frame, None)))
+    assert (later.damage[0].kind, later.damage[0].voids, verify(later).ok) == ("time_backwards", True, False)

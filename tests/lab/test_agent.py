@@ -124,7 +124,7 @@ def capture(laptop, name="t.0.callee"):
 
 def stopping(found):
     """Damage that stops an analysis; frames that two processors stamped microseconds apart are the kernel's doing."""
-    return [one for one in found.damage if one.stops and one.kind != "time_backwards"]
+    return [one for one in found.damage if one.voids]
 
 
 def eventually(holds, within_s=10.0):

@@ -28,12 +28,17 @@ class Stream:
 
 
 class Phone:
-    """Answers the shell lines of a capture. `said` is what tcpdump wrote, `ends_on` the signal that ends it."""
+    """Answers the shell lines of a capture. `said` is what tcpdump wrote, `ends_on` the signal that ends it.
+
+    With `live` it answers SIGUSR1 by these, and has written `said` only once it was interrupted.
+    """
 
     serial = "phone"
 
-    def __init__(self, said=GOOD, ends_on="INT"):
-        self.said, self.ends_on = said, ends_on
+    def __init__(self, said=GOOD, ends_on="INT", live=()):
+        self.said, self.ends_on, self.live = said, ends_on, list(live)
+        if live:
+            self.said, self.live = "tcpdump: listening on rmnet1\n", [*live, said]
         self.running, self.signals, self.removed = True, [], []
 
     def open_service(self, service):
@@ -56,7 +61,11 @@ class Phone:
     def _signalled(self, signal):
         if signal == "0":
             return ShellOutput("", 0 if self.running else 1)
+        if not self.running:
+            return ShellOutput("", 1)
         self.signals.append(signal)
+        if self.live:
+            self.said += self.live.pop(0) if signal == "USR1" else self.live[-1]
         self.running = self.running and signal != self.ends_on
         return ShellOutput("", 0)
 
@@ -81,7 +90,40 @@ def test_counters_are_read_once_the_tool_has_ended():
     phone = Phone()
     counters = capture(phone).stop()
     assert (counters.captured, counters.received, counters.dropped) == (12, 12, 0)
-    assert phone.signals == ["INT"]
+    assert phone.signals == ["USR1", "INT"]
+
+
+def answer(captured, received):
+    return f"tcpdump: {captured} packets captured, {received} packets received by filter, 0 packets dropped by kernel\n"
+
+
+CUT_BY_THE_STOP = GOOD.replace("12 packets received", "13 packets received")
+
+
+def test_packets_that_arrive_while_a_tool_that_had_caught_up_stops_are_not_missed():
+    phone = Phone(CUT_BY_THE_STOP, live=[answer(11, 12), answer(12, 12)])
+    made = capture(phone)
+    phone.signals.clear()
+    counters = made.stop()
+    assert (counters.captured, counters.received) == (12, 13)
+    assert phone.signals == ["USR1", "USR1", "INT"]
+
+
+def test_a_tool_that_never_catches_up_has_lost_packets():
+    phone = Phone(CUT_BY_THE_STOP, live=[answer(n, n + 1) for n in range(5)])
+    with pytest.raises(AttemptVoid) as raised:
+        capture(phone).stop()
+    assert raised.value.reason == "capture_lost_packets"
+    assert phone.signals == ["USR1"] * 5 + ["INT"]
+
+
+def test_a_tool_that_ended_before_it_was_stopped_has_died_whatever_it_counted():
+    phone = Phone()
+    made = capture(phone)
+    phone.running = False
+    with pytest.raises(AttemptVoid) as raised:
+        made.stop()
+    assert (raised.value.reason, phone.signals) == ("capture_died", [])
 
 
 @pytest.mark.parametrize(
@@ -111,7 +153,7 @@ def test_a_tool_that_ignores_sigint_is_trouble_and_is_killed_when_it_is_discarde
     with pytest.raises(PhoneTrouble, match="does not end after SIGINT"):
         made.stop()
     made.discard()
-    assert (phone.signals, phone.running) == (["INT", "INT", "KILL"], False)
+    assert (phone.signals, phone.running) == (["USR1", "INT", "INT", "KILL"], False)
     assert [name.rsplit(".", 1)[1] for name in phone.removed] == ["pcap", "err", "pid"]
 
 
@@ -120,7 +162,7 @@ def test_a_tool_that_has_ended_is_not_signalled_again_because_its_number_may_be_
     made = capture(phone)
     made.stop()
     made.discard()
-    assert phone.signals == ["INT"]
+    assert phone.signals == ["USR1", "INT"]
 
 
 def test_only_captures_of_our_own_directory_are_swept():

@@ -133,6 +133,12 @@ class Running:
         elif signal in ("INT", "TERM") and not self._stopping:
             self._stopping = True
             self._later("stopping", STOPPING_NS, self._stop)
+        elif signal == "USR1" and not self._stopping:
+            # What a read of the kernel would still hand over is not captured yet: the real tool says the same.
+            self._call.fail(
+                f"{self._capture.captured} packets captured, {self._capture.received} packets received by filter, "
+                f"{self._capture.dropped} packets dropped by kernel"
+            )
         elif signal == "HUP":
             self._stop()
 

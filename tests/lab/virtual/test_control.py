@@ -139,6 +139,18 @@ def test_a_fault_strikes_once(bench):
     assert (done.stdout, done.stderr) == (b"done\n", b"tcpdump: Permission denied\n")
 
 
+def test_a_running_tcpdump_tells_its_counters_when_it_is_asked(bench):
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    bench.say(BEGIN)
+    begin = "tcpdump -U --immediate-mode -i rmnet1 -w /data/local/tmp/x.pcap & sleep 1"
+    done = bench.adb("-s", serial, "shell", f"su -c '{begin}; kill -USR1 $!; kill -INT $!; sleep 1'")
+    listening, asked, *final = done.stderr.decode().splitlines()
+    assert listening.startswith("tcpdump: listening on rmnet1")
+    assert asked == f"tcpdump: {', '.join(final)}"
+    assert final[0].endswith("packets captured")
+
+
 def test_a_config_that_does_not_fit_is_one_error_line(tmp_path):
     process = Process(tmp_path, {"scenarios": str(SCENARIOS), "bench": "virtuel", "root": str(tmp_path)})
     assert "no bench 'virtuel'" in process.started["error"]

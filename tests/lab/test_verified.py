@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from correlate.trace import verify
-from lab.capture import Counters
+from lab.capture import Counters, verified
 from lab.errors import AttemptVoid
-from lab.trial import verified
 
 START_S = 1_700_000_000
 
@@ -41,7 +40,7 @@ ABOVE += struct.pack(">HHHH", 1, 2, 1481, 0) + bytes(1473)
 
 def check(path: Path, data: bytes, counted: int = 2) -> int:
     path.write_bytes(data)
-    return verified(path, Counters(counted, counted, 0), hashlib.sha256(data).hexdigest()).packets
+    return verified(path, Counters(counted, counted, 0), hashlib.sha256(data).hexdigest(), 256).packets
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,17 @@ def test_a_capture_that_is_not_what_the_tool_counted_and_hashed_voids_the_attemp
     with pytest.raises(AttemptVoid, match=r"2 packets are in the file, the capturing tool counted 3$"):
         check(tmp_path / "caller.pcap", TWO, counted=3)
     with pytest.raises(AttemptVoid, match=r"caller\.pcap: its hash is not the one that it had where it was captured$"):
-        verified(tmp_path / "caller.pcap", Counters(2, 2, 0), "0" * 64)
+        verified(tmp_path / "caller.pcap", Counters(2, 2, 0), "0" * 64, 256)
+
+
+def test_a_capture_whose_frames_are_cut_shorter_than_was_asked_voids_the_attempt(tmp_path: Path) -> None:
+    def cut(length: int) -> bytes:
+        head = ABOVE[:length]
+        return pcap(struct.pack("<IIII", START_S, 0, len(head), len(ABOVE)) + head)
+
+    assert check(tmp_path / "caller.pcap", cut(256), counted=1) == 1
+    with pytest.raises(AttemptVoid, match=r"1 UDP frames are cut at less than the 256 bytes that were asked for$"):
+        check(tmp_path / "caller.pcap", cut(255), counted=1)
 
 
 def test_whole_captures_and_frames_above_the_mtu_void_nothing(tmp_path: Path) -> None:
