@@ -41,8 +41,8 @@ class Phone:
             self.said, self.live = "tcpdump: listening on rmnet1\n", [*live, said]
         self.running, self.signals, self.removed = True, [], []
 
-    def open_service(self, service):
-        self.started = service
+    def open_root(self, script):
+        self.started = script
         return Stream()
 
     def run(self, command, *, root=False):
@@ -81,8 +81,8 @@ def test_tcpdump_is_started_as_root_in_immediate_mode_with_its_pid_recorded_from
     capture(phone)
     base = "/data/local/tmp/im-call-lab/t.0.caller"
     assert phone.started == (
-        f"exec:su -c 'echo $$ >{base}.pid; exec tcpdump -i rmnet1 -U --immediate-mode -B 16384 -s 256 "
-        f"-w {base}.pcap 2>{base}.err'"
+        f"echo $$ >{base}.pid; PATH=/data/local/tmp/im-call-lab-tools:$PATH; exec tcpdump -i rmnet1 -U "
+        f"--immediate-mode -B 16384 -s 256 -w {base}.pcap 2>{base}.err"
     )
 
 
