@@ -121,7 +121,7 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
         free = int(found.group(1)) if found else 0
         return free > FREE_KIB, f"{free // 1024} MiB free"
 
-    yield _asked("clock", name, clock, "the phone's shell has no $EPOCHREALTIME; update Android")
+    yield _asked("clock", name, clock, "neither $EPOCHREALTIME nor date tells the time; update Android")
     if spec.rooted:
         yield _asked("root", name, root, "allow su for the shell (uid 2000) in Magisk")
     if spec.capture == "tcpdump":
@@ -176,4 +176,4 @@ def _laptop(bench: Bench) -> Iterator[Check]:
 
     yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
     yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
-    yield _asked("clock", "laptop", clock, "the laptop needs bash 5 for $EPOCHREALTIME")
+    yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")
