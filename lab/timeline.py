@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Network, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from lab.errors import AttemptVoid
 TRANSIT_NS = 100_000_000
 """A marker may be on its way to the capturing machine for this long after its sender's command has ended. Wi-Fi needs
 some milliseconds; a capture is not the worse for a bound that is wider."""
+
+NAT64 = IPv6Network("64:ff9b::/96")
 
 CAPTURE_CUT_NS = 1_000
 """Classic captures have microseconds."""
@@ -97,14 +99,15 @@ def timestamps(laptop_os: str | None) -> str:
 def marker_times(path: Path, address: str, port: int, nonce: str, *, last: bool) -> dict[str, int]:
     """When a capture stamped this trial's markers, in ns by its own clock, by kind (`live`, `begin`, `end`).
 
-    A capture may hold the markers of both phones, the caller's first: `last` takes the last of each kind.
+    A capture may hold the markers of both phones, the caller's first: `last` takes the last of each kind. Below a CLAT
+    a marker goes to its address behind NAT64 (RFC 6052).
     """
     trace = Trace.read(path)
-    udp, goal = trace.udp, ip_address(address)
+    udp, goals = trace.udp, {ip_address(address), NAT64[int(ip_address(address))]}
     times: dict[str, int] = {}
     for row in ((udp.dst_port == port) & (udp.time_ns >= 0)).nonzero()[0]:
         words = trace.payload(int(row)).decode("ascii", "replace").rstrip("\n\0").split(" ")
-        if udp.addresses[udp.dst[row]] == goal and words[:2] == ["im-call-lab", nonce] and len(words) == 3:
+        if udp.addresses[udp.dst[row]] in goals and words[:2] == ["im-call-lab", nonce] and len(words) == 3:
             kind, time_ns = words[2], int(udp.time_ns[row])
             times[kind] = time_ns if last else times.get(kind, time_ns)
     return times

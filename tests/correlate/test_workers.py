@@ -85,7 +85,7 @@ PROGRAM = """
 import os, sys, time
 from correlate.workers import each
 def work(number):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())
     time.sleep(float(sys.argv[1]))
 try:
     each(work, range(4), processes=2)
