@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import tempfile
 import zipfile
 from ipaddress import IPv4Address
@@ -22,7 +21,7 @@ from typing import Any
 
 import lab.agent
 from lab import fetch
-from lab.capture import Counters
+from lab.capture import BACKSTOP_S, Counters, last_counters
 from lab.errors import AttemptVoid, LabError, LaptopTrouble
 from lab.process import Program
 from lab.shell import ShellOutput
@@ -32,8 +31,6 @@ MAIN = "from lab.agent.session import main\n\nmain()\n"
 PREPARE_S = 180.0
 CLOSE_S = 20.0
 """How long the agent may take to stop what runs and to put back what it changed."""
-BACKSTOP_S = 7200
-"""A capture whose agent has gone ends by itself after this; no trial is as long."""
 
 
 def packed() -> bytes:
@@ -210,7 +207,7 @@ class AgentDumpcap:
     def stop(self) -> Counters:
         ended = self._laptop.ask("stop", name=self._name)
         said = str(ended["said"])
-        counters = counted(said)
+        counters = last_counters(said)
         if counters is None or ended["code"] != 0 or not ended["ran_on"]:
             text = f"{self.tool} ended by itself or left no counters (exit {ended['code']})"
             raise AttemptVoid("capture_died", f"{text}: {said[-300:]}")
@@ -228,16 +225,3 @@ class AgentDumpcap:
     def discard(self) -> None:
         with contextlib.suppress(LabError):
             self._laptop.ask("remove", name=self._name)
-
-
-def counted(said: str) -> Counters | None:
-    """The last counters that dumpcap or tcpdump printed; None where they left none."""
-    captured = re.search(r"Packets captured: (\d+)", said)
-    received = re.search(r"Packets received/dropped on interface '[^']*': (\d+)/(\d+)", said)
-    if captured is not None and received is not None:
-        return Counters(int(captured[1]), int(received[1]), int(received[2]))
-    # Over several lines at the end, in one line where it was asked while it ran.
-    found = re.findall(
-        r"(\d+) packets? captured,?\s+(\d+) packets? received by filter,?\s+(\d+) packets? dropped by kernel", said
-    )
-    return Counters(*(int(number) for number in found[-1])) if found else None

@@ -31,6 +31,9 @@ DRAIN_S = 1.6
 ANSWER_S = 0.4
 CATCH_UP_TRIES = 5
 
+BACKSTOP_S = 7200
+"""A capture that nobody is left to stop ends by itself after this; no trial is as long."""
+
 MARKER_ADDRESS = "192.0.2.1"
 MARKER_PORT = 9
 
@@ -44,15 +47,18 @@ class Counters:
     dropped: int
 
 
-# Over several lines at the end, in one line in answer to SIGUSR1.
-_COUNTERS = re.compile(
+# tcpdump prints them over several lines at the end, in one line in answer to SIGUSR1.
+_TCPDUMP = re.compile(
     r"(\d+) packets? captured,?\s+(\d+) packets? received by filter,?\s+(\d+) packets? dropped by kernel"
+)
+_DUMPCAP = re.compile(
+    r"Packets captured: (\d+)\s+Packets received/dropped on interface '[^'\n]*': (\d+)/(\d+)", re.MULTILINE
 )
 
 
 def last_counters(said: str) -> Counters | None:
-    """The last counters that tcpdump printed."""
-    found = _COUNTERS.findall(said)
+    """The last counters that tcpdump or dumpcap printed; None where they left none."""
+    found = _TCPDUMP.findall(said) or _DUMPCAP.findall(said)
     return Counters(*(int(number) for number in found[-1])) if found else None
 
 
@@ -102,7 +108,7 @@ class PhoneTcpdump:
         self._adb.run(f"mkdir -p {self._directory}", root=True)
         script = (
             f"echo $$ >{self._pid}; {FIRST_ON_PATH}; exec tcpdump -i {shlex.quote(self.interface)} -U "
-            f"--immediate-mode -B 16384 -s {self._snaplen_bytes} -w {self._file} 2>{self._errors}"
+            f"--immediate-mode -B 16384 -s {self._snaplen_bytes} -G {BACKSTOP_S} -W 1 -w {self._file} 2>{self._errors}"
         )
         self._stream = self._adb.open_root(script)
         if not wait_until(self._clock, lambda: "listening on" in self._said(), READY_S):
@@ -143,7 +149,7 @@ class PhoneTcpdump:
         """
         for asked in range(1, 1 + CATCH_UP_TRIES):
             self._adb.run(f"kill -USR1 {pid} 2>/dev/null", root=True)
-            if not wait_until(self._clock, lambda: len(_COUNTERS.findall(self._said())) == asked, ANSWER_S):  # noqa: B023
+            if not wait_until(self._clock, lambda: len(_TCPDUMP.findall(self._said())) == asked, ANSWER_S):  # noqa: B023
                 return False
             counters = last_counters(self._said())
             if counters is not None and counters.captured == counters.received:
@@ -204,7 +210,8 @@ class HostDumpcap:
 
     def start(self) -> None:
         self._laptop.run(f"mkdir -p {self._directory}")
-        argv = ["dumpcap", "-q", "-i", self.interface, "-s", str(self._snaplen_bytes), "-w", self._file]
+        argv = ["dumpcap", "-q", "-i", self.interface, "-s", str(self._snaplen_bytes)]
+        argv += ["-a", f"duration:{BACKSTOP_S}", "-w", self._file]
         self._program = self._laptop.start(argv)
         try:
             # The first line waits for a program, in real time; from then on the capture is bench state.
@@ -239,13 +246,11 @@ class HostDumpcap:
             self._program.end()
             self._program = None
         said = "\n".join([*self._said, rest])
-        captured = re.search(r"Packets captured: (\d+)", said)
-        received = re.search(r"Packets received/dropped on interface '[^']*': (\d+)/(\d+)", said)
-        if captured is None or received is None or code != 0 or not running:
+        counters = last_counters(said)
+        if counters is None or code != 0 or not running:
             raise AttemptVoid(
                 "capture_died", f"dumpcap ended by itself or left no counters (exit {code}): {rest[-300:]}"
             )
-        counters = Counters(int(captured.group(1)), int(received.group(1)), int(received.group(2)))
         if counters.dropped:
             raise AttemptVoid("capture_lost_packets", f"dumpcap: {rest.strip()[:200]}")
         return counters

@@ -42,7 +42,7 @@ class Dumpcap:
         self._machine, self._connection, self._argv = machine, connection, argv
         self._capture: Capture | None = None
         self._ended = asyncio.Event()
-        self._interface, self._file, self._snaplen = "", "", DEFAULT_SNAPLEN
+        self._interface, self._file, self._snaplen, self._seconds = "", "", DEFAULT_SNAPLEN, 0
 
     def start(self) -> bool:
         """Begin to capture; False, with a message and an exit code sent, where it cannot."""
@@ -67,6 +67,8 @@ class Dumpcap:
         self._connection.on_interrupt = self.stop
         delay_ns = world.chance(f"laptop/dumpcap/{world.now_ns - world.started_ns}").randrange(*LIVE_NS)
         world.after(delay_ns, self._live)
+        if self._seconds:
+            world.after(self._seconds * 1_000_000_000, self.stop)
         return True
 
     def _problem(self) -> str | None:
@@ -76,9 +78,17 @@ class Dumpcap:
             return str(fault.get("text", "dumpcap: Permission denied"))
         words = [word for word in self._argv if word not in ("-q", "--no-promiscuous-mode")]
         given: dict[str, str] = dict(zip(words[1::2], words[2::2], strict=False))
-        if len(words) % 2 == 0 or not given.keys() <= {"-i", "-s", "-w", "-B"} or not given.get("-s", "1").isdigit():
+        if (
+            len(words) % 2 == 0
+            or not given.keys() <= {"-i", "-s", "-w", "-B", "-a"}
+            or not given.get("-s", "1").isdigit()
+        ):
             machine.refused.append(f"laptop: {' '.join(self._argv)}")
-            return "dumpcap: built with -q -i INTERFACE -s BYTES -w FILE only"
+            return "dumpcap: built with -q -i INTERFACE -s BYTES -a duration:SECONDS -w FILE only"
+        kind, _, seconds = given.get("-a", "duration:0").partition(":")
+        if kind != "duration" or not seconds.isdigit():
+            return f'The specified autostop condition "{given["-a"]}" isn\'t one that is built here'
+        self._seconds = int(seconds)
         self._interface, self._file = given.get("-i", ""), given.get("-w", "")
         self._snaplen = int(given.get("-s", DEFAULT_SNAPLEN)) or DEFAULT_SNAPLEN
         if self._interface not in [one.name for one in machine.emulation.interfaces]:

@@ -15,8 +15,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from correlate.trace import Trace
-from lab.capture import DRAIN_S, sweep, verified
+from correlate.trace import Trace, verify
+from lab.capture import BACKSTOP_S, DRAIN_S, sweep, verified
 from lab.errors import AttemptVoid, LaptopTrouble, PhoneTrouble
 from lab.process import Program, run
 from tests.integrity.rig import LAPTOP, PHONE, ROOT, SMALL, SNAPLEN_BYTES, captured, inside, ip
@@ -65,6 +65,20 @@ def a_tool_that_was_killed_is_found(lane):
             os.kill(pid, signal.SIGKILL)
         lane.clock.sleep(0.2)
         assert reasons(lane, captures) == ["capture_died", "capture_died"]
+
+
+def a_capture_that_nobody_stops_ends_by_itself_whole_and_is_found(lane):
+    lane.instead_of("tcpdump", f"exec $TOOL $(echo \"$@\" | sed 's/-G {BACKSTOP_S}/-G 3/') -Z root")
+    lane.instead_of("dumpcap", f"exec $TOOL $(echo \"$@\" | sed 's/duration:{BACKSTOP_S}/duration:3/')")
+    with live(lane) as captures:
+        number, _ = pids(lane, captures)
+        lane.clock.sleep(3.5)
+        lane.flood(2)  # tcpdump ends with the first packet behind its time
+        lane.clock.sleep(1.0)
+        assert (os.path.exists(f"/proc/{number}"), captures[1]._program.running()) == (False, False)
+        for capture, place in zip(captures, ("phone/t.pcap", "laptop/t.pcapng"), strict=True):
+            assert verify(lane.root / place).ok
+            assert refusal(lane, capture)[0] == "capture_died"
 
 
 def an_interface_that_is_gone_is_found(lane):
@@ -153,6 +167,7 @@ CASES = [
     a_copy_that_was_cut_is_found_and_the_original_stays,
     frames_that_were_cut_shorter_than_asked_are_found,
     only_what_an_earlier_run_left_is_swept,
+    a_capture_that_nobody_stops_ends_by_itself_whole_and_is_found,
     an_interface_that_is_gone_is_found,
 ]
 

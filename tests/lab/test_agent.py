@@ -23,9 +23,9 @@ from correlate.trace import verify
 from lab.agent.calls import Calls
 from lab.agent.posix import Posix
 from lab.agent.session import Agent
-from lab.agentlink import AgentDumpcap, AgentLaptop, counted, packed, token_file
+from lab.agentlink import AgentDumpcap, AgentLaptop, packed, token_file
 from lab.bench import Bench
-from lab.capture import DRAIN_S, Counters
+from lab.capture import DRAIN_S, last_counters
 from lab.clock import Stop, WallClock, measure_offset
 from lab.definitions import Lab
 from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
@@ -367,7 +367,7 @@ def test_a_capture_without_an_agent_ends_by_itself_and_cleanly(site):
     site.send("late", 3)
     assert eventually(lambda: not alive(pid))
     said = Path(noted(site)["errors"]).read_text()
-    assert counted(said).captured >= 3
+    assert last_counters(said).captured >= 3
     assert stopping(verify(Path(noted(site)["file"]))) == []
 
 
@@ -426,17 +426,6 @@ def test_a_mac_tells_its_interfaces_and_neighbours_by_ifconfig_and_arp(tmp_path,
     assert Posix().interfaces() == {"lo0": [], "bridge100": ["fe80::1", "192.168.2.1"]}
     agent = Agent(Posix(), Calls(), tmp_path / "agent.pyz")
     assert agent.neighbours() == [{"address": "192.168.2.5", "mac": "02:00:5e:10:00:02"}]
-
-
-def test_counters_of_both_tools_are_read_and_no_counters_are_none():
-    assert counted(
-        "Capturing on 'hot0'\nFile: x\nPackets captured: 12\nPackets received/dropped on interface 'hot0': 12/3 "
-        "(pcap:3/dumpcap:0/flushed:0/ps_ifdrop:0) (80.0%)\n"
-    ) == Counters(12, 12, 3)
-    assert counted("12 packets captured\n13 packets received by filter\n1 packet dropped by kernel\n") == Counters(
-        12, 13, 1
-    )
-    assert counted("Capturing on 'hot0'\nFile: x\n") is None
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lab.capture import PhoneTcpdump, sweep
+from lab.capture import Counters, PhoneTcpdump, last_counters, sweep
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.shell import ShellOutput
 
@@ -82,7 +82,7 @@ def test_tcpdump_is_started_as_root_in_immediate_mode_with_its_pid_recorded_from
     base = "/data/local/tmp/im-call-lab/t.0.caller"
     assert phone.started == (
         f"echo $$ >{base}.pid; PATH=/data/local/tmp/im-call-lab-tools:$PATH; exec tcpdump -i rmnet1 -U "
-        f"--immediate-mode -B 16384 -s 256 -w {base}.pcap 2>{base}.err"
+        f"--immediate-mode -B 16384 -s 256 -G 7200 -W 1 -w {base}.pcap 2>{base}.err"
     )
 
 
@@ -181,3 +181,14 @@ def test_only_captures_of_our_own_directory_are_swept():
 
     assert sweep(Listed(), "/data/local/tmp/im-call-lab") == 1
     assert Listed.ran[1:] == ["kill -INT 4711 2>/dev/null", "rm -rf /data/local/tmp/im-call-lab"]
+
+
+def test_counters_of_both_tools_are_read_and_no_counters_are_none():
+    assert last_counters(
+        "Capturing on 'hot0'\nFile: x\nPackets captured: 12\nPackets received/dropped on interface 'hot0': 12/3 "
+        "(pcap:3/dumpcap:0/flushed:0/ps_ifdrop:0) (80.0%)\n"
+    ) == Counters(12, 12, 3)
+    assert last_counters(
+        "12 packets captured\n13 packets received by filter\n1 packet dropped by kernel\n"
+    ) == Counters(12, 13, 1)
+    assert last_counters("Capturing on 'hot0'\nFile: x\n") is None

@@ -35,19 +35,23 @@ class Wanted:
     file: str
     snaplen: int
     immediate: bool
+    seconds: int | None
 
 
 def wanted(call: Call) -> Wanted:
     """The command line, understood. Raises Unbuilt for what is not."""
     words = [word for word in call.argv if word != "--immediate-mode"]
-    given, operands = options(Call(words, call.ends, call.shell), "Uqnp", "iBswZ")
+    given, operands = options(Call(words, call.ends, call.shell), "Uqnp", "iBswZGW")
     if operands or "w" not in given or "i" not in given:
         raise Unbuilt("built with -i INTERFACE and -w FILE, without a filter, only")
-    numbers = [given.get("s", "0"), given.get("B", "0")]
+    numbers = [given.get("s", "0"), given.get("B", "0"), given.get("G", "1")]
     if not all(number.isdigit() for number in numbers):
-        raise Unbuilt("-s and -B take numbers")
+        raise Unbuilt("-s, -B and -G take numbers")
+    if ("G" in given) != (given.get("W") == "1") or "%" in given["w"]:
+        raise Unbuilt("-G is built with -W 1, as the end of a single file, only")
     snaplen = int(numbers[0]) or DEFAULT_SNAPLEN
-    return Wanted(given["i"], given["w"], snaplen, "--immediate-mode" in call.argv)
+    seconds = int(given["G"]) if "G" in given else None
+    return Wanted(given["i"], given["w"], snaplen, "--immediate-mode" in call.argv, seconds)
 
 
 async def tcpdump(phone: VirtualPhone, call: Call) -> int:
@@ -110,6 +114,8 @@ class Running:
         wire = phone.network.wires[phone.name]
         self._capture = Capture(wire, "pcap", asked.snaplen, buffering, phone.clock.at, self._write)
         self._later("listening", LISTENING_NS, self._listening)
+        if asked.seconds is not None:
+            phone.world.after(asked.seconds * 1_000_000_000, lambda: self._signalled("INT"))
 
     def _write(self, data: bytes) -> None:
         if self._descriptor is not None:

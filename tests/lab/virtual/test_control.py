@@ -139,6 +139,15 @@ def test_a_fault_strikes_once(bench):
     assert (done.stdout, done.stderr) == (b"done\n", b"tcpdump: Permission denied\n")
 
 
+def test_a_tcpdump_that_nobody_stops_ends_by_itself(bench):
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    bench.say(BEGIN)
+    begin = "tcpdump -i rmnet1 -G 3 -W 1 -w /data/local/tmp/x.pcap & sleep 2.9"
+    done = bench.adb("-s", serial, "shell", f"su -c '{begin}; kill -0 $! && echo captures; sleep 0.2; kill -0 $!'")
+    assert (done.stdout, done.returncode) == (b"captures\n", 1)
+
+
 def test_a_running_tcpdump_tells_its_counters_when_it_is_asked(bench):
     serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
     bench.adb("connect", serial)

@@ -124,6 +124,26 @@ def test_a_capture_is_in_the_file_when_bench_time_has_moved_on(tmp_path):
     with_bench(tmp_path, talk)
 
 
+def test_a_capture_that_nobody_stops_ends_by_itself(tmp_path):
+    async def talk(bench, start):
+        (tmp_path / "laptop/captures").mkdir(parents=True, exist_ok=True)
+        words = ["dumpcap", "-q", "-i", "wlan1", "-a", "duration:3", "-w", "/captures/c.pcapng"]
+        dumpcap = await start(*words)
+        assert await dumpcap.stderr.readline() == b"Capturing on 'wlan1'\n"
+        bench.advance(2_900_000_000)
+        await bench.world.settle()
+        assert dumpcap.returncode is None
+        bench.advance(200_000_000)
+        await bench.world.settle()
+        said = (await dumpcap.stderr.read()).decode()
+        assert await dumpcap.wait() == 0
+        kinds = [kind for kind, _ in blocks((tmp_path / "laptop/captures/c.pcapng").read_bytes())]
+        assert f"Packets captured: {kinds.count(6)}\n" in said
+        assert (kinds[:2], kinds[-1], len(kinds)) == ([0x0A0D0D0A, 1], 5, 3 + kinds.count(6))
+
+    with_bench(tmp_path, talk)
+
+
 def marker(word: str):
     from ipaddress import IPv4Address
 
