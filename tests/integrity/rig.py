@@ -26,10 +26,11 @@ from lab.capture import MARKER_ADDRESS, MARKER_PORT, Capture, HostDumpcap, Phone
 from lab.clock import Stop, WallClock, wait_until
 from lab.laptop import Laptop
 from lab.process import Program, run
+from lab.reach import datagram_command
 from tests.integrity import traffic
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("ip", "tcpdump", "dumpcap", "ssh", "sshd", "ssh-keygen")
+TOOLS = ("ip", "tcpdump", "dumpcap", "ssh", "sshd", "ssh-keygen", "mksh", "toybox")
 SNAPLEN_BYTES = 256
 PHONE, LAPTOP = "198.51.100.1", "198.51.100.2"
 RATES = {"voice": (50, 160), "video": (400, 1000)}
@@ -42,7 +43,7 @@ def missing() -> str | None:
     """Why there can be no namespaces here, or None."""
     lacking = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
     if lacking:
-        return f"no {', '.join(lacking)}: apt install iproute2 tcpdump wireshark-common openssh-server"
+        return f"no {', '.join(lacking)}: apt install iproute2 tcpdump wireshark-common openssh-server mksh toybox"
     if os.geteuid() != 0:
         return "making network namespaces takes root: run as root, or in `unshare -cnmpf --keep-caps`"
     name = f"imcl-{os.getpid()}-probe"
@@ -115,10 +116,13 @@ class Lane:
         self.adb.close()
         self.laptop.close()
 
+    def datagram(self, text: str, address: str, port: int) -> str:
+        return datagram_command(text, address, port, str(self.root / "datagram"))
+
     def mark(self, text: str, *captures: Capture) -> tuple[int, int]:
         """Have the phone send a marker and wait until every capture holds it; when it was sent, and seen."""
         sent_ns = self.clock.now_ns()
-        self.adb.run(f"printf '%s' '{text}' | toybox nc -u -w 1 {MARKER_ADDRESS} {MARKER_PORT}")
+        assert self.adb.run(self.datagram(text, MARKER_ADDRESS, MARKER_PORT)).code == 124
         for capture in captures:
             assert wait_until(self.clock, lambda capture=capture: capture.holds(text), MARKER_SEEN_S), capture.tool
         return sent_ns, self.clock.now_ns()
