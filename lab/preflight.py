@@ -164,16 +164,24 @@ def _laptop(bench: Bench) -> Iterator[Check]:
     laptop = bench.laptop
 
     def hotspot() -> tuple[bool, str]:
-        return True, f"{bench.hotspot_interface()} holds {bench.spec.laptop.hotspot_address}"
+        found = bench.hotspot()
+        return True, f"{found.interface} holds {found.address}"
 
     def clock() -> tuple[bool, str]:
         offset = measure_offset(bench.clock, laptop.read_clock_ns, reads=5)
         return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
+
+    def lease(phone: Phone) -> tuple[bool, str]:
+        found = bench.lease(phone, bench.hotspot())
+        return True, f"{found.address} at {found.mac}"
 
     def dumpcap() -> tuple[bool, str]:
         said = laptop.run("dumpcap --version")
         return said.code == 0, said.text.strip().splitlines()[0][:80] if said.text.strip() else "no dumpcap"
 
     yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
+    for name, phone in bench.phones.items():
+        if phone.spec.capture == "dumpcap":
+            yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
     yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
     yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")

@@ -319,6 +319,7 @@ class Attempt:
             "packets": integrity.packets,
             "tool": capture.tool,
             "interface": capture.interface,
+            "lease": None if capture.lease is None else capture.lease.as_json(),
             "snaplen_bytes": self._bench.spec.snaplen_bytes,
             "clock": "laptop" if by_laptop else role,
             "timestamps": timestamps(self._bench.spec.laptop.os if by_laptop else None),

@@ -81,6 +81,9 @@ def netsh(state, argv):
 def arp(state, argv):
     print("\r\nInterface: 192.168.137.1 --- 0x12\r\n  Internet Address      Physical Address      Type\r")
     print("  192.168.137.23        02-00-5E-10-00-01     dynamic   \r")
+    print("  192.168.137.255       FF-FF-FF-FF-FF-FF     static    \r")
+    print("  224.0.0.22            01-00-5E-00-00-16     static    \r")
+    print("\r\nSchnittstelle: 192.0.2.17 --- 0x5\r\n  Internetadresse       Physische Adresse     Typ\r")
     return 0
 
 
