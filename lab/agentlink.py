@@ -157,6 +157,11 @@ class AgentLaptop:
         """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""
         self.ask("neighbours", ask_for=str(address))
 
+    def coalescing(self, interface: str) -> list[str] | None:
+        """What joins packets on an interface before a capture sees them; None where nobody there can tell."""
+        found = self.ask("coalescing", PREPARE_S, interface=interface)
+        return None if found is None else [str(name) for name in found]
+
     def read_clock_ns(self) -> int:
         """The laptop's system clock. Raises `LaptopTrouble`."""
         return int(self.ask("clock", 5.0))

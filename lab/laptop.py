@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from lab import fetch
+from lab.agent.coalescing import joining
 from lab.errors import LaptopTrouble
 from lab.lease import Hotspot, parse_neighbours
 from lab.process import Program, run
@@ -103,6 +104,11 @@ class Laptop:
         """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""
         if self.run(f"ping -c 1 -W 1 {address}").code == 127:
             raise LaptopTrouble("there is no ping on the laptop; install iputils-ping")
+
+    def coalescing(self, interface: str) -> list[str] | None:
+        """What joins packets on an interface before a capture sees them; None where it has no ethtool to tell."""
+        said = self.run(f"PATH=$PATH:/usr/sbin:/sbin ethtool -k {shlex.quote(interface)}")
+        return joining(said.text) if said.code == 0 else None
 
     def read_clock_ns(self) -> int:
         """The laptop's system clock by bash's `$EPOCHREALTIME`. Raises `LaptopTrouble`."""

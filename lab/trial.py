@@ -322,6 +322,7 @@ class Attempt:
             "lease": None if capture.lease is None else capture.lease.as_json(),
             "snaplen_bytes": self._bench.spec.snaplen_bytes,
             "clock": "laptop" if by_laptop else role,
+            "coalescing": self._bench.laptop.coalescing(capture.interface) if by_laptop else None,
             "timestamps": timestamps(self._bench.spec.laptop.os if by_laptop else None),
             "counters": asdict(counters),
             "live_ns": self._live_ns[role],

@@ -17,8 +17,12 @@ WINDOWS_ON = re.compile(r"\S.*: (\d+\.\d+\.\d+\.\d+) --- 0x")
 NOT_ANSWERED = ("INCOMPLETE", "FAILED")
 
 
-def make_ask(address: IPv4Address) -> None:
-    """Have the system ask its networks once who holds an address: it must, to send anything there."""
+def make_ask(text: str) -> None:
+    """Have the system ask its networks once who holds an address: it must, to send anything there.
+
+    Raises `ValueError` for what is no IPv4 address.
+    """
+    address = IPv4Address(text)
     # Where no network leads there, nobody of these networks holds it.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
         sender.sendto(b"", (str(address), 9))

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -54,6 +53,8 @@ class Host(Protocol):
 
     def interfaces(self) -> dict[str, list[str]]: ...
 
+    def coalescing(self, interface: str) -> list[str] | None: ...
+
 
 class Agent:
     """One client's session. Beside the agent's own file lie the token's hash, the lock and the state."""
@@ -69,6 +70,7 @@ class Agent:
             for one in (
                 *(self.hello, self.clock, self.version, self.interfaces, self.neighbours, self.prepare, self.setup),
                 *(self.start, self.size, self.holds, self.stop, self.fingerprint, self.read, self.remove),
+                host.coalescing,
             )
         }
 
@@ -139,12 +141,9 @@ class Agent:
         return [{"name": one, "addresses": addresses} for one, addresses in found.items()]
 
     def neighbours(self, ask_for: str | None = None) -> list[dict[str, Any]]:
-        """The IPv4 addresses that others hold on this laptop's networks (leases of its hotspot), and their MACs.
-
-        With `ask_for` the system is made to ask its networks for that address first.
-        """
+        """The addresses that others hold on this laptop's networks, and their MACs; with `ask_for` it asks first."""
         if ask_for is not None:
-            make_ask(IPv4Address(ask_for))
+            make_ask(ask_for)
         return parsed(self._host.neighbours())
 
     def prepare(self) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def test_the_side_on_the_hotspot_is_filtered_by_its_lease_and_the_trial_says_so(
     sides = Dataset(tmp_path).record(CANCEL)["sides"]
     lease = sides["callee"]["lease"]
     assert (lease["address"] in sides["callee"]["addresses"]["interface"], sides["caller"]["lease"]) == (True, None)
+    assert [sides[role]["coalescing"] for role in ("caller", "callee")] == [None, ["generic-receive-offload"]]
     with PcapNgReader(str(tmp_path / "trials" / CANCEL / "callee.pcapng")) as reader:
         frames = [bytes(packet) for packet in reader]
     mac = bytes.fromhex(lease["mac"].replace(":", ""))

@@ -18,6 +18,7 @@ from tests.integrity.cycles import TALK_S, cycles, plain_tcpdump
 from tests.integrity.rig import (
     LAPTOP,
     OTHER,
+    PATH,
     PHONE,
     RATES,
     SNAPLEN_BYTES,
@@ -90,6 +91,20 @@ def test_a_lease_that_the_laptop_has_forgotten_is_asked_for_by_the_real_ping(rig
     assert find_lease("phone", [lease.address], hotspot, lane.laptop) == lease
     with pytest.raises(AttemptVoid, match="phone has no lease of the hotspot"):
         find_lease("phone", [IPv4Address(OTHER)], hotspot, lane.laptop)
+
+
+@pytest.mark.skipif(shutil.which("ethtool", path=PATH) is None, reason="no ethtool: apt install ethtool")
+def test_what_joins_packets_is_told_by_the_real_ethtool(rig):
+    lane = rig.lanes[1]
+    for switches, found in (
+        ({"gro": "on"}, ["generic-receive-offload"]),
+        ({"gro": "on", "rx-udp-gro-forwarding": "on"}, ["generic-receive-offload", "rx-udp-gro-forwarding"]),
+        ({"gro": "off", "rx-udp-gro-forwarding": "off"}, []),
+    ):
+        for name, state in switches.items():
+            lane.laptop.run(f"PATH=$PATH:/usr/sbin ethtool -K wire {name} {state}")
+        assert lane.laptop.coalescing("wire") == found
+    assert lane.laptop.coalescing("wire9") is None
 
 
 def tools_left(lane):

@@ -617,6 +617,26 @@ def test_leases_are_read_from_windows_arp(windows):
         assert laptop.neighbours(hotspot) == {IPv4Address(lease): mac for lease, mac in leases.items()}
 
 
+NPF = r"\Device\NPF_{5E100001-0000-4000-8000-00005E100001}"
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"build": 22631, "rsc": ["rsc-ipv4", "rsc-ipv6"], "udp": None}, ["rsc-ipv4", "rsc-ipv6"]),
+        ({"build": 26100, "rsc": ["rsc-ipv4"], "udp": "Receive Offload State : enabled"}, ["rsc-ipv4", "uro"]),
+        ({"build": 26100, "rsc": [], "udp": "URO State           : disabled"}, []),
+        ({"build": 26100, "rsc": [], "udp": "URO-Status          : aktiviert"}, None),
+        ({"build": 26100, "rsc": None, "udp": "URO State : enabled"}, None),
+    ],
+)
+def test_what_joins_packets_on_windows_is_told_by_its_own_programs_or_is_unknown(windows, values, found):
+    windows.set(idle=None, **values)
+    laptop = windows.laptop()
+    assert laptop.coalescing(NPF) == found
+    assert laptop.coalescing("Ethernet 2'; throw 'x") is None
+
+
 def test_leftovers_on_windows_are_known_by_their_command_line(windows, site):
     windows.set(idle="0x0", hotspot="On")
     laptop = windows.laptop()

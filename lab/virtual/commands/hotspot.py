@@ -1,4 +1,4 @@
-"""Commands of the laptop on its network: ip addr, ip neigh, ping. What they print is iproute2's and iputils'."""
+"""Commands of the laptop on its network: ip addr, ip neigh, ping, ethtool. They print what the real ones do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 ANSWER_NS = 4_210_000
 SECOND_NS = 1_000_000_000
+FEATURES = """\
+generic-receive-offload: on
+large-receive-offload: off [fixed]
+rx-gro-hw: off [fixed]
+rx-gro-list: off
+rx-udp-gro-forwarding: off
+"""
+"""Those of a usual Linux laptop that join packets; the real list is longer."""
 
 
 def ip(machine: LaptopMachine, call: Call) -> int:
@@ -60,3 +68,12 @@ def ping(machine: LaptopMachine, call: Call) -> int:
     lines += ["", f"--- {address} ping statistics ---", f"1 packets transmitted, {share}, time 0ms"]
     call.say("\n".join(lines) + "\n")
     return 0 if here else 1
+
+
+def ethtool(machine: LaptopMachine, call: Call) -> int:
+    """ethtool -k INTERFACE."""
+    if call.argv[1:2] != ["-k"] or len(call.argv) != 3:
+        raise Unbuilt("built as 'ethtool -k INTERFACE' only")
+    if call.argv[2] not in [one.name for one in machine.emulation.interfaces]:
+        return call.fail("netlink error: No such device")
+    return call.say(f"Features for {call.argv[2]}:\n{FEATURES}")
