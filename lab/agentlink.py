@@ -25,6 +25,7 @@ from lab.capture import BACKSTOP_S, Counters, last_counters
 from lab.errors import AttemptVoid, LabError, LaptopTrouble
 from lab.process import Program
 from lab.shell import ShellOutput
+from lab.timeline import STAMPS, Burst
 
 ANSWER_S = 30.0
 MAIN = "from lab.agent.session import main\n\nmain()\n"
@@ -148,6 +149,13 @@ class AgentLaptop:
         """The MAC that holds a lease address, as the laptop's neighbour table has it; None where it has none."""
         rows = self.ask("neighbours")
         return next((str(row["mac"]) for row in rows if row["address"] == str(address)), None)
+
+    def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst:
+        """Have the laptop send datagrams from its address `source` to a phone of its hotspot, for a capture to stamp.
+        Raises `LaptopTrouble` where it no longer holds `source`."""
+        told = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
+        sent = {int(number): (int(before), int(after)) for number, before, after in told["sent"]}
+        return Burst(str(address), sent, str(told["failed"]))
 
     def read_clock_ns(self) -> int:
         """The laptop's system clock. Raises `LaptopTrouble`."""

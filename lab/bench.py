@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -32,6 +33,7 @@ from lab.errors import BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble
 from lab.laptop import Laptop
 from lab.phone import Phone
 from lab.process import Program
+from lab.timeline import Burst
 
 EPOCH_NS = 1_767_571_200_000_000_000
 """The virtual bench's first instant: 2026-01-05 00:00:00 UTC."""
@@ -262,6 +264,19 @@ class Bench:
             if len(words) > 3 and words[3].split("/")[0] == str(self.spec.laptop.hotspot_address):
                 return words[1]
         raise LaptopTrouble(f"no interface of the laptop holds {self.spec.laptop.hotspot_address}; start the hotspot")
+
+    def stamp(self, phone: Phone, addresses: Sequence[str], text: str) -> Burst | None:
+        """Have the laptop send a burst to a phone of its hotspot, at that of these addresses that it knows, for its
+        capture to stamp; what it sent.
+
+        None where no agent's laptop captures: phones and laptops behind bash stamp by their system's clock.
+        """
+        if phone.spec.capture != "dumpcap" or not isinstance(self.laptop, AgentLaptop):
+            return None
+        for address in (ip_address(one) for one in addresses):
+            if isinstance(address, IPv4Address) and self.laptop.mac_of(address) is not None:
+                return self.laptop.stamp(self.spec.laptop.hotspot_address, address, text)
+        return Burst("", failed=f"the laptop knows none of {', '.join(addresses)}")
 
     def new_capture(self, phone: Phone, name: str) -> Capture:
         """A capture of what `phone` sends and receives, not yet started: on itself, or on the hotspot."""
