@@ -26,6 +26,7 @@ from lab.errors import AttemptVoid, LabError, LaptopTrouble
 from lab.lease import Hotspot, Lease, checked_mac
 from lab.process import Program
 from lab.shell import ShellOutput
+from lab.timeline import STAMPS, Burst
 
 ANSWER_S = 30.0
 MAIN = "from lab.agent.session import main\n\nmain()\n"
@@ -161,6 +162,13 @@ class AgentLaptop:
         """What joins packets on an interface before a capture sees them; None where nobody there can tell."""
         found = self.ask("coalescing", PREPARE_S, interface=interface)
         return None if found is None else [str(name) for name in found]
+
+    def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst:
+        """Have the laptop send datagrams from its address `source` to a phone of its hotspot, for a capture to stamp.
+        Raises `LaptopTrouble` where it no longer holds `source`."""
+        told = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
+        sent = {int(number): (int(before), int(after)) for number, before, after in told["sent"]}
+        return Burst(str(address), sent, str(told["failed"]))
 
     def read_clock_ns(self) -> int:
         """The laptop's system clock. Raises `LaptopTrouble`."""

@@ -33,6 +33,7 @@ from lab.laptop import Laptop
 from lab.lease import Hotspot, Lease, find_lease
 from lab.phone import Phone
 from lab.process import Program
+from lab.timeline import Burst
 
 EPOCH_NS = 1_767_571_200_000_000_000
 """The virtual bench's first instant: 2026-01-05 00:00:00 UTC."""
@@ -261,6 +262,15 @@ class Bench:
     def lease(self, phone: Phone, hotspot: Hotspot) -> Lease:
         """The phone's lease on the hotspot; raises what `lab.lease.find_lease` does."""
         return find_lease(phone.spec.name, phone.interface_addresses(), hotspot, self.laptop)
+
+    def stamp(self, lease: Lease | None, text: str) -> Burst | None:
+        """Have the laptop send a burst to a phone of its hotspot, for its capture to stamp; what it sent.
+
+        None where no agent's laptop captures: phones and laptops behind bash stamp by their system's clock.
+        """
+        if lease is None or not isinstance(self.laptop, AgentLaptop):
+            return None
+        return self.laptop.stamp(self.spec.laptop.hotspot_address, lease.address, text)
 
     def new_capture(self, phone: Phone, name: str) -> Capture:
         """A capture of what `phone` sends and receives, not yet started: on itself, or on the hotspot by its MAC."""

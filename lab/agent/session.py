@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from lab.agent.calls import Calls
+from lab.agent.files import unlinked
 from lab.agent.neighbours import make_ask, parsed
 from lab.agent.posix import Posix
 from lab.agent.programs import Refused, demanded, ran
+from lab.agent.stamps import burst
 from lab.agent.tools import LIVE, command
 from lab.agent.windows import Windows
 
@@ -69,7 +71,7 @@ class Agent:
             one.__name__: one
             for one in (
                 *(self.hello, self.clock, self.version, self.interfaces, self.neighbours, self.prepare, self.setup),
-                *(self.start, self.size, self.holds, self.stop, self.fingerprint, self.read, self.remove),
+                *(self.start, self.size, self.holds, self.stop, self.fingerprint, self.read, self.remove, self.stamp),
                 host.coalescing,
             )
         }
@@ -276,6 +278,10 @@ class Agent:
                 return True
         return False
 
+    def stamp(self, source: str, address: str, text: str, count: int) -> dict[str, Any]:
+        """Send datagrams to a phone of the hotspot, for a capture to stamp; when each left by the system clock."""
+        return burst(self._calls.now_ns, source, address, text, count)
+
     def fingerprint(self, name: str) -> dict[str, Any]:
         digest = hashlib.sha256()
         with self._file(name).open("rb") as stream:
@@ -318,20 +324,6 @@ class Agent:
         finally:
             self._lock.close()
             self._lock = self._directory = None
-
-
-def unlinked(path: Path) -> None:
-    """Remove a file that may have gone; Windows refuses while a program that was just ended still holds it."""
-    for left in reversed(range(20)):
-        try:
-            return path.unlink()
-        except FileNotFoundError:
-            return None
-        except PermissionError:
-            if not left:
-                raise
-            time.sleep(0.1)
-    return None
 
 
 def leave(*_signal: object) -> None:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -33,6 +34,7 @@ from lab.install import install
 from lab.lease import Hotspot, Lease, find_lease
 from lab.phone import Phone
 from lab.shell import ShellOutput
+from lab.timeline import Line, Markers, Sent, capture_clock
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NEEDED = ("ip", "dumpcap", "tcpdump")
@@ -221,6 +223,118 @@ class Wlan:
         return ShellOutput(
             "2: wlan0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\n    inet 10.42.0.2/24 scope global\n", 0
         )
+
+
+SHIFTING = """
+import os, signal, struct, subprocess, sys
+from pathlib import Path
+if "-w" not in sys.argv:
+    os.execv(DUMPCAP, ["dumpcap", *sys.argv[1:]])
+file = Path(sys.argv[sys.argv.index("-w") + 1])
+real = subprocess.Popen([DUMPCAP, *sys.argv[1:]])
+signal.signal(signal.SIGINT, lambda *_: real.send_signal(signal.SIGINT))
+code = real.wait()
+data, at = bytearray(file.read_bytes()), 0
+while at < len(data):
+    kind, length = struct.unpack_from("<II", data, at)
+    if kind == 6:
+        high, low = struct.unpack_from("<II", data, at + 12)
+        stamp = (high << 32) + low
+        stamp += AHEAD_NS + (stamp - ZERO_NS) * DRIFT_PPM // 1_000_000
+        struct.pack_into("<II", data, at + 12, stamp >> 32, stamp & 0xFFFFFFFF)
+    at += length
+file.write_bytes(data)
+sys.exit(code)
+"""
+"""The real dumpcap; when it has ended, its packets' stamps are those of a clock that is ahead and drifts."""
+
+
+def stamped(site, made, path, seconds=1.5):
+    """A capture with the laptop's own datagrams at both ends of it and a phone's markers between them."""
+    laptop, clock = made._laptop, WallClock(Stop())
+    lines, bursts, sent = [measure_offset(clock, laptop.read_clock_ns)], {}, {}
+    made.start()
+    for kind in ("begin", "end"):
+        if kind == "begin":
+            bursts[kind] = burst(laptop, kind)
+        from_ns = clock.now_ns()
+        marker = f"s.sendto(b'im-call-lab n0nce {kind}', ('10.42.0.2', 9))"
+        subprocess.run([*site.space, sys.executable, "-c", f"{SOCKET}; {marker}"], check=True)
+        sent[kind] = Sent(from_ns, clock.now_ns())
+        if kind == "end":
+            bursts[kind] = burst(laptop, kind)
+        time.sleep(seconds if kind == "begin" else DRAIN_S)
+    made.stop()
+    made.fetch(path)
+    lines.append(measure_offset(clock, laptop.read_clock_ns))
+    return sent, bursts, Line(*lines)
+
+
+SOCKET = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+MARKERS = Markers("10.42.0.2", 9, "n0nce", last=True)
+
+
+def burst(laptop, kind):
+    text = f"im-call-lab n0nce stamp-{kind}"
+    return laptop.stamp(IPv4Address("10.42.0.1"), IPv4Address("10.42.0.2"), text)
+
+
+@pytest.mark.parametrize("drift_ppm", [200, -200])
+def test_a_capture_whose_clock_is_off_and_drifts_is_told_to_a_millisecond_by_what_the_laptop_sends(
+    site, tmp_path, drift_ppm
+):
+    zero_ns, ahead_ns = time.time_ns(), 700_000_000
+    values = f"DUMPCAP, ZERO_NS = {shutil.which('dumpcap')!r}, {zero_ns}\nAHEAD_NS, DRIFT_PPM = {ahead_ns}, {drift_ppm}"
+    program(site.bin / "dumpcap", f"#!{sys.executable}\n{values}\n{SHIFTING}")
+    notes = []
+    sent, bursts, machine = stamped(site, capture(site.laptop()), tmp_path / "callee.pcapng")
+    line = capture_clock(
+        tmp_path / "callee.pcapng", MARKERS, sent, bursts, machine, lambda event, **fields: notes.append(event)
+    )
+    assert notes == []
+    assert [len(each.sent) for each in bursts.values()] == [20, 20]
+    for part in range(11):
+        at_ns = line.before.at_ns + line.span_ns * part // 10
+        true_ns = ahead_ns + (at_ns - zero_ns) * drift_ppm // 1_000_000
+        assert abs(line.offset_ns(at_ns) - true_ns) <= line.bound_ns
+    # 0.5 ms by what a stamp may be late, the drift, and the system clock's own bound as it was measured.
+    assert line.bound_ns < 10_000_000 + 2 * machine.bound_ns
+
+
+def test_what_the_laptop_sends_is_fallen_back_from_and_told_where_its_capture_does_not_show_it(site, tmp_path):
+    sent, bursts, machine = stamped(site, capture(site.laptop()), tmp_path / "callee.pcapng", seconds=0.1)
+    lost = {kind: replace(one, address="10.42.0.9") for kind, one in bursts.items()}
+    notes = []
+    line = capture_clock(
+        tmp_path / "callee.pcapng", MARKERS, sent, lost, machine, lambda event, **fields: notes.append((event, fields))
+    )
+    why = "0 different stamps in a burst, 15 are needed"
+    counts = {"begin": [20, 0], "end": [20, 0]}
+    assert notes == [("stamps_not_captured", {"why": why, "sent_and_captured": counts, "failed": []})]
+    assert line.bound_ns > 50_000_000
+
+
+def test_datagrams_that_cannot_be_sent_are_told_and_an_address_that_is_not_the_laptops_is_trouble(site):
+    laptop = site.laptop()
+    subprocess.run([*site.space, "ip", "route", "add", "prohibit", "10.43.0.0/24"], check=True)
+    try:
+        told = laptop.stamp(IPv4Address("10.42.0.1"), IPv4Address("10.43.0.2"), "text")
+    finally:
+        subprocess.run([*site.space, "ip", "route", "del", "prohibit", "10.43.0.0/24"], check=True)
+    assert (told.sent, told.failed) == ({}, "[Errno 13] Permission denied")
+    with pytest.raises(LaptopTrouble, match=r"stamp: .*Cannot assign requested address"):
+        laptop.stamp(IPv4Address("192.168.137.1"), IPv4Address("10.42.0.2"), "text")
+    with pytest.raises(LaptopTrouble, match="101 datagrams of 4 characters: at most 100 of 200"):
+        laptop.ask("stamp", source="10.42.0.1", address="10.42.0.2", text="text", count=101)
+
+
+def test_a_bench_has_its_agents_laptop_stamp_to_a_phone_of_its_hotspot_and_to_no_other(site):
+    lease = Lease(IPv4Address("10.42.0.2"), "02:00:5e:10:00:02")
+    with Bench(lab(), site.spec(), Stop(), partly=True) as bench:
+        found = bench.stamp(lease, "text")
+        assert (found.address, sorted(found.sent), found.failed) == ("10.42.0.2", list(range(20)), "")
+        assert all(before <= after for before, after in found.sent.values())
+        assert bench.stamp(None, "text") is None
 
 
 def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_for_trials_prepares_it(site):
