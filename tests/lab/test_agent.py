@@ -25,7 +25,7 @@ from lab.agent.calls import Calls
 from lab.agent.posix import Posix
 from lab.agent.session import Agent
 from lab.agentlink import AgentDumpcap, AgentLaptop, packed, token_file
-from lab.bench import Bench
+from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, Counters, last_counters
 from lab.clock import Stop, WallClock, measure_offset
 from lab.definitions import Lab
@@ -680,16 +680,12 @@ def test_after_a_reboot_the_hotspot_is_started_again_and_the_first_time_out_is_s
     assert windows["idle"] == "0x1"
 
 
-def test_a_hotspot_that_goes_off_is_on_again_before_the_next_capture(windows):
-    windows.set(idle="0x0", hotspot="On")
-    laptop = windows.laptop()
-    laptop.prepare()
+def test_a_hotspot_that_goes_off_is_on_again_before_the_next_attempt(windows):
     windows.set(idle="0x0", hotspot="Off")
-    made = capture(laptop)
-    made.start()
-    made.stop()
-    made.discard()
-    assert windows["hotspot"] == "On"
+    with Bench(lab(), windows.spec(), Stop(), partly=True) as bench:
+        assert windows["hotspot"] == "Off"
+        bench.begin(PlannedTrial(None, 0, direct=False), 1, 0)
+        assert windows["hotspot"] == "On"
 
 
 def test_a_laptop_without_internet_has_no_hotspot_and_says_so_and_its_time_out_is_put_back(windows):
