@@ -126,7 +126,9 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     unknown = [case for case in cases if None in (case.of("endpoints", f"exposed_{role}", side) for role in ROLES)]
     blocked = [case for case in undecided if case not in unknown]
     answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
-    answer += f"; {len(unknown)} where its addresses were not recorded" if unknown else ""
+    answer += (
+        f"; {len(unknown)} where its addresses were not recorded, or are not those of its capture" if unknown else ""
+    )
     level = _level(len(either), len(cases))
     level = "unknown" if level == "never" and (blocked or unknown) else level
     return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)

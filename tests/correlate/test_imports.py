@@ -89,7 +89,7 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     caller, callee = case.facts["endpoints"]["caller"], case.facts["endpoints"]["callee"]
     assert (caller["exposed_public"], callee["exposed_public"]) == (True, None)
     assert caller["no_disclosure"] is False
-    assert "addresses of a phone were not recorded" in callee["reason"]
+    assert "addresses of a phone were not recorded, or are not those of its capture" in callee["reason"]
     timing = case.facts["duration"]["caller"]
     assert timing["longest_relay_duration_ns"] == 11_000_000_000
     assert (timing["longest_relay_first_ns"], timing["bound_ns"]) == (None, None)
@@ -102,6 +102,19 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     assert case.of("servers", "server_addresses") == 1
     assert case.of("signalling", "user_ids") == ["abcd", "efgh"]
     assert case.of("volume", "media_tx_packets") == 120
+
+
+@pytest.mark.parametrize("known", ["", "public:203.0.113.7", "100.64.0.70 public:203.0.113.7", "192.168.137.20"])
+def test_addresses_that_are_not_those_of_the_capture_say_no_more_than_none(exported, known):
+    """None, only public ones, one mistyped, the callee's: all say the same of the call, and nothing is a no."""
+    folder, _ = exported
+    header = "caller_capture,callee_capture,app,caller_addresses,callee_addresses"
+    row = f"0 caller.pcap,0 callee.pcap,maple,{known},192.168.137.20 public:198.51.100.20"
+    data = imported(folder, f"{header}\n{row}\n")
+    (case,) = findings.cases(data)
+    assert (case.of("endpoints", "established"), case.of("endpoints", "routing")) == (True, "relay")
+    assert [case.of("endpoints", f"exposed_{role}") for role in ("public", "private")] == [True, None]
+    assert (case.of("endpoints", "foreign_packets"), case.of("volume", "media_tx_packets")) == (0, 120)
 
 
 def test_repetitions_count_up_where_none_is_given(exported):
