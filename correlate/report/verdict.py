@@ -9,7 +9,7 @@ from typing import Literal
 from correlate.findings import Case
 from correlate.tables.claims import MATCHED_S, service_told, shares_a_server
 from correlate.tables.statistics import summary, wilson
-from correlate.tables.study import Study
+from correlate.tables.study import SERVICE_UNKNOWN, Study
 
 ROLES = ("public", "private")
 
@@ -175,6 +175,8 @@ def _service(cases: list[Case], has_rule: bool) -> Leak:
     what, question = "voice or video", "Does the wire tell voice from video?"
     if not has_rule:
         return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
+    if cases and not any(case.is_service_known for case in cases):
+        return Leak(what, question, SERVICE_UNKNOWN, "unknown")
     told = _share(what, question, cases, service_told, "tell, and rightly")
     return replace(told, answer=told.answer + _louder(cases))
 
