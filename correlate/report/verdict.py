@@ -9,7 +9,7 @@ from typing import Literal
 from correlate.findings import Case
 from correlate.tables.claims import MATCHED_S, service_told, shares_a_server
 from correlate.tables.statistics import summary, wilson
-from correlate.tables.study import Study
+from correlate.tables.study import SERVICE_UNKNOWN, Study
 
 ROLES = ("public", "private")
 
@@ -126,7 +126,9 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     unknown = [case for case in cases if None in (case.of("endpoints", f"exposed_{role}", side) for role in ROLES)]
     blocked = [case for case in undecided if case not in unknown]
     answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
-    answer += f"; {len(unknown)} where its addresses were not recorded" if unknown else ""
+    answer += (
+        f"; {len(unknown)} where its addresses were not recorded, or are not those of its capture" if unknown else ""
+    )
     level = _level(len(either), len(cases))
     level = "unknown" if level == "never" and (blocked or unknown) else level
     return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
@@ -173,6 +175,8 @@ def _service(cases: list[Case], has_rule: bool) -> Leak:
     what, question = "voice or video", "Does the wire tell voice from video?"
     if not has_rule:
         return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
+    if cases and not any(case.is_service_known for case in cases):
+        return Leak(what, question, SERVICE_UNKNOWN, "unknown")
     told = _share(what, question, cases, service_told, "tell, and rightly")
     return replace(told, answer=told.answer + _louder(cases))
 

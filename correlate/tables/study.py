@@ -17,6 +17,7 @@ from correlate.tables.layout import Cell
 from correlate.tables.statistics import wilson
 
 MODELLED = "modelled"
+SERVICE_UNKNOWN = "service unknown"
 
 
 def published() -> dict[str, Any]:

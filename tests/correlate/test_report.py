@@ -275,6 +275,14 @@ def test_columns_come_from_the_dataclass_of_a_side():
     assert list(columns(duration.measure))[-1] == "reason"
 
 
+def test_a_service_that_nobody_wrote_down_is_not_decided_in_the_verdict(tmp_path, build):
+    build.dataset(tmp_path, [one_call(build, service="unknown")])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    told = [leak for phase in app.phases if phase.trials for leak in phase.leaks if leak.what == "voice or video"]
+    assert [(leak.level, leak.answer) for leak in told] == [("unknown", "service unknown")]
+
+
 def test_what_was_never_compared_or_recorded_is_not_decided_in_the_verdict(tmp_path, build):
     call = one_call(build)
     build.dataset(tmp_path, [call])
@@ -286,7 +294,7 @@ def test_what_was_never_compared_or_recorded_is_not_decided_in_the_verdict(tmp_p
     assert (shared.level, shared.answer) == ("unknown", "no trial to tell")
     seen = leaks["Does the caller's network see the callee?"]
     assert seen.level == "unknown"
-    assert seen.answer.endswith("of 1 trials; 1 where its addresses were not recorded")
+    assert seen.answer.endswith("of 1 trials; 1 where its addresses were not recorded, or are not those of its capture")
 
 
 def test_a_trial_that_cannot_be_decided_counts_neither_as_a_yes_nor_as_a_never(tmp_path, build):

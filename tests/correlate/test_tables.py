@@ -240,6 +240,24 @@ def test_table_6_counts_the_differences_that_the_clocks_cannot_tell_from_zero(tm
     assert (rows["longest_relay"]["n"], rows["longest_relay"]["within_bound"]) == (4, 1)
 
 
+def test_trials_whose_service_nobody_wrote_down_have_rows_of_their_own_and_the_others_say_so(tmp_path, build):
+    build.dataset(tmp_path, [conversation(build, end_s=30.0, service="unknown")])
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    for made in tables(Study.of(Dataset(tmp_path)))[5:]:
+        keys = {"caller_device": "Device 1 (alpha)", "measure": "absolute", "session": "longest_relay"}
+        rows = [row for row in made.rows if row["volume"] in ("", "packets", "frames")]
+        found = {row["service"]: row for row in rows if all(row[key] == value for key, value in keys.items())}
+        assert {name: (row["n"], row["N"], row["reason"]) for name, row in found.items()} == {
+            "voice": (0, 0, "service unknown in 1 trials"),
+            "video": (0, 0, "service unknown in 1 trials"),
+            "unknown": (1, 1, ""),
+        }
+        assert (found["unknown"]["paper_median"], found["unknown"]["agreement"]) == (None, "")
+
+
+UNRECORDED = "1 of 1 trials undecided: addresses of a phone were not recorded, or are not those of its capture"
+
+
 def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_recorded(tmp_path, build):
     call = conversation(build)
     build.dataset(tmp_path, [call])
@@ -247,5 +265,5 @@ def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_rec
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     table3 = tables(Study.of(Dataset(tmp_path)))[2]
     row = pick(table3, measure="callee_public", direction="all")
-    assert (row["n"], row["reason"]) == (None, "1 of 1 trials undecided: addresses of a phone were not recorded")
+    assert (row["n"], row["reason"]) == (None, UNRECORDED)
     assert pick(table3, measure="caller_public", direction="all")["n"] == 0
