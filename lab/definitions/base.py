@@ -18,7 +18,6 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 """Some text that may not be empty."""
 
 
-
 def _one_line(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must be one line of printable text: it goes into a command")
