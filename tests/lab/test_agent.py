@@ -153,10 +153,19 @@ def test_a_bench_without_an_agent_gets_none_and_one_without_python_says_what_it_
     none = spec.model_copy(update={"laptop": spec.laptop.model_copy(update={"agent": None})})
     with pytest.raises(BadInput, match="bench pixels: laptop has no key 'agent'"):
         install(none)
-    values = {"connect": [], "agent": ["false", "/nowhere/agent.pyz"]}
-    broken = spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)})
-    with pytest.raises(LaptopTrouble, match="false - does not take the agent"):
-        install(broken)
+    refused = tmp_path / "ssh"
+    refused.write_text("#!/bin/sh\necho >&2\necho 'ssh: Could not resolve hostname laptop.invalid' >&2\nexit 255\n")
+    refused.chmod(0o755)
+    for program, said in (
+        ("false", "it ends without an answer"),
+        (str(refused), "ssh: Could not resolve hostname laptop.invalid"),
+        ("/nowhere/python", "[Errno 2] No such file or directory: '/nowhere/python'"),
+    ):
+        values = {"connect": [], "agent": [program, "/nowhere/agent.pyz"]}
+        broken = spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)})
+        with pytest.raises(LaptopTrouble) as raised:
+            install(broken)
+        assert str(raised.value) == f"{program} - does not take the agent: {said}; try it by hand"
 
 
 def test_a_capture_by_the_agents_dumpcap_holds_every_datagram_between_start_and_drain(site, tmp_path):
