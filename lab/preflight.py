@@ -61,8 +61,11 @@ def _controller(run: Run) -> Iterator[Check]:
     ours = Path(lab.__file__).parent.parent
     right = (ours / "correlate").is_dir()
     yield Check("package", "controller", right, str(ours), "another package named lab is installed; use the .venv")
-    free = shutil.disk_usage(Path.cwd()).free // 1024
-    yield Check("disk", "controller", free > FREE_KIB, f"{free // 1024} MiB free", "make room for the dataset")
+    place = run.dataset.path.resolve()
+    folder = next(path for path in (place, *place.parents) if path.exists())
+    free = shutil.disk_usage(folder).free // 1024
+    found = f"{free // 1024} MiB free in {folder}"
+    yield Check("disk", "controller", free > FREE_KIB, found, "make room for the dataset, or name another --dataset")
     if spec.local is not None:
         there = (lab_.directory / "benches" / spec.local).is_file()
         fix = f"write scenarios/benches/{spec.local} with serials, contacts and allowed_callees (docs/add-a-phone.md)"
