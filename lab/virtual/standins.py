@@ -31,7 +31,6 @@ from lab.virtual.world import World
 
 HEAD = struct.Struct(">cI")
 MAX_FRAME_BYTES = 1 << 20
-PROGRAMS = ("bash", "dumpcap", "cat", "sha256sum", "ip", "uname", "stat", "ls", "rm", "mkdir", "df", "sh")
 
 
 class LaptopMachine:

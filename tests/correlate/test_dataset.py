@@ -190,12 +190,12 @@ def test_a_last_line_that_a_power_loss_cut_is_cut_off_and_said(tmp_path):
     with path.open("ab") as file:
         file.write(b'{"seq": 1')
     journal = Journal(path)
-    assert ([entry["event"] for entry in journal.read()], journal.unfinished_bytes()) == (["first"], 9)
+    assert [entry["event"] for entry in journal.read()] == ["first"]
     journal.append("second")
     entries = Journal(path).read()
     assert [entry["event"] for entry in entries] == ["first", "journal_cut", "second"]
     assert entries[1]["cut_bytes"] == 9
-    assert Journal(path).unfinished_bytes() == 0
+    assert path.read_bytes().endswith(b"}\n")
 
 
 def test_names_are_empty_before_they_were_asked_for(made):
