@@ -9,6 +9,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.markup import escape
 
+from correlate.dataset.installed import installed, unlike
 from lab.bench import PlannedTrial
 from lab.definitions import Step
 from lab.errors import BadInput, BenchUnhealthy, one_line
@@ -113,7 +114,7 @@ def mistakes(found: Sequence[Mistake]) -> None:
 
 
 def end(run: Run, progress: Progress) -> None:
-    """Where everything is, and what was void."""
+    """Where everything is, what was void, and which app had another version than its file says."""
     out, path = console(), run.dataset.path
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
@@ -121,3 +122,7 @@ def end(run: Run, progress: Progress) -> None:
     out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
     out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)
     out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)
+    for app, found in installed(run.dataset).items():
+        if text := unlike(found, run.lab.apps[app].version):
+            line = one_line(f"{app}: {text}; tables and report name what was installed")
+            out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)

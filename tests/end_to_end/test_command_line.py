@@ -1,5 +1,6 @@
 """What the commands answer, and with which exit code: one line where something is wrong."""
 
+import csv
 import json
 import os
 import shutil
@@ -168,6 +169,18 @@ def test_a_bench_that_cannot_start_is_one_line_and_exit_code_4_and_doctor_says_t
     ]
 
 
+def test_an_app_that_was_updated_is_told_at_the_end_of_the_run_and_stands_in_table_2(tmp_path, scenarios):
+    edit(scenarios / "virtual" / "whatsapp.yaml", 'version: "2.25.26.74"', 'version: "2.99.0.1"')
+    dataset = tmp_path / "d"
+    done = invoke("run-trial", TRIAL, "--matrix", "smoke", "--scenarios", scenarios, "--dataset", dataset)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = "the trials ran with 2.99.0.1, the app's file says 2.25.26.74"
+    assert done.stdout.splitlines()[-1] == f"version  whatsapp: {told}; tables and report name what was installed"
+    (row,) = csv.DictReader((dataset / "tables" / "table2.csv").read_text().splitlines())
+    assert (row["version"], row["agreement"]) == ("2.99.0.1", "differs (by construction)")
+    assert "<h3>whatsapp 2.99.0.1</h3>" in (dataset / "report.html").read_text()
+
+
 def test_doctor_finds_nothing_wrong_with_the_virtual_bench():
     done = invoke("doctor", "--matrix", "smoke")
     assert (done.returncode, done.stderr) == (0, "")
@@ -187,8 +200,9 @@ def test_doctor_names_all_that_is_wrong_one_line_each_with_its_fix(scenarios):
     wrong = [line for line in done.stdout.splitlines() if not line.startswith("ok")]
     other = "2.25.26.74 is installed, 2.25.26.75 is in the app's file"
     fix = "install com.whatsapp 2.25.26.75, or write the installed version into apps/whatsapp.yaml"
+    room = "make room for the dataset, or name another --dataset"
     assert wrong == [
-        "no  disk           controller             0 MiB free in /proc: make room for the dataset, or name another --dataset",
+        f"no  disk           controller             0 MiB free in /proc: {room}",
         "no  battery        pixel6                 7%: charge it",
         f"no  app            pixel6/whatsapp        {other}: {fix}",
         f"no  app            pixel6pro/whatsapp     {other}: {fix}",
