@@ -87,7 +87,8 @@ def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
     names = {"caller": caller.name, "callee": run.spec.other(caller).name}
     who = f"{names[step.by]}: " if step.by is not None else "both: "
     times = {"wait_ringing": scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
-    how_long = f", then {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
+    word = " for" if step.do == "talk" else ", then"
+    how_long = f"{word} {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
     return f"{who}{step.do}{f' ({item.trial.service})' if step.do == 'place_call' else ''}{how_long}"
 
 
