@@ -50,7 +50,7 @@ def examine(run: Run, stop: Stop) -> list[Check]:
                 checks += _phone(phone, [lab_.apps[app] for app in run.matrix.apps])
             for name, trouble in bench.unreachable.items():
                 checks.append(Check("reachable", name, False, str(trouble), "connect it and accept its prompt"))
-            checks += _laptop(bench)
+            checks += _laptop_that_answers(bench)
     except LabError as error:
         checks.append(Check("bench", spec.name, False, str(error), "mend what is named, then run doctor again"))
     return checks
@@ -72,6 +72,19 @@ def _controller(run: Run) -> Iterator[Check]:
         yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
     for phone in spec.phones:
         yield _contacts(run, phone)
+
+
+def _laptop_that_answers(bench: Bench) -> Iterator[Check]:
+    """All of the laptop; of one that cannot be reached that alone, not what would follow from it."""
+
+    def answers() -> tuple[bool, str]:
+        return bench.laptop.run("true").code == 0, "answers"
+
+    fix = "mend what is named; what the bench file says under laptop.connect must work by hand"
+    reachable = _asked("reachable", "laptop", answers, fix)
+    yield reachable
+    if reachable.ok:
+        yield from _laptop(bench)
 
 
 def _contacts(run: Run, phone: PhoneSpec) -> Check:
