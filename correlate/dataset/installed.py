@@ -30,17 +30,17 @@ def installed(dataset: Dataset) -> dict[str, Installed]:
 
 
 def in_words(found: Installed) -> str:
-    """`1.0, 1.1`, and where the phones differ `alpha 1.0, 1.1; bravo 1.0`."""
+    """`1.0, 1.1`, and where the phones differ `alpha: 1.0, 1.1; bravo: 1.0`."""
     listed = {phone: ", ".join(versions) for phone, versions in found.items()}
     if len(set(listed.values())) == 1:
         return next(iter(listed.values()))
-    return "; ".join(f"{phone} {versions}" for phone, versions in listed.items())
+    return "; ".join(f"{phone}: {versions}" for phone, versions in listed.items())
 
 
 def unlike(found: Installed, version: object) -> str:
     """In words how what was installed differs from the version that the app's file gives; empty where it does not."""
     same = {one for versions in found.values() for one in versions} == {version}
-    return "" if same else f"the trials ran with {in_words(found)}, the app's file says {version}"
+    return "" if same else f"the app's file says {version}, the trials ran with {in_words(found)}"
 
 
 def _recorded(dataset: Dataset, trial_id: str) -> tuple[int, dict[str, str]]:

@@ -178,7 +178,7 @@ def test_the_page_names_the_version_that_was_installed_and_that_the_file_says_an
     report.build(Dataset(tmp_path))
     page = Dataset(tmp_path).report_path.read_text()
     assert "<h3>maple 2.99.0.1</h3>" in page
-    assert "Another version: the trials ran with 2.99.0.1, the app&#39;s file says 1.0." in page
+    assert "Another version: the app&#39;s file says 1.0, the trials ran with 2.99.0.1." in page
 
 
 def test_the_page_runs_nothing_and_asks_nobody(built):

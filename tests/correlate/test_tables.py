@@ -88,16 +88,16 @@ def two_calls(build, tmp_path, *versions):
     ("versions", "shown", "notes"),
     [
         ([("1.0", "1.0"), ("1.0", "1.0")], "1.0", ()),
-        ([("2.99", "2.99"), ("2.99", "2.99")], "2.99", ("maple: the trials ran with 2.99, the app's file says 1.0",)),
+        ([("2.99", "2.99"), ("2.99", "2.99")], "2.99", ("maple: the app's file says 1.0, the trials ran with 2.99",)),
         (
             [("1.0", "1.0"), ("2.99", "2.99")],
             "1.0, 2.99",
-            ("maple: the trials ran with 1.0, 2.99, the app's file says 1.0",),
+            ("maple: the app's file says 1.0, the trials ran with 1.0, 2.99",),
         ),
         (
             [("1.0", "1.0"), ("2.99", "1.0")],
-            "alpha 1.0, 2.99; bravo 1.0",
-            ("maple: the trials ran with alpha 1.0, 2.99; bravo 1.0, the app's file says 1.0",),
+            "alpha: 1.0, 2.99; bravo: 1.0",
+            ("maple: the app's file says 1.0, the trials ran with alpha: 1.0, 2.99; bravo: 1.0",),
         ),
         ([(None, None), (None, None)], "1.0", ()),
     ],
