@@ -54,10 +54,11 @@ def plan(run: Run) -> None:
     todo = [item for item in run.chosen if item.trial.id in missing]
     seconds = [_expected_s(run, item) for item in todo]
     size = sum(_expected_bytes(run, item, talk_s) for item, (_, talk_s) in zip(todo, seconds, strict=True))
-    hours = sum(total for total, _ in seconds) / 3600
+    minutes = sum(total for total, _ in seconds) / 60
+    time = f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
     note = " of bench time, which the virtual bench does not wait for" if run.spec.kind == "virtual" else ""
     out.print(
-        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {hours:.1f} h{note}, "
+        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {time}{note}, "
         f"about {size / 1e6:.0f} MB, into {escape(str(run.dataset.path))}",
         soft_wrap=True,
     )

@@ -85,7 +85,7 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(tmp_path):
     assert len(trials) == 10
     assert all(line.endswith("missing") for line in trials)
     # 10 x 30 s of idling and handling, 2 x 45 s until the system gives up, 8 x 5.5 s of other rings, 4 x 30 s of talk.
-    assert summary.startswith("10 of 10 trials to run: 10 calls, about 0.2 h of bench time, which the virtual bench")
+    assert summary.startswith("10 of 10 trials to run: 10 calls, about 9 min of bench time, which the virtual bench")
     assert list(tmp_path.iterdir()) == []
 
 
