@@ -79,7 +79,8 @@ def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             last_words.seek(0)
             lines = last_words.read().decode("utf-8", "replace").strip().splitlines()
-            silent = "it ends without an answer" if isinstance(error, ValueError) else str(error)
+            ended = isinstance(error, (ValueError, BrokenPipeError))
+            silent = "it ends without an answer" if ended else str(error)
             said = lines[-1][:300] if lines else silent
             raise LaptopTrouble(f"{' '.join(argv)} does not take the agent: {said}; try it by hand") from error
     if set(told) != set(files):
