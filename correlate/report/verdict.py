@@ -37,10 +37,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class AppVerdict:
-    """All leaks of one app; `trials` is what they rest on, `headlines` all of it in a sentence a phase."""
+    """All leaks of one app; `trials` is what they rest on, `headlines` all of it in a sentence a phase. `version` is
+    what the phones had, `other_version` says in words that the app's file says another."""
 
     app: str
     version: str
+    other_version: str
     trials: int
     planned: int
     phases: tuple[Phase, ...]
@@ -71,7 +73,8 @@ def _verdict(study: Study, app: str) -> AppVerdict:
         Phase("In every call", len(cases), always),
     )
     planned = sum(each["app"] == app for each in study.info["plan"])
-    return AppVerdict(app, str(entry.get("version", "")), len(cases), planned, phases)
+    version = study.version(app) or ""
+    return AppVerdict(app, version, study.other_version(app), len(cases), planned, phases)
 
 
 def _headline(phase: Phase) -> str:

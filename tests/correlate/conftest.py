@@ -56,6 +56,7 @@ class Side:
     offset_ns: int = 0
     packets: list = field(default_factory=list)
     noted: list | None = None
+    version: str | None = "1.0"
 
     def put(self, at_s, src, sport, dst, dport, payload):
         self.packets.append((at_s, src, sport, dst, dport, payload))
@@ -122,7 +123,7 @@ def write_call(root: Path, call: Call):
         sides[name] = {
             "phone": side.phone, "network": "lte", "capture": f"{name}.pcap", "clock": name,
             "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "packets": len(side.packets) + 3,
-            "tool": "tcpdump", "interface": "any", "snaplen_bytes": 256, "app_version": "1",
+            "tool": "tcpdump", "interface": "any", "snaplen_bytes": 256, "app_version": side.version,
             "addresses": {"interface": side.interface if side.noted is None else side.noted, "probed": side.probed},
         }  # fmt: skip
     asked = {"app": call.app, "service": call.service, "direction": call.direction, "scenario": call.scenario}

@@ -171,6 +171,16 @@ def test_the_page_says_provenance_first_then_the_verdict_then_the_tables(built):
     assert "://" not in page.replace("https://doi.org", "")
 
 
+def test_the_page_names_the_version_that_was_installed_and_that_the_file_says_another(tmp_path, build):
+    call = one_call(build)
+    call.caller.version = call.callee.version = "2.99.0.1"
+    build.dataset(tmp_path, [call])
+    report.build(Dataset(tmp_path))
+    page = Dataset(tmp_path).report_path.read_text()
+    assert "<h3>maple 2.99.0.1</h3>" in page
+    assert "Another version: the app&#39;s file says 1.0, the trials ran with 2.99.0.1." in page
+
+
 def test_the_page_runs_nothing_and_asks_nobody(built):
     page = built.report_path.read_text()
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -73,6 +73,39 @@ def test_table_2_leaves_published_cells_of_an_unknown_app_empty(made):
     )
 
 
+def two_calls(build, tmp_path, *versions):
+    """Table 2's row and notes of calls whose phones alpha and bravo had these versions, the file's being 1.0."""
+    calls = [cancelled(build, repetition=number) for number, _ in enumerate(versions, 1)]
+    for call, (caller, callee) in zip(calls, versions, strict=True):
+        call.caller.version, call.callee.version = caller, callee
+    build.dataset(tmp_path, calls)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    made = tables(Study.of(Dataset(tmp_path)))[1]
+    return made.rows[0]["version"], made.notes
+
+
+@pytest.mark.parametrize(
+    ("versions", "shown", "notes"),
+    [
+        ([("1.0", "1.0"), ("1.0", "1.0")], "1.0", ()),
+        ([("2.99", "2.99"), ("2.99", "2.99")], "2.99", ("maple: the app's file says 1.0, the trials ran with 2.99",)),
+        (
+            [("1.0", "1.0"), ("2.99", "2.99")],
+            "1.0, 2.99",
+            ("maple: the app's file says 1.0, the trials ran with 1.0, 2.99",),
+        ),
+        (
+            [("1.0", "1.0"), ("2.99", "1.0")],
+            "alpha: 1.0, 2.99; bravo: 1.0",
+            ("maple: the app's file says 1.0, the trials ran with alpha: 1.0, 2.99; bravo: 1.0",),
+        ),
+        ([(None, None), (None, None)], "1.0", ()),
+    ],
+)
+def test_table_2_gives_the_versions_that_the_phones_had_in_the_trials(tmp_path, build, versions, shown, notes):
+    assert two_calls(build, tmp_path, *versions) == (shown, notes)
+
+
 def test_table_3_counts_disclosures_with_their_interval(made):
     cell = {"app": "maple", "scenario": "caller_hangs_up", "direction": "all"}
     row = pick(made["table3"], **cell, measure="caller_public")
@@ -171,6 +204,7 @@ def known(tmp_path, build):
     call = conversation(build, end_s=30.0, app=app, service="video")
     call.caller, call.callee = call.callee, call.caller
     call.direction = "fixed_to_lte"
+    call.caller.version = call.callee.version = "2.25.26.74"
     entry = {
         "package": "p",
         "version": "2.25.26.74",
