@@ -120,6 +120,31 @@ def test_a_rooted_phone_is_captured_on_wifi_where_its_bench_file_allows_it(tmp_p
         bench.kind.end(None)
 
 
+def test_of_two_phones_behind_one_hotspot_each_capture_holds_its_own(tmp_path):
+    scenarios = Path(shutil.copytree(SCENARIOS, tmp_path / "scenarios"))
+    file = scenarios / "benches" / "virtual.yaml"
+    text = file.read_text()
+    access = [found[0] for found in re.finditer(r"      access:\n(?:        .*\n)+", text)]
+    text = text.replace(access[0], access[1]).replace("network: lte", "network: fixed")
+    text = text.replace("capture: tcpdump\n    rooted: true", "capture: dumpcap\n    rooted: false")
+    file.write_text(text)
+    trial = HANG_UP.replace("lte_to_fixed", "fixed_a_to_b")
+    run = planned(tmp_path / "dataset", trial, scenarios=scenarios)
+    create(run)
+    with Bench(run.lab, run.spec, Stop()) as bench:
+        assert run_one(run, bench, run.chosen[0], silent())
+        truth, found = differing(tmp_path / "dataset", trial, bench.kind)
+    assert found == truth
+    sides = Dataset(tmp_path / "dataset").record(trial)["sides"]
+    assert {side["interface"] for side in sides.values()} == {"wlan1"}
+    for side in sides.values():
+        with PcapNgReader(str(tmp_path / "dataset" / "trials" / trial / side["capture"])) as reader:
+            frames = [bytes(packet) for packet in reader]
+        mac = bytes.fromhex(side["lease"]["mac"].replace(":", ""))
+        assert len(frames) == side["packets"] > 1000
+        assert [frame for frame in frames if mac not in (frame[:6], frame[6:12])] == []
+
+
 def test_a_call_below_a_clat_is_captured_as_ipv6_and_measured_right(tmp_path):
     scenarios = Path(shutil.copytree(SCENARIOS, tmp_path / "scenarios"))
     file = scenarios / "benches" / "virtual.yaml"

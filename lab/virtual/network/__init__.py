@@ -77,7 +77,10 @@ class Network:
         self.calls: list[CallTraffic] = []
         self._dropping = []
         self._stun_frames = dict.fromkeys(self.phones, 0)
-        reserved = [self.bench.laptop.hotspot_address, *(server.address for server in self.bench.stun_servers)]
+        reserved: list[Address] = [
+            self.bench.laptop.hotspot_address,
+            *(server.address for server in self.bench.stun_servers),
+        ]
         self.accesses: dict[str, Access] = {}
         self.others: dict[str, OtherClient] = {}
         self.usages = {name: Usage() for name in self.phones}
@@ -87,6 +90,7 @@ class Network:
         for name, phone in self.phones.items():
             access = Access(self._access_of(phone), self.world.chance(f"access/{name}"), reserved)
             self.accesses[name] = access
+            reserved.append(access.ipv4.ip)
             self.wires[name].name, self.wires[name].link_type = access.spec.interface, access.spec.link
             self._links[name] = Link(access.spec.link == "ethernet", access.mac, access.gateway_mac)
             self._identifications[name] = self.world.chance(f"identification/{name}").randrange(1 << 16)
@@ -94,6 +98,8 @@ class Network:
             self.ledger.drift(name, _emulation(phone).clock.drift_ppb / 1000)
             self.wires[name].begin()
             Noise(self, name, loud=loud).start()
+        # Only now all phones have their addresses, which no other client may have.
+        for name, access in self.accesses.items():
             if access.spec.link == "ethernet":
                 self.others[name] = OtherClient(self, name)
                 self.others[name].start()

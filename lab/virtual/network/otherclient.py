@@ -31,9 +31,10 @@ class OtherClient:
         self.address = self._lease()
 
     def _lease(self) -> IPv4Address:
-        access = self._network.accesses[self._phone]
-        taken = {access.ipv4.ip, self._network.bench.laptop.hotspot_address}
-        while (address := drawn_host(access.ipv4.network, self._draw)) in taken:
+        network = self._network
+        taken = {access.ipv4.ip for access in network.accesses.values()}
+        taken |= {client.address for client in network.others.values()} | {network.bench.laptop.hotspot_address}
+        while (address := drawn_host(network.accesses[self._phone].ipv4.network, self._draw)) in taken:
             pass
         return address
 
