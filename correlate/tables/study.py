@@ -43,7 +43,7 @@ class Study:
     @staticmethod
     def of(dataset: Dataset) -> Study:
         """Reads dataset.json, names.json and findings/. Raises `BadDataset`."""
-        info = _checked(dataset)
+        info = checked(dataset)
         cases = findings.cases(dataset)
         unread = {case.trial: case.unread for case in cases if case.unread}
         return Study(info, tuple(case for case in cases if not case.unread), unread, dataset.host_names(), published())
@@ -126,16 +126,12 @@ def because(case: Case, dimension: str, column: str) -> str:
     return ", ".join(why for names, _, why in parts if any(name in column for name in names.split(", ")))
 
 
-def _checked(dataset: Dataset) -> dict[str, Any]:
-    """dataset.json with the keys that tables and report rely on. Raises `BadDataset`."""
+def checked(dataset: Dataset) -> dict[str, Any]:
+    """dataset.json with all that findings, tables and report rely on, names.json too. Raises `BadDataset`."""
     info = dataset.info()
     dataset.plan()
-    missing = [key for key in ("name", "bench", "matrix", "seed") if key not in info]
+    dataset.host_names()
+    missing = [key for key in ("name", "bench", "matrix", "seed", "apps") if key not in info]
     if missing:
         raise BadDataset(f"{dataset.info_path}: has no {', '.join(missing)}")
-    apps, devices = info.get("apps"), info.get("devices", [])
-    if not isinstance(apps, dict) or not all(isinstance(app, dict) for app in apps.values()):
-        raise BadDataset(f"{dataset.info_path}: apps is no object of objects")
-    if not isinstance(devices, list) or not all(isinstance(each, dict) and "name" in each for each in devices):
-        raise BadDataset(f"{dataset.info_path}: devices is no list of objects with names")
     return info
