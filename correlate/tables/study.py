@@ -13,6 +13,7 @@ from correlate import findings
 from correlate.dataset import Dataset
 from correlate.errors import BadDataset
 from correlate.findings import Case
+from correlate.pairs.analysis import parse as parse_analysis
 from correlate.tables.layout import Cell
 from correlate.tables.statistics import wilson
 
@@ -134,4 +135,6 @@ def checked(dataset: Dataset) -> dict[str, Any]:
     missing = [key for key in ("name", "bench", "matrix", "seed", "apps") if key not in info]
     if missing:
         raise BadDataset(f"{dataset.info_path}: has no {', '.join(missing)}")
+    for app in info["apps"].values():
+        parse_analysis(app.get("analysis"))
     return info

@@ -162,6 +162,16 @@ def test_a_dataset_json_of_wrong_types_is_one_line_and_the_manifest_stays(made, 
     assert dataset.manifest_path.exists()
 
 
+def test_an_analysis_that_does_not_fit_leaves_the_manifest_where_it_is(made):
+    dataset, *_ = made
+    info = dataset.info()
+    info["apps"]["maple"]["analysis"] = {"relay_ports": 3478}
+    dataset.info_path.write_text(json.dumps(info))
+    text = "dataset.json: an app's analysis does not fit: 'int' object is not iterable"
+    assert ended(lambda: tasks.correlate(Context(), str(dataset.path))) == (2, text)
+    assert dataset.manifest_path.exists()
+
+
 def test_a_names_json_of_wrong_types_leaves_the_manifest_where_it_is(made):
     dataset, *_ = made
     dataset.names_path.write_text('{"192.0.2.50": "relay"}')
