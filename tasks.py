@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json as json_
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,9 @@ RUN_HELP = {
 
 @contextmanager
 def exits() -> Iterator[None]:
-    """Turn errors that people are meant to read into their text and exit code."""
+    """Turn errors that people are meant to read into their text and exit code; what stdout cannot show is escaped."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with terminable():
             yield
@@ -70,30 +72,40 @@ def run_matrix(
     """Run the trials that are missing, then findings, names, tables and report."""
     with exits():
         from lab import show
-        from lab.run import Options, prepare
+        from lab.run import Options, check_fits, prepare
 
         run = prepare(Options(bench, matrix, dataset, seed, scenarios, only))
+        check_fits(run)
         show.plan(run) if dry_run else run_and_report(run)
 
 
 def run_and_report(run: Run) -> None:
-    """The trials, then what follows from them; also where some trials stay void, not where the bench gave up."""
+    """The trials, then what follows from them; also where some trials stay void, not where the bench gave up.
+
+    Exit 3 with a line for all trials that stay void and for each that cannot be read.
+    """
+    from correlate import report
     from lab import show
     from lab.clock import Stop
     from lab.errors import TrialsFailed
     from lab.progress import Progress
     from lab.run import run_missing
 
-    progress, failed = Progress(show.console()), None
+    progress, failed = Progress(show.console()), []
     try:
-        run_missing(run, progress, Stop())
+        changed = run_missing(run, progress, Stop())
     except TrialsFailed as error:
-        failed = error
-    if not run.dataset.manifest_path.exists():
+        changed, failed = True, [str(error)]
+    if changed or not run.dataset.manifest_path.exists():
         analyse(run)
     show.end(run, progress)
-    if failed is not None:
-        raise failed
+    require_none(failed + report.unread(run.dataset))
+
+
+def require_none(failed: list[str]) -> None:
+    """Exit 3 with these lines, where there are any: what stays void, or cannot be read."""
+    if failed:
+        raise Exit("\n".join(failed), 3)
 
 
 def analyse(run: Run) -> None:
@@ -221,12 +233,12 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
     """Measure a dataset again: findings, names in its traces, linking, tables and report."""
     with exits():
         from correlate import report
-        from correlate.dataset import Dataset
+        from lab.run import opened
 
-        report.build(Dataset(Path(dataset)))
-        print(f"Findings, tables and report are in {dataset}.")
-        if unread := report.unread(Dataset(Path(dataset))):
-            raise Exit("\n".join(unread), 3)
+        with opened(dataset) as data:
+            report.build(data)
+            print(f"Findings, tables and report are in {dataset}.")
+            require_none(report.unread(data))
 
 
 @task(help={"dataset": RUN_HELP["dataset"]})
@@ -234,9 +246,10 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Render tables and report of the findings that a dataset has."""
     with exits():
         from correlate import report
-        from correlate.dataset import Dataset
+        from lab.run import opened
 
-        report.render(Dataset(Path(dataset)))
+        with opened(dataset) as data:
+            report.render(data)
         print(f"The report is {Path(dataset) / 'report.html'}.")
 
 
@@ -249,8 +262,7 @@ def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
         if not Dataset(Path(dataset)).info_path.exists():
             raise BadInput(f"{dataset}: no dataset.json here; name a dataset with --dataset")
         problems = Dataset(Path(dataset)).verify()
-    if problems:
-        raise Exit("\n".join(problems), 3)
+    require_none(problems)
     print(f"{dataset}: everything is what was recorded.")
 
 
@@ -260,15 +272,15 @@ def resolve(
 ) -> None:
     """Ask for the names of the servers again, then compute everything again; old answers are kept."""
     from correlate import report
-    from correlate.dataset import Dataset
     from lab import names
+    from lab.run import opened
 
-    with exits():
-        data = Dataset(Path(dataset))
-        measured = report.findings(data)
-        answered, asked = names.repeat(data, bench, Path(scenarios), report.server_addresses(data))
-        report.build(data, measured)
-    print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
+    with exits(), opened(dataset) as data:
+        lab, spec = names.bench_of(data, bench, Path(scenarios))
+        answered, asked = names.repeat(data, lab, spec, report.server_addresses(data))
+        report.build(data)
+        print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
+        require_none(report.unread(data))
 
 
 @task(
@@ -283,14 +295,15 @@ def import_trials(
 ) -> None:
     """Make a dataset of capture pairs that the lab made by hand, with findings, tables and report."""
     from correlate import report
-    from correlate.dataset import Dataset
-    from lab import imports
+    from lab import asked, imports
+    from lab.run import opened
 
     with exits():
-        data = Dataset(Path(dataset))
-        count = imports.import_trials(Path(trials), data, Path(scenarios))
-        report.build(data)
-    print(f"{count} trials, findings, tables and report are in {dataset}.")
+        count = imports.import_trials(Path(trials), asked.dataset(dataset), Path(scenarios))
+        with opened(dataset) as data:
+            report.build(data)
+            print(f"{count} trials, findings, tables and report are in {dataset}.")
+            require_none(report.unread(data))
 
 
 @task(help={"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"})
@@ -299,9 +312,10 @@ def flows(_context: Context, pcap: str, json: bool = False) -> None:
     with exits():
         from correlate.flows import read, row
         from correlate.trace import blocks
+        from lab import listing
 
         stream = blocks(pcap)
-        print_rows(map(row, read(stream)), json)
+        listing.print_rows(map(row, read(stream)), json)
         complain(pcap, stream.damage)
 
 
@@ -311,28 +325,11 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
     with exits():
         from correlate.stun import read, row
         from correlate.trace import blocks
+        from lab import listing
 
         stream = blocks(pcap)
-        print_rows(map(row, read(stream)), json)
+        listing.print_rows(map(row, read(stream)), json)
         complain(pcap, stream.damage)
-
-
-def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
-    """One JSON list, or one line a row, while they come; where reading fails on the way the list is ended as well."""
-    before = "["
-    try:
-        for row in rows:
-            if as_json:
-                print(before, json_.dumps(row, indent=1).replace("\n", "\n "), sep="\n ", end="")
-                before = ","
-            else:
-                print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
-    except CorrelateError:
-        if before == ",":
-            print("\n]")
-        raise
-    if as_json:
-        print("[]" if before == "[" else "\n]")
 
 
 def complain(path: str, found: Iterable[Damage]) -> None:

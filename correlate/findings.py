@@ -97,9 +97,7 @@ def measure_all(dataset: Dataset) -> list[Measured]:
 
     Reads neither truth nor tables nor names.
     """
-    apps = dataset.info().get("apps")
-    if not isinstance(apps, dict):
-        raise BadDataset(f"{dataset.info_path}: apps is no object")
+    apps = dataset.info().get("apps", {})
     return workers.each(lambda trial_id: measure(dataset, trial_id, apps), sorted(dataset.trial_ids()))
 
 

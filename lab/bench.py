@@ -72,7 +72,7 @@ class Kind(Protocol):
 class RealBench:
     """Phones on the adb server of this machine; bench time is wall time."""
 
-    def __init__(self, spec: BenchSpec, stop: Stop) -> None:
+    def __init__(self, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
         self.clock: Clock = WallClock(stop)
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
         self.laptop_prefix = list(spec.laptop.connect)
@@ -80,7 +80,7 @@ class RealBench:
         self._held = ExitStack()
         with ExitStack() as stack:
             for phone in spec.phones:
-                if phone.serial is not None:
+                if phones and phone.serial is not None:
                     lock = Path(tempfile.gettempdir()) / f"im-call-lab-{_NOT_IN_FILES.sub('_', phone.serial)}.lock"
                     stack.enter_context(hold.held(lock, f"the phone {phone.name} of bench {spec.name}"))
             self.hint = stack.enter_context(kept_awake())
@@ -184,9 +184,9 @@ class VirtualBench:
         self._end.close()
 
 
-def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop) -> Kind:
-    """The bench's own kind, started."""
-    return VirtualBench(lab_, spec, stop) if spec.kind == "virtual" else RealBench(spec, stop)
+def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> Kind:
+    """The bench's own kind, started; without `phones`, for its clock and its resolver, it holds no phone."""
+    return VirtualBench(lab_, spec, stop) if spec.kind == "virtual" else RealBench(spec, stop, phones=phones)
 
 
 class Bench:

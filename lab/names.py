@@ -22,8 +22,9 @@ from correlate.dataset import Dataset, write_json
 from correlate.dataset.names import Answer, newest, was_asked
 from lab.bench import open_kind
 from lab.clock import Deadline, Stop
-from lab.definitions import Lab
-from lab.run import Run, holding
+from lab.definitions import BenchSpec, Lab
+from lab.errors import BadInput
+from lab.run import Run
 
 ANSWER_S = 3.0
 TRIES = 3
@@ -62,7 +63,7 @@ def resolve(run: Run, addresses: Iterable[str]) -> int:
     asked = sorted(address for address in set(addresses) if not was_asked(names.get(address, {})))
     if not asked:
         return 0
-    with contextlib.closing(open_kind(run.lab, run.spec, Stop())) as bench:
+    with contextlib.closing(open_kind(run.lab, run.spec, Stop(), phones=False)) as bench:
         if bench.resolver is None:
             return 0
         answers: dict[str, Answer] = {}
@@ -73,15 +74,22 @@ def resolve(run: Run, addresses: Iterable[str]) -> int:
     return len(answers)
 
 
-def repeat(dataset: Dataset, bench: str, scenarios: Path, addresses: Iterable[str]) -> tuple[int, int]:
-    """Ask for all addresses again, through the resolver of `bench` (empty: the dataset's own); rewrites names.json.
+def bench_of(dataset: Dataset, bench: str, scenarios: Path) -> tuple[Lab, BenchSpec]:
+    """The bench whose resolver is asked: `bench`, or where that is empty the dataset's own. Raises `BadInput`."""
+    lab, own = Lab.load(scenarios), str(dataset.info().get("bench"))
+    if not bench and own not in lab.benches:
+        there = ", ".join(lab.benches)
+        raise BadInput(f"{dataset.path}: its bench '{own}' is not here; name one with --bench: {there}")
+    return lab, lab.bench(bench or own)
+
+
+def repeat(dataset: Dataset, lab: Lab, spec: BenchSpec, addresses: Iterable[str]) -> tuple[int, int]:
+    """Ask a bench's resolver for all addresses again; rewrites names.json, for which the dataset is to be held.
 
     Old answers are kept. Returns how many addresses were answered for, and how many there are.
     """
     asked = sorted(set(addresses))
-    lab = Lab.load(scenarios)
-    spec = lab.bench(bench or str(dataset.info().get("bench")))
-    with holding(dataset), contextlib.closing(open_kind(lab, spec, Stop())) as kind:
+    with contextlib.closing(open_kind(lab, spec, Stop(), phones=False)) as kind:
         answers = ask(asked, kind.resolver, kind.clock.now_ns) if kind.resolver is not None else {}
         dataset.drop_manifest()
         _put(dataset, answers)

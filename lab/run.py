@@ -7,15 +7,15 @@ was verified stays, and the next run takes up what is missing.
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from correlate.dataset import Dataset, write_json, write_text
-from lab import hold, versions
+from correlate.dataset import BadDataset, Dataset, write_json, write_text
+from lab import asked, hold, versions
 from lab.bench import Bench, PlannedTrial, plan_routes
 from lab.clock import Stop
 from lab.definitions import BenchSpec, Lab, Matrix, plan
@@ -73,52 +73,21 @@ class Run:
 
 
 def prepare(options: Options) -> Run:
-    """Read the YAML and lay the plan. Raises `BadInput`; touches nothing."""
+    """Read the YAML and lay the plan. Raises `BadInput`, also where an app has no emulation; touches nothing."""
     lab = Lab.load(Path(options.scenarios))
     spec, matrix = lab.bench(options.bench), lab.matrix(options.matrix)
-    seed = _seed(options.seed)
+    seed = asked.seed(options.seed)
+    _require_emulations(lab, spec, matrix)
     planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
-    path = Path(options.dataset) if options.dataset else Path("datasets") / f"{spec.name}-{matrix.name}"
-    return Run(lab, spec, matrix, seed, Dataset(path), planned, _chosen(planned, options.only))
+    dataset = asked.dataset(options.dataset or f"datasets/{spec.name}-{matrix.name}")
+    return Run(lab, spec, matrix, seed, dataset, planned, asked.chosen(planned, options.only))
 
 
-def _seed(text: int | str) -> int:
-    if not re.fullmatch(r"\d{1,18}", str(text), re.ASCII):
-        raise BadInput(f"--seed {text}: write a whole number of at most 18 digits, without a sign")
-    return int(text)
-
-
-FILTERS = ("app", "service", "direction", "scenario", "repetition", "id")
-
-
-def _filter(only: str) -> dict[str, str]:
-    wanted: dict[str, str] = {}
-    for part in filter(None, only.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals or key not in FILTERS:
-            raise BadInput(
-                f"--only {part}: write KEY=VALUE with KEY one of {', '.join(FILTERS)}{did_you_mean(key, FILTERS)}"
-            )
-        if key in wanted:
-            raise BadInput(f"--only {part}: {key} is given a second time")
-        wanted[key] = value
-    return wanted
-
-
-def _chosen(planned: tuple[PlannedTrial, ...], only: str) -> tuple[PlannedTrial, ...]:
-    """The trials that `--only` names. Raises `BadInput` where it names something that is not planned."""
-    wanted = _filter(only)
-    for key, value in wanted.items():
-        there = sorted({str(getattr(item.trial, key)) for item in planned})
-        if value not in there:
-            known = f"; there is {', '.join(there)}" if len(there) < 10 else ""
-            raise BadInput(f"--only {key}={value}: no trial of this matrix{did_you_mean(value, there) or known}")
-    chosen = tuple(
-        item for item in planned if all(str(getattr(item.trial, key)) == value for key, value in wanted.items())
-    )
-    if not chosen:
-        raise BadInput(f"--only {only}: no trial of this matrix is all of that")
-    return chosen
+def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:
+    lacking = [name for name in matrix.apps if spec.kind == "virtual" and name not in lab.virtual_apps]
+    if lacking:
+        why = f"missing, bench {spec.name} needs it; write it (docs/add-an-app.md), or name a real bench with --bench"
+        raise BadInput("\n".join(f"{lab.directory}/virtual/{name}.yaml: {why}" for name in lacking))
 
 
 def scenario_hash(run: Run) -> str:
@@ -189,6 +158,7 @@ def check_fits(run: Run) -> None:
             raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
         return
     there, here = run.dataset.info(), describe(run)
+    run.dataset.plan()
     for key in ("bench", "matrix", "seed", "scenario_hash"):
         if there.get(key) != here[key]:
             raise BadInput(
@@ -224,30 +194,43 @@ def holding(dataset: Dataset) -> AbstractContextManager[None]:
     return hold.held(dataset.path / LOCK, str(dataset.path))
 
 
-def run_missing(run: Run, progress: Progress, stop: Stop) -> None:
-    """Run every chosen trial that is missing.
+@contextmanager
+def opened(folder: str) -> Iterator[Dataset]:
+    """A dataset that is there, held. Raises `BadDataset` where it is none, `BenchBusy` naming the holder."""
+    dataset = Dataset(Path(folder))
+    dataset.info()
+    with holding(dataset):
+        yield dataset
+
+
+def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
+    """Run every chosen trial that is missing; whether the dataset is another one now, and is to be computed again.
 
     Raises `TrialsFailed` when some stay void, and what ends a run early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`.
-    Where nothing is missing nothing is written.
+    Where nothing is missing nothing is written, but a journal that does not hold is set aside.
     """
     check_fits(run)
-    if not run.missing():
+    if not run.missing() and not run.dataset.journal.problem():
         progress.nothing_to_do(len(run.chosen), run.dataset.path)
-        return
+        return False
     check_callees(run)
     run.dataset.path.mkdir(parents=True, exist_ok=True)
     with holding(run.dataset), stop.on_signals():
         # Another run may have been here while this one waited for nothing.
         check_fits(run)
-        missing = run.missing()
+        missing, broken = run.missing(), run.dataset.journal.problem()
         if not run.dataset.info_path.exists():
             create(run)
         run.dataset.drop_manifest()
+        if broken:
+            kept = run.dataset.journal.set_aside()
+            progress.say(f"{broken}; it is kept as {kept.name}, a new one begins with the trials that are complete")
         clear_up(run.dataset)
-        void = _run_all(run, missing, progress, stop)
+        void = _run_all(run, missing, progress, stop) if missing else []
     if void:
         named = ", ".join(sorted(void)[:5]) + (", ..." if len(void) > 5 else "")
         raise TrialsFailed(f"{len(void)} of {len(missing)} trials stay void: {named}; see {run.dataset.attempts_dir}")
+    return True
 
 
 def clear_up(dataset: Dataset) -> None:
@@ -266,7 +249,10 @@ def clear_up(dataset: Dataset) -> None:
     for trial_id in sorted(complete - there):
         dataset.journal.append("lost", trial=trial_id)
     for trial_id in sorted(there - complete):
-        told = dataset.record(trial_id)
+        try:
+            told = dataset.record(trial_id)
+        except BadDataset:
+            told = {}  # What is wrong with it the findings say, and the exit code.
         dataset.journal.append("completed", trial=trial_id, attempt=told.get("attempt"), captures=told.get("captures"))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from correlate.dataset.durable import remove, sha256, sync_directory, write_json, write_text
+from correlate.dataset.info import mistake
 from correlate.dataset.journal import BrokenJournal, Journal
 from correlate.dataset.names import is_host_name
 from correlate.errors import BadDataset
@@ -64,10 +65,12 @@ class Dataset:
         self.journal = Journal(self.path / JOURNAL)
 
     def info(self) -> dict[str, Any]:
-        """dataset.json. Raises `BadDataset` where it is missing, damaged or of another schema."""
+        """dataset.json. Raises `BadDataset` where it is missing, damaged, of another schema or of wrong types."""
         info = _read_object(self.info_path)
         if info.get("schema") != 1:
             raise BadDataset(f"{self.info_path}: schema {info.get('schema')!r} is not known here; this reads schema 1")
+        if wrong := mistake(info):
+            raise BadDataset(f"{self.info_path}: {wrong}; put back the file as it was recorded")
         return info
 
     def plan(self) -> list[dict[str, Any]]:
@@ -150,7 +153,8 @@ class Dataset:
     def verify(self) -> list[str]:
         """Problems, one line each; empty if all that is complete is still what was recorded.
 
-        Unfinished folders, a run that stopped half way and a journal line that a power loss cut are no problems.
+        Where a manifest is, it lists every file. Unfinished folders, a run that stopped half way and a journal line
+        that a power loss cut are no problems.
         """
         try:
             planned = [entry["id"] for entry in self.plan()]
@@ -162,7 +166,8 @@ class Dataset:
         for trial_id in planned:
             if self.trial_dir(trial_id).is_dir():
                 problems += self._trial_problems(trial_id, hashes)
-        return problems + self._journal_problems() + self._manifest_problems(hashes)
+        problems += [problem] if (problem := self.journal.problem()) else []
+        return problems + self._manifest_problems(hashes)
 
     def _foreign_trials(self, planned: list[str]) -> list[str]:
         known = set(planned)
@@ -194,17 +199,11 @@ class Dataset:
             problems += _capture_problems(path, f"trials/{trial_id}/{path.name}", recorded, hashes)
         return problems
 
-    def _journal_problems(self) -> list[str]:
-        try:
-            self.journal.read()
-        except BrokenJournal as error:
-            return [str(error)]
-        return []
-
     def _manifest_problems(self, hashes: dict[Path, str]) -> list[str]:
         if not self.manifest_path.exists():
             return []
         problems = []
+        listed: set[Path] = set()
         lines = self.manifest_path.read_text(encoding="utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, 1):
             match = _MANIFEST_LINE.match(line)
@@ -212,11 +211,13 @@ class Dataset:
                 problems.append(f"{MANIFEST}:{number}: is no line of a manifest")
                 continue
             path = self.path / match[2]
+            listed.add(path)
             if not path.is_file() or path.is_symlink():
                 problems.append(f"{match[2]}: is in the manifest, but not in the dataset")
             elif (hashes.get(path) or sha256(path)) != match[1]:
                 problems.append(f"{match[2]}: differs from the manifest")
-        return problems
+        unlisted = (path.relative_to(self.path) for path in self._content() if path not in listed)
+        return problems + [f"{path}: is not in the manifest; correlate again" for path in unlisted]
 
     def _files(self) -> Iterator[Path]:
         for path in sorted(self.path.rglob("*")):
@@ -227,12 +228,17 @@ class Dataset:
     def _links(self) -> Iterator[Path]:
         return (path for path in self._files() if path.is_symlink())
 
-    def _stable_files(self) -> Iterator[Path]:
+    def _content(self) -> Iterator[Path]:
+        """Every file that a manifest lists: all but itself, the journal and what is not finished."""
         for path in self._files():
             if path.is_file() and not path.is_symlink() and path not in (self.manifest_path, self.journal.path):
-                if "\n" in path.name or "\\" in path.name:
-                    raise BadDataset(f"{path.name!r}: a file name that no manifest can hold")
                 yield path
+
+    def _stable_files(self) -> Iterator[Path]:
+        for path in self._content():
+            if "\n" in path.name or "\\" in path.name:
+                raise BadDataset(f"{path.name!r}: a file name that no manifest can hold")
+            yield path
 
 
 def _capture_problems(path: Path, label: str, recorded: dict[str, Any], hashes: dict[Path, str]) -> list[str]:

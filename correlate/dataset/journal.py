@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from correlate.dataset.durable import sync_directory
+from correlate.dataset.durable import sha256, sync_directory
 from correlate.errors import Damaged
 
 FIRST = "0" * 64
@@ -45,6 +46,27 @@ class Journal:
     def read(self) -> list[dict[str, Any]]:
         """All events; a last line that was never finished is left out. Raises `BrokenJournal` at any other break."""
         return self._load()[0]
+
+    def problem(self) -> str:
+        """What breaks the chain, and where; empty in a journal that holds."""
+        try:
+            self.read()
+        except BrokenJournal as error:
+            return str(error)
+        return ""
+
+    def set_aside(self) -> Path:
+        """Renames a journal that does not hold to NAME.broken-N, N from 1, where it stays as it is; returns that path.
+
+        A new one begins with an event `journal_broken` that binds it: its `file` name and `file_sha256`.
+        """
+        names = (self.path.with_name(f"{self.path.name}.broken-{number}") for number in count(1))
+        kept = next(path for path in names if not path.exists())
+        self.path.rename(kept)
+        sync_directory(kept.parent)
+        self._tail = None
+        self.append("journal_broken", file=kept.name, file_sha256=sha256(kept))
+        return kept
 
     def _write(self, event: str, fields: dict[str, object]) -> dict[str, object]:
         assert self._tail is not None

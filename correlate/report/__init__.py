@@ -20,7 +20,7 @@ from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
 from correlate.tables.layout import Table, as_csv, as_markdown
-from correlate.tables.study import MODELLED, Study
+from correlate.tables.study import MODELLED, Study, checked
 
 __all__ = ["build", "findings", "page", "read_findings", "render", "server_addresses", "unread"]
 
@@ -34,8 +34,10 @@ PROVENANCE = {
 def findings(dataset: Dataset) -> list[Measured]:
     """Measures every complete trial and writes findings/. The manifest goes first: it no longer holds.
 
-    What it returns may be handed to `build` in the same run, which then need not measure again.
+    What it returns may be handed to `build` in the same run, which then need not measure again. Raises `BadDataset`,
+    with everything untouched, where dataset.json or names.json does not fit; `build` too.
     """
+    checked(dataset)
     dataset.drop_manifest()
     measured = findings_files.measure_all(dataset)
     findings_files.write(dataset, measured)
@@ -70,6 +72,7 @@ def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
     Without it everything is measured here. A server without a name in names.json is given the one that DNS answers in
     the captures give it.
     """
+    checked(dataset)
     dataset.drop_manifest()
     measured = findings_files.measure_all(dataset) if measured is None else measured
     findings_files.write(dataset, measured)

@@ -14,6 +14,7 @@ from correlate.dataset import Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.errors import BadDataset
 from correlate.findings import Case
+from correlate.pairs.analysis import parse as parse_analysis
 from correlate.tables.layout import Cell
 from correlate.tables.statistics import wilson
 
@@ -46,7 +47,7 @@ class Study:
     @staticmethod
     def of(dataset: Dataset) -> Study:
         """Reads dataset.json, names.json and findings/. Raises `BadDataset`."""
-        info = _checked(dataset)
+        info = checked(dataset)
         cases = findings.cases(dataset)
         unread = {case.trial: case.unread for case in cases if case.unread}
         read = tuple(case for case in cases if not case.unread)
@@ -142,16 +143,14 @@ def because(case: Case, dimension: str, column: str) -> str:
     return ", ".join(why for names, _, why in parts if any(name in column for name in names.split(", ")))
 
 
-def _checked(dataset: Dataset) -> dict[str, Any]:
-    """dataset.json with the keys that tables and report rely on. Raises `BadDataset`."""
+def checked(dataset: Dataset) -> dict[str, Any]:
+    """dataset.json with all that findings, tables and report rely on, names.json too. Raises `BadDataset`."""
     info = dataset.info()
     dataset.plan()
-    missing = [key for key in ("name", "bench", "matrix", "seed") if key not in info]
+    dataset.host_names()
+    missing = [key for key in ("name", "bench", "matrix", "seed", "apps") if key not in info]
     if missing:
         raise BadDataset(f"{dataset.info_path}: has no {', '.join(missing)}")
-    apps, devices = info.get("apps"), info.get("devices", [])
-    if not isinstance(apps, dict) or not all(isinstance(app, dict) for app in apps.values()):
-        raise BadDataset(f"{dataset.info_path}: apps is no object of objects")
-    if not isinstance(devices, list) or not all(isinstance(each, dict) and "name" in each for each in devices):
-        raise BadDataset(f"{dataset.info_path}: devices is no list of objects with names")
+    for app in info["apps"].values():
+        parse_analysis(app.get("analysis"))
     return info

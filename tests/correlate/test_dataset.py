@@ -81,6 +81,19 @@ def test_a_table_that_was_edited_is_named(made):
     assert dataset.verify() == ["tables/table3.csv: differs from the manifest"]
 
 
+def test_what_came_after_the_manifest_is_named(made, build):
+    dataset, _ = made
+    call = build.call(repetition=2)
+    build.write_call(dataset.path, call)
+    (dataset.trials_dir / "x-voice.partial").mkdir()
+    (dataset.trials_dir / "x-voice.partial" / "caller.pcap").write_bytes(b"half")
+    dataset.journal.append("completed", trial=call.trial)
+    added = [f"trials/{call.trial}/{name}" for name in ("callee.pcap", "caller.pcap", "trial.json")]
+    assert dataset.verify() == [f"{name}: is not in the manifest; correlate again" for name in added]
+    report.build(dataset)
+    assert dataset.verify() == []
+
+
 def test_a_run_that_stopped_half_way_is_no_problem(made, build):
     dataset, _ = made
     dataset.drop_manifest()
@@ -183,6 +196,21 @@ def test_a_changed_a_removed_and_a_torn_line_break_the_chain(tmp_path):
     journal.path.write_bytes(lines[0] + lines[1][:9] + b"\n" + lines[2])
     with pytest.raises(BrokenJournal, match=r"journal\.jsonl:2: this line is no event"):
         journal.read()
+
+
+def test_a_journal_that_does_not_hold_is_kept_and_bound_by_the_one_that_follows(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    assert journal.problem() == ""
+    for number in (1, 2):
+        journal.path.write_bytes(b"%d\n" % number)
+        assert journal.problem() == f"{journal.path}:1: this line is no event"
+        kept = journal.set_aside()
+        assert (kept.name, kept.read_bytes()) == (f"journal.jsonl.broken-{number}", b"%d\n" % number)
+        (entry,) = journal.read()
+        bound = {"file": kept.name, "file_sha256": hashlib.sha256(b"%d\n" % number).hexdigest()}
+        assert entry == {"seq": 0, "sha256": "0" * 64, "event": "journal_broken", **bound}
+    journal.append("run")
+    assert (journal.problem(), len(Journal(journal.path).read())) == ("", 2)
 
 
 def test_a_last_line_that_a_power_loss_cut_is_cut_off_and_said(tmp_path):

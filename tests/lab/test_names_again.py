@@ -1,7 +1,10 @@
 """Names asked again: what is new, what stays, and where nobody answers."""
 
+import contextlib
 import socket
+import tempfile
 import threading
+from ipaddress import ip_address
 from pathlib import Path
 
 import dns.message
@@ -12,6 +15,10 @@ import pytest
 
 from correlate.dataset import Dataset, write_json
 from lab import names
+from lab.bench import open_kind
+from lab.clock import Stop
+from lab.definitions import Lab
+from lab.errors import BenchBusy
 from lab.run import Options, prepare
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -74,11 +81,26 @@ def test_the_virtual_benchs_names_are_asked_again(tmp_path):
     old = {"name": None, "how": "PTR: SERVFAIL", "when_ns": 5}
     seen = {"name": "seen.example.org", "how": "DNS in trace", "when_ns": 9}
     data = recorded(tmp_path, {"31.13.87.128": old, "192.0.2.77": seen})
-    assert names.repeat(data, "", SCENARIOS, ["31.13.87.128", "192.0.2.77"]) == (2, 2)
+    lab, spec = names.bench_of(data, "", SCENARIOS)
+    assert names.repeat(data, lab, spec, ["31.13.87.128", "192.0.2.77"]) == (2, 2)
     found = data.names()
     assert found["31.13.87.128"]["name"] == "edgeray-msgr-shv-01-tpe1.facebook.com"
     assert found["31.13.87.128"]["earlier"] == [old]
     assert (found["192.0.2.77"]["how"], found["192.0.2.77"]["earlier"]) == ("PTR: NXDOMAIN", [seen])
+
+
+def test_names_are_asked_for_while_another_run_holds_the_phones(tmp_path, resolver, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    data, lab = recorded(tmp_path, {}), Lab.load(SCENARIOS)
+    spec = lab.bench("pixels")
+    phones = [phone.model_copy(update={"serial": phone.name}) for phone in spec.phones]
+    asked = spec.resolver.model_copy(update={"address": ip_address(resolver[0]), "port": resolver[1]})
+    spec = spec.model_copy(update={"phones": phones, "resolver": asked})
+    with contextlib.closing(open_kind(lab, spec, Stop())):
+        with pytest.raises(BenchBusy):
+            open_kind(lab, spec, Stop())
+        assert names.repeat(data, lab, spec, ["192.0.2.50"]) == (1, 1)
+    assert data.names()["192.0.2.50"]["name"] == "relay.example.org"
 
 
 def test_a_run_asks_for_what_no_resolver_ever_answered(tmp_path):

@@ -1,0 +1,26 @@
+"""What is in one capture file, on standard output: as JSON, or a line a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from correlate.errors import CorrelateError
+
+
+def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
+    """One JSON list, or one line a row, while they come; where reading fails on the way the list is ended as well."""
+    before = "["
+    try:
+        for row in rows:
+            if as_json:
+                print(before, json.dumps(row, indent=1).replace("\n", "\n "), sep="\n ", end="")
+                before = ","
+            else:
+                print("  ".join(f"{key}={value}" for key, value in row.items() if key != "attributes"))
+    except CorrelateError:
+        if before == ",":
+            print("\n]")
+        raise
+    if as_json:
+        print("[]" if before == "[" else "\n]")
