@@ -103,6 +103,8 @@ class Attempt:
             self._open_chat()
             captures, restarts, noise = self._captures_in_quiet()
             with self._stopped_on_every_way_out(captures):
+                for role in ROLES:
+                    self._addresses_while_captured(self._phones[role], sides[role]["addresses"])
                 before = self._accounts()
                 observed = self._call(captures)
                 carried = self._carried(before)
@@ -155,10 +157,17 @@ class Attempt:
         return {
             "phone": phone.spec.name,
             "network": phone.spec.network,
+            "vantage": phone.spec.vantage,
             "way_out": asdict(way),
             "app_version": version,
             "addresses": {"interface": interface, "probed": probed},
         }
+
+    def _addresses_while_captured(self, phone: Phone, addresses: dict[str, list[str]]) -> None:
+        """A capture in a VPN gives the phone an address more, which is the app's own from then on."""
+        if phone.spec.vantage == "vpn":
+            found = [*addresses["interface"], *map(str, phone.interface_addresses())]
+            addresses["interface"] = list(dict.fromkeys(found))
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
@@ -215,7 +224,7 @@ class Attempt:
 
     def _live_captures(self) -> dict[Role, Capture]:
         name = f"{self._item.trial.id}.{self._number}"
-        captures = {role: self._bench.new_capture(self._phones[role], f"{name}.{role}") for role in ROLES}
+        captures = {role: self._bench.new_capture(self._phones[role], self._app, f"{name}.{role}") for role in ROLES}
         try:
             for role, capture in captures.items():
                 capture.start()

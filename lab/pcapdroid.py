@@ -1,0 +1,229 @@
+"""PCAPdroid: the capture of a phone without root and without a hotspot, in a VPN on the phone itself.
+
+It is driven by the intents that it offers to other apps. What it does was read in its source (1.9.1: CaptureCtrl,
+CaptureService, capture_vpn.c, pcap_dump.c); nothing here was tried on a phone (docs/hardware-status.md). Its VPN is a
+proxy: what it proves and what it changes stands in docs/capture-integrity.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from pathlib import Path
+
+from lab.adb import Adb
+from lab.capture import EXIT_S, READY_S, Counters
+from lab.clock import Clock, wait_until
+from lab.errors import AttemptVoid, LabError, PhoneTrouble
+from lab.phone import Phone
+from lab.reach import parse_interfaces, pcapdroid_interface
+from lab.shell import ShellOutput
+
+PACKAGE = "com.emanuelef.remote_capture"
+ACTIVITY = f"{PACKAGE}/.activities.CaptureCtrl"
+DIRECTORY = "/sdcard/Download/PCAPdroid"
+PREFIX = "im-call-lab-"
+"""What the names of our own files begin with: no other file of PCAPdroid's is touched."""
+
+SHELL = "com.android.shell"
+"""The package whose uid the shell has: with it, the markers pass the VPN as the app's packets do."""
+
+MOST_BYTES = 1_000_000_000
+"""The interface ends no capture by time. A dump that nobody is left to stop ends at this size, long behind any call's;
+the VPN stays until it is stopped, by the next run's sweep at the latest."""
+
+LEAST_VERSION = (1, 8, 6)
+"""The first that takes a key (docs/app_api.md)."""
+
+TAG = "im-call-lab"
+PROVEN_S = 3.0
+_COUNT = re.compile(r" CaptureCtrl: notifyCaptureStopped: (\d{1,10}) pkts\s*$", re.MULTILINE)
+_DEVICE = re.compile(r"^\s*([A-Za-z0-9._-]{1,15}):((?:\s+\d{1,20}){16})\s*$", re.MULTILINE)
+_RECEIVE_DROPS, _TRANSMIT_DROPS = 3, 11
+CONSENT = (
+    "a question may stand on its screen: PCAPdroid's own where pcapdroid_key is not the key under its Settings > "
+    "Control permissions, Android's where a VPN was never allowed; start one by hand once (docs/add-a-phone.md)"
+)
+
+
+def dropped(text: str, interface: str) -> int:
+    """What an interface dropped, both ways, by `/proc/net/dev`.
+
+    Raises:
+        PhoneTrouble: it does not name the interface.
+    """
+    counts = {name: [int(word) for word in words.split()] for name, words in _DEVICE.findall(text)}
+    if interface not in counts:
+        raise PhoneTrouble(f"/proc/net/dev does not name {interface}: {text[:100]!r}")
+    return counts[interface][_RECEIVE_DROPS] + counts[interface][_TRANSMIT_DROPS]
+
+
+class Remote:
+    """PCAPdroid's intents on one phone. The key is in no error's text."""
+
+    def __init__(self, adb: Adb, clock: Clock, key: str) -> None:
+        self.adb, self.clock, self._key = adb, clock, key
+
+    def ask(self, action: str, **extras: str) -> ShellOutput:
+        """Send one intent; what `am start` says of it, which is nothing of its effect."""
+        words = ["am", "start", "-n", ACTIVITY, "-e", "action", action]
+        for name, value in extras.items():
+            words += ["-e", name, value]
+        try:
+            return self.adb.run(shlex.join([*words, "-e", "api_key", self._key]))
+        except PhoneTrouble as error:
+            raise PhoneTrouble(str(error).replace(self._key, "KEY")) from None
+
+    def interface(self) -> str | None:
+        """The interface of its VPN; None where it captures nothing."""
+        return pcapdroid_interface(self.adb.run("ip addr").text)
+
+    def gone(self) -> bool:
+        """Whether its VPN is down."""
+        return self.interface() is None
+
+    def stop(self) -> None:
+        """Stop what runs and wait until its VPN is down; kill the app where it does not obey."""
+        self.ask("stop")
+        if not wait_until(self.clock, self.gone, EXIT_S):
+            self.kill()
+
+    def kill(self) -> None:
+        """End the app with all that it does and asks. Raises `PhoneTrouble` where its VPN stays all the same."""
+        self.adb.run(f"am force-stop {PACKAGE}")
+        if not wait_until(self.clock, self.gone, EXIT_S):
+            raise PhoneTrouble(f"{self.adb.serial}: the VPN of PCAPdroid does not end; end it on the phone")
+
+
+class PcapdroidCapture:
+    """PCAPdroid's capture of one app and of the shell, which sends the markers, into a classic pcap of raw IP.
+
+    It stamps by the phone's system clock when it reads a packet, and has it in the file at most a second later. Its
+    count of packets is in the log once it has stopped: what it counts is what it gave to the file, so a file with as
+    many has them all. Behind `mark` in the log no count is of an earlier capture.
+    """
+
+    suffix = "pcap"
+
+    def __init__(self, remote: Remote, package: str, ip_mode: str, snaplen_bytes: int, name: str) -> None:
+        self._remote, self._adb, self._clock = remote, remote.adb, remote.clock
+        self._package, self._ip_mode, self._snaplen_bytes = package, ip_mode, snaplen_bytes
+        self.tool, self.interface = "pcapdroid", ""
+        # A name that was never there: what Android remembers of a removed file is not asked for.
+        self._name = f"{PREFIX}{name}-{self._clock.now_ns()}.pcap"
+        self._file, self._mark = f"{DIRECTORY}/{self._name}", f"begin {self._name}"
+        self._asked = False
+        self._dropped_before = 0
+
+    def start(self) -> None:
+        if not self._remote.gone():
+            raise PhoneTrouble(
+                f"{self._adb.serial}: PCAPdroid runs a capture that is not the lab's; stop it in PCAPdroid"
+            )
+        self._adb.run(f"log -t {TAG} {shlex.quote(self._mark)}")
+        self._asked = True
+        said = self._remote.ask(
+            "start",
+            pcap_dump_mode="pcap_file",
+            pcap_name=self._name,
+            app_filter=f"{self._package},{SHELL}",
+            ip_mode=self._ip_mode,
+            snaplen=str(self._snaplen_bytes),
+            max_dump_size=str(MOST_BYTES),
+        )
+        if said.code != 0 or "Error" in said.text:
+            raise AttemptVoid(
+                "capture_not_ready", f"{self._adb.serial}: PCAPdroid cannot be started: {said.text[-300:]}"
+            )
+        if not wait_until(self._clock, lambda: not self._remote.gone(), READY_S):
+            raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: PCAPdroid's VPN does not come up; {CONSENT}")
+        self.interface = self._remote.interface() or ""
+        self._dropped_before = self._dropped()
+
+    def _dropped(self) -> int:
+        return dropped(self._adb.run("cat /proc/net/dev").text, self.interface)
+
+    def size_bytes(self) -> int:
+        answer = self._adb.run(f"stat -c %s {self._file}")
+        return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
+
+    def holds(self, text: str) -> bool:
+        return self._adb.run(f"grep -F -c -a {shlex.quote(text)} {self._file}").code == 0
+
+    def stop(self) -> Counters:
+        if self._remote.interface() != self.interface:
+            raise AttemptVoid("capture_died", f"{self._adb.serial}: PCAPdroid's VPN had gone before it was stopped")
+        lost = self._dropped() - self._dropped_before
+        self._remote.ask("stop")
+        if not wait_until(self._clock, self._remote.gone, EXIT_S):
+            raise PhoneTrouble(f"{self._adb.serial}: PCAPdroid does not stop")
+        if not wait_until(self._clock, lambda: self._counted() is not None, EXIT_S):
+            raise AttemptVoid("capture_died", f"{self._adb.serial}: PCAPdroid left no count of its packets in the log")
+        self._asked = False
+        if lost:
+            text = f"{self._adb.serial}: {self.interface} dropped {lost} packets that PCAPdroid never saw"
+            raise AttemptVoid("capture_lost_packets", text)
+        count = self._counted() or 0
+        return Counters(count, count, lost)
+
+    def _counted(self) -> int | None:
+        """The count of the capture that began at our mark; None where it has left none."""
+        log = self._adb.run(f"logcat -d -s {TAG}:I CaptureCtrl:D").text
+        _, found, since = log.rpartition(self._mark)
+        counts = _COUNT.findall(since) if found else []
+        return int(counts[-1]) if counts else None
+
+    def fetch(self, target: Path) -> str:
+        sha256 = self._adb.pull_checked(self._file, target, root=False)
+        self._remove()
+        return sha256
+
+    def _remove(self) -> None:
+        self._adb.run(f"rm -f {self._file}")
+
+    def discard(self) -> None:
+        with contextlib.suppress(LabError):
+            if self._asked and self.interface and not self._remote.gone():
+                self._remote.stop()
+                # The next capture's mark in the log must not stand before this one's count.
+                wait_until(self._clock, lambda: self._counted() is not None, EXIT_S)
+            elif self._asked:
+                self._remote.kill()
+            self._asked = False
+        with contextlib.suppress(LabError):
+            self._remove()
+
+
+def new_capture(phone: Phone, package: str, snaplen_bytes: int, name: str) -> PcapdroidCapture:
+    """A capture of an app on a phone, not yet started.
+
+    Without IPv6 below, the VPN offers none: packets would pass it and go nowhere. With IPv6 below it must, or Android
+    keeps the app from IPv6 altogether (VpnService.Builder.allowFamily). Raises `PhoneTrouble` where no key is known.
+    """
+    if phone.spec.pcapdroid_key is None:
+        raise PhoneTrouble(f"{phone.spec.name} has no pcapdroid_key; write it into the bench's *.local.yaml")
+    below = parse_interfaces(phone.device.run("ip addr").text).values()
+    has_ipv6 = any(one.version == 6 and not one.is_link_local for addresses in below for one in addresses)
+    remote = Remote(phone.device, phone.clock, phone.spec.pcapdroid_key)
+    return PcapdroidCapture(remote, package, "both" if has_ipv6 else "ipv4", snaplen_bytes, name)
+
+
+def sweep(phone: Phone) -> int:
+    """Stop the capture that an earlier run of this lab left on a phone and remove its files; returns how many files.
+
+    A capture is ours when a marker that is sent now turns up in a file of ours; nobody else's is stopped.
+    """
+    files = f"{DIRECTORY}/{PREFIX}*.pcap"
+    listed = phone.device.run(f"ls {files} 2>/dev/null").text.split()
+    if not listed:
+        return 0
+    remote = Remote(phone.device, phone.clock, phone.spec.pcapdroid_key or "")
+    if not remote.gone():
+        text = f"im-call-lab sweep {phone.clock.now_ns()}"
+        phone.send_marker(text)
+        ours = f"grep -F -q -a {shlex.quote(text)} {files}"
+        if wait_until(phone.clock, lambda: phone.device.run(ours).code == 0, PROVEN_S):
+            remote.kill() if phone.spec.pcapdroid_key is None else remote.stop()
+    phone.device.run(f"rm -f {files}")
+    return len(listed)
