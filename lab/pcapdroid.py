@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.adb import Adb
@@ -47,6 +48,25 @@ CONSENT = (
 )
 
 
+@dataclass(frozen=True)
+class Tunnel:
+    """The VPN's interface: by its number it is told from a later one of the same name."""
+
+    name: str
+    number: int
+
+
+def tunnel(text: str) -> Tunnel | None:
+    """The interface of PCAPdroid's VPN in what `ip addr` says; None where it captures nothing.
+
+    Raises:
+        PhoneTrouble: it does not look like the answer of `ip addr`.
+    """
+    name = pcapdroid_interface(text)
+    found = None if name is None else re.search(rf"^(\d{{1,6}}): {re.escape(name)}[:@]", text, re.M)
+    return None if name is None or found is None else Tunnel(name, int(found[1]))
+
+
 def dropped(text: str, interface: str) -> int:
     """What an interface dropped, both ways, by `/proc/net/dev`.
 
@@ -55,7 +75,7 @@ def dropped(text: str, interface: str) -> int:
     """
     counts = {name: [int(word) for word in words.split()] for name, words in _DEVICE.findall(text)}
     if interface not in counts:
-        raise PhoneTrouble(f"/proc/net/dev does not name {interface}: {text[:100]!r}")
+        raise PhoneTrouble(f"/proc/net/dev does not say what {interface} drops: {text[:100]!r}")
     return counts[interface][_RECEIVE_DROPS] + counts[interface][_TRANSMIT_DROPS]
 
 
@@ -75,13 +95,13 @@ class Remote:
         except PhoneTrouble as error:
             raise PhoneTrouble(str(error).replace(self._key, "KEY")) from None
 
-    def interface(self) -> str | None:
+    def tunnel(self) -> Tunnel | None:
         """The interface of its VPN; None where it captures nothing."""
-        return pcapdroid_interface(self.adb.run("ip addr").text)
+        return tunnel(self.adb.run("ip addr").text)
 
     def gone(self) -> bool:
         """Whether its VPN is down."""
-        return self.interface() is None
+        return self.tunnel() is None
 
     def stop(self) -> None:
         """Stop what runs and wait until its VPN is down; kill the app where it does not obey."""
@@ -114,13 +134,13 @@ class PcapdroidCapture:
         self._name = f"{PREFIX}{name}-{self._clock.now_ns()}.pcap"
         self._file, self._mark = f"{DIRECTORY}/{self._name}", f"begin {self._name}"
         self._asked = False
+        self._tunnel: Tunnel | None = None
         self._dropped_before = 0
 
     def start(self) -> None:
         if not self._remote.gone():
-            raise PhoneTrouble(
-                f"{self._adb.serial}: PCAPdroid runs a capture that is not the lab's; stop it in PCAPdroid"
-            )
+            text = f"{self._adb.serial}: PCAPdroid runs a capture that is not the lab's; stop it in PCAPdroid"
+            raise AttemptVoid("capture_not_ready", text)
         self._adb.run(f"log -t {TAG} {shlex.quote(self._mark)}")
         self._asked = True
         said = self._remote.ask(
@@ -136,10 +156,14 @@ class PcapdroidCapture:
             raise AttemptVoid(
                 "capture_not_ready", f"{self._adb.serial}: PCAPdroid cannot be started: {said.text[-300:]}"
             )
-        if not wait_until(self._clock, lambda: not self._remote.gone(), READY_S):
+        if not wait_until(self._clock, self._came_up, READY_S):
             raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: PCAPdroid's VPN does not come up; {CONSENT}")
-        self.interface = self._remote.interface() or ""
         self._dropped_before = self._dropped()
+
+    def _came_up(self) -> bool:
+        self._tunnel = self._remote.tunnel()
+        self.interface = "" if self._tunnel is None else self._tunnel.name
+        return self._tunnel is not None
 
     def _dropped(self) -> int:
         return dropped(self._adb.run("cat /proc/net/dev").text, self.interface)
@@ -149,11 +173,19 @@ class PcapdroidCapture:
         return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
 
     def holds(self, text: str) -> bool:
-        return self._adb.run(f"grep -F -c -a {shlex.quote(text)} {self._file}").code == 0
+        """Whether the growing file holds `text`. Raises `AttemptVoid("capture_died")` where nothing makes it grow."""
+        if self._adb.run(f"grep -F -c -a {shlex.quote(text)} {self._file}").code == 0:
+            return True
+        self._require_vpn()
+        return False
+
+    def _require_vpn(self) -> None:
+        # Android starts a service that died again, and that captures as the app's own settings say.
+        if self._tunnel is None or self._remote.tunnel() != self._tunnel:
+            raise AttemptVoid("capture_died", f"{self._adb.serial}: PCAPdroid's VPN had gone before it was stopped")
 
     def stop(self) -> Counters:
-        if self._remote.interface() != self.interface:
-            raise AttemptVoid("capture_died", f"{self._adb.serial}: PCAPdroid's VPN had gone before it was stopped")
+        self._require_vpn()
         lost = self._dropped() - self._dropped_before
         self._remote.ask("stop")
         if not wait_until(self._clock, self._remote.gone, EXIT_S):
@@ -184,7 +216,7 @@ class PcapdroidCapture:
 
     def discard(self) -> None:
         with contextlib.suppress(LabError):
-            if self._asked and self.interface and not self._remote.gone():
+            if self._asked and self._tunnel is not None and not self._remote.gone():
                 self._remote.stop()
                 # The next capture's mark in the log must not stand before this one's count.
                 wait_until(self._clock, lambda: self._counted() is not None, EXIT_S)
@@ -195,35 +227,39 @@ class PcapdroidCapture:
             self._remove()
 
 
+def _remote(phone: Phone) -> Remote:
+    if phone.spec.pcapdroid_key is None:
+        raise PhoneTrouble(f"{phone.spec.name} has no pcapdroid_key; write it into the bench's *.local.yaml")
+    return Remote(phone.device, phone.clock, phone.spec.pcapdroid_key)
+
+
 def new_capture(phone: Phone, package: str, snaplen_bytes: int, name: str) -> PcapdroidCapture:
     """A capture of an app on a phone, not yet started.
 
     Without IPv6 below, the VPN offers none: packets would pass it and go nowhere. With IPv6 below it must, or Android
     keeps the app from IPv6 altogether (VpnService.Builder.allowFamily). Raises `PhoneTrouble` where no key is known.
     """
-    if phone.spec.pcapdroid_key is None:
-        raise PhoneTrouble(f"{phone.spec.name} has no pcapdroid_key; write it into the bench's *.local.yaml")
     below = parse_interfaces(phone.device.run("ip addr").text).values()
     has_ipv6 = any(one.version == 6 and not one.is_link_local for addresses in below for one in addresses)
-    remote = Remote(phone.device, phone.clock, phone.spec.pcapdroid_key)
-    return PcapdroidCapture(remote, package, "both" if has_ipv6 else "ipv4", snaplen_bytes, name)
+    return PcapdroidCapture(_remote(phone), package, "both" if has_ipv6 else "ipv4", snaplen_bytes, name)
 
 
 def sweep(phone: Phone) -> int:
     """Stop the capture that an earlier run of this lab left on a phone and remove its files; returns how many files.
 
-    A capture is ours when a marker that is sent now turns up in a file of ours; nobody else's is stopped.
+    A capture is ours when a marker that is sent now turns up in a file of ours; nobody else's is stopped. Raises
+    `PhoneTrouble` where no key is known.
     """
+    remote = _remote(phone)
     files = f"{DIRECTORY}/{PREFIX}*.pcap"
     listed = phone.device.run(f"ls {files} 2>/dev/null").text.split()
     if not listed:
         return 0
-    remote = Remote(phone.device, phone.clock, phone.spec.pcapdroid_key or "")
     if not remote.gone():
         text = f"im-call-lab sweep {phone.clock.now_ns()}"
         phone.send_marker(text)
         ours = f"grep -F -q -a {shlex.quote(text)} {files}"
         if wait_until(phone.clock, lambda: phone.device.run(ours).code == 0, PROVEN_S):
-            remote.kill() if phone.spec.pcapdroid_key is None else remote.stop()
+            remote.stop()
     phone.device.run(f"rm -f {files}")
     return len(listed)

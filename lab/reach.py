@@ -135,6 +135,8 @@ def way_out(route: str, connectivity: str, through: str | None = None) -> WayOut
         raise PhoneTrouble(f"dumpsys connectivity does not describe its default network {default[1]}")
     if below not in (names[0], through):
         text = f"ip route get leads through {below}, the default network is on {', '.join(names)}"
+        if below in vpns(connectivity):
+            text += f"; switch the VPN on {below} off"
         raise AttemptVoid("interface_unclear", text)
     kinds = transports[1].lower().split("|")
     return WayOut(names[0], "vpn" if "vpn" in kinds else kinds[0])
