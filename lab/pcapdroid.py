@@ -11,6 +11,7 @@ import contextlib
 import re
 import shlex
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 from pathlib import Path
 
 from lab.adb import Adb
@@ -34,6 +35,8 @@ MOST_BYTES = 1_000_000_000
 """The interface ends no capture by time. A dump that nobody is left to stop ends at this size, long behind any call's;
 the VPN stays until it is stopped, by the next run's sweep at the latest."""
 
+GLOBAL_IPV6 = IPv6Network("2000::/3")
+
 LEAST_VERSION = (1, 8, 6)
 """The first that takes a key (docs/app_api.md)."""
 
@@ -42,9 +45,10 @@ PROVEN_S = 3.0
 _COUNT = re.compile(r" CaptureCtrl: notifyCaptureStopped: (\d{1,10}) pkts\s*$", re.MULTILINE)
 _DEVICE = re.compile(r"^\s*([A-Za-z0-9._-]{1,15}):((?:\s+\d{1,20}){16})\s*$", re.MULTILINE)
 _RECEIVE_DROPS, _TRANSMIT_DROPS = 3, 11
+_TOP = re.compile(r"topResumedActivity=ActivityRecord\{\S{1,20} \S{1,10} ([A-Za-z0-9_.$/]{1,200})[ }]")
 CONSENT = (
-    "a question may stand on its screen: PCAPdroid's own where pcapdroid_key is not the key under its Settings > "
-    "Control permissions, Android's where a VPN was never allowed; start one by hand once (docs/add-a-phone.md)"
+    "a question that stands there nobody answers: pcapdroid_key must be the key under PCAPdroid's Settings > Control "
+    "permissions, and Android's own be answered by hand once (docs/add-a-phone.md)"
 )
 
 
@@ -103,6 +107,15 @@ class Remote:
         """Whether its VPN is down."""
         return self.tunnel() is None
 
+    def mark(self, text: str) -> None:
+        """Write a line of ours into the phone's log."""
+        self.adb.run(f"log -t {TAG} {shlex.quote(text)}")
+
+    def shown(self) -> str:
+        """The activity that has the screen, in Android's words."""
+        found = _TOP.search(self.adb.run("dumpsys activity activities | grep -F topResumedActivity").text)
+        return "no activity" if found is None else found[1]
+
     def stop(self) -> None:
         """Stop what runs and wait until its VPN is down; kill the app where it does not obey."""
         self.ask("stop")
@@ -121,7 +134,8 @@ class PcapdroidCapture:
 
     It stamps by the phone's system clock when it reads a packet, and has it in the file at most a second later. Its
     count of packets is in the log once it has stopped: what it counts is what it gave to the file, so a file with as
-    many has them all. Behind `mark` in the log no count is of an earlier capture.
+    many has them all. No count behind `mark` in the log, written just before the stop, is of an earlier capture, and
+    however much a phone logs during a call, the mark is still there.
     """
 
     suffix = "pcap"
@@ -132,7 +146,7 @@ class PcapdroidCapture:
         self.tool, self.interface = "pcapdroid", ""
         # A name that was never there: what Android remembers of a removed file is not asked for.
         self._name = f"{PREFIX}{name}-{self._clock.now_ns()}.pcap"
-        self._file, self._mark = f"{DIRECTORY}/{self._name}", f"begin {self._name}"
+        self._file, self._mark = f"{DIRECTORY}/{self._name}", f"stop {self._name}"
         self._asked = False
         self._tunnel: Tunnel | None = None
         self._dropped_before = 0
@@ -141,7 +155,6 @@ class PcapdroidCapture:
         if not self._remote.gone():
             text = f"{self._adb.serial}: PCAPdroid runs a capture that is not the lab's; stop it in PCAPdroid"
             raise AttemptVoid("capture_not_ready", text)
-        self._adb.run(f"log -t {TAG} {shlex.quote(self._mark)}")
         self._asked = True
         said = self._remote.ask(
             "start",
@@ -157,7 +170,8 @@ class PcapdroidCapture:
                 "capture_not_ready", f"{self._adb.serial}: PCAPdroid cannot be started: {said.text[-300:]}"
             )
         if not wait_until(self._clock, self._came_up, READY_S):
-            raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: PCAPdroid's VPN does not come up; {CONSENT}")
+            text = f"{self._adb.serial}: PCAPdroid's VPN does not come up; {self._remote.shown()} is on the screen; "
+            raise AttemptVoid("capture_not_ready", text + CONSENT)
         self._dropped_before = self._dropped()
 
     def _came_up(self) -> bool:
@@ -187,6 +201,7 @@ class PcapdroidCapture:
     def stop(self) -> Counters:
         self._require_vpn()
         lost = self._dropped() - self._dropped_before
+        self._remote.mark(self._mark)
         self._remote.ask("stop")
         if not wait_until(self._clock, self._remote.gone, EXIT_S):
             raise PhoneTrouble(f"{self._adb.serial}: PCAPdroid does not stop")
@@ -200,7 +215,7 @@ class PcapdroidCapture:
         return Counters(count, count, lost)
 
     def _counted(self) -> int | None:
-        """The count of the capture that began at our mark; None where it has left none."""
+        """What was counted since our mark; None where nothing was."""
         log = self._adb.run(f"logcat -d -s {TAG}:I CaptureCtrl:D").text
         _, found, since = log.rpartition(self._mark)
         counts = _COUNT.findall(since) if found else []
@@ -217,6 +232,7 @@ class PcapdroidCapture:
     def discard(self) -> None:
         with contextlib.suppress(LabError):
             if self._asked and self._tunnel is not None and not self._remote.gone():
+                self._remote.mark(self._mark)
                 self._remote.stop()
                 # The next capture's mark in the log must not stand before this one's count.
                 wait_until(self._clock, lambda: self._counted() is not None, EXIT_S)
@@ -239,8 +255,8 @@ def new_capture(phone: Phone, package: str, snaplen_bytes: int, name: str) -> Pc
     Without IPv6 below, the VPN offers none: packets would pass it and go nowhere. With IPv6 below it must, or Android
     keeps the app from IPv6 altogether (VpnService.Builder.allowFamily). Raises `PhoneTrouble` where no key is known.
     """
-    below = parse_interfaces(phone.device.run("ip addr").text).values()
-    has_ipv6 = any(one.version == 6 and not one.is_link_local for addresses in below for one in addresses)
+    below = parse_interfaces(phone.device.run("ip addr").text).get(phone.way_out().interface, [])
+    has_ipv6 = any(one in GLOBAL_IPV6 for one in below)
     return PcapdroidCapture(_remote(phone), package, "both" if has_ipv6 else "ipv4", snaplen_bytes, name)
 
 

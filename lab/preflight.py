@@ -201,6 +201,7 @@ def _laptop(bench: Bench) -> Iterator[Check]:
         said = laptop.run("dumpcap --version")
         return said.code == 0, said.text.strip().splitlines()[0][:80] if said.text.strip() else "no dumpcap"
 
-    yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
-    yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
+    if any(phone.capture == "dumpcap" for phone in bench.spec.phones):
+        yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
+        yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
     yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")

@@ -219,7 +219,7 @@ def test_a_wrong_key_is_told_in_one_line_and_nothing_of_it_stays_on_the_screen(t
         void = json.loads((tmp_path / "dataset" / "attempts" / f"{CANCEL}.0" / "void.json").read_text())
         assert (void["reason"], void["text"].partition(": ")[2]) == (
             "capture_not_ready",
-            f"PCAPdroid's VPN does not come up; {pcapdroid.CONSENT}",
+            f"PCAPdroid's VPN does not come up; {pcapdroid.ACTIVITY} is on the screen; {pcapdroid.CONSENT}",
         )
         bench.kind.begin(run.chosen[0], 1, 9)
         phone = bench.phones["pixel6pro"]

@@ -71,6 +71,9 @@ class Phone:
         answers = {"ip": self._interfaces, "cat": lambda: DEVICES.format(0, self.drops), "logcat": self._logged}
         if words[0] in answers:
             return ShellOutput(answers[words[0]](), 0)
+        if words[0] == "dumpsys":
+            record = "ActivityRecord{1b2c3d u0 com.android.vpndialogs/.ConfirmDialog t7}"
+            return ShellOutput(f"    topResumedActivity={record}\n", 0)
         if words[0] == "log":
             self.log.append(f"01-05 00:00:02.000 I {words[2]}: {words[3]}")
             return ShellOutput("", 0)
@@ -131,12 +134,12 @@ def test_it_is_started_for_the_app_and_the_shell_with_its_key_last():
         ("api_key", KEY),
     ]
     assert (made.tool, made.interface, made.suffix) == ("pcapdroid", "tun0", "pcap")
-    assert phone.log[-1].endswith(f"I im-call-lab: begin {NAME}")
 
 
 def test_its_count_is_the_one_behind_our_own_mark():
     phone = Phone(count=12)
     assert capture(phone).stop() == Counters(captured=12, received=12, dropped=0)
+    assert phone.log[1].endswith(f"I im-call-lab: stop {NAME}")
     assert (phone.asked[-1], phone.up) == ({"action": "stop", "api_key": KEY}, False)
     phone = Phone(count=None)
     assert void(capture(phone).stop) == ("capture_died", "phone: PCAPdroid left no count of its packets in the log")
@@ -144,7 +147,8 @@ def test_its_count_is_the_one_behind_our_own_mark():
 
 def test_where_its_vpn_does_not_come_up_the_hint_is_the_question_on_the_screen():
     phone = Phone(obeys=("force-stop",))
-    assert void(lambda: capture(phone)) == ("capture_not_ready", f"phone: PCAPdroid's VPN does not come up; {CONSENT}")
+    text = "phone: PCAPdroid's VPN does not come up; com.android.vpndialogs/.ConfirmDialog is on the screen; "
+    assert void(lambda: capture(phone)) == ("capture_not_ready", text + CONSENT)
 
 
 def test_a_start_that_android_refuses_is_told_in_its_words():
