@@ -162,6 +162,7 @@ class PcapdroidCapture:
             pcap_name=self._name,
             app_filter=f"{self._package},{SHELL}",
             ip_mode=self._ip_mode,
+            auto_block_private_dns="false",
             snaplen=str(self._snaplen_bytes),
             max_dump_size=str(MOST_BYTES),
         )
@@ -239,7 +240,7 @@ class PcapdroidCapture:
             elif self._asked:
                 self._remote.kill()
             self._asked = False
-        with contextlib.suppress(LabError):
+            # Where the VPN stays, its file stays as well: by it the next sweep tells that the capture is ours.
             self._remove()
 
 

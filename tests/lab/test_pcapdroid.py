@@ -129,6 +129,7 @@ def test_it_is_started_for_the_app_and_the_shell_with_its_key_last():
         ("pcap_name", NAME),
         ("app_filter", "org.example.app,com.android.shell"),
         ("ip_mode", "both"),
+        ("auto_block_private_dns", "false"),
         ("snaplen", "256"),
         ("max_dump_size", str(MOST_BYTES)),
         ("api_key", KEY),
@@ -204,6 +205,16 @@ def test_a_capture_that_does_not_stop_is_trouble_and_is_killed_when_it_is_discar
     made = capture(phone)
     with pytest.raises(PhoneTrouble, match="phone: PCAPdroid does not stop"):
         made.stop()
+    made.discard()
+    assert (phone.up, phone.removed) == (False, [FILE])
+
+
+def test_where_the_vpn_stays_its_file_stays_as_the_proof_that_it_is_ours():
+    phone = Phone(obeys=("start",))
+    made = capture(phone)
+    made.discard()
+    assert (phone.up, phone.removed) == (True, [])
+    phone.obeys = ("start", "stop")
     made.discard()
     assert (phone.up, phone.removed) == (False, [FILE])
 
