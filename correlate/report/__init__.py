@@ -3,7 +3,6 @@ findings that are there. Both end with the manifest."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from correlate import dns, link
 from correlate import findings as findings_files
-from correlate.dataset import SIDES, Dataset
+from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.findings import Measured
 from correlate.pairs.transport import MEDIA_NOT_UDP
@@ -25,7 +24,6 @@ from correlate.tables.study import MODELLED, Study
 
 __all__ = ["build", "findings", "page", "read_findings", "render", "server_addresses", "unread"]
 
-VPN = "vpn"
 PROVENANCE = {
     "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
     "nothing about the real apps. The model follows the paper, so every comparison with it is by construction.",
@@ -98,14 +96,6 @@ def render(dataset: Dataset) -> None:
     dataset.write_manifest()
 
 
-def proxied(study: Study) -> dict[str, int]:
-    """The phones that were captured in a VPN, and in how many trials."""
-    found = (
-        case.phones[side] for case in study.cases for side in SIDES if case.of("endpoints", "vantage", side) == VPN
-    )
-    return dict(sorted(Counter(found).items()))
-
-
 def page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
     """report.html: provenance, verdict, what went wrong, tables, claims; one file that needs nothing else."""
     environment = Environment(
@@ -128,7 +118,7 @@ def page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, li
         verdicts=verdicts(study),
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
-        proxied=proxied(study),
+        proxied=study.proxied,
         not_udp=[case.trial for case in study.cases if case.of("volume", "transport") == MEDIA_NOT_UDP],
         paper=study.paper,
     )
