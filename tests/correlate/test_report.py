@@ -318,7 +318,7 @@ def test_the_page_says_which_phones_a_vpn_captured(tmp_path, build):
     record["sides"]["callee"]["vantage"] = "vpn"
     path.write_text(json.dumps(record))
     report.build(Dataset(tmp_path))
-    assert "<strong>vantage: vpn.</strong> bravo (1 trials) captured" in Dataset(tmp_path).report_path.read_text()
+    assert "<strong>vantage: vpn.</strong> bravo (1 of 2 trials) captured" in Dataset(tmp_path).report_path.read_text()
     note = "- vantage: of 2 trials a VPN captured bravo in 1: its address is the private one that is seen, and a direct"
     tables = Dataset(tmp_path).tables_dir
     assert [note in (tables / f"{name}.md").read_text() for name in ("table3", "table4")] == [True, False]

@@ -93,7 +93,7 @@ def test_the_label_goes_from_the_bench_file_into_trial_findings_and_report(measu
     with (dataset.findings_dir / "endpoints.csv").open() as file:
         assert {(row["phone"], row["vantage"]) for row in csv.DictReader(file)} == set(vantages.items())
     report.build(dataset)
-    said = "<strong>vantage: vpn.</strong> " + ", ".join(f"{phone} (3 trials)" for phone in sorted(phones))
+    said = "<strong>vantage: vpn.</strong> " + ", ".join(f"{phone} (3 of 3 trials)" for phone in sorted(phones))
     assert said in dataset.report_path.read_text()
     assert report.unread(dataset) == []
 
@@ -126,6 +126,22 @@ def test_the_vpns_addresses_are_the_phones_own_and_ipv6_is_offered_where_the_net
         assert (str(VPN6) in own) == (side["phone"] == "pixel6" and "pixel6" in phones)
         kinds = {"pixel6": ("rmnet1", "cellular"), "pixel6pro": ("wlan0", "wifi")}
         assert tuple(side["way_out"].values()) == kinds[side["phone"]]
+
+
+def test_above_a_clat_the_vpn_shows_ipv4_again(tmp_path):
+    made = scenarios(tmp_path, "pixel6")
+    file = made / "benches" / "virtual.yaml"
+    file.write_text(file.read_text().replace("        link: raw\n", "        link: raw\n        clat: true\n"))
+    run = planned(tmp_path / "dataset", HANG_UP, scenarios=made)
+    create(run)
+    with Bench(run.lab, run.spec, Stop()) as bench:
+        assert run_one(run, bench, run.chosen[0], silent())
+        truth, found = differing(tmp_path / "dataset", HANG_UP, bench.kind)
+    assert found == truth
+    side = Dataset(tmp_path / "dataset").record(HANG_UP)["sides"]["caller"]
+    assert tuple(side["way_out"].values()) == ("rmnet1", "cellular")
+    udp = Trace.read(tmp_path / "dataset" / "trials" / HANG_UP / side["capture"]).udp
+    assert {address.version for address in udp.addresses} == {4}
 
 
 # On one bench: what the VPN keeps from coming about, and what goes wrong.
