@@ -23,8 +23,10 @@ import lab.agent
 from lab import fetch
 from lab.capture import BACKSTOP_S, Counters, last_counters
 from lab.errors import AttemptVoid, LabError, LaptopTrouble
+from lab.lease import Hotspot, Lease, checked_mac
 from lab.process import Program
 from lab.shell import ShellOutput
+from lab.timeline import STAMPS, Burst
 
 ANSWER_S = 30.0
 MAIN = "from lab.agent.session import main\n\nmain()\n"
@@ -137,17 +139,36 @@ class AgentLaptop:
             raise LaptopTrouble("the laptop's sleep cannot be inhibited; install systemd-inhibit there")
         return answer
 
-    def hotspot_interface(self, address: IPv4Address) -> str:
-        """The interface that holds the hotspot's address. Raises `LaptopTrouble` where none does."""
+    def hotspot(self, address: IPv4Address) -> Hotspot:
+        """The hotspot that holds this address. Raises `LaptopTrouble` where no interface does."""
         for interface in self.ask("interfaces"):
             if str(address) in interface["addresses"]:
-                return str(interface["name"])
+                return Hotspot(str(interface["name"]), address)
         raise LaptopTrouble(f"no interface of the laptop holds {address}; start the hotspot")
 
-    def mac_of(self, address: IPv4Address) -> str | None:
-        """The MAC that holds a lease address, as the laptop's neighbour table has it; None where it has none."""
-        rows = self.ask("neighbours")
-        return next((str(row["mac"]) for row in rows if row["address"] == str(address)), None)
+    def neighbours(self, hotspot: Hotspot) -> dict[IPv4Address, str]:
+        """The MAC of each address that others hold on the hotspot. Raises `LaptopTrouble`.
+
+        A row's `on` is its interface in the words of the laptop's own program: on Windows the address that it holds.
+        """
+        rows = [row for row in self.ask("neighbours") if row["on"] in (hotspot.interface, str(hotspot.address))]
+        return {IPv4Address(row["address"]): checked_mac(str(row["mac"])) for row in rows}
+
+    def ask_for(self, address: IPv4Address) -> None:
+        """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""
+        self.ask("neighbours", ask_for=str(address))
+
+    def coalescing(self, interface: str) -> list[str] | None:
+        """What joins packets on an interface before a capture sees them; None where nobody there can tell."""
+        found = self.ask("coalescing", PREPARE_S, interface=interface)
+        return None if found is None else [str(name) for name in found]
+
+    def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst:
+        """Have the laptop send datagrams from its address `source` to a phone of its hotspot, for a capture to stamp.
+        Raises `LaptopTrouble` where it no longer holds `source`."""
+        told = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
+        sent = {int(number): (int(before), int(after)) for number, before, after in told["sent"]}
+        return Burst(str(address), sent, str(told["failed"]))
 
     def read_clock_ns(self) -> int:
         """The laptop's system clock. Raises `LaptopTrouble`."""
@@ -178,10 +199,12 @@ class AgentLaptop:
 
 
 class AgentDumpcap:
-    """dumpcap, or tcpdump where there is none, on an interface of the agent's laptop."""
+    """dumpcap, or tcpdump where there is none, on an interface of the agent's laptop: what one client exchanges."""
 
-    def __init__(self, laptop: AgentLaptop, interface: str, snaplen_bytes: int, name: str) -> None:
+    def __init__(self, laptop: AgentLaptop, interface: str, lease: Lease, snaplen_bytes: int, name: str) -> None:
         self._laptop, self.interface, self._snaplen_bytes = laptop, interface, snaplen_bytes
+        self.lease: Lease | None = lease
+        self._mac = lease.mac
         self.tool = laptop.tool()
         self.suffix = "pcapng" if self.tool == "dumpcap" else "pcap"
         self._name = f"{name}.{self.suffix}"
@@ -194,6 +217,7 @@ class AgentDumpcap:
             interface=self.interface,
             snaplen_bytes=self._snaplen_bytes,
             duration_s=BACKSTOP_S,
+            mac=self._mac,
         )
         if not started["live"]:
             raise AttemptVoid("capture_not_ready", f"{self.tool} is not live: {started['said'][:300]}")

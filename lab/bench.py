@@ -28,10 +28,12 @@ from lab.awake import kept_awake
 from lab.capture import Capture, HostDumpcap, PhoneTcpdump, sweep
 from lab.clock import Clock, Stop, WallClock
 from lab.definitions import App, BenchSpec, Lab, PhoneSpec, Trial
-from lab.errors import BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble
+from lab.errors import BenchUnhealthy, LabError, PhoneTrouble
 from lab.laptop import Laptop
+from lab.lease import Hotspot, Lease, find_lease
 from lab.phone import Phone
 from lab.process import Program
+from lab.timeline import Burst
 
 EPOCH_NS = 1_767_571_200_000_000_000
 """The virtual bench's first instant: 2026-01-05 00:00:00 UTC."""
@@ -256,18 +258,25 @@ class Bench:
             phone.device.run("true")
         self.laptop.run("true")
 
-    def hotspot_interface(self) -> str:
-        """The laptop's interface that holds the hotspot's address. Raises `LaptopTrouble` where none does."""
-        if isinstance(self.laptop, AgentLaptop):
-            return self.laptop.hotspot_interface(self.spec.laptop.hotspot_address)
-        for line in self.laptop.run("ip -o addr").text.splitlines():
-            words = line.split()
-            if len(words) > 3 and words[3].split("/")[0] == str(self.spec.laptop.hotspot_address):
-                return words[1]
-        raise LaptopTrouble(f"no interface of the laptop holds {self.spec.laptop.hotspot_address}; start the hotspot")
+    def hotspot(self) -> Hotspot:
+        """The laptop's hotspot. Raises `LaptopTrouble` where no interface holds its address."""
+        return self.laptop.hotspot(self.spec.laptop.hotspot_address)
+
+    def lease(self, phone: Phone, hotspot: Hotspot) -> Lease:
+        """The phone's lease on the hotspot; raises what `lab.lease.find_lease` does."""
+        return find_lease(phone.spec.name, phone.interface_addresses(), hotspot, self.laptop)
+
+    def stamp(self, lease: Lease | None, text: str) -> Burst | None:
+        """Have the laptop send a burst to a phone of its hotspot, for its capture to stamp; what it sent.
+
+        None where no agent's laptop captures: phones and laptops behind bash stamp by their system's clock.
+        """
+        if lease is None or not isinstance(self.laptop, AgentLaptop):
+            return None
+        return self.laptop.stamp(self.spec.laptop.hotspot_address, lease.address, text)
 
     def new_capture(self, phone: Phone, app: App, name: str) -> Capture:
-        """A capture of what `phone` sends and receives, not yet started: on itself, or on the hotspot.
+        """A capture of what `phone` sends and receives, not yet started: on itself, or on the hotspot by its MAC.
 
         PCAPdroid captures `app` alone; the others all apps.
         """
@@ -276,10 +285,11 @@ class Bench:
             return pcapdroid.new_capture(phone, app.package, snaplen, name)
         if phone.spec.capture == "tcpdump":
             return PhoneTcpdump(phone.device, self.clock, phone.route_interface(), snaplen, PHONE_DIRECTORY, name)
-        interface = self.hotspot_interface()
+        hotspot = self.hotspot()
+        lease = self.lease(phone, hotspot)
         if isinstance(self.laptop, AgentLaptop):
-            return AgentDumpcap(self.laptop, interface, snaplen, name)
-        return HostDumpcap(self.laptop, self.clock, interface, snaplen, self.laptop.directory, name)
+            return AgentDumpcap(self.laptop, hotspot.interface, lease, snaplen, name)
+        return HostDumpcap(self.laptop, self.clock, hotspot.interface, lease, snaplen, self.laptop.directory, name)
 
 
 STAY_AWAKE = "stay_on_while_plugged_in"

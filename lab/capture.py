@@ -20,6 +20,7 @@ from lab.adb import Adb, SocketStream
 from lab.clock import Clock, wait_until
 from lab.errors import AttemptVoid, LabError, LaptopTrouble, PhoneTrouble
 from lab.laptop import Laptop
+from lab.lease import Lease
 from lab.process import Program
 from lab.push import FIRST_ON_PATH
 
@@ -62,12 +63,25 @@ def last_counters(said: str) -> Counters | None:
     return Counters(*(int(number) for number in found[-1])) if found else None
 
 
+def search_command(text: str, file: str) -> str:
+    """The shell line that ends with 0 where a capture holds `text`.
+
+    Its lines end with NUL: toybox' grep (0.8.9, measured) finds nothing in a line that begins with one, as what follows
+    a newline in a capture often does.
+    """
+    return f"grep -F -q -a -z {shlex.quote(text)} {file}"
+
+
 class Capture(Protocol):
-    """One running capture. `size_bytes` and `holds` look at the growing file and take no bench time by themselves."""
+    """One running capture. `size_bytes` and `holds` look at the growing file and take no bench time by themselves.
+
+    `lease` is the client of the hotspot to which it is restricted; None for one that is not on the hotspot.
+    """
 
     tool: str
     interface: str
     suffix: str
+    lease: Lease | None
 
     def start(self) -> None:
         """Start the tool and wait until it says that it captures. Raises `AttemptVoid("capture_not_ready")`."""
@@ -99,6 +113,7 @@ class PhoneTcpdump:
         self._adb, self._clock = adb, clock
         self.interface, self._snaplen_bytes = interface, snaplen_bytes
         self.tool = "tcpdump"
+        self.lease: Lease | None = None
         self._directory = directory
         self._file, self._errors, self._pid = (f"{directory}/{name}.{end}" for end in ("pcap", "err", "pid"))
         self._stream: SocketStream | None = None
@@ -122,7 +137,7 @@ class PhoneTcpdump:
         return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
 
     def holds(self, text: str) -> bool:
-        return self._adb.run(f"grep -F -c -a {shlex.quote(text)} {self._file}", root=True).code == 0
+        return self._adb.run(search_command(text, self._file), root=True).code == 0
 
     def stop(self) -> Counters:
         pid = self._recorded_pid()
@@ -194,23 +209,26 @@ class PhoneTcpdump:
 
 
 class HostDumpcap:
-    """dumpcap on the hotspot laptop, on the hotspot's interface."""
+    """dumpcap on the hotspot laptop, on the hotspot's interface: what one client of it sends and receives."""
 
     suffix = "pcapng"
 
     def __init__(
-        self, laptop: Laptop, clock: Clock, interface: str, snaplen_bytes: int, directory: str, name: str
+        self, laptop: Laptop, clock: Clock, interface: str, lease: Lease, snaplen_bytes: int, directory: str, name: str
     ) -> None:
         self._laptop, self._clock = laptop, clock
         self.interface, self._snaplen_bytes = interface, snaplen_bytes
         self.tool = "dumpcap"
+        self.lease: Lease | None = lease
+        self._filter = lease.filter
         self._directory, self._file = directory, f"{directory}/{name}.pcapng"
         self._program: Program | None = None
         self._said: list[str] = []
 
     def start(self) -> None:
         self._laptop.run(f"mkdir -p {self._directory}")
-        argv = ["dumpcap", "-q", "-i", self.interface, "-s", str(self._snaplen_bytes)]
+        # Behind -i: a filter is that of the interface before it.
+        argv = ["dumpcap", "-q", "-i", self.interface, "-f", self._filter, "-s", str(self._snaplen_bytes)]
         argv += ["-a", f"duration:{BACKSTOP_S}", "-w", self._file]
         self._program = self._laptop.start(argv)
         try:
@@ -231,7 +249,7 @@ class HostDumpcap:
         return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
 
     def holds(self, text: str) -> bool:
-        return self._laptop.run(f"grep -F -c -a {shlex.quote(text)} {shlex.quote(self._file)}").code == 0
+        return self._laptop.run(search_command(text, shlex.quote(self._file))).code == 0
 
     def stop(self) -> Counters:
         assert self._program is not None

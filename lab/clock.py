@@ -150,8 +150,8 @@ def agreed(exchanges: Sequence[Exchange]) -> Offset | None:
     cut_ns = _resolution_ns([each.reading_ns for each in exchanges])
     at_ns = (exchanges[0].sent_ns + exchanges[-1].received_ns) // 2
     went_back = any(after.reading_ns < before.reading_ns for before, after in itertools.pairwise(exchanges))
-    lowest = max(each.reading_ns - each.received_ns - _drift_ns(each, at_ns) for each in exchanges)
-    highest = min(each.reading_ns + cut_ns - each.sent_ns + _drift_ns(each, at_ns) for each in exchanges)
+    lowest = max(each.reading_ns - each.received_ns - drift_ns(each, at_ns) for each in exchanges)
+    highest = min(each.reading_ns + cut_ns - each.sent_ns + drift_ns(each, at_ns) for each in exchanges)
     if went_back or lowest > highest:
         return None
     return Offset((lowest + highest) // 2, (highest - lowest) // 2 + 1, at_ns)
@@ -165,7 +165,8 @@ def _resolution_ns(readings: Sequence[int]) -> int:
     return unit_ns
 
 
-def _drift_ns(exchange: Exchange, at_ns: int) -> int:
+def drift_ns(exchange: Exchange, at_ns: int) -> int:
+    """How much two clocks that run on may drift between an exchange and `at_ns`, both by the asker's clock."""
     away_ns = max(at_ns - exchange.sent_ns, exchange.received_ns - at_ns)
     return away_ns * DRIFT_LIMIT_PPM // 1_000_000 + 1
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from lab import fetch
+from lab.agent.coalescing import joining
 from lab.errors import LaptopTrouble
+from lab.lease import Hotspot, parse_neighbours
 from lab.process import Program, run
 from lab.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken
 
@@ -81,6 +84,31 @@ class Laptop:
         except (TimeoutError, StreamBroken, OSError) as error:
             self.close()
             raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {error}") from error
+
+    def hotspot(self, address: IPv4Address) -> Hotspot:
+        """The hotspot that holds this address. Raises `LaptopTrouble` where no interface does."""
+        for line in self.run("ip -o addr").text.splitlines():
+            words = line.split()
+            if len(words) > 3 and words[3].split("/")[0] == str(address):
+                return Hotspot(words[1], address)
+        raise LaptopTrouble(f"no interface of the laptop holds {address}; start the hotspot")
+
+    def neighbours(self, hotspot: Hotspot) -> dict[IPv4Address, str]:
+        """The MAC of each address that others hold on the hotspot. Raises `LaptopTrouble`."""
+        said = self.run(f"ip neigh show dev {shlex.quote(hotspot.interface)}")
+        if said.code != 0:
+            raise LaptopTrouble(f"the laptop does not tell its neighbours: {said.text[:100]!r}; install iproute2")
+        return parse_neighbours(said.text)
+
+    def ask_for(self, address: IPv4Address) -> None:
+        """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""
+        if self.run(f"ping -c 1 -W 1 {address}").code == 127:
+            raise LaptopTrouble("there is no ping on the laptop; install iputils-ping")
+
+    def coalescing(self, interface: str) -> list[str] | None:
+        """What joins packets on an interface before a capture sees them; None where it has no ethtool to tell."""
+        said = self.run(f"PATH=$PATH:/usr/sbin:/sbin ethtool -k {shlex.quote(interface)}")
+        return joining(said.text) if said.code == 0 else None
 
     def read_clock_ns(self) -> int:
         """The laptop's system clock by bash's `$EPOCHREALTIME`. Raises `LaptopTrouble`."""

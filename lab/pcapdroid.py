@@ -15,9 +15,10 @@ from ipaddress import IPv6Network
 from pathlib import Path
 
 from lab.adb import Adb
-from lab.capture import EXIT_S, READY_S, Counters
+from lab.capture import EXIT_S, READY_S, Counters, search_command
 from lab.clock import Clock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
+from lab.lease import Lease
 from lab.phone import Phone
 from lab.reach import parse_interfaces, pcapdroid_interface
 from lab.shell import ShellOutput
@@ -144,6 +145,7 @@ class PcapdroidCapture:
         self._remote, self._adb, self._clock = remote, remote.adb, remote.clock
         self._package, self._ip_mode, self._snaplen_bytes = package, ip_mode, snaplen_bytes
         self.tool, self.interface = "pcapdroid", ""
+        self.lease: Lease | None = None
         # A name that was never there: what Android remembers of a removed file is not asked for.
         self._name = f"{PREFIX}{name}-{self._clock.now_ns()}.pcap"
         self._file, self._mark = f"{DIRECTORY}/{self._name}", f"stop {self._name}"
@@ -189,7 +191,7 @@ class PcapdroidCapture:
 
     def holds(self, text: str) -> bool:
         """Whether the growing file holds `text`. Raises `AttemptVoid("capture_died")` where nothing makes it grow."""
-        if self._adb.run(f"grep -F -c -a {shlex.quote(text)} {self._file}").code == 0:
+        if self._adb.run(search_command(text, self._file)).code == 0:
             return True
         self._require_vpn()
         return False
@@ -275,7 +277,7 @@ def sweep(phone: Phone) -> int:
     if not remote.gone():
         text = f"im-call-lab sweep {phone.clock.now_ns()}"
         phone.send_marker(text)
-        ours = f"grep -F -q -a {shlex.quote(text)} {files}"
+        ours = search_command(text, files)
         if wait_until(phone.clock, lambda: phone.device.run(ours).code == 0, PROVEN_S):
             remote.stop()
     phone.device.run(f"rm -f {files}")

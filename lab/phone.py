@@ -20,7 +20,7 @@ from lab.clock import POLL_S, Clock, wait_until
 from lab.definitions import App, PhoneSpec, Selector, Service, StunServer, Way
 from lab.definitions.app import fill
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.reach import Address, WayOut, clat_addresses, parse_interfaces, pcapdroid_interface, probe, way_out
+from lab.reach import Address, WayOut, clat_addresses, datagram_command, parse_interfaces, probe, way_out_now
 from lab.screen import Screen
 
 AGAIN_S = 3.0
@@ -92,15 +92,15 @@ class Phone:
 
     def way_out(self) -> WayOut:
         """The interface and the kind of network that carry this phone's calls now; see `lab.reach.way_out`."""
-        through = pcapdroid_interface(self._shell("ip addr")) if self.spec.capture == "pcapdroid" else None
-        return way_out(self._shell(f"ip route get {MARKER_ADDRESS}"), self._shell("dumpsys connectivity"), through)
+        return way_out_now(self._shell, self.spec, MARKER_ADDRESS)
 
     def send_marker(self, text: str) -> None:
         """Send `text` as one UDP datagram to the marker address; nobody answers it."""
-        command = f"printf '%s' {shlex.quote(text)} | toybox nc -u -w 1 {MARKER_ADDRESS} {MARKER_PORT}"
-        output = self.device.run(command)
-        if output.code == 127:
+        output = self.device.run(datagram_command(text, MARKER_ADDRESS, MARKER_PORT))
+        if output.code in (126, 127):
             raise PhoneTrouble(f"{self.spec.name} cannot send a marker: {output.text[:100]!r}")
+        if output.code not in (0, 124):
+            raise AttemptVoid("marker_not_sent", f"{self.spec.name}: nc says {output.text[:100]!r}")
 
     def evidence(self) -> dict[str, bytes]:
         """What the phone shows and logs now, by file name. A part that cannot be had is replaced by the reason."""

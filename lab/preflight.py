@@ -15,6 +15,7 @@ from pathlib import Path
 
 import lab
 from lab import accounting, pcapdroid, push
+from lab.agent.coalescing import OFF
 from lab.bench import PHONE_DIRECTORY, Bench
 from lab.clock import Stop, measure_offset
 from lab.definitions import App, PhoneSpec
@@ -187,15 +188,36 @@ def _version(phone: Phone, app: App) -> tuple[bool, str]:
     return version == app.version, f"{version} is installed, {app.version} is in the app's file"
 
 
+def _joined(joining: list[str] | None, interface: str) -> str:
+    """What is to be known of what joins packets before a capture sees them; it makes no bench unfit."""
+    if joining is None:
+        return f"nobody can tell what joins packets on {interface}; on Linux install ethtool"
+    if not joining:
+        return f"nothing joins packets on {interface}"
+    switches = "; ".join(OFF[name].format(interface) for name in joining if name in OFF)
+    return (
+        f"{', '.join(joining)} may join packets into frames above the MTU (flagged in findings); against it: {switches}"
+    )
+
+
 def _laptop(bench: Bench) -> Iterator[Check]:
     laptop = bench.laptop
 
     def hotspot() -> tuple[bool, str]:
-        return True, f"{bench.hotspot_interface()} holds {bench.spec.laptop.hotspot_address}"
+        found = bench.hotspot()
+        return True, f"{found.interface} holds {found.address}"
 
     def clock() -> tuple[bool, str]:
         offset = measure_offset(bench.clock, laptop.read_clock_ns, reads=5)
         return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
+
+    def lease(phone: Phone) -> tuple[bool, str]:
+        found = bench.lease(phone, bench.hotspot())
+        return True, f"{found.address} at {found.mac}"
+
+    def coalescing() -> tuple[bool, str]:
+        interface = bench.hotspot().interface
+        return True, _joined(laptop.coalescing(interface), interface)
 
     def dumpcap() -> tuple[bool, str]:
         said = laptop.run("dumpcap --version")
@@ -203,5 +225,10 @@ def _laptop(bench: Bench) -> Iterator[Check]:
 
     if any(phone.capture == "dumpcap" for phone in bench.spec.phones):
         yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
+        for name, phone in bench.phones.items():
+            if phone.spec.capture == "dumpcap":
+                yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
+        fix = "start the hotspot, or correct hotspot_address in the bench file"
+        yield _asked("coalescing", "laptop", coalescing, fix)
         yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
     yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")

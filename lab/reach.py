@@ -20,6 +20,7 @@ from lab.shell import ShellOutput
 
 Address = IPv4Address | IPv6Address
 PROBE_TRIES = 3
+DATAGRAM_FILE = "/data/local/tmp/im-call-lab.datagram"
 _INTERFACE = re.compile(r"\d+: ([A-Za-z0-9._-]{1,15})(?:@[A-Za-z0-9._-]+)?: <([A-Z0-9_,-]*)> ")
 _ADDRESS = re.compile(r"\s+inet6? ([0-9a-fA-F.:]+(?:/\d{1,3})?) ")
 _DEVICE = re.compile(r" dev ([A-Za-z0-9._-]{1,15})(?:\s|$)")
@@ -142,6 +143,12 @@ def way_out(route: str, connectivity: str, through: str | None = None) -> WayOut
     return WayOut(names[0], "vpn" if "vpn" in kinds else kinds[0])
 
 
+def way_out_now(shell: Callable[[str], str], spec: PhoneSpec, towards: str) -> WayOut:
+    """`way_out` of a phone by its shell, towards an address."""
+    through = pcapdroid_interface(shell("ip addr")) if spec.capture == "pcapdroid" else None
+    return way_out(shell(f"ip route get {towards}"), shell("dumpsys connectivity"), through)
+
+
 def vpns(connectivity: str) -> list[str]:
     """The interfaces of all VPNs that are up, by `dumpsys connectivity`."""
     agents = (line for line in connectivity.splitlines() if "NetworkAgentInfo{" in line)
@@ -195,9 +202,20 @@ def _ask(run: Run, server: StunServer, now_ns: Callable[[], int]) -> Address | N
     return None
 
 
+def datagram_command(text: str, address: Address | str, port: int, file: str = DATAGRAM_FILE) -> str:
+    """The shell line that sends what `printf` makes of `text` as one UDP datagram, and prints what comes back in 1 s.
+
+    Its exit code is 124. toybox' nc (0.8.9, measured) sends what one read gives it, and its printf writes byte by byte:
+    hence the file. nc does not end with its input, `-w` or not, and once an ICMP error has come back it spins, `-q` or
+    not: hence `timeout`.
+    """
+    nc = f"toybox timeout 1 toybox nc -u -w 1 {address} {port}"
+    return f"printf {shlex.quote(text)} >{file} && {{ rm {file}; {nc}; }} <{file}"
+
+
 def _probe_command(server: StunServer, request: bytes) -> str:
     octal = "".join(f"\\{byte:03o}" for byte in request)
-    return f"printf {shlex.quote(octal)} | toybox nc -u -w 1 {server.address} {server.port} | od -An -v -tx1"
+    return f"{datagram_command(octal, server.address, server.port)} | od -An -v -tx1"
 
 
 def _bytes(text: str) -> bytes:

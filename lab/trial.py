@@ -7,47 +7,30 @@ are live, stay idle and measure the noise, mark, run the scenario, mark, drain, 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from correlate.dataset import write_json
-from lab import accounting
+from lab import accounting, timeline
 from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters, verified
-from lab.clock import Clock, Offset, measure_offset, wait_until
+from lab.clock import Offset, measure_offset, wait_until
 from lab.definitions import App, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
+from lab.events import EventLog
 from lab.phone import CallState, Phone
 from lab.reach import require_way_out
 from lab.steps import VERBS, Stage
-from lab.timeline import OWN_STAMPS, Line, Sent, capture_line, differs, marker_times, timestamps, without_step
+from lab.timeline import Burst, Line, Sent
 
 NOISY_RESTARTS = 3
 MARKER_SEEN_S = 5.0
 ROLES: tuple[Role, Role] = ("caller", "callee")
-
-
-class EventLog:
-    """events.jsonl: what was done and seen, with bench time."""
-
-    def __init__(self, path: Path, clock: Clock, show: Callable[[str], None]) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self._clock, self._show = clock, show
-
-    def note(self, event: str, **fields: Any) -> None:
-        """Write one event and show its name as the step that runs now."""
-        self._show(event)
-        self._file.write(json.dumps({"at_ns": self._clock.now_ns(), "event": event, **fields}) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
 
 
 class Attempt:
@@ -74,6 +57,7 @@ class Attempt:
         self._live_ns: dict[Role, int] = {}
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
+        self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
         self._log = EventLog(folder / "events.jsonl", bench.clock, show)
 
     def run(self, truth: Path) -> dict[str, Any]:
@@ -116,7 +100,7 @@ class Attempt:
             lines = {who: Line(compared[who], measured[who]) for who in compared}
             lines |= self._capture_clocks(sides, lines)
             for role in ROLES:
-                without_step(sides[role]["clock"], lines[sides[role]["clock"]])
+                timeline.without_step(sides[role]["clock"], lines[sides[role]["clock"]])
         except (AttemptVoid, PhoneTrouble):
             self._keep_evidence()
             raise
@@ -180,22 +164,21 @@ class Attempt:
         return offsets | {"laptop": laptop}
 
     def _capture_clocks(self, sides: dict[Role, dict[str, Any]], lines: dict[str, Line]) -> dict[str, Line]:
-        """The clocks of both captures by their markers, `ROLE_capture`. A side whose capture is not stamped by its
-        machine's system clock refers to that one from here on."""
+        """The clocks of both captures, `ROLE_capture`. A side whose capture is not stamped by its machine's system
+        clock refers to that one from here on."""
         found: dict[str, Line] = {}
         for role in ROLES:
             side = sides[role]
-            path, last = self._folder / side["capture"], role == ROLES[-1]
-            stamps = marker_times(path, MARKER_ADDRESS, MARKER_PORT, self._nonce, last=last)
-            line = capture_line(stamps, self._sent[role])
-            if line is None:
-                raise AttemptVoid("marker_not_captured", f"{path.name} lacks a begin or end marker with a time")
-            found[f"{role}_capture"] = line
             machine = lines[side["clock"]]
-            if differs(line, machine):
+            markers = timeline.Markers(MARKER_ADDRESS, MARKER_PORT, self._nonce, last=role == ROLES[-1])
+            note = partial(self._log.note, role=role)
+            path, bursts = self._folder / side["capture"], self._bursts[role]
+            line = timeline.capture_clock(path, markers, self._sent[role], bursts, machine, note)
+            found[f"{role}_capture"] = line
+            if timeline.differs(line, machine):
                 by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
                 self._log.note("capture_clock_differs", role=role, by_ns=by_ns, bound_ns=line.bound_ns)
-            if side["timestamps"] == OWN_STAMPS or differs(line, machine):
+            if side["timestamps"] == timeline.OWN_STAMPS or timeline.differs(line, machine):
                 side["clock"] = f"{role}_capture"
         return found
 
@@ -257,11 +240,21 @@ class Attempt:
                 raise AttemptVoid("marker_not_captured", f"the {role}'s {kind} marker is not in the capture of {where}")
         self._log.note(f"marked_{kind}")
 
+    def _stamp(self, kind: str, captures: dict[Role, Capture]) -> None:
+        """Have the laptop send what its capture stamps, outside of the window between the markers."""
+        for role, capture in captures.items():
+            text = f"im-call-lab {self._nonce} {timeline.STAMP_TEXT}{kind}"
+            burst = self._bench.stamp(capture.lease, text)
+            if burst is not None:
+                self._bursts[role][kind] = burst
+
     def _call(self, captures: dict[Role, Capture]) -> str:
+        self._stamp("begin", captures)
         self._mark("begin", captures)
         stage = Stage(self._phones, self._app, self._item.trial.service, self._drawn, self._bench.clock, self._log.note)
         observed = self._run_steps(stage)
         self._mark("end", captures)
+        self._stamp("end", captures)
         self._bench.clock.sleep(DRAIN_S)
         return observed
 
@@ -328,9 +321,11 @@ class Attempt:
             "packets": integrity.packets,
             "tool": capture.tool,
             "interface": capture.interface,
+            "lease": None if capture.lease is None else capture.lease.as_json(),
             "snaplen_bytes": self._bench.spec.snaplen_bytes,
             "clock": "laptop" if by_laptop else role,
-            "timestamps": timestamps(self._bench.spec.laptop.os if by_laptop else None),
+            "coalescing": self._bench.laptop.coalescing(capture.interface) if by_laptop else None,
+            "timestamps": timeline.timestamps(self._bench.spec.laptop.os if by_laptop else None),
             "counters": asdict(counters),
             "live_ns": self._live_ns[role],
         }

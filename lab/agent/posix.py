@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from typing import Any
 
+from lab.agent.coalescing import joining
 from lab.agent.programs import demanded, ran
 
 
@@ -31,6 +33,12 @@ class Posix:
 
     def neighbours(self) -> str:
         return demanded(["ip", "neigh"] if shutil.which("ip") else ["arp", "-an"])
+
+    def coalescing(self, interface: str) -> list[str] | None:
+        """What joins packets on an interface; None where nobody can tell: no Linux, or no ethtool."""
+        path = shutil.which("ethtool", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        code, output, _ = ran([path, "-k", interface]) if path else (1, "", "")
+        return joining(output) if code == 0 else None
 
     def interfaces(self) -> dict[str, list[str]]:
         """The addresses of each interface, by `ip` or, on macOS, by `ifconfig`."""

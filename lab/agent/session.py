@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from lab.agent.calls import Calls
+from lab.agent.files import unlinked
+from lab.agent.neighbours import make_ask, parsed
 from lab.agent.posix import Posix
 from lab.agent.programs import Refused, demanded, ran
+from lab.agent.stamps import burst
+from lab.agent.tools import LIVE, command
 from lab.agent.windows import Windows
 
 READY_S, EXIT_S = 10.0, 10.0
@@ -51,6 +55,8 @@ class Host(Protocol):
 
     def interfaces(self) -> dict[str, list[str]]: ...
 
+    def coalescing(self, interface: str) -> list[str] | None: ...
+
 
 class Agent:
     """One client's session. Beside the agent's own file lie the token's hash, the lock and the state."""
@@ -65,7 +71,8 @@ class Agent:
             one.__name__: one
             for one in (
                 *(self.hello, self.clock, self.version, self.interfaces, self.neighbours, self.prepare, self.setup),
-                *(self.start, self.size, self.holds, self.stop, self.fingerprint, self.read, self.remove),
+                *(self.start, self.size, self.holds, self.stop, self.fingerprint, self.read, self.remove, self.stamp),
+                host.coalescing,
             )
         }
 
@@ -135,15 +142,11 @@ class Agent:
             found = {row[0].partition(". ")[2].strip(): row[4].strip().split(",") for row in rows if len(row) > 4}
         return [{"name": one, "addresses": addresses} for one, addresses in found.items()]
 
-    def neighbours(self) -> list[dict[str, str]]:
-        """The IPv4 addresses that others hold on this laptop's networks (leases of its hotspot) and their MACs."""
-        pair = re.compile(r"\(?(\d+\.\d+\.\d+\.\d+)\)?\s.*?\b((?:[0-9a-fA-F]{1,2}[:-]){5}[0-9a-fA-F]{1,2})\b")
-        found = (pair.search(line) for line in self._host.neighbours().splitlines())
-        return [
-            {"address": one[1], "mac": ":".join(part.zfill(2) for part in re.split("[:-]", one[2].lower()))}
-            for one in found
-            if one
-        ]
+    def neighbours(self, ask_for: str | None = None) -> list[dict[str, Any]]:
+        """The addresses that others hold on this laptop's networks, and their MACs; with `ask_for` it asks first."""
+        if ask_for is not None:
+            make_ask(ask_for)
+        return parsed(self._host.neighbours())
 
     def prepare(self) -> dict[str, Any]:
         """Sweep what a killed agent left, inhibit sleep, have the hotspot on. May be asked again at any time."""
@@ -209,26 +212,23 @@ class Agent:
     def _errors(self, name: str) -> Path:
         return self._file(f"{name}.err")
 
-    def start(self, name: str, interface: str, snaplen_bytes: int, duration_s: int) -> dict[str, Any]:
-        """Start a capture into `name`; whether it says that it is live, and its words."""
+    def start(
+        self, name: str, interface: str, snaplen_bytes: int, duration_s: int, mac: str | None = None
+    ) -> dict[str, Any]:
+        """Start a capture into `name`, of what one MAC exchanges or of all; whether it is live, and its words."""
         tool, path = self._tool()
         file, errors = self._file(name), self._errors(name)
         file.parent.mkdir(parents=True, exist_ok=True)
         if name in self._running:
             raise Refused(f"{name} runs already")
-        argv = [path, "-i", interface, "-s", str(int(snaplen_bytes)), "-w", str(file)]
-        if tool == "dumpcap":
-            argv += ["-q", "-a", f"duration:{int(duration_s)}"]
-        else:
-            argv += ["-U", "--immediate-mode", "-B", "16384", "-G", str(int(duration_s)), "-W", "1"]
-            argv += ["-Z", "root"] if sys.platform == "linux" and os.geteuid() == 0 else []
+        argv = command(tool, path, interface, str(file), snaplen_bytes, duration_s, mac)
         with errors.open("wb") as stream:
             process = self._calls.start(argv, stream)
         self._running[name] = process
         self._mine.add(name)
         self._note(name, {"pid": process.pid, "file": str(file), "errors": str(errors)})
-        mark, end = "File:" if tool == "dumpcap" else "listening on", time.monotonic() + READY_S
-        while not (live := mark in self._said(name)) and process.poll() is None and time.monotonic() < end:
+        end = time.monotonic() + READY_S
+        while not (live := LIVE[tool] in self._said(name)) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
         return {"live": live, "said": self._said(name)}
 
@@ -278,6 +278,10 @@ class Agent:
                 return True
         return False
 
+    def stamp(self, source: str, address: str, text: str, count: int) -> dict[str, Any]:
+        """Send datagrams to a phone of the hotspot, for a capture to stamp; when each left by the system clock."""
+        return burst(self._calls.now_ns, source, address, text, count)
+
     def fingerprint(self, name: str) -> dict[str, Any]:
         digest = hashlib.sha256()
         with self._file(name).open("rb") as stream:
@@ -320,20 +324,6 @@ class Agent:
         finally:
             self._lock.close()
             self._lock = self._directory = None
-
-
-def unlinked(path: Path) -> None:
-    """Remove a file that may have gone; Windows refuses while a program that was just ended still holds it."""
-    for left in reversed(range(20)):
-        try:
-            return path.unlink()
-        except FileNotFoundError:
-            return None
-        except PermissionError:
-            if not left:
-                raise
-            time.sleep(0.1)
-    return None
 
 
 def leave(*_signal: object) -> None:

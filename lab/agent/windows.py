@@ -46,6 +46,21 @@ for ($n = 0; $n -lt 50 -and "$($manager.TetheringOperationalState)" -eq 'InTrans
 )
 """Prints the hotspot's state, after `started` where it was not on. Needs Windows PowerShell 5.1."""
 
+RSC = r"""
+[Environment]::OSVersion.Version.Build
+$adapter = Get-NetAdapter -IncludeHidden | Where-Object { $_.InterfaceGuid -eq '@Guid' }
+if ($null -eq $adapter) { throw 'there is no such adapter' }
+Get-NetAdapterRsc -IncludeHidden | Where-Object { $_.InterfaceDescription -eq $adapter.InterfaceDescription } |
+ForEach-Object {
+  if ($_.IPv4Enabled) { 'rsc-ipv4' }
+  if ($_.IPv6Enabled) { 'rsc-ipv6' }
+}
+"""
+"""Prints Windows' build, then what joins TCP on an adapter; nothing for one that cannot."""
+GUID = re.compile(r"\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}\Z")
+URO_BUILD = 26100
+URO = re.compile(r"(?im)^.*(?:\bURO\b|receive offload).*:\s*(enabled|disabled)\s*$")
+
 
 class Windows:
     """The programs of Windows that the agent uses. All that changes something needs an administrator's login."""
@@ -99,6 +114,23 @@ class Windows:
 
     def interfaces(self) -> dict[str, list[str]]:
         raise Refused("install Wireshark with Npcap: without dumpcap nothing can be captured on Windows")
+
+    def coalescing(self, interface: str) -> list[str] | None:
+        """What joins packets on the adapter of a name like `\\Device\\NPF_{GUID}`; None where nobody can tell."""
+        guid = GUID.search(interface)
+        if guid is None:
+            return None
+        try:
+            build, *joining = self._powershell(RSC.replace("@Guid", guid[0])).split()
+        except Refused:
+            # An older Windows without these words captures all the same.
+            return None
+        if int(build) < URO_BUILD:
+            return joining
+        uro = URO.search(ran(["netsh", "int", "udp", "show", "global"])[1])
+        if uro is None:
+            return None
+        return [*joining, *(["uro"] if uro[1].lower() == "enabled" else [])]
 
     def _powershell(self, script: str) -> str:
         # Windows PowerShell 5.1: PowerShell 7 knows no WinRT types.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from lab.definitions.analysis import Analysis
-from lab.definitions.base import Model, Name, Service, Text, refuse
+from lab.definitions.base import Line, Model, Name, Service, Text, refuse
 
 _QUERY_KEYS = {
     "id": "resourceId",
@@ -70,11 +70,11 @@ class Selector(Model):
 class Intent(Model):
     """What `am start` is given. `data` may hold `{contact}`."""
 
-    action: Text
-    data: Text | None = None
-    mime_type: Text | None = None
-    component: Text | None = None
-    package: Text | None = None
+    action: Line
+    data: Line | None = None
+    mime_type: Line | None = None
+    component: Line | None = None
+    package: Line | None = None
 
     def __str__(self) -> str:
         return " ".join([self.action, *([self.data] if self.data else [])])

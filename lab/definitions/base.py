@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import NoneType
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
@@ -16,6 +16,16 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 """Some text that may not be empty."""
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable text: it goes into a command")
+    return text
+
+
+Line = Annotated[Text, AfterValidator(_one_line)]
+"""Some text that a phone's shell is given as one word of a command."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 """A time in seconds, above zero and at most a day."""

@@ -46,7 +46,7 @@ class VirtualBench:
             spec.laptop.emulation,
             self.world,
             root,
-            self.network.wires,
+            self.network,
             self.faults,
             self.ledger.clock_read,
         )

@@ -7,6 +7,7 @@ ends it cleanly; frames of the last half second may be lost then.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, Capture
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LIVE_NS = (11_000_000, 39_000_000)
 DEFAULT_SNAPLEN = 262_144
+_FILTER = re.compile(r"ether host ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})|")
 
 
 def dumpcap_in_shell(machine: LaptopMachine, call: Call) -> int:
@@ -43,6 +45,7 @@ class Dumpcap:
         self._capture: Capture | None = None
         self._ended = asyncio.Event()
         self._interface, self._file, self._snaplen, self._seconds = "", "", DEFAULT_SNAPLEN, 0
+        self._mac = ""
 
     def start(self) -> bool:
         """Begin to capture; False, with a message and an exit code sent, where it cannot."""
@@ -55,13 +58,14 @@ class Dumpcap:
         off_ns = int((self._machine.faults.take("stamps", self._machine.name) or {}).get("by_ns", 0))
         self._connection.post(b"O", str(self._machine.files.on_disk(self._file)).encode())
         self._capture = Capture(
-            self._machine.hotspot_wire(),
+            self._machine.hotspot_wire(self._mac),
             "pcapng",
             self._snaplen,
             DUMPCAP_BLOCKS,
             lambda instant_ns: clock.at(instant_ns) + off_ns,
             self._connection.post_file,
             self._interface,
+            bytes.fromhex(self._mac.replace(":", "")) or None,
         )
         self._connection.post(b"2", f"Capturing on '{self._interface}'\n".encode())
         self._connection.on_interrupt = self.stop
@@ -80,11 +84,16 @@ class Dumpcap:
         given: dict[str, str] = dict(zip(words[1::2], words[2::2], strict=False))
         if (
             len(words) % 2 == 0
-            or not given.keys() <= {"-i", "-s", "-w", "-B", "-a"}
+            or not given.keys() <= {"-i", "-f", "-s", "-w", "-B", "-a"}
             or not given.get("-s", "1").isdigit()
         ):
             machine.refused.append(f"laptop: {' '.join(self._argv)}")
-            return "dumpcap: built with -q -i INTERFACE -s BYTES -a duration:SECONDS -w FILE only"
+            return "dumpcap: built with -q -i INTERFACE -f FILTER -s BYTES -a duration:SECONDS -w FILE only"
+        filtered = _FILTER.fullmatch(given.get("-f", ""))
+        if filtered is None:
+            machine.refused.append(f"laptop: {' '.join(self._argv)}")
+            return "dumpcap: built with -f 'ether host MAC' only"
+        self._mac = filtered[1] or ""
         kind, _, seconds = given.get("-a", "duration:0").partition(":")
         if kind != "duration" or not seconds.isdigit():
             return f'The specified autostop condition "{given["-a"]}" isn\'t one that is built here'

@@ -11,17 +11,18 @@ import secrets
 import struct
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from lab.definitions import LaptopEmulation, LaptopSpec
 from lab.virtual import laptop
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.commands import COMMON
-from lab.virtual.commands.networktext import addresses_text
+from lab.virtual.commands.hotspot import ethtool, ip, ping
 from lab.virtual.dumpcap import Dumpcap, dumpcap_in_shell
 from lab.virtual.faults import Faults
 from lab.virtual.files import ROOT_UID, Files
-from lab.virtual.network.addresses import Interface
+from lab.virtual.network import Network
 from lab.virtual.network.wire import Wire
 from lab.virtual.processes import ProcessTable
 from lab.virtual.shell.interpreter import Shell
@@ -31,7 +32,6 @@ from lab.virtual.world import World
 
 HEAD = struct.Struct(">cI")
 MAX_FRAME_BYTES = 1 << 20
-PROGRAMS = ("bash", "dumpcap", "cat", "sha256sum", "ip", "uname", "stat", "ls", "rm", "mkdir", "df", "sh")
 
 
 class LaptopMachine:
@@ -47,19 +47,25 @@ class LaptopMachine:
         emulation: LaptopEmulation,
         world: World,
         root: Path,
-        wires: Mapping[str, Wire],
+        network: Network,
         faults: Faults,
         on_clock_read: Callable[[str, int], None],
     ) -> None:
         self.spec, self.emulation, self.world = spec, emulation, world
-        self.wires, self.faults = wires, faults
+        self.network, self.faults = network, faults
         self.kernel = emulation.kernel
         self.files = Files(root / "laptop", (Files.normal(spec.directory),))
         self.processes = ProcessTable()
         self.refused: list[str] = []
         self.clock = DriftingClock(self.name, world, emulation.clock, faults, on_clock_read)
         self.costs = tariffs(emulation.channel)
-        self.commands: Mapping[str, Command] = {**COMMON, "ip": self._ip, "dumpcap": self._dumpcap}
+        self.commands: Mapping[str, Command] = {
+            **COMMON,
+            "ip": partial(ip, self),
+            "ping": partial(ping, self),
+            "ethtool": partial(ethtool, self),
+            "dumpcap": partial(dumpcap_in_shell, self),
+        }
 
     def read_clock_ns(self) -> int:
         """What the laptop's clock shows to a client; the ledger is told."""
@@ -80,21 +86,11 @@ class LaptopMachine:
                 return interface.name
         raise LookupError(f"no interface of the laptop holds {self.spec.hotspot_address}")
 
-    def hotspot_wire(self) -> Wire:
-        """The wire of the phone behind the hotspot: the one whose address lies in the hotspot's network."""
-        return next(wire for wire in self.wires.values() if wire.link_type == "ethernet")
-
-    def _ip(self, call: Call) -> int:
-        """ip [-o] addr."""
-        words = [word for word in call.argv[1:] if word not in ("-o", "-4", "-6")]
-        if not words or not "address".startswith(words[0]):
-            return call.fail("built as 'ip [-o] addr' only", 2)
-        family = "4" if "-4" in call.argv else "6" if "-6" in call.argv else ""
-        shown = [Interface(one.name, None, tuple(one.addresses), 1500, True) for one in self.emulation.interfaces]
-        return call.say(addresses_text(shown, family, "-o" in call.argv))
-
-    def _dumpcap(self, call: Call) -> int:
-        return dumpcap_in_shell(self, call)
+    def hotspot_wire(self, mac: str) -> Wire:
+        """The wire of the phone with this MAC behind the hotspot; of another one behind it where no phone has it."""
+        behind = self.network.others
+        phone = next((one for one in behind if self.network.accesses[one].mac == mac), next(iter(behind)))
+        return self.network.wires[phone]
 
 
 class Connection:

@@ -1,17 +1,19 @@
 """Which network a call takes, through adb: found in each trial, and void where a byte of the app was not captured."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from scapy.utils import PcapNgReader
 
 from correlate.dataset import Dataset
 from correlate.flows import read
 from correlate.trace import blocks
 from lab.bench import Bench
 from lab.clock import Stop
-from lab.preflight import _phone
+from lab.preflight import _laptop, _phone
 from lab.run import create, run_one
 from tests.end_to_end.test_faults import CANCEL, HANG_UP, SCENARIOS, differing, planned, silent
 
@@ -60,6 +62,39 @@ def test_what_leaves_over_another_network_voids_the_attempt(tmp_path, bench, fau
     ways = {role: tuple(side["way_out"].values()) for role, side in sides.items()}
     assert ways == {"caller": ("rmnet1", "cellular"), "callee": ("wlan0", "wifi")}
     assert min(side["app_bytes"] for side in sides.values()) > 0
+
+
+def test_the_side_on_the_hotspot_is_filtered_by_its_lease_and_the_trial_says_so(tmp_path, bench):
+    run = planned(tmp_path, CANCEL)
+    create(run)
+    bench.kind.ask(op="fail_next", what="neighbours", on="laptop", times=1)  # an entry that aged is asked for
+    assert run_one(run, bench, run.chosen[0], silent())
+    sides = Dataset(tmp_path).record(CANCEL)["sides"]
+    lease = sides["callee"]["lease"]
+    assert (lease["address"] in sides["callee"]["addresses"]["interface"], sides["caller"]["lease"]) == (True, None)
+    assert [sides[role]["coalescing"] for role in ("caller", "callee")] == [None, ["generic-receive-offload"]]
+    with PcapNgReader(str(tmp_path / "trials" / CANCEL / "callee.pcapng")) as reader:
+        frames = [bytes(packet) for packet in reader]
+    mac = bytes.fromhex(lease["mac"].replace(":", ""))
+    assert len(frames) == sides["callee"]["packets"] > 50
+    assert [frame for frame in frames if mac not in (frame[:6], frame[6:12])] == []
+
+
+def test_a_phone_that_the_hotspot_does_not_know_voids_the_attempt_and_doctor_says_so(tmp_path, bench):
+    run = planned(tmp_path, CANCEL)
+    create(run)
+    bench.kind.ask(op="fail_next", what="neighbours", on="laptop", times=2)
+    assert run_one(run, bench, run.chosen[0], silent())
+    reason, text = void_of(tmp_path)
+    assert reason == "no_lease"
+    said = r"pixel6pro has no lease of the hotspot \(its addresses: 192\.168\.137\.\d+\): join it to the hotspot"
+    assert re.fullmatch(said, text)
+    bench.kind.begin(run.chosen[0], 1, 0)
+    bench.kind.ask(op="fail_next", what="neighbours", on="laptop", times=2)
+    for ok, found in ((False, said), (True, r"192\.168\.137\.\d+ at [0-9a-f:]{17}")):
+        (check,) = (check for check in _laptop(bench) if check.check == "lease")
+        assert (check.subject, check.ok, re.fullmatch(found, check.found) is not None) == ("pixel6pro", ok, True)
+    bench.kind.end(None)
 
 
 def test_a_rooted_phone_is_captured_on_wifi_where_its_bench_file_allows_it(tmp_path, bench, monkeypatch):

@@ -1,7 +1,7 @@
 """Phones whose shells are real: `python -m tests.integrity.device ROOT NAMESPACE...`, until standard input ends.
 
-Each is an ADB device behind a private adb server, like the virtual phones, but a shell line is run by the real `sh` in
-a network namespace, with the real tcpdump. Where Android differs from Debian a few words in `ROOT/bin` stand between.
+Each is an ADB device behind a private adb server, like the virtual phones, but a shell line is run in a network
+namespace by the shell and the programs that Android has too, mksh and toybox, and by the real tcpdump.
 Prints one JSON line: the server's port, and the serial of each namespace.
 """
 
@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,11 +21,10 @@ from lab.virtual.adb.server import AdbServer, adb_binary
 from lab.virtual.adb.sync import SyncService
 from lab.virtual.files import Files
 
+MKSH, TOYBOX = "/usr/bin/mksh", "/usr/bin/toybox"
 WORDS = {
     # Magisk's su joins what follows -c with blanks.
     "su": 'shift\nexec sh -c "$*"\n',
-    "toybox": 'exec bash -c "cat >/dev/udp/$5/$6"\n',
-    "ps": "exec /bin/ps -A -ww -o pid,args\n",
     # Debian's tcpdump gives its rights away before it opens the file; Android's does not.
     "tcpdump": 'exec /usr/bin/tcpdump -Z root "$@"\n',
 }
@@ -36,7 +36,7 @@ class RealShell(Device):
     def __init__(self, root: Path, namespace: str) -> None:
         self._namespace = namespace
         # A test puts a word of its own into `ROOT/NAMESPACE/bin`: that is how tools are made to fail.
-        self._path = f"{root / namespace / 'bin'}:{root / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
+        self._path = f"{root / namespace / 'bin'}:{root / 'bin'}"
         self._files = Files(Path("/"), (str(root),))
         self._groups: set[int] = set()
 
@@ -51,11 +51,10 @@ class RealShell(Device):
 
     async def _run(self, command: str, stream: Stream) -> None:
         process = await asyncio.create_subprocess_exec(
-            *("ip", "netns", "exec", self._namespace, "sh", "-c", command),
+            *("ip", "netns", "exec", self._namespace, "env", "-i", f"PATH={self._path}", MKSH, "-c", command),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={"PATH": self._path},
             start_new_session=True,
         )
         self._groups.add(process.pid)
@@ -87,7 +86,12 @@ class RealShell(Device):
 
 
 def write_words(directory: Path) -> None:
+    """Only what Android has: mksh, the commands of toybox, and the words above."""
     directory.mkdir()
+    (directory / "sh").symlink_to(MKSH)
+    commands = subprocess.run([TOYBOX], capture_output=True, check=True).stdout.decode().split()
+    for name in {"toybox", *commands} - {"sh", *WORDS}:
+        (directory / name).symlink_to(TOYBOX)
     for name, text in WORDS.items():
         (directory / name).write_text(f"#!/bin/sh\n{text}")
         (directory / name).chmod(0o755)

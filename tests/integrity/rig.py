@@ -16,6 +16,7 @@ import sys
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,17 @@ from lab.adb import Adb, LabClient
 from lab.capture import MARKER_ADDRESS, MARKER_PORT, Capture, HostDumpcap, PhoneTcpdump
 from lab.clock import Stop, WallClock, wait_until
 from lab.laptop import Laptop
+from lab.lease import Lease, find_lease
 from lab.process import Program, run
-from tests.integrity import traffic
+from lab.reach import datagram_command
+from tests.integrity import stranger, traffic
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("ip", "tcpdump", "dumpcap", "ssh", "sshd", "ssh-keygen")
+TOOLS = ("ip", "tcpdump", "dumpcap", "ssh", "sshd", "ssh-keygen", "mksh", "toybox")
 SNAPLEN_BYTES = 256
 PHONE, LAPTOP = "198.51.100.1", "198.51.100.2"
+OTHER, OTHER_MAC = "198.51.100.3", "02:00:5e:10:00:03"
+"""Another client of the same hotspot."""
 RATES = {"voice": (50, 160), "video": (400, 1000)}
 """Datagrams a second and bytes of payload, in each direction."""
 MARKER_SEEN_S = 5.0
@@ -42,7 +47,7 @@ def missing() -> str | None:
     """Why there can be no namespaces here, or None."""
     lacking = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
     if lacking:
-        return f"no {', '.join(lacking)}: apt install iproute2 tcpdump wireshark-common openssh-server"
+        return f"no {', '.join(lacking)}: apt install iproute2 tcpdump wireshark-common openssh-server mksh toybox"
     if os.geteuid() != 0:
         return "making network namespaces takes root: run as root, or in `unshare -cnmpf --keep-caps`"
     name = f"imcl-{os.getpid()}-probe"
@@ -95,7 +100,28 @@ class Lane:
         return PhoneTcpdump(self.adb, self.clock, "wire", SNAPLEN_BYTES, str(self.root / folder), name)
 
     def dumpcap(self, name: str, folder: str = "laptop") -> HostDumpcap:
-        return HostDumpcap(self.laptop, self.clock, "wire", SNAPLEN_BYTES, str(self.root / folder), name)
+        where = str(self.root / folder)
+        return HostDumpcap(self.laptop, self.clock, "wire", self.lease(), SNAPLEN_BYTES, where, name)
+
+    def lease(self) -> Lease:
+        """The phone's lease on its wire; it is talked to before, as every client of a hotspot is."""
+        self.adb.run(f"printf '%s' hello | toybox nc -u -w 1 {MARKER_ADDRESS} {MARKER_PORT}")
+        own = [ip_address(PHONE)]
+        return find_lease("phone", own, self.laptop.hotspot(IPv4Address(LAPTOP)), self.laptop)
+
+    @contextmanager
+    def another_client(self):
+        """Datagrams of another client of the hotspot while the block runs: from it, and the laptop's to it."""
+        laptop_mac = self.laptop.run("cat /sys/class/net/wire/address").text.strip()
+        with ExitStack() as stack:
+            for space, *ends in (
+                (self.phone_space, OTHER_MAC, laptop_mac, OTHER, LAPTOP),
+                (self.laptop_space, laptop_mac, OTHER_MAC, LAPTOP, OTHER),
+            ):
+                argv = (sys.executable, "-S", stranger.__file__, *ends)
+                sender = stack.enter_context(Program(inside(space, *argv)))
+                assert sender.read_line(10.0) == b"ready"
+            yield
 
     def instead_of(self, tool: str, script: str) -> None:
         """Put a script in the place of a tool, on the phone and on the laptop; `$TOOL` is the real one."""
@@ -115,10 +141,13 @@ class Lane:
         self.adb.close()
         self.laptop.close()
 
+    def datagram(self, text: str, address: str, port: int) -> str:
+        return datagram_command(text, address, port, str(self.root / "datagram"))
+
     def mark(self, text: str, *captures: Capture) -> tuple[int, int]:
         """Have the phone send a marker and wait until every capture holds it; when it was sent, and seen."""
         sent_ns = self.clock.now_ns()
-        self.adb.run(f"printf '%s' '{text}' | toybox nc -u -w 1 {MARKER_ADDRESS} {MARKER_PORT}")
+        assert self.adb.run(self.datagram(text, MARKER_ADDRESS, MARKER_PORT)).code == 124
         for capture in captures:
             assert wait_until(self.clock, lambda capture=capture: capture.holds(text), MARKER_SEEN_S), capture.tool
         return sent_ns, self.clock.now_ns()

@@ -69,7 +69,9 @@ def a_tool_that_was_killed_is_found(lane):
 
 def a_capture_that_nobody_stops_ends_by_itself_whole_and_is_found(lane):
     lane.instead_of("tcpdump", f"exec $TOOL $(echo \"$@\" | sed 's/-G {BACKSTOP_S}/-G 3/') -Z root")
-    lane.instead_of("dumpcap", f"exec $TOOL $(echo \"$@\" | sed 's/duration:{BACKSTOP_S}/duration:3/')")
+    # Word by word: the filter is one with blanks in it.
+    shorter = f'for word; do test "$word" = duration:{BACKSTOP_S} && word=duration:3; set -- "$@" "$word"; shift; done'
+    lane.instead_of("dumpcap", f'{shorter}; exec $TOOL "$@"')
     with live(lane) as captures:
         number, _ = pids(lane, captures)
         lane.clock.sleep(3.5)

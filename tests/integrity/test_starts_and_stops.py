@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from ipaddress import IPv4Address
 
 import pytest
 
+from correlate.trace import Trace
+from lab.capture import DRAIN_S, verified
 from lab.clock import wait_until
 from lab.errors import AttemptVoid
-from tests.integrity.cycles import cycles, plain_tcpdump
-from tests.integrity.rig import Rig
+from lab.lease import find_lease
+from tests.integrity.cycles import TALK_S, cycles, plain_tcpdump
+from tests.integrity.rig import (
+    LAPTOP,
+    OTHER,
+    PATH,
+    PHONE,
+    RATES,
+    SNAPLEN_BYTES,
+    Rig,
+    captured,
+    ip,
+    sent_between,
+)
 
 
 def check(done):
@@ -27,6 +43,68 @@ def check(done):
 
 def test_three_starts_and_stops_lose_nothing(rig):
     check(cycles(rig, ["voice", "video", "video"]))
+
+
+def of_another_client(trace):
+    """How many datagrams from or to the other client a capture holds."""
+    found = {number for number, address in enumerate(trace.udp.addresses) if str(address) == OTHER}
+    return sum(row in found or column in found for row, column in zip(trace.udp.src, trace.udp.dst, strict=True))
+
+
+def test_another_client_of_the_hotspot_is_in_neither_the_file_nor_the_counters(rig):
+    lane = rig.lanes[0]
+    _, laptop = captures = [lane.tcpdump("one"), lane.dumpcap("one")]
+    try:
+        with lane.traffic(*RATES["video"]) as logs, lane.another_client():
+            for capture in captures:
+                capture.start()
+            _, begin_ns = lane.mark("begin", *captures)
+            lane.clock.sleep(TALK_S)
+            end_ns, _ = lane.mark("end", *captures)
+            lane.clock.sleep(DRAIN_S)
+            counters, paths = [capture.stop() for capture in captures], []
+            for capture, counted in zip(captures, counters, strict=True):
+                paths.append(lane.root / f"one.{capture.suffix}")
+                verified(paths[-1], counted, capture.fetch(paths[-1]), SNAPLEN_BYTES)
+    finally:
+        for capture in captures:
+            capture.discard()
+    whole, filtered = map(Trace.read, paths)
+    # The phone's end of the wire is captured whole: the other client was there.
+    assert of_another_client(whole) > 100
+    assert of_another_client(filtered) == 0
+    for source in (PHONE, LAPTOP):
+        sent = sent_between(logs[source], begin_ns, end_ns)
+        assert len(sent) > 300
+        assert sent - captured(filtered, source).keys() == set()
+    assert (counters[1].received, counters[1].dropped) == (counters[1].captured, 0)
+    assert laptop.lease.mac == lane.adb.run("cat /sys/class/net/wire/address").text.strip()
+
+
+@pytest.mark.skipif(shutil.which("ping") is None, reason="no ping: apt install iputils-ping")
+def test_a_lease_that_the_laptop_has_forgotten_is_asked_for_by_the_real_ping(rig):
+    lane = rig.lanes[1]
+    lease = lane.lease()
+    ip("-n", lane.laptop_space, "neigh", "flush", "dev", "wire")
+    hotspot = lane.laptop.hotspot(IPv4Address(LAPTOP))
+    assert lane.laptop.neighbours(hotspot) == {}
+    assert find_lease("phone", [lease.address], hotspot, lane.laptop) == lease
+    with pytest.raises(AttemptVoid, match="phone has no lease of the hotspot"):
+        find_lease("phone", [IPv4Address(OTHER)], hotspot, lane.laptop)
+
+
+@pytest.mark.skipif(shutil.which("ethtool", path=PATH) is None, reason="no ethtool: apt install ethtool")
+def test_what_joins_packets_is_told_by_the_real_ethtool(rig):
+    lane = rig.lanes[1]
+    for switches, found in (
+        ({"gro": "on"}, ["generic-receive-offload"]),
+        ({"gro": "on", "rx-udp-gro-forwarding": "on"}, ["generic-receive-offload", "rx-udp-gro-forwarding"]),
+        ({"gro": "off", "rx-udp-gro-forwarding": "off"}, []),
+    ):
+        for name, state in switches.items():
+            lane.laptop.run(f"PATH=$PATH:/usr/sbin ethtool -K wire {name} {state}")
+        assert lane.laptop.coalescing("wire") == found
+    assert lane.laptop.coalescing("wire9") is None
 
 
 def tools_left(lane):

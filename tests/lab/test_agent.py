@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -25,12 +26,15 @@ from lab.agent.posix import Posix
 from lab.agent.session import Agent
 from lab.agentlink import AgentDumpcap, AgentLaptop, packed, token_file
 from lab.bench import Bench
-from lab.capture import DRAIN_S, last_counters
+from lab.capture import DRAIN_S, Counters, last_counters
 from lab.clock import Stop, WallClock, measure_offset
 from lab.definitions import Lab
 from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
 from lab.install import install
+from lab.lease import Hotspot, Lease, find_lease
 from lab.phone import Phone
+from lab.shell import ShellOutput
+from lab.timeline import Line, Markers, Sent, capture_clock
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NEEDED = ("ip", "dumpcap", "tcpdump")
@@ -38,8 +42,11 @@ SEND = (
     "import socket, sys, time\n"
     "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
     "for n in range(int(sys.argv[2])):\n"
-    "    s.sendto(b'%s %d' % (sys.argv[1].encode(), n), ('10.42.0.2', 9)); time.sleep(0.002)\n"
+    "    s.sendto(b'%s %d' % (sys.argv[1].encode(), n), (sys.argv[3], 9)); time.sleep(0.002)\n"
 )
+HOTSPOT = IPv4Address("10.42.0.1")
+LEASE = Lease(IPv4Address("10.42.0.2"), "02:00:5e:10:00:02")
+OTHER = Lease(IPv4Address("10.42.0.3"), "02:00:5e:10:00:03")
 
 
 @cache
@@ -64,7 +71,7 @@ def space():
             "ip addr add 10.42.0.1/24 dev hot0",
             "ip link set hot0 up",
             "ip link set far0 up",
-            "ip neigh add 10.42.0.2 lladdr 02:00:5e:10:00:02 dev hot0",
+            *(f"ip neigh add {lease.address} lladdr {lease.mac} dev hot0" for lease in (LEASE, OTHER)),
         ):
             subprocess.run([*inside, *line.split()], check=True)
         yield inside
@@ -102,8 +109,11 @@ class Site:
         self.opened.append(AgentLaptop(argv, laptop.directory, bench))
         return self.opened[-1]
 
+    def sending(self, text, count, to=LEASE):
+        return subprocess.Popen([*self.space, sys.executable, "-c", SEND, text, str(count), str(to.address)])
+
     def send(self, text, count=1):
-        subprocess.run([*self.space, sys.executable, "-c", SEND, text, str(count)], check=True)
+        assert self.sending(text, count).wait(20) == 0
 
     def files(self):
         return sorted(path.name for path in (self.root / "captures").glob("*"))
@@ -119,7 +129,7 @@ def site(space, tmp_path, monkeypatch):
 
 
 def capture(laptop, name="t.0.callee"):
-    return AgentDumpcap(laptop, laptop.hotspot_interface(IPv4Address("10.42.0.1")), 256, name)
+    return AgentDumpcap(laptop, laptop.hotspot(HOTSPOT).interface, LEASE, 256, name)
 
 
 def stopping(found):
@@ -205,14 +215,136 @@ def test_the_agents_clock_is_within_its_bound_and_the_bench_asks_it_by_the_same_
         laptop.run("rm -rf /")
 
 
+class Wlan:
+    """A phone that has an address of the hotspot, and tells nothing else."""
+
+    def run(self, command):
+        assert command == "ip addr"
+        return ShellOutput(
+            "2: wlan0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\n    inet 10.42.0.2/24 scope global\n", 0
+        )
+
+
+SHIFTING = """
+import os, signal, struct, subprocess, sys
+from pathlib import Path
+if "-w" not in sys.argv:
+    os.execv(DUMPCAP, ["dumpcap", *sys.argv[1:]])
+file = Path(sys.argv[sys.argv.index("-w") + 1])
+real = subprocess.Popen([DUMPCAP, *sys.argv[1:]])
+signal.signal(signal.SIGINT, lambda *_: real.send_signal(signal.SIGINT))
+code = real.wait()
+data, at = bytearray(file.read_bytes()), 0
+while at < len(data):
+    kind, length = struct.unpack_from("<II", data, at)
+    if kind == 6:
+        high, low = struct.unpack_from("<II", data, at + 12)
+        stamp = (high << 32) + low
+        stamp += AHEAD_NS + (stamp - ZERO_NS) * DRIFT_PPM // 1_000_000
+        struct.pack_into("<II", data, at + 12, stamp >> 32, stamp & 0xFFFFFFFF)
+    at += length
+file.write_bytes(data)
+sys.exit(code)
+"""
+"""The real dumpcap; when it has ended, its packets' stamps are those of a clock that is ahead and drifts."""
+
+
+def stamped(site, made, path, seconds=1.5):
+    """A capture with the laptop's own datagrams at both ends of it and a phone's markers between them."""
+    laptop, clock = made._laptop, WallClock(Stop())
+    lines, bursts, sent = [measure_offset(clock, laptop.read_clock_ns)], {}, {}
+    made.start()
+    for kind in ("begin", "end"):
+        if kind == "begin":
+            bursts[kind] = burst(laptop, kind)
+        from_ns = clock.now_ns()
+        marker = f"s.sendto(b'im-call-lab n0nce {kind}', ('10.42.0.2', 9))"
+        subprocess.run([*site.space, sys.executable, "-c", f"{SOCKET}; {marker}"], check=True)
+        sent[kind] = Sent(from_ns, clock.now_ns())
+        if kind == "end":
+            bursts[kind] = burst(laptop, kind)
+        time.sleep(seconds if kind == "begin" else DRAIN_S)
+    made.stop()
+    made.fetch(path)
+    lines.append(measure_offset(clock, laptop.read_clock_ns))
+    return sent, bursts, Line(*lines)
+
+
+SOCKET = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+MARKERS = Markers("10.42.0.2", 9, "n0nce", last=True)
+
+
+def burst(laptop, kind):
+    text = f"im-call-lab n0nce stamp-{kind}"
+    return laptop.stamp(IPv4Address("10.42.0.1"), IPv4Address("10.42.0.2"), text)
+
+
+@pytest.mark.parametrize("drift_ppm", [200, -200])
+def test_a_capture_whose_clock_is_off_and_drifts_is_told_to_a_millisecond_by_what_the_laptop_sends(
+    site, tmp_path, drift_ppm
+):
+    zero_ns, ahead_ns = time.time_ns(), 700_000_000
+    values = f"DUMPCAP, ZERO_NS = {shutil.which('dumpcap')!r}, {zero_ns}\nAHEAD_NS, DRIFT_PPM = {ahead_ns}, {drift_ppm}"
+    program(site.bin / "dumpcap", f"#!{sys.executable}\n{values}\n{SHIFTING}")
+    notes = []
+    sent, bursts, machine = stamped(site, capture(site.laptop()), tmp_path / "callee.pcapng")
+    line = capture_clock(
+        tmp_path / "callee.pcapng", MARKERS, sent, bursts, machine, lambda event, **fields: notes.append(event)
+    )
+    assert notes == []
+    assert [len(each.sent) for each in bursts.values()] == [20, 20]
+    for part in range(11):
+        at_ns = line.before.at_ns + line.span_ns * part // 10
+        true_ns = ahead_ns + (at_ns - zero_ns) * drift_ppm // 1_000_000
+        assert abs(line.offset_ns(at_ns) - true_ns) <= line.bound_ns
+    # 0.5 ms by what a stamp may be late, the drift, and the system clock's own bound as it was measured.
+    assert line.bound_ns < 10_000_000 + 2 * machine.bound_ns
+
+
+def test_what_the_laptop_sends_is_fallen_back_from_and_told_where_its_capture_does_not_show_it(site, tmp_path):
+    sent, bursts, machine = stamped(site, capture(site.laptop()), tmp_path / "callee.pcapng", seconds=0.1)
+    lost = {kind: replace(one, address="10.42.0.9") for kind, one in bursts.items()}
+    notes = []
+    line = capture_clock(
+        tmp_path / "callee.pcapng", MARKERS, sent, lost, machine, lambda event, **fields: notes.append((event, fields))
+    )
+    why = "0 different stamps in a burst, 15 are needed"
+    counts = {"begin": [20, 0], "end": [20, 0]}
+    assert notes == [("stamps_not_captured", {"why": why, "sent_and_captured": counts, "failed": []})]
+    assert line.bound_ns > 50_000_000
+
+
+def test_datagrams_that_cannot_be_sent_are_told_and_an_address_that_is_not_the_laptops_is_trouble(site):
+    laptop = site.laptop()
+    subprocess.run([*site.space, "ip", "route", "add", "prohibit", "10.43.0.0/24"], check=True)
+    try:
+        told = laptop.stamp(IPv4Address("10.42.0.1"), IPv4Address("10.43.0.2"), "text")
+    finally:
+        subprocess.run([*site.space, "ip", "route", "del", "prohibit", "10.43.0.0/24"], check=True)
+    assert (told.sent, told.failed) == ({}, "[Errno 13] Permission denied")
+    with pytest.raises(LaptopTrouble, match=r"stamp: .*Cannot assign requested address"):
+        laptop.stamp(IPv4Address("192.168.137.1"), IPv4Address("10.42.0.2"), "text")
+    with pytest.raises(LaptopTrouble, match="101 datagrams of 4 characters: at most 100 of 200"):
+        laptop.ask("stamp", source="10.42.0.1", address="10.42.0.2", text="text", count=101)
+
+
+def test_a_bench_has_its_agents_laptop_stamp_to_a_phone_of_its_hotspot_and_to_no_other(site):
+    lease = Lease(IPv4Address("10.42.0.2"), "02:00:5e:10:00:02")
+    with Bench(lab(), site.spec(), Stop(), partly=True) as bench:
+        found = bench.stamp(lease, "text")
+        assert (found.address, sorted(found.sent), found.failed) == ("10.42.0.2", list(range(20)), "")
+        assert all(before <= after for before, after in found.sent.values())
+        assert bench.stamp(None, "text") is None
+
+
 def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_for_trials_prepares_it(site):
     spec = site.spec()
     with Bench(lab(), spec, Stop(), partly=True) as bench:
-        assert (bench.hotspot_interface(), list(bench.unreachable)) == ("hot0", ["pixel6", "pixel6pro"])
+        assert (bench.hotspot(), list(bench.unreachable)) == (Hotspot("hot0", HOTSPOT), ["pixel6", "pixel6pro"])
         bench.check_health()
-        phone = Phone(spec.phones[1], None, None, bench.clock)
+        phone = Phone(spec.phones[1], Wlan(), None, bench.clock)
         made = bench.new_capture(phone, bench.lab.apps["whatsapp"], "t.0.callee")
-        assert (type(made), made.interface, made.tool) == (AgentDumpcap, "hot0", "dumpcap")
+        assert (type(made), made.interface, made.tool, made.lease) == (AgentDumpcap, "hot0", "dumpcap", LEASE)
     assert not (site.root / "awake").exists()
     with pytest.raises(PhoneTrouble, match="pixel6 has no serial"), Bench(lab(), spec, Stop()):
         pass
@@ -259,14 +391,69 @@ def test_an_agent_of_another_version_is_refused_until_it_is_installed_again(site
 
 def test_the_phone_behind_the_hotspot_is_known_by_its_lease_and_its_mac(site):
     laptop = site.laptop()
-    assert laptop.mac_of(IPv4Address("10.42.0.2")) == "02:00:5e:10:00:02"
-    assert laptop.mac_of(IPv4Address("10.42.0.3")) is None
+    hotspot = laptop.hotspot(HOTSPOT)
+    assert laptop.neighbours(hotspot) == {one.address: one.mac for one in (LEASE, OTHER)}
+    own = [IPv4Address("100.64.3.4"), LEASE.address]
+    assert find_lease("pixel6pro", own, hotspot, laptop) == LEASE
+    assert laptop.neighbours(Hotspot("hot7", IPv4Address("10.42.7.1"))) == {}
     with pytest.raises(LaptopTrouble, match=r"no interface of the laptop holds 192\.168\.137\.1; start the hotspot"):
-        laptop.hotspot_interface(IPv4Address("192.168.137.1"))
+        laptop.hotspot(IPv4Address("192.168.137.1"))
+    with pytest.raises(LaptopTrouble, match="neighbours: cannot be understood: AddressValueError"):
+        laptop.ask("neighbours", ask_for="10.42.0.2; reboot")
+
+
+def test_an_address_that_the_table_lacks_is_asked_for_once_and_its_answer_is_the_lease(site):
+    far = {"address": "10.42.0.9", "mac": "02:00:5e:10:00:09"}
+    name = f"{site.space[-1]}-far"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for words in (
+            [*site.space, "ip", "link", "add", "hot1", "type", "veth", "peer", "name", "far1", "netns", name],
+            [*site.space, "ip", "addr", "add", "10.43.0.1/24", "dev", "hot1"],
+            [*site.space, "ip", "link", "set", "hot1", "up"],
+            ["ip", "-n", name, "link", "set", "far1", "address", far["mac"], "up"],
+            ["ip", "-n", name, "addr", "add", "10.43.0.9/24", "dev", "far1"],
+        ):
+            subprocess.run(words, check=True)
+        laptop, address = site.laptop(), IPv4Address("10.43.0.9")
+        hotspot = laptop.hotspot(IPv4Address("10.43.0.1"))
+        assert laptop.neighbours(hotspot) == {}
+        assert find_lease("pixel6pro", [address], hotspot, laptop) == Lease(address, far["mac"])
+        with pytest.raises(AttemptVoid, match=r"pixel6pro has no lease of the hotspot \(its addresses: 10\.43\.0\.8\)"):
+            find_lease("pixel6pro", [IPv4Address("10.43.0.8")], hotspot, laptop)
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@pytest.mark.parametrize("tool", ["dumpcap", "tcpdump"])
+def test_another_client_of_the_hotspot_is_in_neither_the_file_nor_the_counters(site, tmp_path, tool):
+    if tool == "tcpdump":
+        only_tcpdump(site)
+    made = capture(site.laptop())
+    made.start()
+    with site.sending("stranger", 300, OTHER) as other:
+        site.send("media", 300)
+        assert other.wait(20) == 0
+    time.sleep(DRAIN_S)
+    counters, path = made.stop(), tmp_path / f"callee.{made.suffix}"
+    made.fetch(path)
+    data = path.read_bytes()
+    assert ([n for n in range(300) if b"media %d" % n not in data], b"stranger" in data) == ([], False)
+    found = verify(path, expect_packets=counters.captured)
+    assert (made.tool, found.packets, stopping(found), counters) == (tool, 300, [], Counters(300, 300, 0))
+
+
+def test_what_is_no_mac_filters_nothing_and_starts_nothing(site):
+    laptop = site.laptop()
+    values = {"name": "t.0.callee", "interface": "hot0", "snaplen_bytes": 256, "duration_s": 2}
+    for text in ("02:00:5e:10:00", "02:00:5e:10:00:02 or ip", "02-00-5e-10-00-02", "02:00:5E:10:00:02", ""):
+        with pytest.raises(LaptopTrouble, match="is no MAC"):
+            laptop.ask("start", **values, mac=text)
+    assert site.files() == []
 
 
 def test_an_interface_that_is_not_there_voids_with_the_tools_words(site):
-    made = AgentDumpcap(site.laptop(), "hot7", 256, "t.0.callee")
+    made = AgentDumpcap(site.laptop(), "hot7", LEASE, 256, "t.0.callee")
     with pytest.raises(AttemptVoid, match=r"dumpcap is not live: .*hot7") as raised:
         made.start()
     assert raised.value.reason == "capture_not_ready"
@@ -303,7 +490,7 @@ def test_packets_that_arrive_while_tcpdump_stops_void_nothing(site, tmp_path):
     only_tcpdump(site)
     made = capture(site.laptop())
     made.start()
-    with subprocess.Popen([*site.space, sys.executable, "-c", SEND, "late", "2000"]) as sender:
+    with site.sending("late", 2000) as sender:
         time.sleep(1.0)
         assert made.stop().captured > 0
         sender.terminate()
@@ -426,7 +613,7 @@ def test_a_mac_tells_its_interfaces_and_neighbours_by_ifconfig_and_arp(tmp_path,
     monkeypatch.setenv("PATH", str(tmp_path))
     assert Posix().interfaces() == {"lo0": [], "bridge100": ["fe80::1", "192.168.2.1"]}
     agent = Agent(Posix(), Calls(), tmp_path / "agent.pyz")
-    assert agent.neighbours() == [{"address": "192.168.2.5", "mac": "02:00:5e:10:00:02"}]
+    assert agent.neighbours() == [{"address": "192.168.2.5", "mac": "02:00:5e:10:00:02", "on": "bridge100"}]
 
 
 @pytest.fixture
@@ -539,7 +726,30 @@ def test_one_firewall_rule_lets_the_controller_alone_in_and_setting_up_again_cha
 
 def test_leases_are_read_from_windows_arp(windows):
     windows.set(idle=None)
-    assert windows.laptop().mac_of(IPv4Address("192.168.137.23")) == "02:00:5e:10:00:01"
+    laptop = windows.laptop()
+    for address, leases in (("192.168.137.1", {"192.168.137.23": "02:00:5e:10:00:01"}), ("192.0.2.17", {})):
+        hotspot = Hotspot(r"\Device\NPF_{5E100001-0000-0000-0000-000000000000}", IPv4Address(address))
+        assert laptop.neighbours(hotspot) == {IPv4Address(lease): mac for lease, mac in leases.items()}
+
+
+NPF = r"\Device\NPF_{5E100001-0000-4000-8000-00005E100001}"
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"build": 22631, "rsc": ["rsc-ipv4", "rsc-ipv6"], "udp": None}, ["rsc-ipv4", "rsc-ipv6"]),
+        ({"build": 26100, "rsc": ["rsc-ipv4"], "udp": "Receive Offload State : enabled"}, ["rsc-ipv4", "uro"]),
+        ({"build": 26100, "rsc": [], "udp": "URO State           : disabled"}, []),
+        ({"build": 26100, "rsc": [], "udp": "URO-Status          : aktiviert"}, None),
+        ({"build": 26100, "rsc": None, "udp": "URO State : enabled"}, None),
+    ],
+)
+def test_what_joins_packets_on_windows_is_told_by_its_own_programs_or_is_unknown(windows, values, found):
+    windows.set(idle=None, **values)
+    laptop = windows.laptop()
+    assert laptop.coalescing(NPF) == found
+    assert laptop.coalescing("Ethernet 2'; throw 'x") is None
 
 
 def test_leftovers_on_windows_are_known_by_their_command_line(windows, site):

@@ -25,7 +25,7 @@ def test_a_bench_is_open_and_leaves_nothing_when_it_is_closed(lab, tmp_path, mon
     with Bench(lab, lab.bench("virtual"), Stop()) as bench:
         assert list(bench.phones) == ["pixel6", "pixel6pro"]
         assert bench.unreachable == {}
-        assert bench.hotspot_interface() == "wlan1"
+        assert bench.hotspot().interface == "wlan1"
         assert bench.kind.hint.endswith(f"adb -P {bench.kind.client.port} devices")
         bench.check_health()
         phone = bench.phones["pixel6"]

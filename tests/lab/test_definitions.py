@@ -142,6 +142,17 @@ def test_a_way_is_exactly_one_way():
     assert str(Way(key="HEADSETHOOK", seen_on="never")) == "key HEADSETHOOK"
 
 
+def test_an_intent_of_two_lines_is_a_mistake(tmp_path):
+    path = tmp_path / "whatsapp.yaml"
+    whole = (ROOT / "scenarios" / "apps" / "whatsapp.yaml").read_text()
+    path.write_text(whole.replace("action: android.intent.action.VIEW", r'action: "a.b\nreboot"', 1))
+    with pytest.raises(YamlMistakes) as caught:
+        read(path, App)
+    (mistake,) = caught.value.mistakes
+    assert mistake.text == "open_chat.intent.action must be one line of printable text: it goes into a command"
+    assert whole.splitlines()[mistake.line - 1][mistake.column - 1 :].startswith("action: ")
+
+
 def test_every_selector_and_intent_of_every_app_says_where_it_was_seen():
     for path in sorted((ROOT / "scenarios" / "apps").glob("*.yaml")):
         app = read(path, App)

@@ -78,7 +78,7 @@ class Phone:
             self.log.append(f"01-05 00:00:02.000 I {words[2]}: {words[3]}")
             return ShellOutput("", 0)
         if words[0] == "grep":
-            return ShellOutput("", 0 if words[4] in self.held else 1)
+            return ShellOutput("", 0 if words[5] in self.held else 1)
         if words[:2] == ["rm", "-f"]:
             self.removed += words[2:]
             return ShellOutput("", 0)

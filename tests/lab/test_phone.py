@@ -91,6 +91,7 @@ class Handset:
     screen: list[Seen] = field(default_factory=list)
     audio: str = "MODE_NORMAL"
     answers: dict[str, str] = field(default_factory=dict)
+    code: int = 0
     done: list[str] = field(default_factory=list)
     started: Callable[[str], None] | None = None
     broken: Exception | None = None
@@ -104,7 +105,7 @@ class Handset:
             self.started(command)
             return ShellOutput("Starting\n", 0)
         if command in self.answers:
-            return ShellOutput(self.answers[command], 0)
+            return ShellOutput(self.answers[command], self.code)
         raise AssertionError(f"the fake phone does not know {command!r}")
 
     def __call__(self, **query: str) -> Any:
@@ -424,6 +425,9 @@ def test_a_clat_interface_is_captured_below():
         route_interface("RTNETLINK answers: Network is unreachable")
 
 
+FILE = "/data/local/tmp/im-call-lab.datagram"
+
+
 class Stun(Handset):
     """Answers `ip addr` and the probe of 198.51.100.250 as a STUN server would; others are silent."""
 
@@ -436,7 +440,9 @@ class Stun(Handset):
         if command == "cat /proc/net/anycast6":
             return ShellOutput(ANYCAST, 0)
         found = re.fullmatch(
-            r"printf '((?:\\[0-7]{3}){20})' \| toybox nc -u -w 1 (\S+) 3478 \| od -An -v -tx1", command
+            rf"printf '((?:\\[0-7]{{3}}){{20}})' >{FILE} && {{ rm {FILE}; "
+            rf"toybox timeout 1 toybox nc -u -w 1 (\S+) 3478; }} <{FILE} \| od -An -v -tx1",
+            command,
         )
         assert found, command
         request = bytes(int(octal, 8) for octal in found[1].split("\\")[1:])
@@ -477,10 +483,23 @@ def test_no_answer_from_any_server_voids_the_attempt(phone: Phone):
 
 
 def test_a_marker_is_one_quoted_datagram(phone: Phone, handset: Handset):
-    command = "printf '%s' 'im-call-lab 00ff begin' | toybox nc -u -w 1 192.0.2.1 9"
+    nc = "toybox timeout 1 toybox nc -u -w 1 192.0.2.1 9"
+    command = f"printf 'im-call-lab 00ff begin' >{FILE} && {{ rm {FILE}; {nc}; }} <{FILE}"
     handset.answers = {command: ""}
     phone.send_marker("im-call-lab 00ff begin")
     assert handset.done == [command]
+
+
+def test_a_marker_that_nc_cannot_send_voids_the_attempt(phone: Phone, handset: Handset):
+    nc = "toybox timeout 1 toybox nc -u -w 1 192.0.2.1 9"
+    command = f"printf 'im-call-lab 00ff begin' >{FILE} && {{ rm {FILE}; {nc}; }} <{FILE}"
+    handset.answers, handset.code = {command: "nc: connect: Network is unreachable"}, 1
+    with pytest.raises(AttemptVoid, match=r"pixel6: nc says 'nc: connect: Network is unreachable'") as caught:
+        phone.send_marker("im-call-lab 00ff begin")
+    assert caught.value.reason == "marker_not_sent"
+    handset.code = 127
+    with pytest.raises(PhoneTrouble, match="pixel6 cannot send a marker"):
+        phone.send_marker("im-call-lab 00ff begin")
 
 
 def test_the_version_is_read_from_the_phone(phone: Phone, handset: Handset, whatsapp: App):

@@ -52,6 +52,12 @@ def powershell(state, argv):
             print("started")
         print(state["hotspot"])
         return 0
+    if "Get-NetAdapterRsc -IncludeHidden" in script and "-eq '{5E100001-0000-4000-8000-00005E100001}'" in script:
+        if state["rsc"] is None:
+            print("there is no such adapter", file=sys.stderr)
+            return 1
+        print("\r\n".join([str(state["build"]), *state["rsc"]]), end="\r\n")
+        return 0
     if script.startswith("(Get-CimInstance Win32_Process -Filter 'ProcessId="):
         pid = script.split("ProcessId=")[1].split("'")[0]
         path = Path(f"/proc/{pid}/cmdline")
@@ -65,6 +71,9 @@ def sc(state, argv):
 
 
 def netsh(state, argv):
+    if argv == ["int", "udp", "show", "global"] and state["udp"] is not None:
+        print(f"UDP Global Parameters\r\n-----------------\r\n{state['udp']}\r\n\r")
+        return 0
     if argv[:2] != ["advfirewall", "firewall"]:
         return 99
     rule = argv[4]
@@ -81,6 +90,9 @@ def netsh(state, argv):
 def arp(state, argv):
     print("\r\nInterface: 192.168.137.1 --- 0x12\r\n  Internet Address      Physical Address      Type\r")
     print("  192.168.137.23        02-00-5E-10-00-01     dynamic   \r")
+    print("  192.168.137.255       FF-FF-FF-FF-FF-FF     static    \r")
+    print("  224.0.0.22            01-00-5E-00-00-16     static    \r")
+    print("\r\nSchnittstelle: 192.0.2.17 --- 0x5\r\n  Internetadresse       Physische Adresse     Typ\r")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.virtual.commands.networktext import addresses_text
 from lab.virtual.network.addresses import Interface
+from lab.virtual.processes import SIGNAL_NUMBERS
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
 
 if TYPE_CHECKING:
@@ -76,8 +77,11 @@ def ifconfig(phone: VirtualPhone, call: Call) -> int:
 
 
 async def nc(phone: VirtualPhone, call: Call) -> int:
-    """nc -u [-w SECONDS] ADDRESS PORT: one datagram from standard input; what comes back goes to standard output."""
-    given, operands = options(call, "u46", "wq")
+    """nc -u [-w SECONDS] ADDRESS PORT: one datagram from standard input; what comes back goes to standard output.
+
+    Like toybox' it goes on when its input has ended, until it is ended itself: `-w` is for connecting alone.
+    """
+    given, operands = options(call, "u46", "w")
     if "u" not in given or len(operands) != 2 or not operands[1].isdigit():
         raise Unbuilt("built as 'nc -u [-w SECONDS] ADDRESS PORT' only")
     try:
@@ -85,15 +89,21 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
     except ValueError:
         return call.fail(f"{operands[0]}: No address associated with hostname")
     payload = await call.ends.input.read_all()
-    timeout_ns = int(float(given.get("w", "1")) * 1_000_000_000)
-    if not payload:
-        return 0
     if phone.network.route(phone.name, destination) is None:
         return call.fail("connect: Network is unreachable")
-    answer = phone.network.send_udp(phone.name, destination, int(operands[1]), payload, timeout_ns)
-    if answer is not None:
-        call.ends.out.write(answer)
-    return 0
+    world, until_ns = phone.world, call.shell.ends_at_ns
+    left_ns = 0 if until_ns is None else until_ns - world.now_ns
+    if payload:
+        answer = phone.network.send_udp(phone.name, destination, int(operands[1]), payload, left_ns)
+        call.ends.out.write(answer or b"")
+    if until_ns is None:
+        process = call.shell.process
+        process.on_signal = lambda signal: process.end(128 + SIGNAL_NUMBERS[signal])
+        await call.shell.keeper.park()
+        await process.ended.wait()
+        return process.code or 0
+    world.advance_to(until_ns)
+    return 128 + SIGNAL_NUMBERS["TERM"]
 
 
 COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {

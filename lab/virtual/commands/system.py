@@ -1,4 +1,4 @@
-"""Commands on the system: id, su, ps, kill, pidof, uname, date, sleep, which, getenforce, nproc."""
+"""Commands on the system: id, su, ps, kill, pidof, uname, date, sleep, timeout, which, getenforce, nproc."""
 
 from __future__ import annotations
 
@@ -51,9 +51,26 @@ def sleep(call: Call) -> int:
         return call.fail("bad time")
     if not 0 <= seconds <= 3600:
         return call.fail("bad time")
-    world = call.machine.world
-    world.advance_to(world.now_ns + round(seconds * 1e9))
+    world, until_ns = call.machine.world, call.shell.ends_at_ns
+    over_ns = world.now_ns + round(seconds * 1e9)
+    world.advance_to(over_ns if until_ns is None else min(over_ns, until_ns))
     return 0
+
+
+async def timeout(call: Call) -> int:
+    """timeout SECONDS COMMAND...: SIGTERM for what is not over by then, and 124."""
+    try:
+        seconds = float(call.argv[1])
+    except (IndexError, ValueError):
+        return call.fail("bad time")
+    if not 0 < seconds <= 3600 or len(call.argv) < 3:
+        raise Unbuilt("built as 'timeout SECONDS COMMAND...' only")
+    child, world = call.shell.child(call.ends), call.machine.world
+    ends_at_ns = world.now_ns + round(seconds * 1e9)
+    child.ends_at_ns = ends_at_ns
+    code = await child.call(Call(call.argv[2:], call.ends, child))
+    child.process.end(code)
+    return 124 if world.now_ns >= ends_at_ns else code
 
 
 def which(call: Call) -> int:
@@ -103,6 +120,7 @@ COMMANDS: dict[str, Command] = {
     "uname": uname,
     "date": date,
     "sleep": sleep,
+    "timeout": timeout,
     "which": which,
     "kill": kill,
     "nproc": nproc,

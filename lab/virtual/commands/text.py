@@ -125,8 +125,8 @@ async def inputs(call: Call, files: list[str]) -> list[tuple[str, bytes]] | None
 
 
 async def grep(call: Call) -> int:
-    """grep -F -E -c -a -q -i -v -o -n -m; 0 where a line fits, 1 where none does, 2 for trouble."""
-    given, operands = options(call, "FEcaqivon", "em")
+    """grep -F -E -c -a -q -i -v -o -n -z -m; 0 where a line fits, 1 where none does, 2 for trouble."""
+    given, operands = options(call, "FEcaqivonz", "em")
     pattern = given.get("e")
     if pattern is None:
         if not operands:
@@ -145,9 +145,13 @@ async def grep(call: Call) -> int:
 
 
 def grep_one(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefix: bytes, data: bytes) -> int:
-    lines = data.split(b"\n")
+    end = b"\0" if "z" in given else b"\n"
+    lines = data.split(end)
     if lines and not lines[-1]:
         lines.pop()
+    if "F" in given:
+        # toybox' grep looks for nothing in a line that begins with NUL.
+        lines = [b"" if line.startswith(b"\0") else line for line in lines]
     hits = [(number, line) for number, line in enumerate(lines, 1) if bool(wanted.search(line)) != ("v" in given)]
     hits = hits[: int(given.get("m", len(hits)))]
     if "c" in given:
@@ -156,7 +160,7 @@ def grep_one(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefi
         for number, line in hits:
             start = prefix + (b"%d:" % number if "n" in given else b"")
             pieces = [found.group() for found in wanted.finditer(line)] if "o" in given else [line]
-            call.ends.out.write(b"".join(start + piece + b"\n" for piece in pieces))
+            call.ends.out.write(b"".join(start + piece + end for piece in pieces))
     return len(hits)
 
 

@@ -19,6 +19,7 @@ from lab.virtual.network.drops import Drop, drop
 from lab.virtual.network.ledger import Ledger, Meaning
 from lab.virtual.network.media import Packets
 from lab.virtual.network.noise import Noise
+from lab.virtual.network.otherclient import OtherClient
 from lab.virtual.network.traffic import CallTraffic
 from lab.virtual.network.usage import Kind, Usage
 from lab.virtual.network.vpn import Vpn
@@ -91,6 +92,7 @@ class Network:
         self._stun_frames = dict.fromkeys(self.phones, 0)
         reserved = [self.bench.laptop.hotspot_address, *(server.address for server in self.bench.stun_servers)]
         self.accesses: dict[str, Access] = {}
+        self.others: dict[str, OtherClient] = {}
         self.usages = {name: Usage() for name in self.phones}
         self._links: dict[str, Link] = {}
         self._identifications: dict[str, int] = {}
@@ -107,6 +109,9 @@ class Network:
             self.wires[name].begin()
             self.tuns[name].begin()
             Noise(self, name, loud=loud).start()
+            if access.spec.link == "ethernet":
+                self.others[name] = OtherClient(self, name)
+                self.others[name].start()
         if self.bench.laptop.emulation is not None:
             self.ledger.drift("laptop", self.bench.laptop.emulation.clock.drift_ppb / 1000)
 

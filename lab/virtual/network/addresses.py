@@ -66,7 +66,7 @@ class Access:
 
     def __init__(self, spec: AccessNetwork, draw: random.Random, reserved: Iterable[Address] = ()) -> None:
         self.spec, self._draw, self._reserved = spec, draw, frozenset(reserved)
-        self.mac, self.gateway_mac = self._mac(), self._mac()
+        self.mac, self.gateway_mac = drawn_mac(draw), drawn_mac(draw)
         self.ipv4 = self._interface_ipv4() if not spec.clat else _CLAT_IPV4
         self.ipv6 = self._interface_ipv6()
         self.link_local = IPv6Interface((int(_LINK_LOCAL) | draw.getrandbits(64), 64))
@@ -151,14 +151,10 @@ class Access:
         """The addresses that can be used beyond the link; the near side of a CLAT is the same on every phone."""
         return {self.clat or self.ipv4.ip, *([self.ipv6.ip] if self.ipv6 is not None else [])}
 
-    def _mac(self) -> str:
-        octets = [self._draw.randrange(256) & 0xFC | 0x02, *(self._draw.randrange(256) for _ in range(5))]
-        return ":".join(f"{octet:02x}" for octet in octets)
-
     def _interface_ipv4(self) -> IPv4Interface:
         network = self._draw.choice(self.spec.ipv4)
         while True:
-            address = _host(network, self._draw)
+            address = drawn_host(network, self._draw)
             found = IPv4Interface((address, self.spec.ipv4_prefix))
             edges = (found.network.network_address, found.network.broadcast_address)
             if address not in edges and address not in self._reserved:
@@ -183,11 +179,18 @@ class Access:
         wanted = _POOL_SHARE if self.spec.nat == "per_flow" else 1
         share: list[IPv4Address] = []
         while len(share) < wanted:
-            address = _host(pool, self._draw)
+            address = drawn_host(pool, self._draw)
             if address not in share and address not in self._reserved:
                 share.append(address)
         return share
 
 
-def _host(network: IPv4Network, draw: random.Random) -> IPv4Address:
+def drawn_mac(draw: random.Random) -> str:
+    """A MAC as a phone makes one up for a network: locally administered, of one client."""
+    octets = [draw.randrange(256) & 0xFC | 0x02, *(draw.randrange(256) for _ in range(5))]
+    return ":".join(f"{octet:02x}" for octet in octets)
+
+
+def drawn_host(network: IPv4Network, draw: random.Random) -> IPv4Address:
+    """An address of a network that a host may have."""
     return network[draw.randrange(1, network.num_addresses - 1)]

@@ -133,7 +133,8 @@ class Capture:
     """A running capture of one wire. It is attached from the start until `stop`.
 
     `clock` turns a bench instant into the instant that the capturing machine's clock shows; `write` gets the bytes of
-    the file in order. `received` counts the frames the tool saw, `captured` those that are in the file.
+    the file in order. `mac`: what that MAC sends or receives, and nothing else. `received` counts the frames the tool
+    saw, `captured` those that are in the file.
     """
 
     def __init__(
@@ -145,12 +146,13 @@ class Capture:
         clock: Callable[[int], int],
         write: Callable[[bytes], None],
         interface: str | None = None,
+        mac: bytes | None = None,
     ) -> None:
         self.snaplen = snaplen
         self.received, self.captured, self.dropped = 0, 0, 0
         self.started_ns = wire.world.now_ns
         self._wire, self._format, self._buffering = wire, format, buffering
-        self._clock, self._write = clock, write
+        self._clock, self._write, self._mac = clock, write, mac
         self._waiting: list[Passing] = []
         self._stopped = False
         link = LINK_TYPES[wire.link_type]
@@ -160,8 +162,10 @@ class Capture:
 
     def take(self, frames: Passing) -> None:
         """Receive frames that passed on the wire."""
-        self.received += len(frames)
-        self._waiting.append(frames)
+        taken = frames if self._mac is None else frames.of_mac(self._mac)
+        if len(taken):
+            self.received += len(taken)
+            self._waiting.append(taken)
 
     def tick(self, now_ns: int) -> None:
         """Write the frames of all blocks that are closed by now."""

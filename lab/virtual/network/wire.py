@@ -34,6 +34,12 @@ class Passing:
         """The frames from index `low` up to `high`."""
         return Passing(self.times_ns[low:high], self.lengths[low:high], self.rows[low:high])
 
+    def of_mac(self, mac: bytes) -> Passing:
+        """The Ethernet frames that a MAC sends or receives."""
+        wanted = np.frombuffer(mac, dtype=np.uint8)
+        kept = (self.rows[:, :6] == wanted).all(axis=1) | (self.rows[:, 6:12] == wanted).all(axis=1)
+        return Passing(self.times_ns[kept], self.lengths[kept], self.rows[kept])
+
 
 class Listener(Protocol):
     """What a wire asks of a capture."""

@@ -59,6 +59,8 @@ class Shell:
     code: int = 0
     last_background: int = 0
     substituted: int = 0
+    ends_at_ns: int | None = None
+    """When a `timeout` around this shell ends what still runs in it, in bench time."""
     process: Process = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,7 @@ class Shell:
         """A shell of its own with a copy of the variables."""
         made = Shell(self.machine, self.uid if uid is None else uid, ends or self.ends, self.keeper)
         made.variables, made.directory, made.code = dict(self.variables), self.directory, self.code
+        made.ends_at_ns = self.ends_at_ns
         return made
 
     async def _script(self, script: Script) -> None:

@@ -148,6 +148,21 @@ def test_a_tcpdump_that_nobody_stops_ends_by_itself(bench):
     assert (done.stdout, done.returncode) == (b"captures\n", 1)
 
 
+def test_nc_goes_on_when_its_input_has_ended_until_it_is_ended_itself(bench):
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    bench.say(BEGIN)
+    nc = "toybox nc -u -w 1 192.0.2.1 9"
+    done = bench.adb("-s", serial, "shell", f"{nc} </dev/null & sleep 30; kill -0 $! && kill $!; kill -0 $!")
+    assert (b"No such process" in done.stderr, done.returncode) == (True, 1)
+    before = bench.say({"op": "advance", "ns": 0})["now_ns"]
+    file = "/data/local/tmp/x"
+    script = f"printf x >{file} && {{ rm {file}; toybox timeout 1 {nc}; }} <{file}; echo $?"
+    done = bench.adb("-s", serial, "shell", script)
+    assert (done.stdout, done.returncode) == (b"124\n", 0)
+    assert 1.0e9 < bench.say({"op": "advance", "ns": 0})["now_ns"] - before < 1.1e9
+
+
 def test_a_running_tcpdump_tells_its_counters_when_it_is_asked(bench):
     serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
     bench.adb("connect", serial)

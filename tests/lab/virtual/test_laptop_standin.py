@@ -14,6 +14,7 @@ from lab import yamlfile
 from lab.definitions import BenchSpec
 from lab.virtual import laptop
 from lab.virtual.bench import VirtualBench
+from lab.virtual.commands.networktext import addresses_text
 
 BENCH = Path(__file__).parents[3] / "scenarios" / "benches" / "virtual.yaml"
 START_NS = 1_767_571_200_000_000_000
@@ -120,6 +121,66 @@ def test_a_capture_is_in_the_file_when_bench_time_has_moved_on(tmp_path):
             f"Packets received/dropped on interface 'wlan1': {len(packets)}/0 (pcap:0/"
         )
         assert [kind for kind, _ in found if kind != 6] == [0x0A0D0D0A, 1, 5]
+
+    with_bench(tmp_path, talk)
+
+
+def test_a_filtered_capture_leaves_another_client_out_and_counts_what_it_took(tmp_path):
+    async def talk(bench, start):
+        (tmp_path / "laptop/captures").mkdir(parents=True, exist_ok=True)
+        mac = bench.network.accesses["pixel6pro"].mac
+        found = {}
+        for name, words in {"all": [], "one": ["-f", f"ether host {mac}"]}.items():
+            bench.begin(key="1/t/0", trial="t", attempt=0, start_ns=START_NS, direct=False)
+            file = tmp_path / f"laptop/captures/{name}.pcapng"
+            dumpcap = await start("dumpcap", "-q", "-i", "wlan1", *words, "-s", "256", "-w", f"/captures/{file.name}")
+            await dumpcap.stderr.readline()
+            bench.advance(60_000_000_000)
+            await bench.world.settle()
+            dumpcap.send_signal(signal.SIGINT)
+            said = (await dumpcap.stderr.read()).decode()
+            packets = [body for kind, body in blocks(file.read_bytes()) if kind == 6]
+            assert f"Packets captured: {len(packets)}\n" in said
+            found[name] = [body[20:] for body in packets]
+        own = bytes.fromhex(mac.replace(":", ""))
+        assert found["one"] == [frame for frame in found["all"] if own in (frame[:6], frame[6:12])]
+        assert len(found["all"]) - len(found["one"]) == sum(b"_airplay" in frame for frame in found["all"]) > 10
+        for words in (["-f", "udp"], ["-f", f"ether host {mac} or udp"]):
+            refused = await start("dumpcap", "-q", "-i", "wlan1", *words, "-w", "/captures/x.pcapng")
+            assert await refused.communicate() == (b"", b"dumpcap: built with -f 'ether host MAC' only\n")
+
+    with_bench(tmp_path, talk)
+
+
+def test_the_laptop_knows_its_hotspots_clients_and_asks_for_them(tmp_path):
+    async def talk(bench, start):
+        async def said(*argv):
+            program = await start(*argv)
+            out, _ = await program.communicate()
+            return program.returncode, out.decode().splitlines()
+
+        access, other = bench.network.accesses["pixel6pro"], bench.network.others["pixel6pro"]
+        shown = [
+            f"{other.address} lladdr {other.mac} STALE",
+            f"{access.ipv4.ip} lladdr {access.mac} REACHABLE",
+            f"{access.link_local.ip} lladdr {access.mac} STALE",
+        ]
+        assert await said("ip", "neigh", "show", "dev", "wlan1") == (0, shown)
+        assert access.mac in "".join(addresses_text(access.interfaces(), ""))
+        assert await said("ip", "neigh", "show", "dev", "wlan9") == (1, [])
+        bench.faults.add("neighbours", "laptop", 1)
+        shown[1] = f"{access.ipv4.ip} FAILED"
+        assert await said("ip", "neigh", "show", "dev", "wlan1") == (0, shown)
+        before = bench.world.now_ns
+        code, text = await said("ping", "-c", "1", "-W", "1", str(access.ipv4.ip))
+        assert (code, text[-1], bench.world.now_ns - before < 10_000_000) == (
+            0,
+            "1 packets transmitted, 1 received, 0% packet loss, time 0ms",
+            True,
+        )
+        code, text = await said("ping", "-c", "1", "-W", "1", "192.168.137.77")
+        assert (code, text[-1]) == (1, "1 packets transmitted, 0 received, 100% packet loss, time 0ms")
+        assert bench.world.now_ns - before > 1_000_000_000
 
     with_bench(tmp_path, talk)
 
