@@ -105,7 +105,7 @@ class Lane:
 
     def lease(self) -> Lease:
         """The phone's lease on its wire; it is talked to before, as every client of a hotspot is."""
-        self.adb.run(f"printf '%s' hello | toybox nc -u -w 1 {MARKER_ADDRESS} {MARKER_PORT}")
+        self.adb.run(self.datagram("hello", MARKER_ADDRESS, MARKER_PORT))
         own = [ip_address(PHONE)]
         return find_lease("phone", own, self.laptop.hotspot(IPv4Address(LAPTOP)), self.laptop)
 
