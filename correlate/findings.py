@@ -26,6 +26,7 @@ Row = dict[str, Any]
 Measure = Callable[[CallPair], Sided[Any]]
 
 KEYS = ("trial", "side")
+SERVICES = ("voice", "video")
 NAMED = ("servers",)
 """The dimensions that look at host names; test_findings holds the others to not doing so."""
 
@@ -44,6 +45,11 @@ class Case:
     scenario: str
     phones: Mapping[str, str]
     facts: Mapping[str, Mapping[str, Row]]
+
+    @property
+    def is_service_known(self) -> bool:
+        """Whether anybody wrote down what was called: captures that were made by hand may come without."""
+        return self.service in SERVICES
 
     @property
     def unread(self) -> str:

@@ -133,7 +133,7 @@ class AgentLaptop:
         raise LaptopTrouble(f"the laptop's agent runs no shell lines: `{command[:80]}`")
 
     def prepare(self) -> dict[str, Any]:
-        """Have leftovers swept, sleep inhibited and the hotspot on: at the start, and again before each capture."""
+        """Have leftovers swept, sleep inhibited and the hotspot on: at the start, and again before each attempt."""
         answer: dict[str, Any] = self.ask("prepare", PREPARE_S)
         if not answer["awake"]:
             raise LaptopTrouble("the laptop's sleep cannot be inhibited; install systemd-inhibit there")
@@ -210,7 +210,6 @@ class AgentDumpcap:
         self._name = f"{name}.{self.suffix}"
 
     def start(self) -> None:
-        self._laptop.prepare()
         started = self._laptop.ask(
             "start",
             name=self._name,

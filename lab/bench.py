@@ -210,7 +210,7 @@ class Bench:
             self.clock = self.kind.clock
             self.laptop = self._open_laptop()
             stack.callback(self.laptop.close)
-            if isinstance(self.laptop, AgentLaptop) and not self._partly:
+            if not self._partly:
                 self.laptop.prepare()
             for spec in self.spec.phones:
                 try:
@@ -228,7 +228,8 @@ class Bench:
     def _open_laptop(self) -> Laptop | AgentLaptop:
         spec, prefix = self.spec.laptop, self.kind.laptop_prefix
         if spec.agent is None:
-            return Laptop(prefix, spec.directory)
+            # A bench has a folder of its own: what captures into it is never another bench's.
+            return Laptop(prefix, f"{spec.directory}/{self.spec.name}")
         return AgentLaptop([*prefix, *spec.agent], spec.directory, self.spec.name)
 
     def _connect(self, spec: PhoneSpec, stack: ExitStack) -> Phone:
@@ -250,6 +251,11 @@ class Bench:
         if spec.capture == "pcapdroid" and not self._partly:
             pcapdroid.sweep(phone)
         return phone
+
+    def begin(self, item: PlannedTrial, seed: int, attempt: int) -> None:
+        """Make ready for an attempt: what an earlier one left on the laptop is ended, and its hotspot is on."""
+        self.kind.begin(item, seed, attempt)
+        self.laptop.prepare()
 
     def check_health(self) -> None:
         """Raise `BenchUnhealthy` unless the bench, both phones' shells and the laptop's answer."""

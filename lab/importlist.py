@@ -49,10 +49,11 @@ class Addresses:
 
 @dataclass(frozen=True)
 class ImportedTrial:
-    """One row: what is known; None is unknown."""
+    """One row: what is known; None is unknown. `places` has the column at which each cell begins."""
 
     line: int
     values: Mapping[str, Any]
+    places: Mapping[str, int]
 
     def __getitem__(self, column: str) -> Any:
         return self.values.get(column)
@@ -129,13 +130,15 @@ COLUMNS: dict[str, Callable[[str, Path], Any]] = {
     "repetition": _repetition,
     "caller_phone": _name,
     "callee_phone": _name,
+    "device_1": _name,
     "caller_addresses": _addresses,
     "callee_addresses": _addresses,
     "caller_offset_s": _offset_s,
     "callee_offset_s": _offset_s,
     "offset_bound_s": _bound_s,
 }
-REQUIRED = ("caller_capture", "callee_capture", "app")
+CAPTURES = ("caller_capture", "callee_capture")
+REQUIRED = (*CAPTURES, "app")
 
 
 def read_list(path: Path, known: Mapping[str, Iterable[str]]) -> list[ImportedTrial]:
@@ -156,6 +159,7 @@ def read_list(path: Path, known: Mapping[str, Iterable[str]]) -> list[ImportedTr
     ]
     if not rows:
         mistakes.append(Mistake(path, 2, 1, "no trial is listed; write one line for each"))
+    mistakes += [Mistake(path, row.line, row.places[name], text) for row, name, text in _repeated(rows)]
     _stop_at(mistakes)
     return rows
 
@@ -215,11 +219,11 @@ def _row(
     before, values = len(mistakes), dict[str, Any]()
     found = list(_cells(path, number, line, mistakes))
     if len(mistakes) > before:
-        return ImportedTrial(number, values)
+        return ImportedTrial(number, values, {})
     places = {name: column for name, (_, column) in zip(names, found, strict=False)}
     if len(found) != len(names):
         mistakes.append(Mistake(path, number, 1, f"{len(found)} cells, the first line has {len(names)}"))
-        return ImportedTrial(number, values)
+        return ImportedTrial(number, values, places)
     for name, (text, column) in zip(names, found, strict=True):
         try:
             if text:
@@ -230,7 +234,22 @@ def _row(
         except Unfit as error:
             mistakes.append(Mistake(path, number, column, str(error)))
     mistakes += [Mistake(path, number, places.get(name, 1), text) for name, text in _contradictions(values)]
-    return ImportedTrial(number, values)
+    return ImportedTrial(number, values, places)
+
+
+def _repeated(rows: Iterable[ImportedTrial]) -> Iterator[tuple[ImportedTrial, str, str]]:
+    """Captures that an earlier row has as well, on whichever side; one mistake a row."""
+    seen: dict[str, int] = {}
+    for row in rows:
+        captures = {name: row[name].integrity.sha256 for name in CAPTURES if row[name]}
+        again = next((name for name, sha256 in captures.items() if sha256 in seen), None)
+        if again:
+            yield (
+                row,
+                again,
+                f"the same capture as in line {seen[captures[again]]}; every trial has captures of its own",
+            )
+        seen |= dict.fromkeys(captures.values(), row.line)
 
 
 def _check_known(column: str, text: str, known: Mapping[str, Iterable[str]]) -> None:
@@ -244,7 +263,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     offsets = [name for name in ("caller_offset_s", "callee_offset_s") if name in values]
     if offsets and "offset_bound_s" not in values:
         yield offsets[0], f"{offsets[0]} needs offset_bound_s: how far may it be off?"
-    captures = [values.get(name) for name in ("caller_capture", "callee_capture")]
+    captures = [values.get(name) for name in CAPTURES]
     if captures[0] and captures[1] and captures[0].integrity.sha256 == captures[1].integrity.sha256:
         yield "callee_capture", "the same capture as the caller's; each side needs its own"
     phones = [values.get(name) for name in ("caller_phone", "callee_phone")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,32 +11,74 @@ from typing import Any
 from correlate.dataset import Dataset, write_json
 from lab import versions
 from lab.definitions import Lab
-from lab.errors import BadInput
+from lab.errors import BadInput, BenchUnhealthy
 from lab.importlist import Capture, ImportedTrial, read_list
-from lab.run import holding
-from lab.yamlfile import Mistake
+from lab.run import LOCK, holding
+from lab.yamlfile import Mistake, did_you_mean
 
 ROLES = ("caller", "callee")
 UNKNOWN = "unknown"
+BY_SIDE = re.compile(r"(.+)_(a_to_b|b_to_a)")
+"""A direction between phones of one network label (`BenchSpec.direction`); side a is Device 1."""
 
 
 def import_trials(trials: Path, dataset: Dataset, scenarios: Path) -> int:
     """Write a dataset of the trials that a list names; returns how many.
 
-    Raises `BadInput`, with everything untouched, for mistakes in the list and for a folder that is not empty.
+    Raises `BadInput`, with everything untouched, for mistakes in the list and for a folder that is not empty, and
+    `BenchUnhealthy` where the disk fails. dataset.json is written last, so half an import is no dataset: what came
+    before is taken away where it failed, and by the next import where it was killed.
     """
-    if dataset.path.exists() and (not dataset.path.is_dir() or any(dataset.path.iterdir())):
-        raise BadInput(f"{dataset.path}: is not empty; name another folder with --dataset")
+    _require_free(dataset)
     lab = Lab.load(scenarios)
     rows = read_list(trials, {"app": lab.apps, "scenario": lab.scenarios})
     plan = _plan(trials, rows)
+    info = _describe(trials, dataset, lab, plan, _devices(trials, rows, plan))
     dataset.path.mkdir(parents=True, exist_ok=True)
     with holding(dataset):
-        write_json(dataset.info_path, _describe(trials, dataset, lab, plan))
-        dataset.journal.append("import", trials=len(rows), list=trials.name)
-        for row, entry in zip(rows, plan, strict=True):
-            _store(dataset, row, entry)
+        _require_free(dataset)
+        _clear(dataset)
+        try:
+            dataset.journal.append("import", trials=len(rows), list=trials.name)
+            for row, entry in zip(rows, plan, strict=True):
+                _store(dataset, row, entry)
+            write_json(dataset.info_path, info)
+        except OSError as error:
+            # Of a copy that fails `filename` is the source, which is well.
+            where = error.filename2 or error.filename or dataset.path
+            text = f"{where}: {error.strerror}; nothing is imported; mend this and import again"
+            raise BenchUnhealthy(text) from error
+        finally:
+            if not dataset.info_path.exists():
+                _clear(dataset)
     return len(rows)
+
+
+def _require_free(dataset: Dataset) -> None:
+    """Refuse a folder with anything in it but what an import that was killed left."""
+    path = dataset.path
+    if not path.exists():
+        return
+    found = {entry.name for entry in path.iterdir()} - {LOCK} if path.is_dir() else {path.name}
+    is_left = found <= {each.name for each in _begun(dataset)} and dataset.journal.path.name in found
+    if found and not (is_left and [*dataset.journal.read(), {"event": "import"}][0]["event"] == "import"):
+        is_dataset = "; what it holds is computed again by correlate" if dataset.info_path.exists() else ""
+        raise BadInput(f"{path}: is not empty; name another folder with --dataset{is_dataset}")
+
+
+def _begun(dataset: Dataset) -> list[Path]:
+    """All that an import has written before it is complete."""
+    unfinished = dataset.info_path.with_name(f".{dataset.info_path.name}.partial")
+    return [dataset.trials_dir, unfinished, dataset.journal.path]
+
+
+def _clear(dataset: Dataset) -> None:
+    """Take a half import away; the journal, by which it is known, last."""
+    for path in _begun(dataset):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _plan(trials: Path, rows: Sequence[ImportedTrial]) -> list[dict[str, Any]]:
@@ -60,15 +103,37 @@ def _plan(trials: Path, rows: Sequence[ImportedTrial]) -> list[dict[str, Any]]:
 
 def _phones(row: ImportedTrial) -> dict[str, str]:
     """Names of both phones: as given, else by the direction's labels, else by side, so that no name tells the role."""
-    labels = str(row["direction"] or "").split("_to_")
-    if len(labels) != 2 or not all(labels) or labels[0] == labels[1]:
+    direction = str(row["direction"] or "")
+    labels = direction.split("_to_")
+    if by_side := BY_SIDE.fullmatch(direction):
+        labels = [f"{by_side[1]}_{side}" for side in by_side[2].split("_to_")]
+    elif len(labels) != 2 or not all(labels) or labels[0] == labels[1]:
         labels = ["side_a", "side_b"]
     return {role: row[f"{role}_phone"] or label for role, label in zip(ROLES, labels, strict=True)}
 
 
-def _describe(trials: Path, dataset: Dataset, lab: Lab, plan: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _devices(trials: Path, rows: Sequence[ImportedTrial], plan: Sequence[dict[str, Any]]) -> list[str]:
+    """The phones, Device 1 first: the one that `device_1` names, else side a, else the first row's caller. Raises
+    `BadInput` where `device_1` names no phone of the list, or two."""
+    names: list[str] = []
+    for entry in plan:
+        by_side = BY_SIDE.fullmatch(entry["direction"])
+        names += [entry[role] for role in (reversed(ROLES) if by_side and by_side[2] == "b_to_a" else ROLES)]
+    firsts = [row for row in rows if row["device_1"]]
+    for row in firsts:
+        name, before = row["device_1"], firsts[0]
+        text = "" if name in names else f"no phone '{name}' in this list{did_you_mean(name, names)}"
+        if name != before["device_1"]:
+            text = f"line {before.line} says that device 1 is {before['device_1']}; it is one phone in all lines"
+        if text:
+            raise BadInput(str(Mistake(trials, row.line, row.places["device_1"], text)))
+    return list(dict.fromkeys([*(row["device_1"] for row in firsts[:1]), *names]))
+
+
+def _describe(
+    trials: Path, dataset: Dataset, lab: Lab, plan: Sequence[dict[str, Any]], devices: Sequence[str]
+) -> dict[str, Any]:
     """dataset.json of an import: no bench, no matrix, no seed; apps that the lab has YAML of with their analysis."""
-    phones = sorted({entry[role] for entry in plan for role in ROLES})
     apps = sorted({entry["app"] for entry in plan})
     services = {name: sorted({entry["service"] for entry in plan if entry["app"] == name}) for name in apps}
     return {
@@ -82,7 +147,7 @@ def _describe(trials: Path, dataset: Dataset, lab: Lab, plan: Sequence[dict[str,
         "approval": "",
         "scenario_hash": None,
         "versions": versions.of_the_controller(),
-        "devices": [{"name": name, "model": None, "os": None, "tools": [], "network": None} for name in phones],
+        "devices": [{"name": name, "model": None, "os": None, "tools": [], "network": None} for name in devices],
         "laptop": None,
         "apps": {name: _app(lab, name, services[name]) for name in apps},
         "plan": list(plan),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
+import tempfile
 from pathlib import PurePosixPath
 
 from lab.agentlink import AgentLaptop, packed, read_token, token_file
@@ -69,13 +70,19 @@ def _token(bench: str) -> str:
 
 def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]]:
     given = json.dumps({name: base64.b64encode(data).decode() for name, data in files.items()})
-    try:
-        with Program(argv) as program:
-            program.send(PUT.replace("@GIVEN@", base64.b64encode(given.encode()).decode()).encode())
-            program.close_input()
-            told = json.loads(program.read_to_end(INSTALL_S))
-    except (OSError, EOFError, TimeoutError, ValueError) as error:
-        raise LaptopTrouble(f"{' '.join(argv)} does not take the agent: {error}; try it by hand") from error
+    with tempfile.TemporaryFile() as last_words:
+        try:
+            with Program(argv, other=last_words.fileno()) as program:
+                program.send(PUT.replace("@GIVEN@", base64.b64encode(given.encode()).decode()).encode())
+                program.close_input()
+                told = json.loads(program.read_to_end(INSTALL_S))
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            last_words.seek(0)
+            lines = last_words.read().decode("utf-8", "replace").strip().splitlines()
+            ended = isinstance(error, (ValueError, BrokenPipeError))
+            silent = "it ends without an answer" if ended else str(error)
+            said = lines[-1][:300] if lines else silent
+            raise LaptopTrouble(f"{' '.join(argv)} does not take the agent: {said}; try it by hand") from error
     if set(told) != set(files):
         raise LaptopTrouble(f"{' '.join(argv)} answers nonsense")
     return {name: (str(sha256), bool(written)) for name, (sha256, written) in told.items()}

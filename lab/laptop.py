@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -15,6 +16,7 @@ from lab.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, Str
 
 COPY_S = 120.0
 START_S = 20.0
+SWEEP_TRIES = 100
 
 
 class ProgramStream:
@@ -99,6 +101,29 @@ class Laptop:
         if said.code != 0:
             raise LaptopTrouble(f"the laptop does not tell its neighbours: {said.text[:100]!r}; install iproute2")
         return parse_neighbours(said.text)
+
+    def prepare(self) -> None:
+        """End the dumpcaps that write into our directory: nothing of an earlier run captures any longer, and no file is
+        written by two. Nobody else's is touched. Raises `LaptopTrouble`.
+        """
+        asked: set[int] = set()
+        for _ in range(SWEEP_TRIES):
+            left = self._dumpcaps()
+            if not left:
+                return
+            for pid in left - asked:
+                self.run(f"kill -INT {pid}")
+            asked |= left
+            self.run("sleep 0.1")
+        raise LaptopTrouble(f"a dumpcap of an earlier run (pid {min(left)}) does not end on the laptop; end it")
+
+    def _dumpcaps(self) -> set[int]:
+        """The dumpcaps that write into our directory; one that has ended has no command line any longer."""
+        lines = self.run("ps -A -ww -o pid,args").text.splitlines()
+        found = (
+            re.match(r"\s*(\d{1,9})\s+(?:\S*/)?dumpcap\s", line) for line in lines if f" -w {self.directory}/" in line
+        )
+        return {int(one[1]) for one in found if one}
 
     def ask_for(self, address: IPv4Address) -> None:
         """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""

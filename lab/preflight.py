@@ -51,7 +51,7 @@ def examine(run: Run, stop: Stop) -> list[Check]:
                 checks += _phone(phone, [lab_.apps[app] for app in run.matrix.apps])
             for name, trouble in bench.unreachable.items():
                 checks.append(Check("reachable", name, False, str(trouble), "connect it and accept its prompt"))
-            checks += _laptop(bench)
+            checks += _laptop_that_answers(bench)
     except LabError as error:
         checks.append(Check("bench", spec.name, False, str(error), "mend what is named, then run doctor again"))
     return checks
@@ -62,14 +62,30 @@ def _controller(run: Run) -> Iterator[Check]:
     ours = Path(lab.__file__).parent.parent
     right = (ours / "correlate").is_dir()
     yield Check("package", "controller", right, str(ours), "another package named lab is installed; use the .venv")
-    free = shutil.disk_usage(Path.cwd()).free // 1024
-    yield Check("disk", "controller", free > FREE_KIB, f"{free // 1024} MiB free", "make room for the dataset")
+    place = run.dataset.path.resolve()
+    folder = next(path for path in (place, *place.parents) if path.exists())
+    free = shutil.disk_usage(folder).free // 1024
+    found = f"{free // 1024} MiB free in {folder}"
+    yield Check("disk", "controller", free > FREE_KIB, found, "make room for the dataset, or name another --dataset")
     if spec.local is not None:
         there = (lab_.directory / "benches" / spec.local).is_file()
         fix = f"write scenarios/benches/{spec.local} with serials, contacts and allowed_callees (docs/add-a-phone.md)"
         yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
     for phone in spec.phones:
         yield _contacts(run, phone)
+
+
+def _laptop_that_answers(bench: Bench) -> Iterator[Check]:
+    """All of the laptop; of one that cannot be reached that alone, not what would follow from it."""
+
+    def answers() -> tuple[bool, str]:
+        return bench.laptop.run("true").code == 0, "answers"
+
+    fix = "mend what is named; what the bench file says under laptop.connect must work by hand"
+    reachable = _asked("reachable", "laptop", answers, fix)
+    yield reachable
+    if reachable.ok:
+        yield from _laptop(bench)
 
 
 def _contacts(run: Run, phone: PhoneSpec) -> Check:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.markup import escape
 
+from correlate.dataset.installed import installed, unlike
 from lab.bench import PlannedTrial
 from lab.definitions import Step
 from lab.errors import BadInput, BenchUnhealthy, one_line
@@ -53,10 +54,11 @@ def plan(run: Run) -> None:
     todo = [item for item in run.chosen if item.trial.id in missing]
     seconds = [_expected_s(run, item) for item in todo]
     size = sum(_expected_bytes(run, item, talk_s) for item, (_, talk_s) in zip(todo, seconds, strict=True))
-    hours = sum(total for total, _ in seconds) / 3600
+    minutes = sum(total for total, _ in seconds) / 60
+    time = f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
     note = " of bench time, which the virtual bench does not wait for" if run.spec.kind == "virtual" else ""
     out.print(
-        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {hours:.1f} h{note}, "
+        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {time}{note}, "
         f"about {size / 1e6:.0f} MB, into {escape(str(run.dataset.path))}",
         soft_wrap=True,
     )
@@ -86,7 +88,8 @@ def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
     names = {"caller": caller.name, "callee": run.spec.other(caller).name}
     who = f"{names[step.by]}: " if step.by is not None else "both: "
     times = {"wait_ringing": scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
-    how_long = f", then {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
+    word = " for" if step.do == "talk" else ", then"
+    how_long = f"{word} {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
     return f"{who}{step.do}{f' ({item.trial.service})' if step.do == 'place_call' else ''}{how_long}"
 
 
@@ -113,7 +116,7 @@ def mistakes(found: Sequence[Mistake]) -> None:
 
 
 def end(run: Run, progress: Progress) -> None:
-    """Where everything is, and what was void."""
+    """Where everything is, what was void, and which app had another version than its file says."""
     out, path = console(), run.dataset.path
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
@@ -121,3 +124,7 @@ def end(run: Run, progress: Progress) -> None:
     out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
     out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)
     out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)
+    for app, found in installed(run.dataset).items():
+        if text := unlike(found, run.lab.apps[app].version):
+            line = one_line(f"{app}: {text}; tables and report name what was installed")
+            out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)

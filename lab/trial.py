@@ -64,7 +64,7 @@ class Attempt:
         """The whole attempt; `truth` is where a virtual bench leaves what really happened."""
         kept = False
         try:
-            self._bench.kind.begin(self._item, self._seed, self._number)
+            self._bench.begin(self._item, self._seed, self._number)
             record = self._procedure()
             self._refuse_unknown_commands(self._bench.kind.end(truth))
             kept = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
+import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -38,6 +39,18 @@ def test_no_apps_name_stands_in_correlates_code() -> None:
         (name(path), app) for path in MODULES if "correlate" in path.parts for app in apps if app in path.read_text()
     ]
     assert named == []
+
+
+def test_every_module_of_the_lab_but_the_bench_may_not_know_the_virtual_one() -> None:
+    """import-linter checks what it is told of; a module that it is not told of may import anything."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (listed,) = (one["source_modules"] for one in contracts if one["name"].startswith("only lab.bench knows"))
+    files = [path for path in (ROOT / "lab").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    modules = {f"lab.{path.stem}" for path in files} - {"lab.__init__", "lab.bench", "lab.virtual"}
+    assert sorted(listed) == sorted(modules), (
+        "write each module of lab into the contract 'only lab.bench knows that a bench may be virtual' of "
+        "pyproject.toml, and no other"
+    )
 
 
 def test_asyncio_lives_in_the_virtual_bench_alone() -> None:

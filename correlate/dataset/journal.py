@@ -46,10 +46,6 @@ class Journal:
         """All events; a last line that was never finished is left out. Raises `BrokenJournal` at any other break."""
         return self._load()[0]
 
-    def unfinished_bytes(self) -> int:
-        """Bytes of a last line that a power loss cut; zero in a journal that was closed well."""
-        return self.path.stat().st_size - self._load()[1] if self.path.exists() else 0
-
     def _write(self, event: str, fields: dict[str, object]) -> dict[str, object]:
         assert self._tail is not None
         seq, before = self._tail

@@ -36,10 +36,11 @@ class Endpoint:
     trace; `seen` lists these and the places. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants,
     and global unicast addresses in STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of
     the trial: nothing of either phone is seen; None where something unexplained forbids to say so. What was not seen is
-    None, not False, where the phone's addresses were not recorded: it may have others; so is `exposed_private` where
-    the other's trace shows in an attribute an address that both phones have, as two VPNs of one app do: whose it is
-    there nobody tells. `routing` is None without a conversation. `foreign_packets` are those of this trace's UDP flows
-    with no end, or both, at this phone: nothing counts them, and many of them mean that an address of the phone was not
+    None, not False, where the phone's addresses were not recorded, or are not those of its capture: it may have others;
+    so is `exposed_private` where the other's trace shows in an attribute an address that both phones have, as two VPNs
+    of one app do: whose it is there nobody tells. `routing` is None without a conversation. `foreign_packets` are those
+    of this trace's UDP flows with no end at this phone, or with both alike its own: nothing counts them, and many of
+    them mean that an address of the phone was not
     recorded. The answer is what the trace that shows an address tells of it: media flow both ways from a frame on
     (`Vantage.answered`)."""
 
@@ -107,7 +108,9 @@ def _reason(pair: CallPair, is_blocked: bool, shared: frozenset[Address]) -> str
     elif pair.a.answered is None or pair.b.answered is None:
         reasons.append("answer: media do not flow both ways at once")
     if not (pair.a.recorded and pair.b.recorded):
-        reasons.append("exposed, no_disclosure: addresses of a phone were not recorded")
+        reasons.append(
+            "exposed, no_disclosure: addresses of a phone were not recorded, or are not those of its capture"
+        )
     elif shared:
         named = ", ".join(sorted(map(str, shared)))
         columns = "exposed_private, no_disclosure" if is_blocked else "exposed_private"
@@ -154,10 +157,13 @@ def exposure(of: Vantage, to: Vantage, pair: CallPair) -> tuple[Seen, ...]:
 
 
 def _exposed(of: Vantage, to: Vantage, pair: CallPair) -> Iterator[tuple[Address, Role, Sighting]]:
-    """What the other phone or a server owns is no exposure."""
+    """What a server owns is no exposure. What both phones own, as the public address of one NAT, is the other's only
+    where it is the far end of their direct path."""
+    far = {each.remote for each in to.of_kind("direct")}
     for address, role in sorted(of.own.items(), key=lambda item: str(item[0])):
-        if address not in to.own and address not in pair.servers:
-            for place in to.visible.get(address, ()):
+        for place in to.visible.get(address, ()):
+            is_others = address in far and place.where == IP_HEADER if address in to.own else True
+            if is_others and address not in pair.servers:
                 yield address, role, place
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from correlate.dataset import SIDES, Dataset
-from correlate.errors import BadDataset
+from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Address, Learned, Role
@@ -19,8 +19,8 @@ from correlate.pairs.clocks import Clock
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting
 from correlate.pairs.transport import Transport, transport
-from correlate.pairs.vantage import Conversation, View, conversations, emptied, learn, view
-from correlate.pairs.whole import at_home
+from correlate.pairs.vantage import Conversation, View, conversations, emptied, learn, near, view
+from correlate.pairs.whole import at_home, fits, is_blind
 from correlate.stun import Message
 from correlate.trace import Trace
 
@@ -39,8 +39,8 @@ class Markers:
 @dataclass(frozen=True)
 class SideRecord:
     """What was recorded about one phone, role left out: enough to read its capture. `recorded`: whether its addresses
-    were; where not, its interface addresses are those that its capture itself tells (`whole.at_home`). `seen_at` is
-    where its traffic was captured: `interface`, `hotspot`, `vpn`, None where nobody wrote it down."""
+    were, and are those of its capture (`whole.told`). `seen_at` is where its traffic was captured: `interface`,
+    `hotspot`, `vpn`, None where nobody wrote it down."""
 
     phone: str
     capture: Path
@@ -165,11 +165,11 @@ def _markers(recorded: Mapping[str, Any] | None) -> Markers | None:
 def pair(
     a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Analysis
 ) -> CallPair:
-    """The `CallPair` of two recorded sides, already in neutral order."""
+    """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
     where = None if markers is None else (markers.address, markers.port)
     views = [view(side.capture, where, "" if markers is None else markers.nonce) for side in (a, b)]
-    homes = [side.interface if side.recorded else at_home(seen) for seen, side in zip(views, (a, b), strict=True)]
-    learned = [learn(seen, home, side.probed) for seen, home, side in zip(views, homes, (a, b), strict=True)]
+    a, b = (told(side, seen) for side, seen in zip((a, b), views, strict=True))
+    learned = [learn(seen, side.interface, side.probed) for seen, side in zip(views, (a, b), strict=True)]
     known = addresses.attribute(*learned)
     return CallPair(
         a=_vantage(a, views[0], learned[0], known.a, known.b, analysis),
@@ -180,6 +180,21 @@ def pair(
     )
 
 
+def told(side: SideRecord, seen: View) -> SideRecord:
+    """The side as recorded, if its interface addresses are those of its capture. Else `recorded` is False, and they are
+    what the capture itself tells; others that were recorded with wrong ones may be wrong as well and are left out.
+
+    Raises `Unreadable` where the capture does not tell either: then nothing in it can be counted as the phone's.
+    """
+    if side.recorded and fits(seen, side.interface):
+        return side
+    home, probed = at_home(seen), frozenset[Address]() if side.interface else side.probed
+    if is_blind(seen, home | probed):
+        text = "does not tell which end is the phone, and no address that was recorded for it is; record its addresses"
+        raise Unreadable(side.capture, text)
+    return replace(side, interface=home, probed=probed, recorded=False)
+
+
 def _vantage(
     side: SideRecord,
     seen: View,
@@ -188,8 +203,8 @@ def _vantage(
     others: Mapping[Address, Role],
     analysis: Analysis,
 ) -> Vantage:
-    here = frozenset(learned.interface | learned.probed | own.keys())
-    peers = frozenset(others) - own.keys()
+    here = near(learned.interface, learned.probed | own.keys())
+    peers = frozenset(others) - learned.interface
     talks = conversations(seen, here, peers, analysis.relay_ports)
     return Vantage(
         phone=side.phone,

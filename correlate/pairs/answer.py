@@ -6,25 +6,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from correlate.pairs.addresses import Address
 from correlate.pairs.frames import Frame
-from correlate.pairs.vantage import Conversation, View, is_here, media_rows
+from correlate.pairs.vantage import Conversation, Here, View, media_rows, sent
 
 SUSTAINED = 5
 SUSTAINED_NS = 1_000_000_000
 
 
-def answered(seen: View, here: frozenset[Address], used: Sequence[Conversation]) -> Frame | None:
+def answered(seen: View, here: Here, used: Sequence[Conversation]) -> Frame | None:
     """The frame from which media flow both ways: all that the wire tells of the answer. None where they never do.
 
     In each direction, over all conversations in `used`, media flow from the first datagram that begins SUSTAINED of
     them within a second; single ones, such as keep-alives while it rings, do not count.
     """
-    udp, mine = seen.trace.udp, is_here(seen, here)
+    udp, is_sent = seen.trace.udp, sent(seen.trace.udp, here)
     rows = media_rows(udp)
     rows = rows[np.isin(seen.flows.of[rows], [each.flow for each in used])]
     begins = []
-    for chosen in (rows[mine[udp.src[rows]]], rows[~mine[udp.src[rows]]]):
+    for chosen in (rows[is_sent[rows]], rows[~is_sent[rows]]):
         time_ns = udp.time_ns[chosen]
         dense = np.flatnonzero(time_ns[SUSTAINED - 1 :] - time_ns[: 1 - SUSTAINED] <= SUSTAINED_NS)
         if not len(dense):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from correlate.flows import Flows
 from correlate.pairs.addresses import Address, fold
+from correlate.pairs.vantage import Here, sent
 from correlate.trace import Datagrams
 from correlate.trace.records import Mask
 from correlate.trace.tcp import Segments
@@ -44,13 +44,12 @@ class Transport:
         return any(min(each.tx_segments, each.rx_segments) >= least for each in self.tcp)
 
 
-def transport(segments: Segments, udp: Datagrams, flows: Flows, here: Iterable[Address]) -> Transport:
+def transport(segments: Segments, udp: Datagrams, flows: Flows, here: Here) -> Transport:
     """What a phone with the (folded) addresses `here` sends and receives over TCP and QUIC."""
-    own = frozenset(here)
-    mine = np.array([fold(address) in own for address in udp.addresses], dtype=bool)
     quic = np.isin(flows.of, np.unique(flows.of[is_quic(udp)]))
-    sent, received = quic & mine[udp.src], quic & ~mine[udp.src]
-    return Transport(_tcp(segments, own), int(udp.payload_bytes[sent].sum()), int(udp.payload_bytes[received].sum()))
+    is_sent = sent(udp, here)
+    tx, rx = (int(udp.payload_bytes[quic & way].sum()) for way in (is_sent, ~is_sent))
+    return Transport(_tcp(segments, here), tx, rx)
 
 
 def is_quic(udp: Datagrams) -> Mask:
@@ -63,18 +62,18 @@ def is_quic(udp: Datagrams) -> Mask:
     return mask
 
 
-def _tcp(segments: Segments, own: frozenset[Address]) -> tuple[TcpConversation, ...]:
+def _tcp(segments: Segments, here: Here) -> tuple[TcpConversation, ...]:
     folded = [fold(address) for address in segments.addresses]
     sums: dict[tuple[Address, int, Address, int], list[int]] = {}
     columns = (segments.src, segments.src_port, segments.dst, segments.dst_port, segments.payload_bytes)
     for src, src_port, dst, dst_port, payload in zip(*(column.tolist() for column in columns), strict=True):
-        sending = folded[src] in own
-        if sending == (folded[dst] in own):
+        nearness = here.get(folded[src], 0) - here.get(folded[dst], 0)
+        if not nearness:
             continue
         ends = (folded[src], src_port, folded[dst], dst_port)
-        total = sums.setdefault(ends if sending else (*ends[2:], *ends[:2]), [0, 0, 0, 0])
-        total[0 if sending else 1] += 1
-        total[2 if sending else 3] += payload
+        total = sums.setdefault(ends if nearness > 0 else (*ends[2:], *ends[:2]), [0, 0, 0, 0])
+        total[0 if nearness > 0 else 1] += 1
+        total[2 if nearness > 0 else 3] += payload
     found = [TcpConversation(remote, port, *total) for (_, _, remote, port), total in sums.items()]
     return tuple(sorted(found, key=_fullest_first))
 

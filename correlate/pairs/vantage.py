@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -22,10 +22,15 @@ from correlate.trace.records import NO_TIME
 from correlate.trace.tcp import Segments
 
 Rows = NDArray[Any]
+Here = Mapping[Address, int]
+"""A phone's own addresses and how near: INTERFACE or OUTSIDE. Of two own addresses the nearer one is the phone's end:
+phones behind one NAT that talk to each other have its public address at the far end (hairpin, RFC 4787 6)."""
 Kind = Literal["server", "direct", "other"]
 
+INTERFACE, OUTSIDE = 2, 1
 USERNAME = 0x0006
 BINDING = 0x001
+ALLOCATED = 0x0103
 SUCCESS = 0x0100
 CLASS_BITS = 0x0110
 MAPPED_ATTRIBUTES = (0x0001, 0x0020, 0x8020)
@@ -94,7 +99,8 @@ class Conversation:
 
 @dataclass(frozen=True)
 class View:
-    """A capture cut to the rows between its markers, `window_ns`; without markers that is all of it."""
+    """A capture cut to the rows between its markers, `window_ns`; without markers that is all of it. `sender` is the
+    address (folded) that the markers came from: the phone's."""
 
     trace: Trace
     messages: tuple[Message, ...]
@@ -103,6 +109,7 @@ class View:
     visible: Mapping[Address, tuple[Sighting, ...]]
     segments: Segments
     window_ns: tuple[int, int]
+    sender: Address | None
 
 
 def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
@@ -117,18 +124,20 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
         if damage.voids:
             raise Damaged(f"{capture}: {damage}")
     segments, trace, window_ns = finder.segments(), whole, (whole.first_ns or 0, whole.last_ns or 0)
+    sender = None
     if marker is not None:
         begin, end = marked(whole, marker, nonce)
         trace = cut(whole, marker, nonce)
         segments = segments.between(int(whole.udp.frame[begin]), int(whole.udp.frame[end]))
         window_ns = int(whole.udp.time_ns[begin]), int(whole.udp.time_ns[end])
+        sender = fold(whole.udp.addresses[int(whole.udp.src[begin])])
     trace = replace(trace, path=Path())
     if bool((trace.udp.time_ns == NO_TIME).any()):
         raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
     folded = tuple(fold(address) for address in trace.udp.addresses)
     found = tuple(messages(trace))
     visible = sightings(trace.udp, folded, found)
-    return View(trace, found, flows(trace.udp), folded, visible, segments, window_ns)
+    return View(trace, found, flows(trace.udp), folded, visible, segments, window_ns, sender)
 
 
 def cut(trace: Trace, marker: tuple[Address, int], nonce: str) -> Trace:
@@ -161,12 +170,11 @@ def emptied(trace: Trace) -> Trace:
 
 
 def learn(seen: View, interface: frozenset[Address], probed: frozenset[Address]) -> Learned:
-    """What this side tells about whose address is which."""
-    here = interface | probed
-    remote = set()
-    for flow in seen.flows.table:
-        ends = fold(flow.a), fold(flow.b)
-        remote |= {ends[1]} if ends[0] in here else {ends[0]} if ends[1] in here else set()
+    """What this side tells about whose address is which. What an Allocate response maps is the client's, whoever else
+    is met at that address (RFC 8656 7.3)."""
+    here = near(interface, probed)
+    ends = [(fold(flow.a), fold(flow.b)) for flow in seen.flows.table]
+    remote = {far for a, b in ends for own, far in ((a, b), (b, a)) if here.get(own, 0) > here.get(far, 0)}
     reached = [
         message
         for message in seen.messages
@@ -176,13 +184,18 @@ def learn(seen: View, interface: frozenset[Address], probed: frozenset[Address])
         interface=interface,
         probed=probed,
         mapped=_named(reached, MAPPED_ATTRIBUTES),
-        remote=frozenset(remote),
+        remote=frozenset(remote) - _named([each for each in reached if each.type == ALLOCATED], MAPPED_ATTRIBUTES),
         relays=_named(seen.messages, SERVER_ATTRIBUTES),
     )
 
 
+def near(interface: Iterable[Address], outside: Iterable[Address]) -> Here:
+    """A phone's own addresses: those of its interfaces, and those that only others see."""
+    return {**dict.fromkeys(outside, OUTSIDE), **dict.fromkeys(interface, INTERFACE)}
+
+
 def conversations(
-    seen: View, here: frozenset[Address], peers: frozenset[Address], relay_ports: frozenset[int]
+    seen: View, here: Here, peers: frozenset[Address], relay_ports: frozenset[int]
 ) -> tuple[Conversation, ...]:
     """The phone's UDP conversations, in order of their first packet.
 
@@ -190,13 +203,14 @@ def conversations(
     at least one STUN message that is more than a bare Binding, or TURN data. `other`: all else.
     """
     signs = _signs(seen)
-    media = _media(seen, is_here(seen, here))
+    media = _media(seen, sent(seen.trace.udp, here))
     spans = _spans(seen, np.arange(len(seen.trace.udp)))
     found = []
     for index, flow in enumerate(seen.flows.table):
-        forward = fold(flow.a) in here
-        if forward == (fold(flow.b) in here):
+        a, b = here.get(fold(flow.a), 0), here.get(fold(flow.b), 0)
+        if a == b:
             continue
+        forward = a > b
         local, local_port = (flow.a, flow.a_port) if forward else (flow.b, flow.b_port)
         remote, remote_port = (flow.b, flow.b_port) if forward else (flow.a, flow.a_port)
         ab = (flow.packets_ab, flow.bytes_ab, flow.payload_ab)
@@ -227,9 +241,11 @@ def conversations(
     return tuple(found)
 
 
-def is_here(seen: View, here: frozenset[Address]) -> Rows:
-    """Which of the trace's addresses are in `here`."""
-    return np.array([address in here for address in seen.folded], dtype=bool)
+def sent(udp: Datagrams, here: Here) -> Rows:
+    """Which rows the phone sends."""
+    nearness = np.array([here.get(fold(address), 0) for address in udp.addresses], dtype=np.int8)
+    src, dst = nearness[udp.src], nearness[udp.dst]
+    return np.asarray((src > 0) & (src >= dst))
 
 
 def media_rows(udp: Datagrams) -> Rows:
@@ -238,13 +254,13 @@ def media_rows(udp: Datagrams) -> Rows:
     return np.flatnonzero(is_datagram & ~is_message(udp.head))
 
 
-def _media(seen: View, mine: Rows) -> list[Media]:
+def _media(seen: View, is_sent: Rows) -> list[Media]:
     udp = seen.trace.udp
     of = seen.flows.of
     count = len(seen.flows.table)
     rows = media_rows(udp)
     sums: dict[str, Rows] = {}
-    for way, chosen in (("tx", rows[mine[udp.src[rows]]]), ("rx", rows[~mine[udp.src[rows]]])):
+    for way, chosen in (("tx", rows[is_sent[rows]]), ("rx", rows[~is_sent[rows]])):
         sums[f"{way}_packets"] = np.bincount(of[chosen], minlength=count)
         for name, column in (("payload", udp.payload_bytes), ("frame", udp.wire_bytes)):
             weights = column[chosen].astype(np.float64)

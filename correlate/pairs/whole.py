@@ -1,4 +1,4 @@
-"""Captures that came without records: which end of their datagrams is the phone?"""
+"""Which end of a capture's datagrams is the phone? Whether what was recorded fits, and what it tells without."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from correlate.pairs.addresses import Address, fold, is_clat
 from correlate.pairs.vantage import View
+from correlate.trace import Datagrams
+from correlate.trace.tcp import Segments
 
 CLIENT_REQUESTS = (0x0003, 0x0004, 0x0008, 0x0009)
 """Allocate, Refresh, CreatePermission, ChannelBind (RFC 8656 17): a TURN client alone sends these."""
@@ -16,14 +18,48 @@ MOST = 0.9
 """At a phone's own interface, or its hotspot's, all but a little multicast has the phone at one end."""
 
 
+def fits(seen: View, own: frozenset[Address]) -> bool:
+    """Whether these addresses are the phone's: one of them is an end of at least half of the packets of each IP version
+    that the capture has. Without any packet, whether the markers came from one."""
+    total, hits = _ends(seen, own)
+    if not total:
+        return seen.sender in own
+    return all(2 * hits[version] >= count for version, count in total.items())
+
+
+def is_blind(seen: View, own: frozenset[Address]) -> bool:
+    """Whether less than half of the packets have one of these addresses at an end."""
+    total, hits = _ends(seen, own)
+    return 2 * hits.total() < total.total()
+
+
+def _ends(seen: View, own: frozenset[Address]) -> tuple[Counter[int], Counter[int]]:
+    """By IP version: UDP datagrams and TCP segments with payload, and how many have an address of `own` at an end.
+    Multicast, link-local addresses and CLAT constants tell nothing."""
+    total, hits = Counter[int](), Counter[int]()
+    of: Datagrams | Segments
+    for of in (seen.trace.udp, seen.segments):
+        is_own = np.array([fold(each) in own for each in of.addresses], dtype=bool)
+        telling = np.array(
+            [not (each.is_multicast or each.is_link_local or is_clat(each)) for each in of.addresses], dtype=bool
+        )
+        versions = np.array([each.version for each in of.addresses], dtype=np.int8)
+        told = telling[of.src] & telling[of.dst]
+        for version in (4, 6):
+            rows = told & (versions[of.src] == version)
+            total[version] += int(rows.sum())
+            hits[version] += int((rows & (is_own[of.src] | is_own[of.dst])).sum())
+    return +total, hits
+
+
 def at_home(seen: View) -> frozenset[Address]:
     """The phone's interface addresses as its capture tells them, folded; none where it does not tell.
 
-    Whoever sends TURN requests is the phone. Of an IP version without any, the one address that is an end of at least
-    nine tenths of the datagrams, if there is just one such.
+    Whoever sends the markers, and TURN requests, is the phone. Of an IP version without TURN requests, the one address
+    that is an end of at least nine tenths of the UDP datagrams and TCP segments, if there is just one such.
     """
     clients = {fold(message.src) for message in seen.messages if message.type in CLIENT_REQUESTS}
-    found = set(clients)
+    found = clients | ({seen.sender} if seen.sender else set())
     for version in (4, 6):
         if not any(address.version == version for address in clients):
             found |= _common_end(seen, version)
@@ -31,15 +67,16 @@ def at_home(seen: View) -> frozenset[Address]:
 
 
 def _common_end(seen: View, version: int) -> set[Address]:
-    udp = seen.trace.udp
     counted: Counter[Address] = Counter()
     total = 0
-    ends, counts = np.unique(np.stack([udp.src, udp.dst]), axis=1, return_counts=True)
-    for src, dst, count in zip(*ends.tolist(), counts.tolist(), strict=True):
-        one, other = seen.folded[src], seen.folded[dst]
-        if one.version == other.version == version and not one.is_multicast and not other.is_multicast:
-            total += count
-            for address in {one, other}:
-                counted[address] += count
+    of: Datagrams | Segments
+    for of in (seen.trace.udp, seen.segments):
+        ends, counts = np.unique(np.stack([of.src, of.dst]), axis=1, return_counts=True)
+        for src, dst, count in zip(*ends.tolist(), counts.tolist(), strict=True):
+            one, other = fold(of.addresses[src]), fold(of.addresses[dst])
+            if one.version == other.version == version and not one.is_multicast and not other.is_multicast:
+                total += count
+                for address in {one, other}:
+                    counted[address] += count
     common = {address for address, count in counted.items() if count >= MOST * total and not is_clat(address)}
     return common if len(common) == 1 else set()

@@ -9,7 +9,7 @@ from typing import Literal
 from correlate.findings import Case
 from correlate.tables.claims import MATCHED_S, service_told, shares_a_server
 from correlate.tables.statistics import summary, wilson
-from correlate.tables.study import Study
+from correlate.tables.study import SERVICE_UNKNOWN, Study
 
 ROLES = ("public", "private")
 
@@ -37,10 +37,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class AppVerdict:
-    """All leaks of one app; `trials` is what they rest on, `headlines` all of it in a sentence a phase."""
+    """All leaks of one app; `trials` is what they rest on, `headlines` all of it in a sentence a phase. `version` is
+    what the phones had, `other_version` says in words that the app's file says another."""
 
     app: str
     version: str
+    other_version: str
     trials: int
     planned: int
     phases: tuple[Phase, ...]
@@ -71,7 +73,8 @@ def _verdict(study: Study, app: str) -> AppVerdict:
         Phase("In every call", len(cases), always),
     )
     planned = sum(each["app"] == app for each in study.info["plan"])
-    return AppVerdict(app, str(entry.get("version", "")), len(cases), planned, phases)
+    version = study.version(app) or ""
+    return AppVerdict(app, version, study.other_version(app), len(cases), planned, phases)
 
 
 def _headline(phase: Phase) -> str:
@@ -126,7 +129,9 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     unknown = [case for case in cases if None in (case.of("endpoints", f"exposed_{role}", side) for role in ROLES)]
     blocked = [case for case in undecided if case not in unknown]
     answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
-    answer += f"; {len(unknown)} where its addresses were not recorded" if unknown else ""
+    answer += (
+        f"; {len(unknown)} where its addresses were not recorded, or are not those of its capture" if unknown else ""
+    )
     level = _level(len(either), len(cases))
     level = "unknown" if level == "never" and (blocked or unknown) else level
     return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
@@ -173,6 +178,8 @@ def _service(cases: list[Case], has_rule: bool) -> Leak:
     what, question = "voice or video", "Does the wire tell voice from video?"
     if not has_rule:
         return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
+    if cases and not any(case.is_service_known for case in cases):
+        return Leak(what, question, SERVICE_UNKNOWN, "unknown")
     told = _share(what, question, cases, service_told, "tell, and rightly")
     return replace(told, answer=told.answer + _louder(cases))
 

@@ -63,17 +63,18 @@ def _device(study: Study, ours: Mapping[str, Any], paper: Mapping[str, Any]) -> 
 
 
 def table2(study: Study) -> Table:
-    """Versions and call services of the apps."""
+    """Versions, as the phones had them in the trials, and call services of the apps."""
     published = {row["app"]: row for row in study.paper["table2"]}
     rows: list[Row] = []
     for app in study.apps:
         ours, paper = study.info["apps"].get(app, {}), published.get(app, {})
-        same = ours.get("version") == paper.get("version") and ours.get("services") == paper.get("services")
+        version = study.version(app)
+        same = version == paper.get("version") and ours.get("services") == paper.get("services")
         rows.append(
             {
                 "app": app,
                 "package": ours.get("package"),
-                "version": ours.get("version"),
+                "version": version,
                 "services": ", ".join(ours.get("services") or []),
                 "paper_version": paper.get("version"),
                 "paper_services": ", ".join(paper.get("services", [])),
@@ -81,7 +82,8 @@ def table2(study: Study) -> Table:
             }
         )
     columns = "app package version services paper_version paper_services agreement"
-    return table("table2", "Table 2: apps, versions and call services", columns, rows, (), study.provenance)
+    notes = tuple(f"{app}: {text}" for app in study.apps if (text := study.other_version(app)))
+    return table("table2", "Table 2: apps, versions and call services", columns, rows, notes, study.provenance)
 
 
 def table3(study: Study) -> Table:

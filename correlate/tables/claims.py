@@ -13,7 +13,7 @@ from typing import Literal
 from correlate.findings import Case
 from correlate.tables.layout import Cell, Table, table
 from correlate.tables.statistics import normalised
-from correlate.tables.study import Study, count, why
+from correlate.tables.study import SERVICE_UNKNOWN, Study, count, why
 
 MATCHED_S = 3.0
 P2P_MATCHED_S = 0.5
@@ -28,7 +28,7 @@ class Claim:
     """One claim: `applies` picks the trials it speaks of, `holds` decides one of them, `rule` says how in words.
 
     `quantifier` is the paper's; `needs` names the part of an app's analysis without which nothing can be decided,
-    `unknown` says why `holds` may be None.
+    `unknown` says of a trial why `holds` is None.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Claim:
     holds: Verdict
     quantifier: Literal["always", "generally"] = "always"
     needs: str = ""
-    unknown: str = "the wire does not tell"
+    unknown: Callable[[Case], str] = lambda case: "the wire does not tell"
 
 
 def _always(case: Case, study: Study) -> bool:
@@ -157,13 +157,19 @@ def _symmetric(case: Case, study: Study) -> bool | None:
 
 
 def service_told(case: Case) -> bool | None:
-    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP."""
+    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP, and where
+    nobody knows what is right."""
     told = case.of("service", "service")
-    return None if told is None and case.of("endpoints", "established") else bool(told == case.service)
+    is_silent = told is None and case.of("endpoints", "established")
+    return None if is_silent or not case.is_service_known else bool(told == case.service)
 
 
 def _service_told(case: Case, study: Study) -> bool | None:
     return service_told(case)
+
+
+def _no_service(case: Case) -> str:
+    return "the wire does not tell" if case.is_service_known else SERVICE_UNKNOWN
 
 
 def _role_told(case: Case, study: Study) -> bool:
@@ -223,7 +229,7 @@ CLAIMS = (
     ),
     Claim(
         "shared_server", "4.2", "a server, or its twin, on the same port is used by both sides at the same time",
-        _always, lambda case, study: shares_a_server(case), unknown="a clock was never compared",
+        _always, lambda case, study: shares_a_server(case), unknown=lambda case: "a clock was never compared",
     ),
     Claim(
         "ipv6_majority_on_device_1", "4.2", "on device 1 most payload to and from servers goes to IPv6 addresses",
@@ -251,11 +257,11 @@ CLAIMS = (
     ),
     Claim(
         "service_told_before_answer", "4.5", "unanswered: the wire tells voice from video, and rightly",
-        _unanswered, _service_told, needs="unanswered_service",
+        _unanswered, _service_told, needs="unanswered_service", unknown=_no_service,
     ),
     Claim(
         "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
-        _answered, _service_told,
+        _answered, _service_told, unknown=_no_service,
     ),
     Claim(
         "video_louder_than_voice", "4.5",
@@ -302,7 +308,12 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
     counted = count(cases, lambda case: claim.holds(case, study) if has_rule else None)
     holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
     is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
-    missing = claim.unknown if has_rule else f"the app's analysis has no {claim.needs}"
+    undecided = [case for case in cases if claim.holds(case, study) is None]
+    whys = (
+        sorted({claim.unknown(case) for case in undecided})
+        if has_rule
+        else [f"the app's analysis has no {claim.needs}"]
+    )
     return {
         "claim": claim.name,
         "section": claim.section,
@@ -313,7 +324,7 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
         "holds": {True: "yes", False: "no", None: None}[holds],
         "paper_claims": "yes" if is_claimed else None,
         "agreement": "" if not is_claimed else "undecided" if holds is None else study.compare(holds),
-        "reason": why(counted, missing),
+        "reason": why(counted, " or ".join(whys)),
         "rule": claim.rule,
     }
 

@@ -20,6 +20,7 @@ EXPOSURES = {
     "callee_private": "callee's private",
 }
 ROUTES = {"p2p": "P2P", "relay": "server relay"}
+UNITS = {"table6": "s", "table7": "packets", "table8": "KB"}
 
 
 def grids(of: Table) -> list[Grid]:
@@ -173,19 +174,15 @@ def _symmetry(of: Table) -> list[Grid]:
     """The headline rule first, as the paper prints it; the other rules, and volumes that it does not print, folded."""
     volumes = list(dict.fromkeys(text(row["volume"]) for row in of.rows))
     published = next((text(row["volume"]) for row in of.rows if row["paper_median"] is not None), volumes[-1])
-    columns = "app|caller device|service|session|n/N|absolute|paper|normalised|paper"
+    columns = f"app|caller device|service|session|n/N|absolute ({UNITS[of.name]})|paper|normalised|paper"
     shown = []
     for volume in sorted(volumes, key=lambda volume: volume != published):
         here = [row for row in of.rows if text(row["volume"]) == volume]
         of_volume = f", {volume}" if len(volumes) > 1 else ""
         for is_headline in (True, False):
             chosen = [row for row in here if (row["session"] == HEADLINE) == is_headline]
-            caption = (
-                f"Session rule {HEADLINE}, the headline{of_volume}"
-                if is_headline
-                else f"The other session rules{of_volume}"
-            )
-            made = grid(columns, _symmetry_rows(chosen), caption + of_volume)
+            rule = f"Session rule {HEADLINE}, the headline" if is_headline else "The other session rules"
+            made = grid(columns, _symmetry_rows(chosen), f"{rule}{of_volume}: median (IQR), [minimum, maximum]")
             shown.append(replace(made, is_folded=volume != published or not is_headline))
     return shown
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from correlate import findings
 from correlate.dataset import SIDES, Dataset
+from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.errors import BadDataset
 from correlate.findings import Case
 from correlate.tables.layout import Cell
@@ -19,6 +20,7 @@ from correlate.tables.statistics import wilson
 
 MODELLED = "modelled"
 VANTAGE = ("endpoints", "vantage")
+SERVICE_UNKNOWN = "service unknown"
 
 
 def published() -> dict[str, Any]:
@@ -32,11 +34,12 @@ def published() -> dict[str, Any]:
 class Study:
     """One dataset, measured, beside the paper.
 
-    `cases` are the trials that could be read, and the only ones that anything counts; `unread` says of each of the
-    others why.
+    `installed` are the versions of each app that its trials recorded; an app of an imported dataset has none. `cases`
+    are the trials that could be read, and the only ones that anything counts; `unread` says of each of the others why.
     """
 
     info: Mapping[str, Any]
+    installed: Mapping[str, Installed]
     cases: tuple[Case, ...]
     unread: Mapping[str, str]
     names: Mapping[str, str]
@@ -48,7 +51,8 @@ class Study:
         info = _checked(dataset)
         cases = findings.cases(dataset)
         unread = {case.trial: case.unread for case in cases if case.unread}
-        return Study(info, tuple(case for case in cases if not case.unread), unread, dataset.host_names(), published())
+        read = tuple(case for case in cases if not case.unread)
+        return Study(info, installed(dataset), read, unread, dataset.host_names(), published())
 
     @property
     def provenance(self) -> str:
@@ -96,6 +100,18 @@ class Study:
     def select(self, **keys: str) -> list[Case]:
         """The cases that have these values, e.g. app="x", scenario="y"."""
         return [case for case in self.cases if all(getattr(case, key) == value for key, value in keys.items())]
+
+    def version(self, app: str) -> str | None:
+        """What the phones had of an app when they were measured; where nobody recorded it, what dataset.json says."""
+        if app in self.installed:
+            return in_words(self.installed[app])
+        version = self.info["apps"].get(app, {}).get("version")
+        return None if version is None else str(version)
+
+    def other_version(self, app: str) -> str:
+        """In words that the phones had another version than the app's file says; empty where they had not."""
+        planned = self.info["apps"].get(app, {}).get("version")
+        return unlike(self.installed[app], planned) if app in self.installed else ""
 
     def compare(self, is_equal: bool) -> str:
         """How an agreement is worded: what a model took from the paper agrees with it by construction."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from correlate.findings import Case
+from correlate.findings import SERVICES, Case
 from correlate.pairs.sessions import RULES
 from correlate.tables.layout import Cell, Table, table
 from correlate.tables.statistics import Summary, normalised, summary
-from correlate.tables.study import Study
+from correlate.tables.study import SERVICE_UNKNOWN, Study
 
 Row = dict[str, Cell]
 Ends = tuple[float, float]
 
 KB = 1000
-SERVICES = ("voice", "video")
 COLUMNS = (
     "app caller_device service measure volume session n N median iqr minimum maximum signed_median "
     "paper_median paper_iqr paper_minimum paper_maximum difference agreement erratum reason"
@@ -88,12 +87,10 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
     published = {(row["app"], row["device"], row["service"], row["measure"]): row for row in study.paper[name]}
     for app in study.apps:
         for number, phone in enumerate(study.devices, 1):
-            for service in SERVICES:
-                cases = [
-                    case
-                    for case in study.select(app=app, service=service)
-                    if case.phones["caller"] == phone and counts(case)
-                ]
+            mine = [case for case in study.select(app=app) if case.phones["caller"] == phone and counts(case)]
+            unknown = [case for case in mine if not case.is_service_known]
+            for service in (*SERVICES, *sorted({case.service for case in unknown})):
+                cases = [case for case in mine if case.service == service]
                 for measure in ("absolute", "normalised"):
                     cell = published.get((app, number, service, measure), {})
                     key: Row = {"app": app, "caller_device": f"Device {number} ({phone})", "service": service}
@@ -107,7 +104,7 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
                                 "volume": quantity.volume,
                                 "session": rule,
                                 **_cells(study, ends, measure, paper),
-                                **_missing(cases, len(ends), quantity, rule),
+                                **_missing(cases, len(ends), quantity, rule, len(unknown)),
                                 "within_bound": _within(cases, rule),
                             }
 
@@ -143,12 +140,14 @@ def _within(cases: list[Case], rule: str) -> int | None:
     return sum(known) if known else None
 
 
-def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str) -> Row:
-    """N, the trials of the cell, and what became of those that are not among the `found` ones."""
+def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str, unknown: int) -> Row:
+    """N, the trials of the cell, and what became of those that are not among the `found` ones; without any, of the
+    `unknown` ones, whose service nobody wrote down."""
     trials, above = len(cases), sum(map(_is_above_mtu, cases)) if quantity.of is _packets else 0
     reasons = [f"no {rule} session on both sides in {trials - found - above} of {trials} trials"]
     if found + above == trials:
-        reasons = [] if trials else ["no trial that could be read"]
+        none = f"{SERVICE_UNKNOWN} in {unknown} trials" if unknown else "no trial that could be read"
+        reasons = [] if trials else [none]
     if above:
         reasons.append(f"UDP frames above the MTU in {above} of {trials} trials")
     return {"N": trials, "reason": "; ".join(reasons)}

@@ -11,6 +11,9 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+NAME_CHARACTERS, ID_CHARACTERS = 64, 200
+"""The most that a name may have, and the names of a trial joined to its id."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
 """A name of the lab: lower-case letters, digits and `_`, at most 64 of them. It goes into ids and file names."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lab.definitions.base import ApiKey, Model, Name, Place, Port, Text, refuse, repeated
+from lab.definitions.base import NAME_CHARACTERS, ApiKey, Model, Name, Place, Port, Text, refuse, repeated
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
 LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
@@ -132,7 +132,7 @@ class BenchSpec(Model):
         ]
         serials = [phone.serial for phone in self.phones if phone.serial is not None]
         found += [(("phones", index, "serial"), f"a second phone with serial {n}") for index, n in repeated(serials)]
-        found += self._same_accounts()
+        found += [*self._same_accounts(), *self._long_directions()]
         if self.kind == "virtual":
             found += self._callees_not_allowed()
             if self.laptop.agent is not None:
@@ -147,6 +147,15 @@ class BenchSpec(Model):
             for index, contact in enumerate(second.contacts)
             if contact.address == first.address_in(contact.app)
         ]
+
+    def _long_directions(self) -> list[tuple[Place, str]]:
+        """A direction is a name made of both labels; one that is none is a mistake of the longer label."""
+        longest = max(self.directions(), key=len)
+        if len(longest) <= NAME_CHARACTERS:
+            return []
+        index = max(range(len(self.phones)), key=lambda one: len(self.phones[one].network))
+        what = f"direction '{longest}' has {len(longest)} characters, a name at most {NAME_CHARACTERS}"
+        return [(("phones", index, "network"), f"{what}; shorten this label")]
 
     def _callees_not_allowed(self) -> list[tuple[Place, str]]:
         return [

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from lab.definitions.app import App
-from lab.definitions.base import Model, Place
+from lab.definitions.base import ID_CHARACTERS, Model, Place
 from lab.definitions.bench import BenchSpec, LocalBench, merged
-from lab.definitions.matrix import Matrix
+from lab.definitions.matrix import Matrix, Trial
 from lab.definitions.scenario import Scenario
 from lab.definitions.virtual_app import VirtualApp
 from lab.errors import BadInput
@@ -235,6 +235,7 @@ def cross_mistakes(found: Found) -> list[Mistake]:
     """What does not fit between files that are each right by themselves."""
     checks: tuple[Callable[[Found], Iterable[Mistake]], ...] = (
         _matrices,
+        _long_ids,
         _contacts,
         _keys,
         _virtual_apps,
@@ -256,6 +257,19 @@ def _matrices(found: Found) -> Iterator[Mistake]:
         for index, name in enumerate(matrix.value.scenarios):
             if name not in calls:
                 yield matrix.mistake(("scenarios", index), _unknown("scenario", name, calls))
+
+
+def _long_ids(found: Found) -> Iterator[Mistake]:
+    """Of each scenario of a matrix the longest trial id that a bench makes."""
+    directions = [one for bench in found.files["benches"].values() for one in bench.value.directions()]
+    for matrix in found.files["matrices"].values():
+        names = (matrix.value.apps, matrix.value.services, directions or [""])
+        app, service, direction = (max(of, key=len) for of in names)
+        for index, scenario in enumerate(matrix.value.scenarios):
+            trial = Trial(app, service, direction, scenario, matrix.value.repetitions).id
+            if len(trial) > ID_CHARACTERS:
+                what = f"trial id '{trial}' has {len(trial)} characters, an id at most {ID_CHARACTERS}"
+                yield matrix.mistake(("scenarios", index), f"{what}; shorten a name in it")
 
 
 def _contacts(found: Found) -> Iterator[Mistake]:

@@ -10,7 +10,9 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+from lab.virtual.files import ROOT_UID
 from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, Capture
+from lab.virtual.processes import Process
 from lab.virtual.shell.machine import Call, Unbuilt
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Dumpcap:
         self._machine, self._connection, self._argv = machine, connection, argv
         self._capture: Capture | None = None
         self._ended = asyncio.Event()
+        self._process = Process(argv, ROOT_UID)
+        self._process.on_signal = lambda signal: self.abandon() if signal == "KILL" else self.stop()
         self._interface, self._file, self._snaplen, self._seconds = "", "", DEFAULT_SNAPLEN, 0
         self._mac = ""
 
@@ -54,6 +58,7 @@ class Dumpcap:
             self._connection.post(b"X", b"\x01")
             return False
         world, clock = self._machine.world, self._machine.clock
+        self._machine.processes.number(self._process)
         # A fault `stamps`: the capture is stamped by another clock than the system's, as on Windows by Npcap.
         off_ns = int((self._machine.faults.take("stamps", self._machine.name) or {}).get("by_ns", 0))
         self._connection.post(b"O", str(self._machine.files.on_disk(self._file)).encode())
@@ -129,6 +134,7 @@ class Dumpcap:
         )
         self._connection.post(b"2", said.encode())
         self._connection.post(b"X", b"\0")
+        self._process.end(0)
         self._ended.set()
 
     def abandon(self) -> None:
@@ -137,6 +143,7 @@ class Dumpcap:
             if self._capture is not None:
                 self._capture.stop(killed=True)
             self._connection.post(b"X", b"\xff")
+            self._process.end(255)
             self._ended.set()
 
     async def over(self) -> None:

@@ -18,7 +18,7 @@ from lab.definitions import LaptopEmulation, LaptopSpec
 from lab.virtual import laptop
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.commands import COMMON
-from lab.virtual.commands.hotspot import ethtool, ip, ping
+from lab.virtual.commands.hotspot import ethtool, ip, ping, ps
 from lab.virtual.dumpcap import Dumpcap, dumpcap_in_shell
 from lab.virtual.faults import Faults
 from lab.virtual.files import ROOT_UID, Files
@@ -63,6 +63,7 @@ class LaptopMachine:
             **COMMON,
             "ip": partial(ip, self),
             "ping": partial(ping, self),
+            "ps": partial(ps, self),
             "ethtool": partial(ethtool, self),
             "dumpcap": partial(dumpcap_in_shell, self),
         }

@@ -47,13 +47,16 @@ def frame(src, sport, dst, dport, payload):
 
 @dataclass
 class Side:
-    """One phone: its record and what its capture holds."""
+    """One phone: its record and what its capture holds. `noted` are the interface addresses that the record has, where
+    they are not those of the phone."""
 
     phone: str
     interface: list
     probed: list
     offset_ns: int = 0
     packets: list = field(default_factory=list)
+    noted: list | None = None
+    version: str | None = "1.0"
 
     def put(self, at_s, src, sport, dst, dport, payload):
         self.packets.append((at_s, src, sport, dst, dport, payload))
@@ -120,8 +123,8 @@ def write_call(root: Path, call: Call):
         sides[name] = {
             "phone": side.phone, "network": "lte", "vantage": "interface", "capture": f"{name}.pcap", "clock": name,
             "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "packets": len(side.packets) + 3,
-            "tool": "tcpdump", "interface": "any", "snaplen_bytes": 256, "app_version": "1",
-            "addresses": {"interface": side.interface, "probed": side.probed},
+            "tool": "tcpdump", "interface": "any", "snaplen_bytes": 256, "app_version": side.version,
+            "addresses": {"interface": side.interface if side.noted is None else side.noted, "probed": side.probed},
         }  # fmt: skip
     asked = {"app": call.app, "service": call.service, "direction": call.direction, "scenario": call.scenario}
     record = {

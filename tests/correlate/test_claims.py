@@ -136,6 +136,21 @@ def test_a_shared_server_is_undecided_not_a_no_where_a_clock_was_never_compared(
     assert row["reason"] == "1 of 1 trials undecided: a clock was never compared"
 
 
+def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build):
+    known, unknown = call_of(build, 100), call_of(build, 100, service="unknown")
+    cancelled = build.call(scenario="caller_cancels", service="unknown")
+    cancelled.caller.relay(A, RELAYS[0], 0.0)
+    cancelled.caller.relay(A, RELAYS[1], 0.0)
+    build.dataset(tmp_path, [known, unknown], analysis=ANALYSIS)
+    row = rows_of(tmp_path)["service_told_in_conversation"]
+    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (1, 2, 1, None)
+    assert row["reason"] == "1 of 2 trials undecided: service unknown"
+    build.dataset(tmp_path / "unanswered", [cancelled], analysis={"unanswered_service": "identical_sessions"})
+    row = rows_of(tmp_path / "unanswered")["service_told_before_answer"]
+    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None)
+    assert row["reason"] == "1 of 1 trials undecided: service unknown"
+
+
 def test_what_an_unrecorded_address_could_still_turn_is_undecided(tmp_path, build):
     """The caller's public address is seen; whether the callee has another one that is seen too nobody knows."""
     call = call_of(build, 100)

@@ -79,6 +79,18 @@ def test_tables_6_to_8_show_the_headline_first_and_fold_the_rest(known):
         assert {str(row[3][0]) for row in made[1].rows} == {"best_match", "p2p", "media_union"}
 
 
+def test_a_caption_of_tables_6_to_8_says_what_a_cell_holds_and_the_column_its_unit(known):
+    units = {name: known[name][1][0].columns[5] for name in ("table6", "table7", "table8")}
+    assert units == {"table6": "absolute (s)", "table7": "absolute (packets)", "table8": "absolute (KB)"}
+    headline, others = "Session rule longest_relay, the headline", "The other session rules"
+    assert [each.caption for each in known["table8"][1]] == [
+        f"{rule}, {volume}: median (IQR), [minimum, maximum]"
+        for volume in ("frames", "payload")
+        for rule in (headline, others)
+    ]
+    assert known["table6"][1][0].caption == f"{headline}: median (IQR), [minimum, maximum]"
+
+
 def test_a_cell_of_table_6_reads_as_the_papers_does(known):
     _, (headline, _) = known["table6"]
     device, absolute, paper = (headline.rows[0][column] for column in (1, 5, 6))

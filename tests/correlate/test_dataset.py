@@ -8,6 +8,7 @@ import pytest
 
 from correlate import report
 from correlate.dataset import BrokenJournal, Dataset, Journal, check_id, check_name, write_json
+from correlate.dataset.installed import installed
 from correlate.errors import BadDataset
 
 
@@ -190,12 +191,28 @@ def test_a_last_line_that_a_power_loss_cut_is_cut_off_and_said(tmp_path):
     with path.open("ab") as file:
         file.write(b'{"seq": 1')
     journal = Journal(path)
-    assert ([entry["event"] for entry in journal.read()], journal.unfinished_bytes()) == (["first"], 9)
+    assert [entry["event"] for entry in journal.read()] == ["first"]
     journal.append("second")
     entries = Journal(path).read()
     assert [entry["event"] for entry in entries] == ["first", "journal_cut", "second"]
     assert entries[1]["cut_bytes"] == 9
-    assert Journal(path).unfinished_bytes() == 0
+    assert path.read_bytes().endswith(b"}\n")
+
+
+def test_versions_stand_in_the_order_of_the_trials_beginnings_and_what_cannot_be_read_has_none(tmp_path, build):
+    calls = [build.call(repetition=number) for number in (1, 2, 3, 4)]
+    build.dataset(tmp_path, calls)
+    told = [(300, "1.1"), (100, "1.0"), (200, "1.0"), (400, 7)]
+    for call, (began_ns, version) in zip(calls, told, strict=True):
+        path = tmp_path / "trials" / call.trial / "trial.json"
+        record = json.loads(path.read_text()) | {"started_ns": began_ns}
+        record["sides"]["caller"]["app_version"] = version
+        record["sides"]["callee"]["app_version"] = "1.0"
+        path.write_text(json.dumps(record))
+    assert installed(Dataset(tmp_path)) == {"maple": {"alpha": ("1.0", "1.1"), "bravo": ("1.0",)}}
+    for call in calls[1:]:
+        (tmp_path / "trials" / call.trial / "trial.json").write_text("{")
+    assert installed(Dataset(tmp_path)) == {"maple": {"alpha": ("1.1",), "bravo": ("1.0",)}}
 
 
 def test_names_are_empty_before_they_were_asked_for(made):

@@ -162,9 +162,88 @@ def test_side_and_column_names_do_not_depend_on_who_called(build, measure):
 
 def test_packets_of_an_address_that_nobody_recorded_are_counted_as_foreign(build, measure):
     call = build.call()
-    call.caller.talk(("100.64.9.9", 5000), ("192.0.2.50", 3478), 1.0, 2.0, 7, 6)
+    call.caller.talk(A, RELAY, 1.0, 2.0, 7, 7)
+    call.caller.talk(("100.64.9.9", 5000), RELAY, 1.0, 2.0, 7, 6)
     facts = measure(call)["endpoints"]
     assert (facts["caller"]["foreign_packets"], facts["callee"]["foreign_packets"]) == (13, 0)
+    assert (facts["caller"]["exposed_private"], facts["caller"]["no_disclosure"]) == (False, True)
+
+
+NOT_ITS_OWN = "exposed, no_disclosure: addresses of a phone were not recorded, or are not those of its capture"
+
+
+@pytest.mark.parametrize("noted", [["100.64.0.70"], ["2001:db8:a::7"], []])
+def test_recorded_addresses_that_are_not_those_of_the_capture_make_no_finding_false(build, measure, noted):
+    """One of them mistyped, one of two IP versions, or only public ones: what the capture itself tells is used."""
+    call = relayed_call(build)
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, A[0])))
+    call.caller.noted = noted
+    facts = measure(call)
+    caller, callee = facts["endpoints"]["caller"], facts["endpoints"]["callee"]
+    assert (caller["established"], caller["routing"], caller["foreign_packets"]) == (True, "relay", 0)
+    assert (caller["exposed_private"], caller["exposed_public"]) == (True, None)
+    assert (callee["exposed_private"], callee["exposed_public"]) == (False, False)
+    assert caller["reason"] == NOT_ITS_OWN
+    assert [each["address"] for each in facts["servers"]["caller"]["servers"]] == [RELAY[0]]
+
+
+def test_nothing_is_undisclosed_where_the_addresses_are_not_those_of_the_capture(build, measure):
+    call = relayed_call(build)
+    call.caller.noted = ["100.64.0.70"]
+    facts = measure(call)["endpoints"]
+    assert (facts["caller"]["no_disclosure"], facts["caller"]["exposed_private"]) == (None, None)
+    assert facts["caller"]["reason"] == NOT_ITS_OWN
+
+
+def test_a_capture_that_shows_no_phone_is_not_read_as_a_call_that_nobody_answered(build, measure):
+    call = relayed_call(build)
+    call.caller.interface = call.caller.noted = ["100.64.0.70"]
+    call.caller.packets = []
+    call.caller.talk(A, RELAY, 1.0, 31.0, 150, 150)
+    caller = measure(call)["endpoints"]["caller"]
+    assert (caller["established"], caller["no_disclosure"], caller["foreign_packets"]) == (None, None, None)
+    assert caller["reason"].endswith(
+        "/caller.pcap: does not tell which end is the phone, and no address that was recorded for it is; "
+        "record its addresses"
+    )
+
+
+def behind_one_nat(build, probed):
+    """A direct call of 400 media packets each way whose far end, on both sides, is the NAT's own public address."""
+    call = build.call()
+    public, local = "203.0.113.5", (("192.168.1.10", 5000), ("192.168.1.11", 6000))
+    for side, own, port in ((call.caller, local[0], 6001), (call.callee, local[1], 5001)):
+        side.interface, side.probed = [own[0]], list(probed)
+        side.relay(own, RELAY, 0.0, mapped=public)
+        side.put(0.5, *own, public, port, build.stun(build.BINDING, (build.USERNAME, b"x:y")))
+        side.talk(own, (public, port), 1.0, 31.0, 400, 400)
+    return call
+
+
+@pytest.mark.parametrize("probed", [["203.0.113.5"], []])
+def test_a_direct_call_behind_one_nat_is_direct_and_shows_the_public_address(build, measure, probed):
+    facts = measure(behind_one_nat(build, probed))
+    caller = facts["endpoints"]["caller"]
+    assert (caller["established"], caller["routing"], caller["p2p_observed"]) == (True, "p2p", True)
+    assert (caller["no_disclosure"], caller["foreign_packets"]) == (False, 0)
+    assert exposed(facts) == {
+        "caller_public": True, "caller_private": False, "callee_public": True, "callee_private": False,
+    }  # fmt: skip
+    assert caller["seen"] == [place("203.0.113.5", "public", "IP header", answer="at")]
+    volume = facts["volume"]["caller"]
+    assert (volume["media_tx_packets"], volume["media_rx_packets"]) == (400, 400)
+    assert (volume["crosswise_tx_less_rx_packets"], facts["service"]["caller"]["service"]) == (0, "voice")
+
+
+def test_a_relayed_call_behind_one_nat_discloses_nothing(build, measure):
+    """Each side's own mapped address is the other's too; it is not the other's that is seen."""
+    call = behind_one_nat(build, ["203.0.113.5"])
+    for side, own in ((call.caller, ("192.168.1.10", 5000)), (call.callee, ("192.168.1.11", 6000))):
+        side.packets = side.packets[:2]
+        side.talk(own, RELAY, 1.0, 31.0, 150, 150)
+    facts = measure(call)
+    assert exposed(facts) == dict.fromkeys(exposed(facts), False)
+    assert (facts["endpoints"]["caller"]["no_disclosure"], facts["endpoints"]["caller"]["routing"]) == (True, "relay")
 
 
 def test_an_address_is_seen_before_at_or_after_the_answer(build, measure):

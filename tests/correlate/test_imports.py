@@ -1,5 +1,6 @@
 """Captures made by hand come in as a dataset: what is known gives the same findings, what is not says so."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from correlate import findings, report
 from correlate.dataset import Dataset
-from lab.errors import BadInput
+from lab.errors import BadInput, BenchUnhealthy
 from lab.imports import import_trials
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,8 @@ HEADER = (
     "caller_capture,callee_capture,app,service,direction,scenario,repetition,caller_phone,callee_phone,"
     "caller_addresses,callee_addresses,caller_offset_s,callee_offset_s,offset_bound_s"
 )
+SHORT = "caller_capture,callee_capture,app"
+PAIR = "0 caller.pcap,0 callee.pcap"
 
 
 def call_of(build, **keys):
@@ -30,6 +33,7 @@ def call_of(build, **keys):
         side.relay(local, RELAY, 0.0, mapped=side.probed[0])
         side.talk(local, RELAY, 1.0, 11.0, 120, 110)
         side.put(2.0, *local, *RELAY, build.stun(build.BINDING, (build.USERNAME, b"abcd:efgh")))
+        side.put(2.5, *local, "192.0.2.99", 9999, f"no two trials are alike: {call.trial}".encode())
     call.callee.put(0.5, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "203.0.113.7")))
     return call
 
@@ -91,7 +95,7 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     caller, callee = case.facts["endpoints"]["caller"], case.facts["endpoints"]["callee"]
     assert (caller["exposed_public"], callee["exposed_public"]) == (True, None)
     assert caller["no_disclosure"] is False
-    assert "addresses of a phone were not recorded" in callee["reason"]
+    assert "addresses of a phone were not recorded, or are not those of its capture" in callee["reason"]
     timing = case.facts["duration"]["caller"]
     assert timing["longest_relay_duration_ns"] == 11_000_000_000
     assert (timing["longest_relay_first_ns"], timing["bound_ns"]) == (None, None)
@@ -106,11 +110,107 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     assert case.of("volume", "media_tx_packets") == 120
 
 
+@pytest.mark.parametrize("known", ["", "public:203.0.113.7", "100.64.0.70 public:203.0.113.7", "192.168.137.20"])
+def test_addresses_that_are_not_those_of_the_capture_say_no_more_than_none(exported, known):
+    """None, only public ones, one mistyped, the callee's: all say the same of the call, and nothing is a no."""
+    folder, _ = exported
+    header = "caller_capture,callee_capture,app,caller_addresses,callee_addresses"
+    row = f"0 caller.pcap,0 callee.pcap,maple,{known},192.168.137.20 public:198.51.100.20"
+    data = imported(folder, f"{header}\n{row}\n")
+    (case,) = findings.cases(data)
+    assert (case.of("endpoints", "established"), case.of("endpoints", "routing")) == (True, "relay")
+    assert [case.of("endpoints", f"exposed_{role}") for role in ("public", "private")] == [True, None]
+    assert (case.of("endpoints", "foreign_packets"), case.of("volume", "media_tx_packets")) == (0, 120)
+
+
 def test_repetitions_count_up_where_none_is_given(exported):
     folder, _ = exported
     pairs = ["0 caller.pcap,0 callee.pcap,maple", "1 caller.pcap,1 callee.pcap,maple"]
     data = imported(folder, "\n".join(["caller_capture,callee_capture,app", *pairs]))
     assert data.trial_ids() == ["maple-unknown-unknown-unknown-1", "maple-unknown-unknown-unknown-2"]
+
+
+def devices(folder, columns, *rows):
+    """Names of the phones of dataset.json, Device 1 first; each row is of a pair of its own."""
+    pairs = [f"{number} caller.pcap,{number} callee.pcap,maple,{row}" for number, row in enumerate(rows)]
+    data = imported(folder, "\n".join([f"{SHORT},{columns}", *pairs]))
+    return [device["name"] for device in data.info()["devices"]]
+
+
+def test_the_first_caller_is_device_1_whatever_the_alphabet_says(exported):
+    folder, _ = exported
+    assert devices(folder, "direction", "lte_to_fixed", "fixed_to_lte") == ["lte", "fixed"]
+    rows = (folder / "imported/tables/claims.csv").read_text().splitlines()
+    assert [row for row in rows if row.startswith("p2p_and_all_exposed_when_device_1_calls,")] != []
+    (case, _) = findings.cases(Dataset(folder / "imported"))
+    assert case.phones["caller"] == "lte"
+
+
+def test_a_list_can_name_device_1(exported):
+    folder, _ = exported
+    assert devices(folder, "direction,device_1", "fixed_to_lte,", "lte_to_fixed,lte") == ["lte", "fixed"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "phones"), [("fixed_a_to_b", ("fixed_a", "fixed_b")), ("fixed_b_to_a", ("fixed_b", "fixed_a"))]
+)
+def test_phones_of_one_label_are_told_by_side_and_side_a_is_device_1(exported, direction, phones):
+    folder, _ = exported
+    assert devices(folder, "direction", direction) == ["fixed_a", "fixed_b"]
+    (case,) = findings.cases(Dataset(folder / "imported"))
+    assert (case.phones["caller"], case.phones["callee"]) == phones
+
+
+class Full:
+    """A disk without room for the callee's capture."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, source, target):
+        if target.name == "callee.pcap":
+            target.write_bytes(source.read_bytes()[:100])
+            if isinstance(self.error, OSError):
+                self.error.filename, self.error.filename2 = str(source), str(target)
+            raise self.error
+        target.write_bytes(source.read_bytes())
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_half_an_import_leaves_nothing_and_is_mended_by_importing_again(exported, monkeypatch, error):
+    folder, rows = exported
+    text = "\n".join([HEADER, *rows])
+    (folder / "list.csv").write_text(text)
+    monkeypatch.setattr(shutil, "copyfile", Full(error))
+    with pytest.raises((BenchUnhealthy, KeyboardInterrupt)) as raised:
+        import_trials(folder / "list.csv", Dataset(folder / "imported"), SCENARIOS)
+    monkeypatch.undo()
+    if isinstance(error, OSError):
+        callee = folder / "imported/trials/maple-voice-lte_to_fixed-caller_hangs_up-1.partial/callee.pcap"
+        assert str(raised.value) == (
+            f"{callee}: No space left on device; nothing is imported; mend this and import again"
+        )
+    assert [each.name for each in (folder / "imported").iterdir()] == [".lock"]
+    assert Dataset(folder / "imported").verify() != []
+    data = imported(folder, text)
+    assert (len(data.trial_ids()), data.verify()) == (2, [])
+
+
+def test_what_a_killed_import_left_is_no_dataset_and_the_next_import_begins_anew(exported):
+    folder, rows = exported
+    text = "\n".join([HEADER, *rows])
+    whole = imported(folder, text)
+    for name in ("findings", "tables"):
+        shutil.rmtree(whole.path / name)
+    for name in ("dataset.json", "report.html", "manifest-sha256.txt", "names.json"):
+        (whole.path / name).unlink(missing_ok=True)
+    (whole.trials_dir / "maple-video-lte_to_fixed-callee_hangs_up-3").rename(whole.trials_dir / "left.partial")
+    assert whole.verify() == [f"{whole.info_path}: cannot be read: No such file or directory"]
+    data = imported(folder, text)
+    assert (len(data.trial_ids()), data.verify()) == (2, [])
+    assert [entry["event"] for entry in data.journal.read()] == ["import", "completed", "completed"]
+    with pytest.raises(BadInput, match="is not empty; name another folder with --dataset; what it holds is computed"):
+        imported(folder, text)
 
 
 def test_an_app_of_the_lab_brings_its_analysis(exported):
@@ -119,10 +219,6 @@ def test_an_app_of_the_lab_brings_its_analysis(exported):
     app = data.info()["apps"]["whatsapp"]
     assert app["analysis"]["relay_ports"] == [3478]
     assert app["version"] is None
-
-
-SHORT = "caller_capture,callee_capture,app"
-PAIR = "0 caller.pcap,0 callee.pcap"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +248,23 @@ PAIR = "0 caller.pcap,0 callee.pcap"
         (
             f"{SHORT},repetition\n{PAIR},maple,1\n1 caller.pcap,1 callee.pcap,maple,1\n",
             "3:1: maple-unknown-unknown-unknown-1 a second time; give it another repetition",
+        ),
+        (
+            f"{SHORT}\n{PAIR},maple\n1 caller.pcap,1 callee.pcap,maple\n{PAIR},maple\n",
+            "4:1: the same capture as in line 2; every trial has captures of its own",
+        ),
+        (
+            f"{SHORT}\n{PAIR},maple\n0 callee.pcap,0 caller.pcap,maple\n",
+            "3:1: the same capture as in line 2; every trial has captures of its own",
+        ),
+        (
+            f"{SHORT}\n{PAIR},maple\n1 caller.pcap,0 callee.pcap,maple\n",
+            "3:15: the same capture as in line 2; every trial has captures of its own",
+        ),
+        (f"{SHORT},device_1\n{PAIR},maple,side_c\n", "2:35: no phone 'side_c' in this list; did you mean 'side_"),
+        (
+            f"{SHORT},device_1\n{PAIR},maple,side_a\n1 caller.pcap,1 callee.pcap,maple,side_b\n",
+            "3:35: line 2 says that device 1 is side_a; it is one phone in all lines",
         ),
     ],
 )

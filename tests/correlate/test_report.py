@@ -171,6 +171,16 @@ def test_the_page_says_provenance_first_then_the_verdict_then_the_tables(built):
     assert "://" not in page.replace("https://doi.org", "")
 
 
+def test_the_page_names_the_version_that_was_installed_and_that_the_file_says_another(tmp_path, build):
+    call = one_call(build)
+    call.caller.version = call.callee.version = "2.99.0.1"
+    build.dataset(tmp_path, [call])
+    report.build(Dataset(tmp_path))
+    page = Dataset(tmp_path).report_path.read_text()
+    assert "<h3>maple 2.99.0.1</h3>" in page
+    assert "Another version: the app&#39;s file says 1.0, the trials ran with 2.99.0.1." in page
+
+
 def test_the_page_runs_nothing_and_asks_nobody(built):
     page = built.report_path.read_text()
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -275,6 +285,14 @@ def test_columns_come_from_the_dataclass_of_a_side():
     assert list(columns(duration.measure))[-1] == "reason"
 
 
+def test_a_service_that_nobody_wrote_down_is_not_decided_in_the_verdict(tmp_path, build):
+    build.dataset(tmp_path, [one_call(build, service="unknown")])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    told = [leak for phase in app.phases if phase.trials for leak in phase.leaks if leak.what == "voice or video"]
+    assert [(leak.level, leak.answer) for leak in told] == [("unknown", "service unknown")]
+
+
 def test_what_was_never_compared_or_recorded_is_not_decided_in_the_verdict(tmp_path, build):
     call = one_call(build)
     build.dataset(tmp_path, [call])
@@ -286,7 +304,7 @@ def test_what_was_never_compared_or_recorded_is_not_decided_in_the_verdict(tmp_p
     assert (shared.level, shared.answer) == ("unknown", "no trial to tell")
     seen = leaks["Does the caller's network see the callee?"]
     assert seen.level == "unknown"
-    assert seen.answer.endswith("of 1 trials; 1 where its addresses were not recorded")
+    assert seen.answer.endswith("of 1 trials; 1 where its addresses were not recorded, or are not those of its capture")
 
 
 def test_a_trial_that_cannot_be_decided_counts_neither_as_a_yes_nor_as_a_never(tmp_path, build):

@@ -73,6 +73,39 @@ def test_table_2_leaves_published_cells_of_an_unknown_app_empty(made):
     )
 
 
+def two_calls(build, tmp_path, *versions):
+    """Table 2's row and notes of calls whose phones alpha and bravo had these versions, the file's being 1.0."""
+    calls = [cancelled(build, repetition=number) for number, _ in enumerate(versions, 1)]
+    for call, (caller, callee) in zip(calls, versions, strict=True):
+        call.caller.version, call.callee.version = caller, callee
+    build.dataset(tmp_path, calls)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    made = tables(Study.of(Dataset(tmp_path)))[1]
+    return made.rows[0]["version"], made.notes
+
+
+@pytest.mark.parametrize(
+    ("versions", "shown", "notes"),
+    [
+        ([("1.0", "1.0"), ("1.0", "1.0")], "1.0", ()),
+        ([("2.99", "2.99"), ("2.99", "2.99")], "2.99", ("maple: the app's file says 1.0, the trials ran with 2.99",)),
+        (
+            [("1.0", "1.0"), ("2.99", "2.99")],
+            "1.0, 2.99",
+            ("maple: the app's file says 1.0, the trials ran with 1.0, 2.99",),
+        ),
+        (
+            [("1.0", "1.0"), ("2.99", "1.0")],
+            "alpha: 1.0, 2.99; bravo: 1.0",
+            ("maple: the app's file says 1.0, the trials ran with alpha: 1.0, 2.99; bravo: 1.0",),
+        ),
+        ([(None, None), (None, None)], "1.0", ()),
+    ],
+)
+def test_table_2_gives_the_versions_that_the_phones_had_in_the_trials(tmp_path, build, versions, shown, notes):
+    assert two_calls(build, tmp_path, *versions) == (shown, notes)
+
+
 def test_table_3_counts_disclosures_with_their_interval(made):
     cell = {"app": "maple", "scenario": "caller_hangs_up", "direction": "all"}
     row = pick(made["table3"], **cell, measure="caller_public")
@@ -171,6 +204,7 @@ def known(tmp_path, build):
     call = conversation(build, end_s=30.0, app=app, service="video")
     call.caller, call.callee = call.callee, call.caller
     call.direction = "fixed_to_lte"
+    call.caller.version = call.callee.version = "2.25.26.74"
     entry = {
         "package": "p",
         "version": "2.25.26.74",
@@ -240,6 +274,24 @@ def test_table_6_counts_the_differences_that_the_clocks_cannot_tell_from_zero(tm
     assert (rows["longest_relay"]["n"], rows["longest_relay"]["within_bound"]) == (4, 1)
 
 
+def test_trials_whose_service_nobody_wrote_down_have_rows_of_their_own_and_the_others_say_so(tmp_path, build):
+    build.dataset(tmp_path, [conversation(build, end_s=30.0, service="unknown")])
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    for made in tables(Study.of(Dataset(tmp_path)))[5:]:
+        keys = {"caller_device": "Device 1 (alpha)", "measure": "absolute", "session": "longest_relay"}
+        rows = [row for row in made.rows if row["volume"] in ("", "packets", "frames")]
+        found = {row["service"]: row for row in rows if all(row[key] == value for key, value in keys.items())}
+        assert {name: (row["n"], row["N"], row["reason"]) for name, row in found.items()} == {
+            "voice": (0, 0, "service unknown in 1 trials"),
+            "video": (0, 0, "service unknown in 1 trials"),
+            "unknown": (1, 1, ""),
+        }
+        assert (found["unknown"]["paper_median"], found["unknown"]["agreement"]) == (None, "")
+
+
+UNRECORDED = "1 of 1 trials undecided: addresses of a phone were not recorded, or are not those of its capture"
+
+
 def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_recorded(tmp_path, build):
     call = conversation(build)
     build.dataset(tmp_path, [call])
@@ -247,5 +299,5 @@ def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_rec
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     table3 = tables(Study.of(Dataset(tmp_path)))[2]
     row = pick(table3, measure="callee_public", direction="all")
-    assert (row["n"], row["reason"]) == (None, "1 of 1 trials undecided: addresses of a phone were not recorded")
+    assert (row["n"], row["reason"]) == (None, UNRECORDED)
     assert pick(table3, measure="caller_public", direction="all")["n"] == 0

@@ -103,8 +103,7 @@ def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_
 
 
 def test_a_download_is_no_conversation(facts):
-    pull = [segment(TURN, A, bytes(1400)) for _ in range(300)]
-    found = facts(pull, pull)
+    found = facts(*([segment(TURN, phone, bytes(1400)) for _ in range(300)] for phone in (A, B)))
     assert found["volume"]["caller"]["transport"] is None
     assert found["endpoints"]["caller"]["established"] is False
     assert found["volume"]["caller"]["tcp_rx_payload_bytes"] == 300 * 1400

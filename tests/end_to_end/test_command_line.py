@@ -1,5 +1,6 @@
 """What the commands answer, and with which exit code: one line where something is wrong."""
 
+import csv
 import json
 import os
 import shutil
@@ -84,7 +85,7 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(tmp_path):
     assert len(trials) == 10
     assert all(line.endswith("missing") for line in trials)
     # 10 x 30 s of idling and handling, 2 x 45 s until the system gives up, 8 x 5.5 s of other rings, 4 x 30 s of talk.
-    assert summary.startswith("10 of 10 trials to run: 10 calls, about 0.2 h of bench time, which the virtual bench")
+    assert summary.startswith("10 of 10 trials to run: 10 calls, about 9 min of bench time, which the virtual bench")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,6 +169,18 @@ def test_a_bench_that_cannot_start_is_one_line_and_exit_code_4_and_doctor_says_t
     ]
 
 
+def test_an_app_that_was_updated_is_told_at_the_end_of_the_run_and_stands_in_table_2(tmp_path, scenarios):
+    edit(scenarios / "virtual" / "whatsapp.yaml", 'version: "2.25.26.74"', 'version: "2.99.0.1"')
+    dataset = tmp_path / "d"
+    done = invoke("run-trial", TRIAL, "--matrix", "smoke", "--scenarios", scenarios, "--dataset", dataset)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = "the app's file says 2.25.26.74, the trials ran with 2.99.0.1"
+    assert done.stdout.splitlines()[-1] == f"version  whatsapp: {told}; tables and report name what was installed"
+    (row,) = csv.DictReader((dataset / "tables" / "table2.csv").read_text().splitlines())
+    assert (row["version"], row["agreement"]) == ("2.99.0.1", "differs (by construction)")
+    assert "<h3>whatsapp 2.99.0.1</h3>" in (dataset / "report.html").read_text()
+
+
 def test_doctor_finds_nothing_wrong_with_the_virtual_bench():
     done = invoke("doctor", "--matrix", "smoke")
     assert (done.returncode, done.stderr) == (0, "")
@@ -182,16 +195,19 @@ def test_doctor_finds_nothing_wrong_with_the_virtual_bench():
 def test_doctor_names_all_that_is_wrong_one_line_each_with_its_fix(scenarios):
     edit(scenarios / "benches" / "virtual.yaml", "battery_percent: 87", "battery_percent: 7")
     edit(scenarios / "apps" / "whatsapp.yaml", "version: 2.25.26.74", "version: 2.25.26.75")
-    done = invoke("doctor", "--matrix", "smoke", "--scenarios", scenarios)
+    # /proc has no room at all, whatever disk this runs on.
+    done = invoke("doctor", "--matrix", "smoke", "--scenarios", scenarios, "--dataset", "/proc/none/yet")
     wrong = [line for line in done.stdout.splitlines() if not line.startswith("ok")]
     other = "2.25.26.74 is installed, 2.25.26.75 is in the app's file"
     fix = "install com.whatsapp 2.25.26.75, or write the installed version into apps/whatsapp.yaml"
+    room = "make room for the dataset, or name another --dataset"
     assert wrong == [
+        f"no  disk           controller             0 MiB free in /proc: {room}",
         "no  battery        pixel6                 7%: charge it",
         f"no  app            pixel6/whatsapp        {other}: {fix}",
         f"no  app            pixel6pro/whatsapp     {other}: {fix}",
     ]
-    assert (done.returncode, done.stderr) == (4, f"3 of {len(done.stdout.splitlines())} checks failed\n")
+    assert (done.returncode, done.stderr) == (4, f"4 of {len(done.stdout.splitlines())} checks failed\n")
 
 
 def test_doctor_looks_at_both_phones_of_a_real_bench_though_neither_is_there(scenarios):
@@ -199,5 +215,5 @@ def test_doctor_looks_at_both_phones_of_a_real_bench_though_neither_is_there(sce
     found = {(check["check"], check["subject"]): check["ok"] for check in json.loads(done.stdout)}
     assert found[("reachable", "pixel6")] is False
     assert found[("reachable", "pixel6pro")] is False
-    assert ("hotspot", "laptop") in found
+    assert [(check, ok) for (check, subject), ok in found.items() if subject == "laptop"] == [("reachable", False)]
     assert done.returncode == 4

@@ -18,6 +18,7 @@ import pytest
 from correlate.trace import Trace, verify
 from lab.capture import BACKSTOP_S, DRAIN_S, sweep, verified
 from lab.errors import AttemptVoid, LaptopTrouble, PhoneTrouble
+from lab.laptop import Laptop
 from lab.process import Program, run
 from tests.integrity.rig import LAPTOP, PHONE, ROOT, SMALL, SNAPLEN_BYTES, captured, inside, ip
 
@@ -161,6 +162,18 @@ def only_what_an_earlier_run_left_is_swept(lane):
             assert not (lane.root / "phone").exists()
 
 
+def only_what_an_earlier_run_left_on_the_laptop_is_ended(lane):
+    with live(lane) as captures:
+        other = inside(lane.laptop_space, "dumpcap", "-q", "-i", "wire", "-w", f"{lane.root}/other.pcapng")
+        with Program(other, read_from="stderr") as others:
+            others.read_line(10.0)
+            laptop = Laptop(inside(lane.laptop_space), str(lane.root / "laptop"))
+            laptop.prepare()
+            laptop.close()
+            assert (captures[1]._program.running(), others.running()) == (False, True)
+            others.interrupt()
+
+
 CASES = [
     a_buffer_that_overran_is_found,
     an_interface_that_came_back_loses_nothing_of_what_is_sent_afterwards,
@@ -169,6 +182,7 @@ CASES = [
     a_copy_that_was_cut_is_found_and_the_original_stays,
     frames_that_were_cut_shorter_than_asked_are_found,
     only_what_an_earlier_run_left_is_swept,
+    only_what_an_earlier_run_left_on_the_laptop_is_ended,
     a_capture_that_nobody_stops_ends_by_itself_whole_and_is_found,
     an_interface_that_is_gone_is_found,
 ]

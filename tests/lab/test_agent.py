@@ -25,7 +25,7 @@ from lab.agent.calls import Calls
 from lab.agent.posix import Posix
 from lab.agent.session import Agent
 from lab.agentlink import AgentDumpcap, AgentLaptop, packed, token_file
-from lab.bench import Bench
+from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, Counters, last_counters
 from lab.clock import Stop, WallClock, measure_offset
 from lab.definitions import Lab
@@ -163,10 +163,19 @@ def test_a_bench_without_an_agent_gets_none_and_one_without_python_says_what_it_
     none = spec.model_copy(update={"laptop": spec.laptop.model_copy(update={"agent": None})})
     with pytest.raises(BadInput, match="bench pixels: laptop has no key 'agent'"):
         install(none)
-    values = {"connect": [], "agent": ["false", "/nowhere/agent.pyz"]}
-    broken = spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)})
-    with pytest.raises(LaptopTrouble, match="false - does not take the agent"):
-        install(broken)
+    refused = tmp_path / "ssh"
+    refused.write_text("#!/bin/sh\necho >&2\necho 'ssh: Could not resolve hostname laptop.invalid' >&2\nexit 255\n")
+    refused.chmod(0o755)
+    for program, said in (
+        ("false", "it ends without an answer"),
+        (str(refused), "ssh: Could not resolve hostname laptop.invalid"),
+        ("/nowhere/python", "[Errno 2] No such file or directory: '/nowhere/python'"),
+    ):
+        values = {"connect": [], "agent": [program, "/nowhere/agent.pyz"]}
+        broken = spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)})
+        with pytest.raises(LaptopTrouble) as raised:
+            install(broken)
+        assert str(raised.value) == f"{program} - does not take the agent: {said}; try it by hand"
 
 
 def test_a_capture_by_the_agents_dumpcap_holds_every_datagram_between_start_and_drain(site, tmp_path):
@@ -681,16 +690,13 @@ def test_after_a_reboot_the_hotspot_is_started_again_and_the_first_time_out_is_s
     assert windows["idle"] == "0x1"
 
 
-def test_a_hotspot_that_goes_off_is_on_again_before_the_next_capture(windows):
-    windows.set(idle="0x0", hotspot="On")
-    laptop = windows.laptop()
-    laptop.prepare()
+def test_a_hotspot_that_goes_off_is_on_again_before_the_next_attempt(windows, site, monkeypatch):
     windows.set(idle="0x0", hotspot="Off")
-    made = capture(laptop)
-    made.start()
-    made.stop()
-    made.discard()
-    assert windows["hotspot"] == "On"
+    monkeypatch.setattr(Bench, "_open_laptop", lambda bench: windows.laptop())
+    with Bench(lab(), site.spec(), Stop(), partly=True) as bench:
+        assert windows["hotspot"] == "Off"
+        bench.begin(PlannedTrial(None, 0, direct=False), 1, 0)
+        assert windows["hotspot"] == "On"
 
 
 def test_a_laptop_without_internet_has_no_hotspot_and_says_so_and_its_time_out_is_put_back(windows):

@@ -79,6 +79,32 @@ def test_two_phones_cannot_share_an_account(scenarios: Path):
     assert line.endswith("both phones are 'lab_pixel6' in app 'snapchat'")
 
 
+def test_a_label_that_makes_a_direction_too_long_for_a_name_is_a_mistake_at_that_label(scenarios: Path):
+    label, bench = "a" * 57, scenarios / "benches" / "virtual.yaml"
+    edit(bench, "network: fixed", f"network: {label}")
+    assert found(scenarios) == []
+    edit(bench, label, f"a{label}")
+    what = f"direction 'lte_to_a{label}' has 65 characters, a name at most 64; shorten this label"
+    assert found(scenarios) == [f"benches/virtual.yaml:59:5: {what}"]
+
+
+def test_names_that_together_make_a_trial_id_too_long_are_a_mistake_of_the_matrix(scenarios: Path):
+    app, call, label = "b" * 64, "c" * 64, "a" * 53
+    edit(scenarios / "benches" / "pixels.yaml", "network: lte", f"network: {label}")
+    for old, new in ((f"apps/{app}", "apps/alder"), (f"calls/{call}", "calls/callee_rejects")):
+        (scenarios / f"{old}.yaml").write_text((scenarios / f"{new}.yaml").read_text())
+    edit(scenarios / "apps" / f"{app}.yaml", "name: alder", f"name: {app}")
+    edit(scenarios / "calls" / f"{call}.yaml", "name: callee_rejects", f"name: {call}")
+    matrix = scenarios / "matrices" / "long.yaml"
+    head = f"name: long\napps: [alder, {app}]\nservices: [video]\nscenarios: [caller_cancels, {call}]\nrepetitions: "
+    matrix.write_text(f"{head}9\n")
+    assert found(scenarios) == []
+    matrix.write_text(f"{head}10\n")
+    name = f"{app}-video-{label}_to_fixed-{call}-10"
+    what = f"trial id '{name}' has 201 characters, an id at most 200; shorten a name in it"
+    assert found(scenarios) == [f"matrices/long.yaml:4:29: {what}"]
+
+
 def test_an_emulated_app_needs_its_app_file(scenarios: Path):
     (scenarios / "apps" / "cedar.yaml").unlink()
     lines = found(scenarios)

@@ -1,4 +1,4 @@
-"""Commands of the laptop on its network: ip addr, ip neigh, ping, ethtool. They print what the real ones do."""
+"""Commands of the laptop: ip addr, ip neigh, ping, ethtool, ps. They print what the real ones do."""
 
 from __future__ import annotations
 
@@ -77,3 +77,11 @@ def ethtool(machine: LaptopMachine, call: Call) -> int:
     if call.argv[2] not in [one.name for one in machine.emulation.interfaces]:
         return call.fail("netlink error: No such device")
     return call.say(f"Features for {call.argv[2]}:\n{FEATURES}")
+
+
+def ps(machine: LaptopMachine, call: Call) -> int:
+    """ps -A -ww -o pid,args."""
+    if call.argv[1:] != ["-A", "-ww", "-o", "pid,args"]:
+        raise Unbuilt("built as 'ps -A -ww -o pid,args' only")
+    lines = [f"{number:>7} {' '.join(process.args)}\n" for number, process in machine.processes]
+    return call.say("".join(["    PID COMMAND\n", *lines]))
