@@ -177,13 +177,14 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
                 self._clock = None
             raise PhoneTrouble(f"{self.serial}: its clock cannot be read: {error}") from error
 
-    def pull_checked(self, source: str, target: Path) -> str:
+    def pull_checked(self, source: str, target: Path, *, root: bool = True) -> str:
         """Copy one file of the phone and prove the copy; returns its SHA-256 in hex.
 
-        The phone's size and SHA-256 are taken before; a copy that differs is an error. Raises `PhoneTrouble`.
+        The phone's size and SHA-256 are taken before, as root or not; a copy that differs is an error. Raises
+        `PhoneTrouble`.
         """
         try:
-            origin = fetch.fingerprint(self.run(fetch.question(source), root=True, timeout_s=60.0))
+            origin = fetch.fingerprint(self.run(fetch.question(source), root=root, timeout_s=60.0))
             self.sync.pull_file(source, target)
             fetch.prove(target, origin)
         except TROUBLE as error:

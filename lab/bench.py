@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 import lab.virtual
-from lab import hold
+from lab import hold, pcapdroid
 from lab.adb import TROUBLE, Adb, LabClient
 from lab.agentlink import AgentDumpcap, AgentLaptop
 from lab.awake import kept_awake
 from lab.capture import Capture, HostDumpcap, PhoneTcpdump, sweep
 from lab.clock import Clock, Stop, WallClock
-from lab.definitions import BenchSpec, Lab, PhoneSpec, Trial
+from lab.definitions import App, BenchSpec, Lab, PhoneSpec, Trial
 from lab.errors import BenchUnhealthy, LabError, PhoneTrouble
 from lab.laptop import Laptop
 from lab.lease import Hotspot, Lease, find_lease
@@ -245,9 +245,12 @@ class Bench:
         # A phone or bench that has gone can no longer be tidied, and says so where it is asked for something.
         stack.callback(_quietly, partial(agent.stop_uiautomator, wait=False), trouble)
         stack.callback(_quietly, partial(_put_back, adb, _stays_awake(adb)), (LabError,))
+        phone = Phone(spec, adb, agent, self.clock)
         if spec.rooted and not self._partly:
             sweep(adb, PHONE_DIRECTORY)
-        return Phone(spec, adb, agent, self.clock)
+        if spec.capture == "pcapdroid" and not self._partly:
+            pcapdroid.sweep(phone)
+        return phone
 
     def begin(self, item: PlannedTrial, seed: int, attempt: int) -> None:
         """Make ready for an attempt: what an earlier one left on the laptop is ended, and its hotspot is on."""
@@ -278,9 +281,14 @@ class Bench:
             return None
         return self.laptop.stamp(self.spec.laptop.hotspot_address, lease.address, text)
 
-    def new_capture(self, phone: Phone, name: str) -> Capture:
-        """A capture of what `phone` sends and receives, not yet started: on itself, or on the hotspot by its MAC."""
+    def new_capture(self, phone: Phone, app: App, name: str) -> Capture:
+        """A capture of what `phone` sends and receives, not yet started: on itself, or on the hotspot by its MAC.
+
+        PCAPdroid captures `app` alone; the others all apps.
+        """
         snaplen = self.spec.snaplen_bytes
+        if phone.spec.capture == "pcapdroid":
+            return pcapdroid.new_capture(phone, app.package, snaplen, name)
         if phone.spec.capture == "tcpdump":
             return PhoneTcpdump(phone.device, self.clock, phone.route_interface(), snaplen, PHONE_DIRECTORY, name)
         hotspot = self.hotspot()

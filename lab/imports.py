@@ -197,6 +197,7 @@ def _side(row: ImportedTrial, role: str, phone: str, capture: Capture) -> dict[s
     return {
         "phone": phone,
         "network": None,
+        "vantage": None,
         "app_version": None,
         "addresses": {
             "interface": None if addresses is None else list(addresses.interface),

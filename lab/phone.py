@@ -20,7 +20,7 @@ from lab.clock import POLL_S, Clock, wait_until
 from lab.definitions import App, PhoneSpec, Selector, Service, StunServer, Way
 from lab.definitions.app import fill
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.reach import Address, WayOut, clat_addresses, datagram_command, parse_interfaces, probe, way_out
+from lab.reach import Address, WayOut, clat_addresses, datagram_command, parse_interfaces, probe, way_out_now
 from lab.screen import Screen
 
 AGAIN_S = 3.0
@@ -92,7 +92,7 @@ class Phone:
 
     def way_out(self) -> WayOut:
         """The interface and the kind of network that carry this phone's calls now; see `lab.reach.way_out`."""
-        return way_out(self._shell(f"ip route get {MARKER_ADDRESS}"), self._shell("dumpsys connectivity"))
+        return way_out_now(self._shell, self.spec, MARKER_ADDRESS)
 
     def send_marker(self, text: str) -> None:
         """Send `text` as one UDP datagram to the marker address; nobody answers it."""

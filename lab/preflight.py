@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 
 import lab
-from lab import accounting, push
+from lab import accounting, pcapdroid, push
 from lab.agent.coalescing import OFF
 from lab.bench import PHONE_DIRECTORY, Bench
 from lab.clock import Stop, measure_offset
 from lab.definitions import App, PhoneSpec
 from lab.errors import LabError
 from lab.phone import Phone
-from lab.reach import require_way_out
+from lab.reach import require_way_out, vpns
 from lab.run import Run
 
 FREE_KIB = 500_000
@@ -144,6 +144,8 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
     if spec.capture == "tcpdump":
         fix = "install one that was built for this phone: invoke push-tcpdump FILE --bench BENCH (docs/add-a-phone.md)"
         yield _asked("tcpdump", name, tcpdump, fix)
+    if spec.capture == "pcapdroid":
+        yield from _pcapdroid(phone)
     yield from _network(phone, apps)
     yield _asked("battery", name, battery, "charge it")
     yield _asked("airplane mode", name, airplane, "switch it off")
@@ -151,6 +153,31 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
     for app in apps:
         fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
         yield _asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
+
+
+def _pcapdroid(phone: Phone) -> Iterator[Check]:
+    """PCAPdroid is there, may be driven, and no other VPN keeps the app from it."""
+    spec, device = phone.spec, phone.device
+    least = ".".join(map(str, pcapdroid.LEAST_VERSION))
+
+    def installed() -> tuple[bool, str]:
+        said = device.run(f"dumpsys package {pcapdroid.PACKAGE} | grep -F versionName").text
+        found = re.search(r"versionName=((\d{1,5})\.(\d{1,5})\.(\d{1,5}))", said)
+        if found is None:
+            return False, f"no {pcapdroid.PACKAGE}"
+        return tuple(map(int, found.groups()[1:])) >= pcapdroid.LEAST_VERSION, found[1]
+
+    def no_vpn() -> tuple[bool, str]:
+        up = vpns(device.run("dumpsys connectivity").text)
+        return not up, f"a VPN on {', '.join(up)}" if up else "no VPN is on"
+
+    def key() -> tuple[bool, str]:
+        return spec.pcapdroid_key is not None, "is given" if spec.pcapdroid_key else "no pcapdroid_key"
+
+    yield _asked("pcapdroid", spec.name, installed, f"install PCAPdroid {least} or later")
+    fix = "make one in PCAPdroid (Settings > Control permissions) and write it into the *.local.yaml"
+    yield _asked("pcapdroid key", spec.name, key, fix)
+    yield _asked("vpn", spec.name, no_vpn, "switch it off, or stop the capture in PCAPdroid")
 
 
 def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
@@ -212,10 +239,12 @@ def _laptop(bench: Bench) -> Iterator[Check]:
         said = laptop.run("dumpcap --version")
         return said.code == 0, said.text.strip().splitlines()[0][:80] if said.text.strip() else "no dumpcap"
 
-    yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
-    for name, phone in bench.phones.items():
-        if phone.spec.capture == "dumpcap":
-            yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
-    yield _asked("coalescing", "laptop", coalescing, "start the hotspot, or correct hotspot_address in the bench file")
-    yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
+    if any(phone.capture == "dumpcap" for phone in bench.spec.phones):
+        yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
+        for name, phone in bench.phones.items():
+            if phone.spec.capture == "dumpcap":
+                yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
+        fix = "start the hotspot, or correct hotspot_address in the bench file"
+        yield _asked("coalescing", "laptop", coalescing, fix)
+        yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
     yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")

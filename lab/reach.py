@@ -28,6 +28,8 @@ _DEFAULT = re.compile(r"^\s*Active default network: (\d{1,6}|none)\s*$", re.MULT
 _NAMES = re.compile(r"InterfaceName: ([A-Za-z0-9._-]{1,15})(?:\s|$)")
 _TRANSPORTS = re.compile(r"Transports: ([A-Z0-9_|]{1,100})")
 CELLULAR_LABELS = ("lte", "nr")
+PCAPDROID_ADDRESS = IPv4Address("10.215.173.1")
+"""What PCAPdroid's VPN gives the phone, on every phone (its CaptureService, VPN_IP_ADDRESS)."""
 _ANYCAST = re.compile(r"^\d{1,6} +[A-Za-z0-9._-]{1,15} +([0-9a-f]{32}) +\d{1,6}$", re.MULTILINE)
 _HEX = re.compile(r"[0-9a-f]{2}")
 
@@ -106,8 +108,17 @@ class WayOut:
     kind: str
 
 
-def way_out(route: str, connectivity: str) -> WayOut:
+def pcapdroid_interface(text: str) -> str | None:
+    """The interface of PCAPdroid's VPN in what `ip addr` says, by its address; None where it captures nothing now."""
+    interfaces = parse_interfaces(text)
+    return next((name for name, addresses in interfaces.items() if PCAPDROID_ADDRESS in addresses), None)
+
+
+def way_out(route: str, connectivity: str, through: str | None = None) -> WayOut:
     """By `ip route get ADDRESS` and `dumpsys connectivity`, which must agree; below a CLAT's `v4-X` lies `X`.
+
+    `through` is the interface of PCAPdroid's VPN where that captures: a route that leads into it leaves the phone on
+    the default network, which is never the VPN of some apps alone. Any other VPN stays one.
 
     Raises:
         PhoneTrouble: one of them cannot be read, or the phone has no default network.
@@ -123,11 +134,26 @@ def way_out(route: str, connectivity: str) -> WayOut:
     transports = _TRANSPORTS.search(agents[0]) if agents else None
     if not names or transports is None:
         raise PhoneTrouble(f"dumpsys connectivity does not describe its default network {default[1]}")
-    if below != names[0]:
+    if below not in (names[0], through):
         text = f"ip route get leads through {below}, the default network is on {', '.join(names)}"
+        if below in vpns(connectivity):
+            text += f"; switch the VPN on {below} off"
         raise AttemptVoid("interface_unclear", text)
     kinds = transports[1].lower().split("|")
-    return WayOut(below, "vpn" if "vpn" in kinds else kinds[0])
+    return WayOut(names[0], "vpn" if "vpn" in kinds else kinds[0])
+
+
+def way_out_now(shell: Callable[[str], str], spec: PhoneSpec, towards: str) -> WayOut:
+    """`way_out` of a phone by its shell, towards an address."""
+    through = pcapdroid_interface(shell("ip addr")) if spec.capture == "pcapdroid" else None
+    return way_out(shell(f"ip route get {towards}"), shell("dumpsys connectivity"), through)
+
+
+def vpns(connectivity: str) -> list[str]:
+    """The interfaces of all VPNs that are up, by `dumpsys connectivity`."""
+    agents = (line for line in connectivity.splitlines() if "NetworkAgentInfo{" in line)
+    found = ((_NAMES.search(line), _TRANSPORTS.search(line)) for line in agents)
+    return [name[1] for name, kinds in found if name is not None and kinds is not None and "VPN" in kinds[1].split("|")]
 
 
 def require_way_out(spec: PhoneSpec, way: WayOut) -> None:

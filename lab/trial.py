@@ -7,7 +7,6 @@ are live, stay idle and measure the noise, mark, run the scenario, mark, drain, 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -20,9 +19,10 @@ from correlate.dataset import write_json
 from lab import accounting, timeline
 from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters, verified
-from lab.clock import Clock, Offset, measure_offset, wait_until
+from lab.clock import Offset, measure_offset, wait_until
 from lab.definitions import App, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
+from lab.events import EventLog
 from lab.phone import CallState, Phone
 from lab.reach import require_way_out
 from lab.steps import VERBS, Stage
@@ -31,24 +31,6 @@ from lab.timeline import Burst, Line, Sent
 NOISY_RESTARTS = 3
 MARKER_SEEN_S = 5.0
 ROLES: tuple[Role, Role] = ("caller", "callee")
-
-
-class EventLog:
-    """events.jsonl: what was done and seen, with bench time."""
-
-    def __init__(self, path: Path, clock: Clock, show: Callable[[str], None]) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self._clock, self._show = clock, show
-
-    def note(self, event: str, **fields: Any) -> None:
-        """Write one event and show its name as the step that runs now."""
-        self._show(event)
-        self._file.write(json.dumps({"at_ns": self._clock.now_ns(), "event": event, **fields}) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
 
 
 class Attempt:
@@ -105,6 +87,8 @@ class Attempt:
             self._open_chat()
             captures, restarts, noise = self._captures_in_quiet()
             with self._stopped_on_every_way_out(captures):
+                for role in ROLES:
+                    self._addresses_while_captured(self._phones[role], sides[role]["addresses"])
                 before = self._accounts()
                 observed = self._call(captures)
                 carried = self._carried(before)
@@ -157,10 +141,17 @@ class Attempt:
         return {
             "phone": phone.spec.name,
             "network": phone.spec.network,
+            "vantage": phone.spec.vantage,
             "way_out": asdict(way),
             "app_version": version,
             "addresses": {"interface": interface, "probed": probed},
         }
+
+    def _addresses_while_captured(self, phone: Phone, addresses: dict[str, list[str]]) -> None:
+        """A capture in a VPN gives the phone an address more, which is the app's own from then on."""
+        if phone.spec.vantage == "vpn":
+            found = [*addresses["interface"], *map(str, phone.interface_addresses())]
+            addresses["interface"] = list(dict.fromkeys(found))
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
@@ -216,7 +207,7 @@ class Attempt:
 
     def _live_captures(self) -> dict[Role, Capture]:
         name = f"{self._item.trial.id}.{self._number}"
-        captures = {role: self._bench.new_capture(self._phones[role], f"{name}.{role}") for role in ROLES}
+        captures = {role: self._bench.new_capture(self._phones[role], self._app, f"{name}.{role}") for role in ROLES}
         try:
             for role, capture in captures.items():
                 capture.start()

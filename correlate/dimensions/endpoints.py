@@ -32,17 +32,20 @@ class Seen:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One phone. `exposed_*`: an address of it with that role is visible in the *other* phone's trace; `seen` lists
-    these and the places. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants, and global unicast
-    addresses in STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of the trial: nothing
-    of either phone is seen; None where something unexplained forbids to say so. What was not seen is None, not False,
-    where the phone's addresses were not recorded, or are not those of its capture: it may have others. `routing` is
-    None without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this phone, or
-    with both alike its own: nothing counts them, and many of them mean that an address of the phone was not
+    """One phone, captured at `vantage`. `exposed_*`: an address of it with that role is visible in the *other* phone's
+    trace; `seen` lists these and the places. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants,
+    and global unicast addresses in STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of
+    the trial: nothing of either phone is seen; None where something unexplained forbids to say so. What was not seen is
+    None, not False, where the phone's addresses were not recorded, or are not those of its capture: it may have others;
+    so is `exposed_private` where the other's trace shows in an attribute an address that both phones have, as two VPNs
+    of one app do: whose it is there nobody tells. `routing` is None without a conversation. `foreign_packets` are those
+    of this trace's UDP flows with no end at this phone, or with both alike its own: nothing counts them, and many of
+    them mean that an address of the phone was not
     recorded. The answer is what the trace that shows an address tells of it: media flow both ways from a frame on
     (`Vantage.answered`)."""
 
     phone: str
+    vantage: str | None
     exposed_public: bool | None
     exposed_private: bool | None
     seen: tuple[Seen, ...]
@@ -65,16 +68,18 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     seen = {"a": exposure(pair.a, pair.b, pair), "b": exposure(pair.b, pair.a, pair)}
     silent = not seen["a"] and not seen["b"]
     recorded = pair.a.recorded and pair.b.recorded
-    blocked = bool(unexplained["a"] or unexplained["b"]) or not recorded
+    shared = {"a": shared_private(pair.a, pair.b), "b": shared_private(pair.b, pair.a)}
+    blocked = any([*unexplained.values(), *shared.values(), not recorded])
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
     routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
-    reason = _reason(pair, silent and blocked)
+    reason = _reason(pair, silent and blocked, shared["a"] | shared["b"])
 
     def side(own: Vantage, other: Vantage, key: str) -> Endpoint:
         return Endpoint(
             phone=own.phone,
-            exposed_public=_seen_as("public", seen[key], own),
-            exposed_private=_seen_as("private", seen[key], own),
+            vantage=own.seen_at,
+            exposed_public=_seen_as("public", seen[key], own.recorded),
+            exposed_private=_seen_as("private", seen[key], own.recorded and not shared[key]),
             seen=seen[key],
             clat=tuple(sorted(str(address) for address in own.visible if is_clat(address))),
             unexplained=tuple(str(address) for address in unexplained[key]),
@@ -92,8 +97,10 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     return Sided(side(pair.a, pair.b, "a"), side(pair.b, pair.a, "b"))
 
 
-def _reason(pair: CallPair, is_blocked: bool) -> str:
+def _reason(pair: CallPair, is_blocked: bool, shared: frozenset[Address]) -> str:
     reasons = []
+    if None in (pair.a.seen_at, pair.b.seen_at):
+        reasons.append("vantage: where a phone was captured was not recorded")
     if pair.media_not_udp:
         reasons.append(f"routing, answer, direct, relayed: {MEDIA_NOT_UDP}")
     elif not pair.media_udp:
@@ -104,6 +111,10 @@ def _reason(pair: CallPair, is_blocked: bool) -> str:
         reasons.append(
             "exposed, no_disclosure: addresses of a phone were not recorded, or are not those of its capture"
         )
+    elif shared:
+        named = ", ".join(sorted(map(str, shared)))
+        columns = "exposed_private, no_disclosure" if is_blocked else "exposed_private"
+        reasons.append(f"{columns}: both phones have {named}, which a STUN attribute shows")
     elif is_blocked:
         reasons.append("no_disclosure: an unexplained address stands in a STUN attribute")
     return "; ".join(reasons)
@@ -122,8 +133,18 @@ def _facts(
         yield "answer: media flow both ways from here", other.phone, other.answered
 
 
-def _seen_as(role: str, seen: tuple[Seen, ...], vantage: Vantage) -> bool | None:
-    return any(each.role == role for each in seen) or (False if vantage.recorded else None)
+def _seen_as(role: str, seen: tuple[Seen, ...], is_decided: bool) -> bool | None:
+    return any(each.role == role for each in seen) or (False if is_decided else None)
+
+
+def shared_private(of: Vantage, to: Vantage) -> frozenset[Address]:
+    """Private addresses of one phone that the other has as well, and that the other's trace shows in a STUN attribute.
+
+    They may be the one's or the other's. What is in IP headers there is the other's own.
+    """
+    both = (address for address, role in of.own.items() if role == "private" and address in to.own)
+    shown = (address for address in both if any(each.where != IP_HEADER for each in to.visible.get(address, ())))
+    return frozenset(shown)
 
 
 def exposure(of: Vantage, to: Vantage, pair: CallPair) -> tuple[Seen, ...]:

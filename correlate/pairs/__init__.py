@@ -39,7 +39,8 @@ class Markers:
 @dataclass(frozen=True)
 class SideRecord:
     """What was recorded about one phone, role left out: enough to read its capture. `recorded`: whether its addresses
-    were, and are those of its capture (`whole.told`)."""
+    were, and are those of its capture (`whole.told`). `seen_at` is where its traffic was captured: `interface`,
+    `hotspot`, `vpn`, None where nobody wrote it down."""
 
     phone: str
     capture: Path
@@ -47,6 +48,7 @@ class SideRecord:
     probed: frozenset[Address]
     clock: Clock
     recorded: bool = True
+    seen_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Vantage:
     conversations: tuple[Conversation, ...]
     transport: Transport
     recorded: bool
+    seen_at: str | None
     window_ns: tuple[int, int]
     answered: Frame | None
 
@@ -214,6 +217,7 @@ def _vantage(
         conversations=talks,
         transport=transport(seen.segments, seen.trace.udp, seen.flows, here),
         recorded=side.recorded,
+        seen_at=side.seen_at,
         window_ns=seen.window_ns,
         answered=answered(seen, here, [each for each in talks if each.kind != "other"]),
     )
@@ -228,4 +232,5 @@ def _side(dataset: Dataset, trial_id: str, record: Mapping[str, Any], side: str)
         probed=addresses.parse(recorded["addresses"]["probed"] or ()),
         clock=clocks.parse(record["clocks"][recorded["clock"]]),
         recorded=recorded["addresses"]["interface"] is not None,
+        seen_at=None if recorded.get("vantage") is None else str(recorded["vantage"]),
     )

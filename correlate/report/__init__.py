@@ -121,6 +121,7 @@ def page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, li
         verdicts=verdicts(study),
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
+        proxied=study.proxied,
         not_udp=[case.trial for case in study.cases if case.of("volume", "transport") == MEDIA_NOT_UDP],
         paper=study.paper,
     )

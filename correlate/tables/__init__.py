@@ -117,6 +117,7 @@ def table3(study: Study) -> Table:
         "one that nobody explains the trial is undecided, and the cell is no 'no disclosure'",
         "p2p: at least half of the media payload goes directly; counted over conversations",
         "wilson: 95% interval of n/N; difference: of the shares",
+        *study.vantage_notes,
     )
     return table("table3", "Table 3: endpoint identifiability", columns, rows, notes, study.provenance)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from correlate import findings
-from correlate.dataset import Dataset
+from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.errors import BadDataset
 from correlate.findings import Case
@@ -19,6 +20,7 @@ from correlate.tables.layout import Cell
 from correlate.tables.statistics import wilson
 
 MODELLED = "modelled"
+VANTAGE = ("endpoints", "vantage")
 SERVICE_UNKNOWN = "service unknown"
 
 
@@ -78,6 +80,23 @@ class Study:
     def device(self, phone: str) -> int | None:
         """1 for the paper's Device 1, and so on; None for a phone that dataset.json does not list."""
         return self.devices.index(phone) + 1 if phone in self.devices else None
+
+    @cached_property
+    def proxied(self) -> dict[str, int]:
+        """The phones that captured themselves in a VPN, and in how many cases."""
+        found = (case.phones[side] for case in self.cases for side in SIDES if case.of(*VANTAGE, side) == "vpn")
+        return dict(sorted(Counter(found).items()))
+
+    @property
+    def vantage_notes(self) -> tuple[str, ...]:
+        """What is added to a table of addresses and routes where a VPN changed what it counts."""
+        if not self.proxied:
+            return ()
+        named = ", ".join(f"{phone} in {trials}" for phone, trials in self.proxied.items())
+        return (
+            f"vantage: of {len(self.cases)} trials a VPN captured {named}: its address is the private one that is "
+            "seen, and a direct path may not have come about because of it",
+        )
 
     def select(self, **keys: str) -> list[Case]:
         """The cases that have these values, e.g. app="x", scenario="y"."""

@@ -36,6 +36,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 """A UDP or TCP port."""
 
+ApiKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{16,64}$")]
+"""A key as PCAPdroid makes one: 32 letters and digits."""
+
 Service = Literal["voice", "video"]
 Role = Literal["caller", "callee"]
 Place = tuple[str | int, ...]

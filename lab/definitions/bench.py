@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lab.definitions.base import NAME_CHARACTERS, Model, Name, Place, Port, Text, refuse, repeated
+from lab.definitions.base import NAME_CHARACTERS, ApiKey, Model, Name, Place, Port, Text, refuse, repeated
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
 LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
@@ -31,15 +31,22 @@ class Contact(Model):
     address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$")]
 
 
+VANTAGES = {"tcpdump": "interface", "dumpcap": "hotspot", "pcapdroid": "vpn"}
+"""Where each kind of capture sees a phone's traffic, as the dataset labels it."""
+
+
 class PhoneSpec(Model):
-    """One phone. `capture: tcpdump` records on the phone itself, `dumpcap` on the laptop's hotspot."""
+    """One phone. `capture: tcpdump` records on the phone itself, `dumpcap` on the laptop's hotspot, `pcapdroid` in a
+    VPN on the phone. `pcapdroid_key` has PCAPdroid obey without asking; on a real bench a local file alone gives it.
+    """
 
     name: Name
     model: Text
     os: Text
     serial: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] | None = None
     network: Name
-    capture: Literal["tcpdump", "dumpcap"]
+    capture: Literal["tcpdump", "dumpcap", "pcapdroid"]
+    pcapdroid_key: ApiKey | None = Field(default=None, repr=False)
     rooted: bool
     stimulus: Stimulus
     contacts: list[Contact] = Field(default_factory=list)
@@ -50,11 +57,17 @@ class PhoneSpec(Model):
     def _fits_together(self) -> PhoneSpec:
         found: list[tuple[Place, str]] = []
         if self.capture == "tcpdump" and not self.rooted:
-            found.append((("capture",), "capture tcpdump needs a rooted phone; use dumpcap on the hotspot"))
+            text = "capture tcpdump needs a rooted phone; use dumpcap on the hotspot, or pcapdroid"
+            found.append((("capture",), text))
         for index, app in repeated(contact.app for contact in self.contacts):
             found.append((("contacts", index, "app"), f"a second contact for app '{app}'"))
         refuse(found)
         return self
+
+    @property
+    def vantage(self) -> str:
+        """Where its traffic is seen: `interface`, `hotspot` or `vpn`."""
+        return VANTAGES[self.capture]
 
     def address_in(self, app: str) -> str | None:
         """This phone's address in an app; None where the bench file gives none."""
@@ -186,6 +199,7 @@ class LocalPhone(Model):
 
     name: Name
     serial: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] | None = None
+    pcapdroid_key: ApiKey | None = Field(default=None, repr=False)
     contacts: list[Contact] = Field(default_factory=list)
 
 
@@ -222,4 +236,5 @@ def _merged_phone(phone: PhoneSpec, local: LocalPhone | None) -> PhoneSpec:
     given = {contact.app for contact in local.contacts}
     contacts = [*(c for c in phone.contacts if c.app not in given), *local.contacts]
     values = {field: getattr(phone, field) for field in PhoneSpec.model_fields}
-    return PhoneSpec.model_validate(values | {"contacts": contacts, "serial": local.serial or phone.serial})
+    values |= {"serial": local.serial or phone.serial, "pcapdroid_key": local.pcapdroid_key or phone.pcapdroid_key}
+    return PhoneSpec.model_validate(values | {"contacts": contacts})

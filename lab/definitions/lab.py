@@ -237,6 +237,7 @@ def cross_mistakes(found: Found) -> list[Mistake]:
         _matrices,
         _long_ids,
         _contacts,
+        _keys,
         _virtual_apps,
         _virtual_benches,
     )
@@ -278,6 +279,15 @@ def _contacts(found: Found) -> Iterator[Mistake]:
             for j, contact in enumerate(phone.contacts):
                 if contact.app not in apps:
                     yield bench.mistake(("phones", i, "contacts", j, "app"), _unknown("app", contact.app, apps))
+
+
+def _keys(found: Found) -> Iterator[Mistake]:
+    """A key opens a real phone's traffic to whoever has it: no bench file that may be committed holds one."""
+    for bench in found.files["benches"].values():
+        for index, phone in enumerate(bench.value.phones if bench.value.kind == "real" else ()):
+            if phone.pcapdroid_key is not None:
+                there = bench.value.local or f"{bench.value.name}.local.yaml, named under `local`,"
+                yield bench.mistake(("phones", index, "pcapdroid_key"), f"a key is secret; move it into {there}")
 
 
 def _virtual_apps(found: Found) -> Iterator[Mistake]:

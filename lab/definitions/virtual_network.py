@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lab.definitions.base import Model, Name, Port
+from lab.definitions.base import ApiKey, Model, Name, Port
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -227,6 +227,13 @@ class AccessNetwork(Model):
         return self
 
 
+class PcapdroidEmulation(Model):
+    """PCAPdroid as it is installed on a virtual phone: its version, and the key that was made in it, if any was."""
+
+    version: Annotated[str, Field(pattern=r"^[0-9][0-9.]{0,19}$")] = "1.9.1"
+    key: ApiKey | None = None
+
+
 class PhoneEmulation(Model):
     """What the virtual bench needs to play one phone: its network, clock, latencies and a few device facts."""
 
@@ -240,6 +247,7 @@ class PhoneEmulation(Model):
     battery_percent: Annotated[int, Field(ge=0, le=100)] = 90
     operator: str | None = None
     tcpdump: str | None = "4.99.5"
+    pcapdroid: PcapdroidEmulation | None = None
 
 
 class LaptopInterface(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("tcpdump", "shell", "dumpcap", "drop_stun", "clock", "stamps", "neighbours")
+KINDS = ("tcpdump", "shell", "dumpcap", "drop_stun", "clock", "stamps", "neighbours", "pcapdroid", "vpn")
 
 
 @dataclass

@@ -14,9 +14,12 @@ from lab.virtual.adb.daemon import FEATURES, Device, Service, Stream, StreamClos
 from lab.virtual.adb.sync import SyncService
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.commands import of_phone
+from lab.virtual.commands.logcat import LogLine
+from lab.virtual.commands.pcapdroid import Pcapdroid
 from lab.virtual.commands.tcpdump import pushed
 from lab.virtual.faults import Faults
 from lab.virtual.files import SHELL_UID, Files
+from lab.virtual.network import vpn
 from lab.virtual.processes import ProcessTable
 from lab.virtual.props import properties
 from lab.virtual.shell.interpreter import Shell
@@ -80,6 +83,8 @@ class VirtualPhone(Device):
         self.costs = tariffs(emulation.adb)
         self.agent: Agent | None = None
         self.commands: Mapping[str, Command] = of_phone(self)
+        self.log: list[LogLine] = []
+        self.pcapdroid = None if emulation.pcapdroid is None else Pcapdroid(self, emulation.pcapdroid)
         self.settings: dict[str, dict[str, str]] = {}
         self.reset_settings()
 
@@ -88,7 +93,12 @@ class VirtualPhone(Device):
         self.processes.begin()
         self.reset_settings()
         self.clock.begin()
+        self.log.clear()
         self._write_anycast()
+        if self.faults.take("vpn", self.name):
+            self.network.raise_vpn(self.name, vpn.other())
+        if self.pcapdroid is not None:
+            self.pcapdroid.begin()
         if self.agent is not None:
             self.agent.begin()
 
@@ -98,6 +108,10 @@ class VirtualPhone(Device):
         file.parent.mkdir(parents=True, exist_ok=True)
         line = f"{2:<4} {access.spec.interface:<15} {int(access.clat or 0):032x} {1:>5}\n"
         file.write_text("" if access.clat is None else line)
+
+    def write_log(self, priority: str, tag: str, text: str) -> None:
+        """A line of the log, as of now."""
+        self.log.append(LogLine(self.clock_ns(), priority, tag, text))
 
     def reset_settings(self) -> None:
         self.denied: set[tuple[str, str]] = set()
@@ -131,9 +145,13 @@ class VirtualPhone(Device):
         """What its apps sent and received."""
         return self.network.usages[self.name]
 
+    def other_packages(self) -> Mapping[str, str]:
+        """What is installed beside the system's packages and the apps that call, with versions."""
+        return {} if self.pcapdroid is None else {self.pcapdroid.package: self.pcapdroid.version}
+
     def packages(self) -> list[str]:
         """Installed packages."""
-        return sorted([*SYSTEM_PACKAGES, *(app.package for app in self.apps.values())])
+        return sorted([*SYSTEM_PACKAGES, *self.other_packages(), *(app.package for app in self.apps.values())])
 
     # -- the device of its ADB daemon
 

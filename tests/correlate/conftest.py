@@ -121,7 +121,7 @@ def write_call(root: Path, call: Call):
         data = side.pcap()
         (folder / f"{name}.pcap").write_bytes(data)
         sides[name] = {
-            "phone": side.phone, "network": "lte", "capture": f"{name}.pcap", "clock": name,
+            "phone": side.phone, "network": "lte", "vantage": "interface", "capture": f"{name}.pcap", "clock": name,
             "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "packets": len(side.packets) + 3,
             "tool": "tcpdump", "interface": "any", "snaplen_bytes": 256, "app_version": side.version,
             "addresses": {"interface": side.interface if side.noted is None else side.noted, "probed": side.probed},
@@ -135,13 +135,16 @@ def write_call(root: Path, call: Call):
     (folder / "trial.json").write_text(json.dumps(record))
 
 
-def forget(root: Path, call: Call, *, clocks=(), addresses=()):
-    """Makes the record of a written call say that nobody compared these clocks or recorded these sides' addresses."""
+def forget(root: Path, call: Call, *, clocks=(), addresses=(), vantages=()):
+    """Makes the record of a written call say that nobody compared these clocks or recorded these sides' addresses, and
+    not say where these sides were captured."""
     path = root / "trials" / call.trial / "trial.json"
     record = json.loads(path.read_text())
     record["clocks"].update(dict.fromkeys(clocks))
     for side in addresses:
         record["sides"][side]["addresses"] = {"interface": None, "probed": None}
+    for side in vantages:
+        del record["sides"][side]["vantage"]
     path.write_text(json.dumps(record))
 
 

@@ -293,3 +293,38 @@ def test_a_place_is_an_attribute_and_what_it_is_nested_in(build, measure):
     assert [(each["where"], each["nested"]) for each in seen] == [
         ("XOR-PEER-ADDRESS", None), ("XOR-PEER-ADDRESS", "channel"), ("XOR-PEER-ADDRESS", "data"),
     ]  # fmt: skip
+
+
+def behind_one_vpn(build, shown_to_callee):
+    """A call of two phones that both captured themselves in a VPN with one address for all."""
+    call, vpn = build.call(), "10.215.173.1"
+    for side, port, mapped in ((call.caller, 5000, A_PUBLIC), (call.callee, 6000, B_PUBLIC)):
+        side.interface = [*side.interface, vpn]
+        side.relay((vpn, port), RELAY, 0.0, mapped=mapped)
+        side.talk((vpn, port), RELAY, 1.0, 31.0, 150, 150)
+    inner = build.stun(build.BINDING, build.xored(build.PEER, shown_to_callee))
+    call.callee.put(2.0, *RELAY, vpn, 6000, build.stun(build.DATA_INDICATION, (build.DATA, inner)))
+    return call
+
+
+@pytest.mark.parametrize(
+    ("shown", "caller_private", "reason"),
+    [
+        ("10.215.173.1", None, "both phones have 10.215.173.1, which a STUN attribute shows"),
+        ("100.64.0.7", True, ""),
+        ("10.9.9.9", False, ""),
+    ],
+)
+def test_a_private_address_that_both_phones_have_is_no_exposure_and_no_denial(
+    build, measure, shown, caller_private, reason
+):
+    facts = measure(behind_one_vpn(build, shown))
+    assert (exposed(facts)["caller_private"], exposed(facts)["callee_private"]) == (caller_private, False)
+    caller = facts["endpoints"]["caller"]
+    assert caller["no_disclosure"] is (None if caller_private is None else not caller_private)
+    assert caller["reason"] == (f"exposed_private, no_disclosure: {reason}" if reason else "")
+
+
+def test_the_vantage_is_the_record_s(build, measure):
+    facts = measure(relayed_call(build))
+    assert {facts["endpoints"][side]["vantage"] for side in ("caller", "callee")} == {"interface"}

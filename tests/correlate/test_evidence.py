@@ -116,7 +116,7 @@ def direct(build):
     return call
 
 
-@pytest.mark.parametrize("unknown", [{}, {"clocks": ["callee"]}, {"addresses": ["callee"]}])
+@pytest.mark.parametrize("unknown", [{}, {"clocks": ["callee"]}, {"addresses": ["callee"]}, {"vantages": ["callee"]}])
 @pytest.mark.parametrize("analysis", [None, ROLE | {"unanswered_service": "identical_sessions"}])
 @pytest.mark.parametrize("made", [answered_call, silent, direct])
 def test_every_empty_cell_of_every_finding_is_named_with_its_reason(tmp_path, build, made, analysis, unknown):

@@ -315,3 +315,28 @@ def test_a_trial_that_cannot_be_decided_counts_neither_as_a_yes_nor_as_a_never(t
     (app,) = verdicts(Study.of(Dataset(tmp_path)))
     shared = app.phases[-1].leaks[0]
     assert (shared.level, shared.answer) == ("sometimes", "1 of 2 trials do (95%: 9 to 91%); 1 undecided")
+
+
+def test_a_record_that_does_not_say_where_a_phone_was_captured_gives_null_and_why(tmp_path, build):
+    call = one_call(build)
+    build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, vantages=["callee"])
+    report.build(Dataset(tmp_path))
+    (case,) = Study.of(Dataset(tmp_path)).cases
+    assert [case.of("endpoints", "vantage", side) for side in ("caller", "callee")] == ["interface", None]
+    assert case.of("endpoints", "reason") == "vantage: where a phone was captured was not recorded"
+    assert "vantage: vpn" not in Dataset(tmp_path).report_path.read_text()
+
+
+def test_the_page_says_which_phones_a_vpn_captured(tmp_path, build):
+    calls = [one_call(build), one_call(build, repetition=2)]
+    build.dataset(tmp_path, calls)
+    path = tmp_path / "trials" / calls[0].trial / "trial.json"
+    record = json.loads(path.read_text())
+    record["sides"]["callee"]["vantage"] = "vpn"
+    path.write_text(json.dumps(record))
+    report.build(Dataset(tmp_path))
+    assert "<strong>vantage: vpn.</strong> bravo (1 of 2 trials) captured" in Dataset(tmp_path).report_path.read_text()
+    note = "- vantage: of 2 trials a VPN captured bravo in 1: its address is the private one that is seen, and a direct"
+    tables = Dataset(tmp_path).tables_dir
+    assert [note in (tables / f"{name}.md").read_text() for name in ("table3", "table4")] == [True, False]

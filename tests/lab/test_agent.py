@@ -351,7 +351,8 @@ def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_fo
     with Bench(lab(), spec, Stop(), partly=True) as bench:
         assert (bench.hotspot(), list(bench.unreachable)) == (Hotspot("hot0", HOTSPOT), ["pixel6", "pixel6pro"])
         bench.check_health()
-        made = bench.new_capture(Phone(spec.phones[1], Wlan(), None, bench.clock), "t.0.callee")
+        phone = Phone(spec.phones[1], Wlan(), None, bench.clock)
+        made = bench.new_capture(phone, bench.lab.apps["whatsapp"], "t.0.callee")
         assert (type(made), made.interface, made.tool, made.lease) == (AgentDumpcap, "hot0", "dumpcap", LEASE)
     assert not (site.root / "awake").exists()
     with pytest.raises(PhoneTrouble, match="pixel6 has no serial"), Bench(lab(), spec, Stop()):

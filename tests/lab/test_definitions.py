@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from lab.definitions import App, BenchSpec, Lab, LocalBench, Scenario, Selector, Way, json_schemas
 from lab.definitions.base import scalar_types
 from lab.definitions.bench import merged
-from lab.definitions.lab import FOLDERS
+from lab.definitions.lab import FOLDERS, check
 from lab.yamlfile import YamlMistakes, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,6 +235,34 @@ def test_a_phone_without_root_cannot_capture_on_itself():
     phones = [{**BENCH["phones"][0], "capture": "tcpdump"}, BENCH["phones"][1]]
     with pytest.raises(ValidationError, match="capture tcpdump needs a rooted phone"):
         BenchSpec.model_validate(BENCH | {"phones": phones})
+
+
+KEY = "0123456789ABCDEFGHIJabcdefghij42"
+
+
+def test_pcapdroid_needs_no_root_and_its_vantage_is_a_vpn():
+    phones = [{**BENCH["phones"][0], "capture": "pcapdroid", "rooted": False}, BENCH["phones"][1]]
+    bench = BenchSpec.model_validate(BENCH | {"phones": phones})
+    assert [phone.vantage for phone in bench.phones] == ["vpn", "hotspot"]
+    local = LocalBench.model_validate({"phones": [{"name": "one", "pcapdroid_key": KEY}]})
+    whole = merged(bench, local)
+    assert (whole.phones[0].pcapdroid_key, whole.phones[1].pcapdroid_key) == (KEY, None)
+    assert KEY not in repr(whole)
+
+
+@pytest.mark.parametrize("key", ["", "short", "0123456789 ABCDEFGHIJ abcdefghij", "$(id)0123456789ABCDEFGHIJabc"])
+def test_a_key_is_letters_and_digits(key):
+    with pytest.raises(ValidationError):
+        LocalBench.model_validate({"phones": [{"name": "one", "pcapdroid_key": key}]})
+
+
+def test_a_key_in_a_real_benchs_own_file_is_a_mistake_at_its_line(tmp_path):
+    made = Path(shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios"))
+    file = made / "benches" / "pcapdroid.yaml"
+    file.write_text(file.read_text().replace("    rooted: false\n", f"    rooted: false\n    pcapdroid_key: {KEY}\n"))
+    (mistake,) = check(made)
+    text = ":24:5: a key is secret; move it into pcapdroid.local.yaml"
+    assert (str(mistake).endswith(text), KEY in str(mistake)) == (True, False)
 
 
 def test_a_local_file_is_merged_by_phone_name():

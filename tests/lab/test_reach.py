@@ -7,7 +7,7 @@ import pytest
 
 from lab.definitions import BenchSpec
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.reach import WayOut, clat_addresses, require_way_out, way_out
+from lab.reach import WayOut, clat_addresses, pcapdroid_interface, require_way_out, vpns, way_out
 from lab.yamlfile import read
 
 BENCH = read(Path(__file__).parents[2] / "scenarios/benches/virtual.yaml", BenchSpec)
@@ -52,6 +52,26 @@ BOTH = (agent(100, RMNET, "CELLULAR"), agent(101, WLAN, "WIFI"))
 )
 def test_the_interface_of_the_default_network_is_captured(route, connectivity, way):
     assert way_out(f"192.0.2.1 {route}", connectivity) == way
+
+
+VPN_OVER_WIFI = networks(101, agent(101, WLAN, "WIFI"), agent(105, TUN, "WIFI|VPN"))
+INTO_TUN = "192.0.2.1 dev tun0 table 1015 src 10.215.173.1 uid 2000"
+
+
+def test_a_route_into_pcapdroids_vpn_leaves_by_the_default_network_and_into_any_other_by_none():
+    assert way_out(INTO_TUN, VPN_OVER_WIFI, "tun0") == WayOut("wlan0", "wifi")
+    assert vpns(VPN_OVER_WIFI) == ["tun0"]
+    text = "leads through tun0, the default network is on wlan0; switch the VPN on tun0 off$"
+    for through in (None, "tun1"):
+        with pytest.raises(AttemptVoid, match=text):
+            way_out(INTO_TUN, VPN_OVER_WIFI, through)
+
+
+def test_pcapdroids_vpn_is_known_by_its_address():
+    below = "31: wlan0: <BROADCAST,UP> mtu 1500\n    inet 192.168.1.5/24 scope global wlan0\n"
+    tun = "40: tun3: <POINTOPOINT,UP> mtu 10000\n    inet {}/30 scope global tun3\n"
+    assert pcapdroid_interface(below + tun.format("10.215.173.1")) == "tun3"
+    assert pcapdroid_interface(below + tun.format("10.215.173.2")) is None
 
 
 def test_route_and_default_network_must_agree():

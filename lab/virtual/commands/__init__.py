@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.virtual.commands import android as commands_android
 from lab.virtual.commands import files as commands_files
+from lab.virtual.commands import logcat as commands_logcat
 from lab.virtual.commands import network as commands_network
 from lab.virtual.commands import system as commands_system
 from lab.virtual.commands import text as commands_text
@@ -26,6 +27,7 @@ COMMON: dict[str, Command] = {
 
 OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     **commands_android.COMMANDS,
+    **commands_logcat.COMMANDS,
     **commands_network.COMMANDS,
     **commands_system.OF_PHONES,
     "tcpdump": tcpdump,

@@ -64,6 +64,8 @@ def am(phone: VirtualPhone, call: Call) -> int:
         return start(phone, call)
     if verb == "force-stop" and len(call.argv) == 3:
         phone.handset.force_stop(call.argv[2])
+        if phone.pcapdroid is not None and call.argv[2] == phone.pcapdroid.package:
+            phone.pcapdroid.kill()
         return 0
     raise Unbuilt("built as 'am start' and 'am force-stop' only")
 
@@ -71,16 +73,23 @@ def am(phone: VirtualPhone, call: Call) -> int:
 def start(phone: VirtualPhone, call: Call) -> int:
     """am start -a ACTION -d DATA -t TYPE -p PACKAGE, or -n COMPONENT."""
     given: dict[str, str] = {}
+    extras: dict[str, str] = {}
     words = iter(call.argv[2:])
     for word in words:
-        if word in ("-a", "-d", "-t", "-p", "-n", "-f", "-c", "--user"):
+        if word in ("-e", "--es"):
+            name = next(words, "")
+            extras[name] = next(words, "")
+        elif word in ("-a", "-d", "-t", "-p", "-n", "-f", "-c", "--user"):
             given[word] = next(words, "")
         elif word not in ("-W", "-S"):
             raise Unbuilt(f"Unknown option: {word}")
     shown = {"act": "-a", "dat": "-d", "typ": "-t", "pkg": "-p", "cmp": "-n"}
     described = " ".join(f"{key}={given[option]}" for key, option in shown.items() if option in given)
-    call.say(f"Starting: Intent {{ {described} }}\n")
+    call.say(f"Starting: Intent {{ {described}{' (has extras)' if extras else ''} }}\n")
     component, package = given.get("-n"), given.get("-p")
+    if phone.pcapdroid is not None and component == phone.pcapdroid.component:
+        phone.pcapdroid.asked(extras)
+        return 0
     if "-a" not in given and component:
         done = phone.handset.start(component.split("/")[0])
     else:
@@ -234,14 +243,6 @@ def dumpsys(phone: VirtualPhone, call: Call) -> int:
     return call.say(text if text.endswith("\n") else text + "\n")
 
 
-def logcat(phone: VirtualPhone, call: Call) -> int:
-    if "-c" in call.argv:
-        return 0
-    if "-d" not in call.argv and "-t" not in call.argv:
-        raise Unbuilt("built with -d or -t only: it would never end")
-    return call.say("--------- beginning of main\n--------- beginning of system\n")
-
-
 def ime(phone: VirtualPhone, call: Call) -> int:
     if call.argv[1:2] != ["list"]:
         raise Unbuilt("built as 'ime list' only")
@@ -290,7 +291,6 @@ COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     "wm": wm,
     "svc": svc,
     "dumpsys": dumpsys,
-    "logcat": logcat,
     "ime": ime,
     "screencap": screencap,
     "app_process": app_process,

@@ -192,6 +192,9 @@ def _window(one: Window) -> str:
 
 def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
     wanted = [app for app in handset.apps.values() if not args or app.package == args[0]]
+    other = device.other_packages().get(args[0]) if args else None
+    if other is not None:
+        return f"Packages:\n  Package [{args[0]}] ({token(args[0])}):\n    versionName={other}"
     if not wanted:
         return f"Unable to find package: {args[0]}"
     return "\n".join(["Packages:", *(line for app in wanted for line in _package(handset, app, device))])

@@ -45,6 +45,8 @@ class DeviceFacts(Protocol):
     @property
     def denied(self) -> Collection[tuple[str, str]]: ...
 
+    def other_packages(self) -> Mapping[str, str]: ...
+
     def clock_ns(self) -> int: ...
 
     def interfaces(self) -> Sequence[Interface]: ...
@@ -137,17 +139,25 @@ def connectivity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> 
     agents = [interface for interface in up if not interface.name.startswith("v4-")]
     lines += [f"Active default network: {100 if agents else 'none'}", "", "Current Networks:"]
     for number, interface in enumerate(agents, 100):
-        wifi = interface.name.startswith("wlan")
-        kind = "WIFI[]" if wifi else f"MOBILE[{_RADIO.get(device.spec.network, ('', 'LTE'))[1]}]"
+        kind, transports, capability = _kind_of(interface, agents[0], device)
         properties = _link_properties(interface, stacked.get(interface.name))
         lines.append(
             f"  NetworkAgentInfo{{network{{{number}}}  handle{{{token(interface.name)}}}  "
             f"ni{{{kind} CONNECTED extra: }} created=0s "
             f"Score(Policies : EVER_VALIDATED&IS_VALIDATED ; KeepConnected : 0)   lp{{{{{properties}}}}}  "
-            f"nc{{[ Transports: {'WIFI' if wifi else 'CELLULAR'} Capabilities: INTERNET&NOT_RESTRICTED&TRUSTED&"
-            "NOT_VPN&VALIDATED ]}}"
+            f"nc{{[ Transports: {transports} Capabilities: INTERNET&NOT_RESTRICTED&TRUSTED&"
+            f"{capability}VALIDATED ]}}}}"
         )
     return "\n".join(lines)
+
+
+def _kind_of(interface: Interface, default: Interface, device: DeviceFacts) -> tuple[str, str, str]:
+    """What a network is, its transports (a VPN has those of the default network too), and whether it is no VPN."""
+    if interface.name.startswith("tun"):
+        return "VPN[]", f"{_kind_of(default, default, device)[1]}|VPN", ""
+    if interface.name.startswith("wlan"):
+        return "WIFI[]", "WIFI", "NOT_VPN&"
+    return f"MOBILE[{_RADIO.get(device.spec.network, ('', 'LTE'))[1]}]", "CELLULAR", "NOT_VPN&"
 
 
 def _link_properties(interface: Interface, stacked: Interface | None) -> str:

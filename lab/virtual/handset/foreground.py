@@ -26,8 +26,9 @@ class Foreground:
         self.begin()
 
     def begin(self) -> None:
-        """The launcher, and every app reachable."""
+        """The launcher, and every app reachable; `over` is a dialog that some other app put over it."""
         self.place: Place | None = None
+        self.over: Window | None = None
         self.started: set[str] = set()
         self.stopped: set[str] = set()
         self._opening: Timer | None = None
@@ -37,6 +38,8 @@ class Foreground:
         """What is shown where no call screen is."""
         if self.display.locked:
             return keyguard()
+        if self.over is not None:
+            return self.over
         if self.place is None:
             return launcher(self.apps.values())
         app = self.place.app
@@ -79,11 +82,13 @@ class Foreground:
 
     def home(self) -> None:
         """To the launcher."""
-        self.place = None
+        self.place = self.over = None
 
     def back(self) -> None:
-        """From a chat to the app's first screen, from there to the launcher."""
-        if self.place is not None and not self.display.locked:
+        """From a dialog to what is under it, from a chat to the app's first screen, from there to the launcher."""
+        if self.over is not None:
+            self.over = None
+        elif self.place is not None and not self.display.locked:
             first = self._first(self.place.app)
             self.place = first if self.place.screen != first.screen else None
 
@@ -125,7 +130,7 @@ class Foreground:
     def _opened(self, place: Place) -> None:
         view = self.calls.view
         self._next = None
-        self.place = place
+        self.place, self.over = place, None
         self.display.shade = False
         self.calls.dialog = self.calls.after = None
         self.calls.front = False

@@ -13,32 +13,37 @@ from lab.definitions.bench import BenchSpec, PhoneSpec
 from lab.definitions.virtual_app import VirtualApp
 from lab.definitions.virtual_network import AccessNetwork, PhoneEmulation
 from lab.virtual.network import stunwire
-from lab.virtual.network.addresses import Access, Address, Endpoint, Interface
+from lab.virtual.network.addresses import VPN_IPV4, VPN_IPV6, Access, Address, Endpoint, Interface
 from lab.virtual.network.datagrams import Integers, Link, frame, frames, overhead_bytes
+from lab.virtual.network.drops import Drop, drop
 from lab.virtual.network.ledger import Ledger, Meaning
 from lab.virtual.network.media import Packets
 from lab.virtual.network.noise import Noise
 from lab.virtual.network.otherclient import OtherClient
 from lab.virtual.network.traffic import CallTraffic
 from lab.virtual.network.usage import Kind, Usage
+from lab.virtual.network.vpn import Vpn
 from lab.virtual.network.wire import Batch, Wire
 from lab.virtual.world import World
 
 if TYPE_CHECKING:
     from lab.virtual.handset.exchange import Call
 
+SHELL = "com.android.shell"
+"""The package that has the shell's uid."""
+
 _MARKER = "im-call-lab"
+_RAW = Link(False, "", "")
 _LOUD_PER_MILLE = 50
-_SELECTOR = {"side", "n", "shows"}
 
 
 @dataclass(frozen=True)
-class Drop:
-    """Which STUN frames of the next call never pass one phone's wire: the n-th, or all that show an address."""
+class _Way:
+    """Where a socket's datagrams pass on a phone."""
 
-    side: str
-    n: int | None = None
-    shows: str | None = None
+    access: Access
+    wire: Wire
+    link: Link
 
 
 def _emulation(phone: PhoneSpec) -> PhoneEmulation:
@@ -57,6 +62,8 @@ class Network:
         self.world, self.bench, self.apps, self.ledger = world, bench, apps, ledger
         self.phones = {phone.name: phone for phone in bench.phones}
         self.wires = {phone.name: self._wire(phone) for phone in bench.phones}
+        self.tuns = {name: self._tun(wire) for name, wire in self.wires.items()}
+        self.vpns: dict[str, Vpn] = {}
         self.direct_allowed = False
         self._drops: list[Drop] = []
         self._dropping: list[Drop] = []
@@ -66,9 +73,15 @@ class Network:
 
     def _wire(self, phone: PhoneSpec) -> Wire:
         access = _emulation(phone).access
-        wire = Wire(phone.name, access.link, access.interface, self.world, self.ledger)
-        wire.admit = lambda meaning: self._admit(phone.name, meaning)
-        wire.on_pass = lambda meaning, packets, size: self._count(phone.name, meaning, packets, size)
+        return self._watched(Wire(phone.name, access.link, access.interface, self.world, self.ledger))
+
+    def _tun(self, below: Wire) -> Wire:
+        """What passes the VPN of the phone that has this wire."""
+        return self._watched(Wire(below.phone, "raw", "tun0", self.world, self.ledger, below.positions))
+
+    def _watched(self, wire: Wire) -> Wire:
+        wire.admit = lambda meaning: self._admit(wire.phone, meaning)
+        wire.on_pass = lambda meaning, packets, size: self._count(wire.phone, meaning, packets, size)
         return wire
 
     def begin(self, direct: bool) -> None:
@@ -86,6 +99,7 @@ class Network:
         self.usages = {name: Usage() for name in self.phones}
         self._links: dict[str, Link] = {}
         self._identifications: dict[str, int] = {}
+        self.vpns = {}
         loud = self.world.chance("noise/loud").randrange(1000) < _LOUD_PER_MILLE
         for name, phone in self.phones.items():
             access = Access(self._access_of(phone), self.world.chance(f"access/{name}"), reserved)
@@ -97,6 +111,7 @@ class Network:
             self.ledger.phone(name, access.own())
             self.ledger.drift(name, _emulation(phone).clock.drift_ppb / 1000)
             self.wires[name].begin()
+            self.tuns[name].begin()
             Noise(self, name, loud=loud).start()
         # Only now all phones have their addresses, which no other client may have.
         for name, access in self.accesses.items():
@@ -136,16 +151,39 @@ class Network:
 
     def flush(self, now_ns: int) -> None:
         """Let all frames pass that are due by now."""
-        for wire in self.wires.values():
+        for wire in (*self.wires.values(), *self.tuns.values()):
             wire.flush(now_ns)
 
     def interfaces(self, phone: str) -> list[Interface]:
-        """The interfaces of a phone, loopback first."""
-        return self.accesses[phone].interfaces()
+        """The interfaces of a phone, loopback first, a VPN's last."""
+        vpn = self.vpns.get(phone)
+        return [*self.accesses[phone].interfaces(), *([] if vpn is None else [vpn.interface])]
 
     def route(self, phone: str, destination: Address) -> Interface | None:
-        """The interface towards a destination; None where there is no route of that family."""
-        return self.accesses[phone].towards(destination)
+        """The interface towards a destination for the shell; None where there is no route of that family."""
+        vpn = self.vpns.get(phone)
+        if vpn is None or not vpn.takes(SHELL):
+            return self.accesses[phone].towards(destination)
+        return None if vpn.inner is not None and vpn.inner.local(destination) is None else vpn.interface
+
+    def path(self, phone: str, package: str) -> Access:
+        """The network as a package on a phone meets it now."""
+        vpn = self.vpns.get(phone)
+        return vpn.inner if vpn is not None and vpn.inner is not None and vpn.takes(package) else self.accesses[phone]
+
+    def raise_vpn(self, phone: str, vpn: Vpn) -> None:
+        """A VPN comes up; behind PCAPdroid's the phone's vantage is what passes it."""
+        self.flush(self.world.now_ns)
+        self.vpns[phone] = vpn
+        if vpn.inner is not None:
+            self.ledger.more_addresses(phone, [one.ip for one in vpn.interface.addresses])
+            self.wires[phone].is_vantage = False
+
+    def lower_vpn(self, phone: str) -> None:
+        """It goes, and what was to pass it with it."""
+        self.flush(self.world.now_ns)
+        self.vpns.pop(phone, None)
+        self.wires[phone].is_vantage = True
 
     def send_udp(self, phone: str, destination: Address, port: int, payload: bytes, timeout_ns: int) -> bytes | None:
         """Send one datagram from a new socket and wait for the answer, at most `timeout_ns` of bench time.
@@ -153,7 +191,7 @@ class Network:
         STUN servers of the bench answer Binding requests; nobody else answers. None without an answer, and at once
         without a route.
         """
-        access = self.accesses[phone]
+        access = self.path(phone, SHELL)
         local = access.local(destination)
         if local is None:
             return None
@@ -184,17 +222,8 @@ class Network:
         Raises:
             ValueError: the selector names no phone of the bench, or not exactly one of n and shows.
         """
-        side, n, shows = (selector.get(key) for key in ("side", "n", "shows"))
-        if not isinstance(side, str) or side not in self.phones or not set(selector) <= _SELECTOR:
-            raise ValueError(f"drop_stun needs side, a phone of the bench, and n or shows; got {dict(selector)}")
-        if isinstance(n, int) and shows is None:
-            drop = Drop(side, n=n)
-        elif isinstance(shows, str) and n is None:
-            drop = Drop(side, shows=shows)
-        else:
-            raise ValueError(f"drop_stun needs exactly one of n (a number) and shows (a text); got {dict(selector)}")
         running = bool(getattr(self, "calls", [])) and not self.calls[-1].over
-        (self._dropping if running else self._drops).append(drop)
+        (self._dropping if running else self._drops).append(drop(selector, self.phones))
 
     def placed(self, call: Call) -> None:
         """A call was placed: the caller's sessions open."""
@@ -224,21 +253,25 @@ class Network:
         self, phone: str, socket: Endpoint, remote: Endpoint, payload: bytes, meaning: Meaning, when_ns: int = 0
     ) -> None:
         """A phone sends a datagram (now, unless `when_ns` is later)."""
-        socket, remote = self.accesses[phone].on_wire(socket, remote)
-        header = self._links[phone].header(remote.address, outgoing=True)
+        if (way := self._way(phone, socket)) is None:
+            return
+        socket, remote = way.access.on_wire(socket, remote)
+        header = way.link.header(remote.address, outgoing=True)
         octets = frame(header, socket, remote, payload, identification=self._identify(phone), hops=64)
-        self.wires[phone].put(when_ns, octets, len(payload), meaning)
+        way.wire.put(when_ns, octets, len(payload), meaning)
 
     def incoming(
         self, phone: str, socket: Endpoint, remote: Endpoint, payload: bytes, meaning: Meaning, when_ns: int
     ) -> None:
         """A datagram reaches a phone's vantage at an instant."""
-        socket, remote = self.accesses[phone].on_wire(socket, remote)
-        header = self._links[phone].header(socket.address, outgoing=False)
+        if (way := self._way(phone, socket)) is None:
+            return
+        socket, remote = way.access.on_wire(socket, remote)
+        header = way.link.header(socket.address, outgoing=False)
         octets = frame(
             header, remote, socket, payload, identification=self._identify(phone), hops=_hops(remote.address)
         )
-        self.wires[phone].put(when_ns, octets, len(payload), meaning)
+        way.wire.put(when_ns, octets, len(payload), meaning)
 
     def stream(
         self,
@@ -251,9 +284,11 @@ class Network:
         group: str,
     ) -> None:
         """Many datagrams of one flow pass a phone's vantage at `times_ns`, in that order."""
-        socket, remote = self.accesses[phone].on_wire(socket, remote)
+        if (way := self._way(phone, socket)) is None:
+            return
+        socket, remote = way.access.on_wire(socket, remote)
         source, destination = (socket, remote) if meaning.outgoing else (remote, socket)
-        header = self._links[phone].header(destination.address, meaning.outgoing)
+        header = way.link.header(destination.address, meaning.outgoing)
         first = self._identify(phone, len(times_ns))
         rows = frames(
             header,
@@ -265,7 +300,19 @@ class Network:
             hops=64 if meaning.outgoing else _hops(remote.address),
         )
         lengths = packets.sizes + overhead_bytes(header, source.address)
-        self.wires[phone].put_batch(Batch(times_ns, packets.sent_ns, lengths, packets.sizes, rows, meaning, group))
+        way.wire.put_batch(Batch(times_ns, packets.sent_ns, lengths, packets.sizes, rows, meaning, group))
+
+    def cut(self, phone: str, group: str) -> None:
+        """Take back what was to leave or reach a phone in a group from now on."""
+        for wire in (self.wires[phone], self.tuns[phone]):
+            wire.cut(group, self.world.now_ns)
+
+    def _way(self, phone: str, socket: Endpoint) -> _Way | None:
+        """By its address a socket's datagrams pass the VPN or not; None where that has gone."""
+        if socket.address not in (VPN_IPV4.ip, VPN_IPV6.ip):
+            return _Way(self.accesses[phone], self.wires[phone], self._links[phone])
+        vpn = self.vpns.get(phone)
+        return None if vpn is None or vpn.inner is None else _Way(vpn.inner, self.tuns[phone], _RAW)
 
     def draw(self, name: str) -> random.Random:
         """Chance of this attempt, by name."""
@@ -280,7 +327,7 @@ class Network:
         if meaning.kind not in ("call", "direct") or not (meaning.stun or meaning.marks):
             return True
         self._stun_frames[phone] += 1
-        return not any(self._hits(drop, meaning) for drop in self._dropping if drop.side == phone)
+        return not any(self._hits(one, meaning) for one in self._dropping if one.side == phone)
 
     def _hits(self, drop: Drop, meaning: Meaning) -> bool:
         if drop.n is not None:
@@ -288,7 +335,8 @@ class Network:
         call = self.calls[-1].call
         owners = {"caller": call.caller, "callee": call.callee}
         for owner, address in meaning.shows:
-            role = "private" if address in self.accesses[owner].own() else "public"
+            own = {*self.accesses[owner].own(), VPN_IPV4.ip, VPN_IPV6.ip}
+            role = "private" if address in own else "public"
             if any(drop.shows == f"{side}_{role}" and owner == name for side, name in owners.items()):
                 return True
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ _LINK_LOCAL = IPv6Address("fe80::")
 _CLAT_IPV4 = IPv4Interface("192.0.0.4/32")
 """What Android gives the near side of its CLAT, of the range of RFC 7335."""
 _CLAT_MTU_BYTES = 28
+VPN_IPV4 = IPv4Interface("10.215.173.1/30")
+VPN_IPV6 = IPv6Interface("fd00:2:fd00:1:fd00:1:fd00:1/128")
+"""What PCAPdroid gives its VPN, on every phone."""
+_VPN_ROUTES = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
 
 
 @dataclass(frozen=True)
@@ -68,16 +73,30 @@ class Access:
         self.clat = self._clat_ipv6()
         self._public = self._share(spec.nat_pool)
         self._nat64 = self._share(spec.nat64_pool) if spec.nat64_pool is not None else []
-        self._mappings: dict[Endpoint, Endpoint] = {}
+        self._mappings: dict[tuple[Endpoint, Address | None], Endpoint] = {}
+        self._below: Access | None = None
         self._next_port = draw.randrange(34_000, 42_000)
         self.delay_ns = draw.randint(spec.delay_low_us, spec.delay_high_us) * 1000
         self.jitter_ns = spec.jitter_us * 1000
         self.loss_ppm = draw.randint(spec.loss_low_ppm, spec.loss_high_ppm)
 
+    def through_vpn(self, ipv6: bool) -> Access:
+        """The same network as an app meets it behind PCAPdroid's VPN: with the VPN's addresses, and no CLAT to see.
+
+        Its proxy opens a socket of its own for each conversation, so what the far end sees differs from one far end to
+        the next, and comes from the network below. NAT64's prefix is on none of its routes.
+        """
+        inner = copy.copy(self)
+        inner.ipv4, inner.ipv6, inner.clat = VPN_IPV4, VPN_IPV6 if ipv6 else None, None
+        inner._below = self
+        return inner
+
     def local(self, destination: Address) -> Address | None:
         """The source address towards a destination; None where the phone has no route of that family."""
         if isinstance(destination, IPv4Address):
             return self.ipv4.ip
+        if self._below is not None and not any(destination in network for network in _VPN_ROUTES):
+            return None
         return self.ipv6.ip if self.ipv6 is not None else None
 
     def open_port(self) -> int:
@@ -89,12 +108,15 @@ class Access:
         """What the far end sees as the source of a socket's datagrams: behind NAT44, NAT64, or the socket itself."""
         through_nat64 = self.spec.clat and isinstance(socket.address, IPv4Address)
         through_nat64 |= isinstance(destination, IPv6Address) and destination in NAT64_PREFIX
-        if isinstance(socket.address, IPv6Address) and not through_nat64:
+        key = (socket, None if self._below is None else destination)
+        native = isinstance(socket.address, IPv6Address) and not through_nat64
+        if native and self._below is None:
             return socket
-        if socket not in self._mappings:
-            public = self._draw.choice(self._nat64 if through_nat64 else self._public)
-            self._mappings[socket] = Endpoint(public, self._draw.randrange(1024, 65_000))
-        return self._mappings[socket]
+        if key not in self._mappings:
+            shared = self._nat64 if through_nat64 else self._public
+            public = self._below.ipv6.ip if native and self._below and self._below.ipv6 else self._draw.choice(shared)
+            self._mappings[key] = Endpoint(public, self._draw.randrange(1024, 65_000))
+        return self._mappings[key]
 
     def delay(self, draw: random.Random) -> int:
         """The one-way delay of one datagram, in nanoseconds."""

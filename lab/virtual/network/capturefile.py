@@ -25,10 +25,11 @@ _SYSTEM = "Linux 6.1.0"
 class Buffering:
     """How long a tool keeps frames before they are in the file: blocks of `block_ns`, 0 for at once.
 
-    What is in a block that is still open when the tool is stopped is lost.
+    What is in a block that is still open when the tool is stopped is lost, unless it `flushes`; killed, it is lost.
     """
 
     block_ns: int
+    flushes: bool = False
 
     def closed_ns(self, started_ns: int, now_ns: int) -> int:
         """The instant before which all frames are in the file."""
@@ -43,6 +44,8 @@ TCPDUMP_BLOCKS = Buffering(1_000_000_000)
 """tcpdump without --immediate-mode: a stop loses the last second."""
 DUMPCAP_BLOCKS = Buffering(500_000_000)
 """dumpcap."""
+PCAPDROID_BLOCKS = Buffering(1_000_000_000, flushes=True)
+"""PCAPdroid: it hands its buffer on once a second, and all of it when it is stopped (its pcap_dump.c)."""
 
 
 def pcap_header(link_type: int, snaplen: int) -> bytes:
@@ -174,6 +177,8 @@ class Capture:
         if self._stopped:
             return
         self._wire.detach(self)
+        if self._waiting and self._buffering.flushes and not killed:
+            self._write_before(self._wire.world.now_ns + 1)
         self._stopped = True
         self._waiting.clear()
         if self._format == "pcapng" and not killed:

@@ -46,7 +46,9 @@ class Conversation:
         now_ns = self._network.world.now_ns
         low, high = _MEDIA_AFTER_MS
         self._start_ns = now_ns + self._draw.randint(low, high) * _MILLISECOND_NS
-        self._direct = self._network.direct_allowed and self._app.direct_capable
+        # PCAPdroid's proxy passes no datagram of a peer that the app has not written to from that very socket.
+        proxied = any(leg.access is not traffic.network.accesses[leg.phone] for leg in traffic.legs)
+        self._direct = self._network.direct_allowed and self._app.direct_capable and not proxied
         move = self._app.moves_to_direct
         moves_ns = now_ns + self._draw.randint(round(move.low_s * 1e9), round(move.high_s * 1e9))
         self._direct_from_ns = max(moves_ns, self._start_ns) if self._direct else None
@@ -76,7 +78,7 @@ class Conversation:
     def end(self) -> None:
         """Take back what was to be sent from now on."""
         for leg in self._traffic.legs:
-            self._network.wires[leg.phone].cut(self._group, self._network.world.now_ns)
+            self._network.cut(leg.phone, self._group)
 
     def _show_candidates(self) -> None:
         if self._app.exposure.conversation in ("public", "all"):

@@ -69,6 +69,10 @@ class Ledger:
         """Introduce a phone with the addresses of its interface."""
         self._notes[name] = Notes(frozenset(interface))
 
+    def more_addresses(self, name: str, interface: Iterable[Address]) -> None:
+        """A phone has got further addresses of its own."""
+        self._notes[name].interface |= frozenset(interface)
+
     def drift(self, who: str, ppm: float) -> None:
         """Write down how fast a machine's clock drifts."""
         self._drift_ppm[who] = ppm

@@ -189,9 +189,9 @@ class Session:
 class Leg:
     """One phone in a call. `gathered` is the socket that its candidates and a direct path come from."""
 
-    def __init__(self, network: Network, app: AppNetwork, phone: str, role: Role, key: str) -> None:
+    def __init__(self, network: Network, app: AppNetwork, package: str, phone: str, role: Role, key: str) -> None:
         self.network, self.app, self.phone, self.role = network, app, phone, role
-        self.access = network.accesses[phone]
+        self.access = network.path(phone, package)
         self.draw = network.draw(f"{key}/{role}")
         self.sessions = [Session(self, relay, number) for number, relay in enumerate(app.relays)]
         self.media = next(session for session in self.sessions if session.relay.purpose == "media")
@@ -211,9 +211,10 @@ class Leg:
         """The address by which this phone reaches a relay, and the name of the address that its server has."""
         if self.access.ipv6 is not None and self.app.mobile_ipv6 == "native" and relay.ipv6 is not None:
             return relay.ipv6, relay.ipv6_name
-        has_nat64 = self.access.ipv6 is not None and self.access.spec.nat64_pool is not None
+        behind = nat64(relay.ipv4)
+        has_nat64 = self.access.local(behind) is not None and self.access.spec.nat64_pool is not None
         if has_nat64 and self.app.mobile_ipv6 == "nat64":
-            return nat64(relay.ipv4), relay.name
+            return behind, relay.name
         return relay.ipv4, relay.name
 
     def local(self, destination: Address) -> Address:

@@ -39,8 +39,9 @@ class CallTraffic:
         self.over = False
         self._draw = network.draw(self.key)
         self._plans: dict[Session, Plan] = {}
-        self.caller = Leg(network, self.app, call.caller, "caller", self.key)
-        self.callee = Leg(network, self.app, call.callee, "callee", self.key)
+        package = call.app.package
+        self.caller = Leg(network, self.app, package, call.caller, "caller", self.key)
+        self.callee = Leg(network, self.app, package, call.callee, "callee", self.key)
         self.legs = (self.caller, self.callee)
         self.conversation: Conversation | None = None
         self.after(drawn_ns(self.app.caller_starts, self._draw), lambda: self._start(self.caller))

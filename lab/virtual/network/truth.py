@@ -216,15 +216,21 @@ def _role(call: Call, caller: _SideFacts, callee: _SideFacts) -> Side | None:
     return "callee" if min(of_callee) >= _CALLER_AT_LEAST > max(of_caller) else None
 
 
-def _exposed(call: Call, caller: _SideFacts, callee: _SideFacts) -> dict[str, bool]:
-    def seen(side: _SideFacts, owner: str, addresses: set[Address] | frozenset[Address]) -> bool:
-        return any(who == owner and folded(a) in addresses for row in side.rows for who, a in row.meaning.shows)
+def _exposed(call: Call, caller: _SideFacts, callee: _SideFacts) -> dict[str, bool | None]:
+    """What one side's wire shows of the other. An address that both have tells nobody whose it is there."""
+
+    def shown(side: _SideFacts, owner: str) -> set[Address]:
+        return {folded(address) for row in side.rows for who, address in row.meaning.shows if who == owner}
+
+    def private(side: _SideFacts, owner: str, addresses: frozenset[Address]) -> bool | None:
+        found = shown(side, owner) & addresses
+        return True if found - side.own else None if found else False
 
     return {
-        "caller_public": seen(callee, call.caller, caller.public),
-        "caller_private": seen(callee, call.caller, caller.private),
-        "callee_public": seen(caller, call.callee, callee.public),
-        "callee_private": seen(caller, call.callee, callee.private),
+        "caller_public": bool(shown(callee, call.caller) & caller.public),
+        "caller_private": private(callee, call.caller, caller.private),
+        "callee_public": bool(shown(caller, call.callee) & callee.public),
+        "callee_private": private(caller, call.callee, callee.private),
     }
 
 

@@ -84,6 +84,13 @@ class Batch:
         self.payload_bytes, self.rows = self.payload_bytes[wanted], self.rows[wanted]
 
 
+@dataclass
+class Positions:
+    """How many frames have passed on all wires of one phone."""
+
+    passed: int = 0
+
+
 _Piece = tuple[Batch, int, int]
 
 NEVER_NS = 1 << 63
@@ -92,12 +99,20 @@ NEVER_NS = 1 << 63
 class Wire:
     """One phone's vantage. `on_attach` is called with the number of captures started before, `on_detach` after.
 
-    `on_pass` is told what frames passed: their meaning, how many, and the bytes of their payloads.
+    `on_pass` is told what frames passed: their meaning, how many, and the bytes of their payloads. The ledger notes
+    them where the wire `is_vantage`. A phone with several wires has one count of `positions`.
     """
 
     def __init__(
-        self, phone: str, link_type: Literal["raw", "ethernet"], name: str, world: World, ledger: Ledger
+        self,
+        phone: str,
+        link_type: Literal["raw", "ethernet"],
+        name: str,
+        world: World,
+        ledger: Ledger,
+        positions: Positions | None = None,
     ) -> None:
+        self.positions = positions or Positions()
         self.phone, self.link_type, self.name = phone, link_type, name
         self.world, self.ledger = world, ledger
         self.admit: Callable[[Meaning], bool] = lambda meaning: True
@@ -114,7 +129,8 @@ class Wire:
         self._batches: list[Batch] = []
         self._next_batch_ns = NEVER_NS
         self._sequence = itertools.count()
-        self._passed = 0
+        self.positions.passed = 0
+        self.is_vantage = True
         self._starts = 0
 
     def attach(self, capture: Listener) -> None:
@@ -185,8 +201,8 @@ class Wire:
 
     def _pass_singles(self, singles: list[_Single]) -> None:
         for single in singles:
-            self._note(single, self._passed)
-            self._passed += 1
+            self._note(single, self.positions.passed)
+            self.positions.passed += 1
         if self._captures:
             self._hand_over(_as_passing(singles, self._width()))
 
@@ -197,14 +213,16 @@ class Wire:
         sequences.append(np.array([single.sequence for single in singles], dtype=np.int64))
         order = np.lexsort((np.concatenate(sequences), np.concatenate(times)))
         positions = np.empty(len(order), dtype=np.int64)
-        positions[order] = np.arange(self._passed, self._passed + len(order))
-        self._passed += len(order)
+        passed = self.positions.passed
+        positions[order] = np.arange(passed, passed + len(order))
+        self.positions.passed += len(order)
         at = 0
         for batch, low, high in pieces:
             taken = positions[at : at + high - low]
-            self.ledger.note_batch(
-                self.phone, batch.meaning, taken, batch.times_ns[low:high], batch.payload_bytes[low:high]
-            )
+            if self.is_vantage:
+                self.ledger.note_batch(
+                    self.phone, batch.meaning, taken, batch.times_ns[low:high], batch.payload_bytes[low:high]
+                )
             self.on_pass(batch.meaning, high - low, int(batch.payload_bytes[low:high].sum()))
             at += high - low
         for single in singles:
@@ -217,7 +235,8 @@ class Wire:
             self._hand_over(Passing(merged.times_ns[order], merged.lengths[order], merged.rows[order]))
 
     def _note(self, single: _Single, position: int) -> None:
-        self.ledger.note(self.phone, single.meaning, position, single.when_ns, single.payload_bytes)
+        if self.is_vantage:
+            self.ledger.note(self.phone, single.meaning, position, single.when_ns, single.payload_bytes)
         self.on_pass(single.meaning, 1, single.payload_bytes)
 
     def _width(self) -> int:

@@ -75,6 +75,9 @@ class Device:
     def usage(self):
         return self.counters
 
+    def other_packages(self):
+        return {"org.example.other": "1.2.3"}
+
 
 class Bench:
     def __init__(self, *names, key="seed/trial/1"):

@@ -54,7 +54,7 @@ EXPECTED = {
 @cache
 def app(name: str) -> SimpleNamespace:
     tree = yaml.load((SCENARIOS / f"virtual/{name}.yaml").read_text(), yaml.BaseLoader)
-    return SimpleNamespace(name=name, network=AppNetwork.model_validate(tree["network"]))
+    return SimpleNamespace(name=name, package=tree["package"], network=AppNetwork.model_validate(tree["network"]))
 
 
 class Bench:
