@@ -14,7 +14,7 @@ from lab.definitions.virtual_app import VirtualApp
 from lab.definitions.virtual_network import AccessNetwork, PhoneEmulation
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import VPN_IPV4, VPN_IPV6, Access, Address, Endpoint, Interface
-from lab.virtual.network.datagrams import Integers, Link, frame, frames, overhead_bytes
+from lab.virtual.network.datagrams import Integers, Link, frame, frames, hops_left, overhead_bytes
 from lab.virtual.network.drops import Drop, drop
 from lab.virtual.network.ledger import Ledger, Meaning
 from lab.virtual.network.media import Packets
@@ -269,7 +269,7 @@ class Network:
         socket, remote = way.access.on_wire(socket, remote)
         header = way.link.header(socket.address, outgoing=False)
         octets = frame(
-            header, remote, socket, payload, identification=self._identify(phone), hops=_hops(remote.address)
+            header, remote, socket, payload, identification=self._identify(phone), hops=hops_left(remote.address)
         )
         way.wire.put(when_ns, octets, len(payload), meaning)
 
@@ -297,7 +297,7 @@ class Network:
             packets.rows,
             packets.sizes,
             identifications=(first + np.arange(len(times_ns))) & 0xFFFF,
-            hops=64 if meaning.outgoing else _hops(remote.address),
+            hops=64 if meaning.outgoing else hops_left(remote.address),
         )
         lengths = packets.sizes + overhead_bytes(header, source.address)
         way.wire.put_batch(Batch(times_ns, packets.sent_ns, lengths, packets.sizes, rows, meaning, group))
@@ -340,11 +340,6 @@ class Network:
             if any(drop.shows == f"{side}_{role}" and owner == name for side, name in owners.items()):
                 return True
         return False
-
-
-def _hops(address: Address) -> int:
-    """What is left of a far end's hop limit of 64: the same for all its datagrams."""
-    return 64 - 5 - int(address) % 13
 
 
 def _as_marker(payload: bytes) -> Meaning:
