@@ -125,6 +125,6 @@ def end(run: Run, progress: Progress) -> None:
     out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)
     out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)
     for app, found in installed(run.dataset).items():
-        if text := unlike(found, run.lab.apps[app].version):
+        if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
             line = one_line(f"{app}: {text}; tables and report name what was installed")
             out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)

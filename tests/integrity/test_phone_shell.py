@@ -71,7 +71,7 @@ def test_a_marker_without_a_route_says_so(lane):
         output = lane.adb.run(lane.datagram("im-call-lab 00ff begin", MARKER_ADDRESS, MARKER_PORT))
     finally:
         ip("-n", lane.phone_space, "route", "add", "default", "via", LAPTOP)
-    assert (output.code, "unreachable" in output.text) == (1, True)
+    assert (output.code in (1, 127), "Network is unreachable" in output.text) == (True, True)
 
 
 def test_a_stun_server_tells_the_phone_its_address(lane, monkeypatch):
