@@ -87,6 +87,7 @@ def bench():
 # What is there is left alone; what is missing is made again.
 
 
+@pytest.mark.full
 def test_where_nothing_is_missing_nothing_is_written(complete, capsys):
     before = tree(complete)
     tasks.run_and_report(planned(complete, CANCEL, HANG_UP))

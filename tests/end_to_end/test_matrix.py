@@ -163,6 +163,7 @@ def test_table_3_counts_are_those_of_the_paper(paper: Dataset) -> None:
     assert counted == p2p
 
 
+@pytest.mark.full
 def test_deleting_the_truth_changes_nothing(paper: Dataset, linked: Callable[[Dataset], Dataset]) -> None:
     copy = linked(paper)
     shutil.rmtree(copy.truth_dir)
@@ -186,6 +187,7 @@ def test_the_report_is_rendered_of_findings_alone(paper: Dataset, linked: Callab
     assert (done.returncode, done.stdout, done.stderr) == (2, "", text)
 
 
+@pytest.mark.full
 def test_a_run_takes_the_name_of_a_server_from_a_dns_answer_where_no_resolver_has_one(
     paper: Dataset, linked: Callable[[Dataset], Dataset]
 ) -> None:
@@ -233,6 +235,7 @@ def test_again_there_is_nothing_to_do_and_nothing_is_written(paper: Dataset) -> 
     assert {path: path.stat().st_mtime_ns for path in paper.path.rglob("*")} == before
 
 
+@pytest.mark.full
 def test_trial_97_alone_and_twelve_under_load_have_the_bytes_of_the_run(paper: Dataset, tmp_path: Path) -> None:
     ids = [entry["id"] for entry in paper.plan()]
     chosen = [ids[96], *random.Random("twelve").sample(ids, 11)]

@@ -45,7 +45,11 @@ def scenarios(folder: Path, *phones: str, key: str = KEY) -> Path:
     return made
 
 
-@pytest.fixture(scope="module", params=[("pixel6pro",), ("pixel6", "pixel6pro")], ids=["second", "both"])
+@pytest.fixture(
+    scope="module",
+    params=[("pixel6pro",), pytest.param(("pixel6", "pixel6pro"), marks=pytest.mark.full)],
+    ids=["second", "both"],
+)
 def measured(request, tmp_path_factory):
     """Three trials, their truth and their findings, and the bench they ran on."""
     folder = tmp_path_factory.mktemp("pcapdroid")
@@ -128,6 +132,7 @@ def test_the_vpns_addresses_are_the_phones_own_and_ipv6_is_offered_where_the_net
         assert tuple(side["way_out"].values()) == kinds[side["phone"]]
 
 
+@pytest.mark.full
 def test_above_a_clat_the_vpn_shows_ipv4_again(tmp_path):
     made = scenarios(tmp_path, "pixel6")
     file = made / "benches" / "virtual.yaml"
@@ -188,6 +193,7 @@ def test_a_call_through_the_vpn_takes_no_direct_path(tmp_path, bench):
     assert (truth["routing"], truth["p2p_observed"]) == ("relay", False)
 
 
+@pytest.mark.full
 def test_the_same_trial_gives_the_same_bytes(tmp_path, bench):
     hashes = []
     for name in ("a", "b"):

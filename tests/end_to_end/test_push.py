@@ -74,6 +74,7 @@ def test_doctor_says_what_to_do_about_a_phone_without_tcpdump(scenarios):
     assert done.returncode == 4
 
 
+@pytest.mark.full
 def test_the_task_pushes_to_the_phones_that_are_captured_on_themselves(tmp_path):
     (tmp_path / "tcpdump").write_bytes(NEWER)
     done = invoke("push-tcpdump", str(tmp_path / "tcpdump"))

@@ -51,6 +51,7 @@ def of_another_client(trace):
     return sum(row in found or column in found for row, column in zip(trace.udp.src, trace.udp.dst, strict=True))
 
 
+@pytest.mark.full
 def test_another_client_of_the_hotspot_is_in_neither_the_file_nor_the_counters(rig):
     lane = rig.lanes[0]
     _, laptop = captures = [lane.tcpdump("one"), lane.dumpcap("one")]

@@ -288,7 +288,7 @@ def burst(laptop, kind):
     return laptop.stamp(IPv4Address("10.42.0.1"), IPv4Address("10.42.0.2"), text)
 
 
-@pytest.mark.parametrize("drift_ppm", [200, -200])
+@pytest.mark.parametrize("drift_ppm", [200, pytest.param(-200, marks=pytest.mark.full)])
 def test_a_capture_whose_clock_is_off_and_drifts_is_told_to_a_millisecond_by_what_the_laptop_sends(
     site, tmp_path, drift_ppm
 ):
@@ -310,6 +310,7 @@ def test_a_capture_whose_clock_is_off_and_drifts_is_told_to_a_millisecond_by_wha
     assert line.bound_ns < 10_000_000 + 2 * machine.bound_ns
 
 
+@pytest.mark.full
 def test_what_the_laptop_sends_is_fallen_back_from_and_told_where_its_capture_does_not_show_it(site, tmp_path):
     sent, bursts, machine = stamped(site, capture(site.laptop()), tmp_path / "callee.pcapng", seconds=0.1)
     lost = {kind: replace(one, address="10.42.0.9") for kind, one in bursts.items()}
@@ -411,6 +412,7 @@ def test_the_phone_behind_the_hotspot_is_known_by_its_lease_and_its_mac(site):
         laptop.ask("neighbours", ask_for="10.42.0.2; reboot")
 
 
+@pytest.mark.full
 def test_an_address_that_the_table_lacks_is_asked_for_once_and_its_answer_is_the_lease(site):
     far = {"address": "10.42.0.9", "mac": "02:00:5e:10:00:09"}
     name = f"{site.space[-1]}-far"
@@ -434,7 +436,7 @@ def test_an_address_that_the_table_lacks_is_asked_for_once_and_its_answer_is_the
         subprocess.run(["ip", "netns", "del", name], check=True)
 
 
-@pytest.mark.parametrize("tool", ["dumpcap", "tcpdump"])
+@pytest.mark.parametrize("tool", ["dumpcap", pytest.param("tcpdump", marks=pytest.mark.full)])
 def test_another_client_of_the_hotspot_is_in_neither_the_file_nor_the_counters(site, tmp_path, tool):
     if tool == "tcpdump":
         only_tcpdump(site)
@@ -495,6 +497,7 @@ def test_a_capture_that_ended_by_itself_in_good_order_is_one_that_died(site, too
     made.discard()
 
 
+@pytest.mark.full
 def test_packets_that_arrive_while_tcpdump_stops_void_nothing(site, tmp_path):
     only_tcpdump(site)
     made = capture(site.laptop())
