@@ -48,6 +48,7 @@ def skew(rate: str, done: list[Cycle], where: str = "") -> str:
 def place() -> str:
     name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     tools = {"tcpdump": ["tcpdump", "--version"], "dumpcap": ["dumpcap", "--version"], "ssh": ["ssh", "-V"]}
+    tools |= {"toybox": ["toybox", "--version"]}
     said = []
     for tool, argv in tools.items():
         done = subprocess.run(argv, capture_output=True, text=True, check=True)
