@@ -283,14 +283,15 @@ def document(text: str, tables: dict[str, Callable[[], Iterator[str]]]) -> str:
 TABLES = {"simulated": simulated_table, "steps": step_table, "real": real_table}
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], tables: dict[str, Callable[[], Iterator[str]]]) -> None:
+    """Print tables, or with `--write FILE` put them into a document."""
     if arguments[:1] == ["--write"]:
         target = Path(arguments[1])
-        target.write_text(document(target.read_text(), TABLES))
+        target.write_text(document(target.read_text(), tables))
         return
-    for name, lines in TABLES.items():
+    for name, lines in tables.items():
         print(f"{name}\n", *lines(), sep="\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], TABLES)

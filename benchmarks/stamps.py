@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.clocks import MEASUREMENTS, MS, START_NS, Simulated, document, path  # noqa: E402
+from benchmarks.clocks import MEASUREMENTS, MS, START_NS, Simulated, main, path  # noqa: E402
 from correlate.trace import Trace  # noqa: E402
 from lab.clock import Exchange  # noqa: E402
 from lab.timeline import STAMPS, Burst, Line, Markers, Untold, stamp_times, stamped_line, stamped_offset  # noqa: E402
@@ -254,14 +254,5 @@ def stamped_table() -> Iterator[str]:
 TABLES = {"stamps": simulated_table, "stamped": stamped_table}
 
 
-def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["--write"]:
-        target = Path(arguments[1])
-        target.write_text(document(target.read_text(), TABLES))
-        return
-    for name, lines in TABLES.items():
-        print(f"{name}\n", *lines(), sep="\n")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], TABLES)

@@ -289,10 +289,14 @@ def test_a_capture_whose_program_was_killed_holds_nobody_up(tmp_path):
     async def talk(bench, start):
         dumpcap = await start("dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng")
         await dumpcap.stderr.readline()
+        assert [process.args[0] for _, process in bench.laptop.processes] == ["dumpcap"]
         dumpcap.kill()
         await dumpcap.wait()
         bench.advance(5_000_000_000)
         await asyncio.wait_for(bench.world.settle(), 5)
+        while list(bench.laptop.processes):  # with_bench has a deadline
+            await asyncio.sleep(0.01)
+        assert bench.world.settlers == []
 
     with_bench(tmp_path, talk)
 
