@@ -290,6 +290,10 @@ def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress) -> b
         try:
             record = _recorded(attempt, bench, dataset.truth_dir / f"{trial_id}.json")
         except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
+            if bench.stop.requested:
+                # The signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
+                _interrupted(dataset, trial_id, number, folder, str(error))
+                bench.stop.check()
             reason = error.reason if isinstance(error, AttemptVoid) else "bench_trouble"
             _keep_void(dataset, trial_id, number, folder, reason, str(error))
             progress.void(trial_id, reason, str(error))
@@ -297,14 +301,19 @@ def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress) -> b
                 bench.check_health()
             continue
         except LabError as error:
-            dataset.journal.append("interrupted", trial=trial_id, attempt=number, reason=str(error))
-            shutil.rmtree(folder)
+            _interrupted(dataset, trial_id, number, folder, str(error))
             raise
         dataset.commit_trial(trial_id)
         dataset.journal.append("completed", trial=trial_id, attempt=number, captures=record["captures"])
         progress.completed(trial_id)
         return True
     return False
+
+
+def _interrupted(dataset: Dataset, trial_id: str, number: int, folder: Path, reason: str) -> None:
+    """Journal an attempt that counts for nothing and whose number is used again."""
+    dataset.journal.append("interrupted", trial=trial_id, attempt=number, reason=reason)
+    shutil.rmtree(folder)
 
 
 def next_attempt(dataset: Dataset, trial_id: str) -> int:

@@ -13,9 +13,11 @@ from rich.console import Console
 
 from correlate.dataset import Dataset
 from lab import hold
-from lab.errors import BadInput, BenchBusy
+from lab.bench import Bench
+from lab.clock import Stop
+from lab.errors import AttemptVoid, BadInput, BenchBusy, Interrupted, LaptopTrouble, PhoneTrouble
 from lab.progress import Progress
-from lab.run import Options, check_callees, check_fits, clear_up, create, next_attempt, prepare, scenario_hash
+from lab.run import Options, check_callees, check_fits, clear_up, create, next_attempt, prepare, run_one, scenario_hash
 
 SCENARIOS = str(Path(__file__).parents[2] / "scenarios")
 
@@ -125,6 +127,46 @@ def test_an_attempt_never_takes_the_number_of_one_that_is_kept(tmp_path):
     assert next_attempt(dataset, "a-b-1") == 2
     (dataset.attempts_dir / "a-b-1.0").rmdir()
     assert next_attempt(dataset, "a-b-1") == 2
+
+
+class StoppedKind:
+    """A bench on which the signal that ends the run has ended a program of the attempt as well, and first."""
+
+    def __init__(self, stop: Stop, error: Exception) -> None:
+        self._stop, self._error = stop, error
+
+    def begin(self, *_planned) -> None:
+        self._stop.request()
+        raise self._error
+
+    def end(self, truth) -> list[str]:
+        assert truth is None
+        return []
+
+
+class StandingClock:
+    def now_ns(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    "error", [AttemptVoid("capture_died", "tcpdump had ended"), PhoneTrouble("gone"), LaptopTrouble("gone")]
+)
+def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keeps_its_number(tmp_path, error):
+    run = planned(tmp_path)
+    create(run)
+    stop = Stop()
+    bench = Bench(run.lab, run.spec, stop)
+    bench.phones = dict.fromkeys(phone.name for phone in run.spec.phones)
+    bench.kind, bench.clock = StoppedKind(stop, error), StandingClock()
+    item = run.planned[0]
+    with pytest.raises(Interrupted):
+        run_one(run, bench, item, Progress(Console(file=io.StringIO())))
+    assert events(run.dataset) == [("attempt", item.trial.id), ("interrupted", item.trial.id)]
+    assert run.dataset.journal.read()[-1]["reason"] == str(error)
+    assert next_attempt(run.dataset, item.trial.id) == 0
+    assert not run.dataset.attempts_dir.exists()
+    assert list(run.dataset.trials_dir.iterdir()) == []
 
 
 def test_contacts_that_are_missing_or_not_allowed_are_all_named(tmp_path):
