@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from correlate.trace import Block, Trace
+from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
 from correlate.trace.records import Mask, Octets
 
@@ -39,7 +40,6 @@ ADDRESS_ATTRIBUTES = {
     0x8023: False,  # ALTERNATE-SERVER, RFC 8489 14.15
 }
 
-Address = IPv4Address | IPv6Address
 Container = Literal["data", "channel"] | None
 
 

@@ -35,9 +35,6 @@ CATCH_UP_TRIES = 5
 BACKSTOP_S = 7200
 """A capture that nobody is left to stop ends by itself after this; no trial is as long."""
 
-MARKER_ADDRESS = "192.0.2.1"
-MARKER_PORT = 9
-
 
 @dataclass(frozen=True)
 class Counters:

@@ -5,12 +5,14 @@ What may be kept and what voids the attempt, and why: `docs/decisions/0001-time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from ipaddress import IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from correlate import markers
+from correlate.dataset.markers import Markers
 from correlate.trace import Trace
 from lab.clock import DRIFT_LIMIT_PPM, Exchange, Offset, drift_ns
 from lab.errors import AttemptVoid
@@ -18,8 +20,6 @@ from lab.errors import AttemptVoid
 TRANSIT_NS = 100_000_000
 """A marker may be on its way to the capturing machine for this long after its sender's command has ended. Wi-Fi needs
 some milliseconds; a capture is not the worse for a bound that is wider."""
-
-NAT64 = IPv6Network("64:ff9b::/96")
 
 CAPTURE_CUT_NS = 1_000
 """Classic captures have microseconds, and Npcap counts in them."""
@@ -31,8 +31,6 @@ captured, or that the capture's clock ticks more coarsely than a laptop sends.""
 STAMP_LATE_NS = 1_000_000
 """The quickest of a laptop's datagrams is stamped within its sending or at most this much later. Measured on Linux:
 within its sending (docs/clocks.md); the allowance is for what was not measured."""
-
-STAMP_TEXT = "stamp-"
 
 SYSTEM_STAMPS, OWN_STAMPS = "host", "npcap"
 """What stamps a capture: the system clock (libpcap's default type, pcap-tstamp(7)), or Npcap on Windows, which by
@@ -123,48 +121,6 @@ def timestamps(laptop_os: str | None) -> str:
     return OWN_STAMPS if laptop_os is not None and "windows" in laptop_os.lower() else SYSTEM_STAMPS
 
 
-@dataclass(frozen=True)
-class Markers:
-    """What this trial's markers are known by; `last` takes the last of each kind, the callee's, and not the first."""
-
-    address: str
-    port: int
-    nonce: str
-    last: bool
-
-
-def marker_times(trace: Trace, markers: Markers) -> dict[str, int]:
-    """When a capture stamped this trial's markers, in ns by its own clock, by kind (`live`, `begin`, `end`).
-
-    A capture may hold the markers of both phones, the caller's first. Below a CLAT a marker goes to its address behind
-    NAT64 (RFC 6052).
-    """
-    times: dict[str, int] = {}
-    for (kind, *rest), time_ns in _texts(trace, markers, markers.address):
-        if not rest:
-            times[kind] = time_ns if markers.last else times.get(kind, time_ns)
-    return times
-
-
-def stamp_times(trace: Trace, markers: Markers, address: str) -> dict[str, dict[int, int]]:
-    """When a capture stamped the laptop's own datagrams to a phone first, in ns by its own clock: by kind (`begin`,
-    `end`) and number."""
-    times: dict[str, dict[int, int]] = {}
-    for (kind, *rest), time_ns in _texts(trace, markers, address):
-        if kind.startswith(STAMP_TEXT) and len(rest) == 1 and rest[0].isdecimal():
-            times.setdefault(kind.removeprefix(STAMP_TEXT), {}).setdefault(int(rest[0]), time_ns)
-    return times
-
-
-def _texts(trace: Trace, markers: Markers, address: str) -> Iterator[tuple[list[str], int]]:
-    """The words behind the nonce of each of our datagrams to an address that a capture holds, and their stamps."""
-    udp, goals = trace.udp, {ip_address(address), NAT64[int(ip_address(address))]}
-    for row in ((udp.dst_port == markers.port) & (udp.time_ns >= 0)).nonzero()[0]:
-        words = trace.payload(int(row)).decode("ascii", "replace").rstrip("\n\0").split(" ")
-        if udp.addresses[udp.dst[row]] in goals and words[:2] == ["im-call-lab", markers.nonce] and len(words) > 2:
-            yield words[2:], int(udp.time_ns[row])
-
-
 def capture_offset(stamp_ns: int, sent: Sent) -> Offset:
     """How far a capture's clock is ahead: it stamped a marker after it was sent and within `TRANSIT_NS` of the end."""
     lowest = stamp_ns - sent.until_ns - TRANSIT_NS
@@ -229,25 +185,26 @@ def stamped_line(stamps: Mapping[str, Mapping[int, int]], bursts: Mapping[str, B
 
 def capture_clock(
     path: Path,
-    markers: Markers,
+    known_by: Markers,
+    sender: markers.Sender,
     sent: Mapping[str, Sent],
     bursts: Mapping[str, Burst],
     machine: Line,
     note: Callable[..., None],
 ) -> Line:
     """What stamped a capture, on the controller's time line: by what its laptop sent itself, by kind in `bursts`, else
-    by the phone's markers with their wide bound. `note(event, **fields)` is told why it is not the former.
+    by the markers of the phone `sender` with their wide bound. `note(event, **fields)` is told why not the former.
 
     `machine` is the laptop's system clock. Raises `AttemptVoid("marker_not_captured")`.
     """
     trace = Trace.read(path)
-    line = capture_line(marker_times(trace, markers), sent)
+    line = capture_line(markers.times_ns(trace, known_by, sender), sent)
     if line is None:
         raise AttemptVoid("marker_not_captured", f"{path.name} lacks a begin or end marker with a time")
     if not bursts:
         return line
     stamps = {
-        kind: stamp_times(trace, markers, burst.address).get(kind, {}) if burst.sent else {}
+        kind: markers.stamps_ns(trace, known_by, ip_address(burst.address)).get(kind, {}) if burst.sent else {}
         for kind, burst in bursts.items()
     }
     try:

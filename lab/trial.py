@@ -15,10 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from correlate import markers
 from correlate.dataset import write_json
+from correlate.dataset.markers import Markers
 from lab import accounting, timeline
 from lab.bench import Bench, PlannedTrial
-from lab.capture import DRAIN_S, MARKER_ADDRESS, MARKER_PORT, Capture, Counters, verified
+from lab.capture import DRAIN_S, Capture, Counters, verified
 from lab.clock import Offset, measure_offset, wait_until
 from lab.definitions import App, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
@@ -125,7 +127,7 @@ class Attempt:
             "outcome": "completed",
             "observed_scenario": observed,
             "sides": sides,
-            "markers": {"address": MARKER_ADDRESS, "port": MARKER_PORT, "nonce": self._nonce},
+            "markers": {"address": str(markers.ADDRESS), "port": markers.PORT, "nonce": self._nonce},
             "started_ns": started_ns,
             "captures": {role: sides[role]["sha256"] for role in ROLES},
         }
@@ -167,13 +169,13 @@ class Attempt:
         """The clocks of both captures, `ROLE_capture`. A side whose capture is not stamped by its machine's system
         clock refers to that one from here on."""
         found: dict[str, Line] = {}
+        known_by = Markers(markers.ADDRESS, markers.PORT, self._nonce)
         for role in ROLES:
             side = sides[role]
             machine = lines[side["clock"]]
-            markers = timeline.Markers(MARKER_ADDRESS, MARKER_PORT, self._nonce, last=role == ROLES[-1])
             note = partial(self._log.note, role=role)
             path, bursts = self._folder / side["capture"], self._bursts[role]
-            line = timeline.capture_clock(path, markers, self._sent[role], bursts, machine, note)
+            line = timeline.capture_clock(path, known_by, role, self._sent[role], bursts, machine, note)
             found[f"{role}_capture"] = line
             if timeline.differs(line, machine):
                 by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
@@ -229,7 +231,7 @@ class Attempt:
 
     def _mark(self, kind: str, captures: dict[Role, Capture]) -> None:
         """Have each phone send a marker and see it in the capture of its side."""
-        text = f"im-call-lab {self._nonce} {kind}"
+        text = markers.text(self._nonce, kind)
         for role in ROLES:
             from_ns = self._bench.clock.now_ns()
             self._phones[role].send_marker(text)
@@ -243,8 +245,7 @@ class Attempt:
     def _stamp(self, kind: str, captures: dict[Role, Capture]) -> None:
         """Have the laptop send what its capture stamps, outside of the window between the markers."""
         for role, capture in captures.items():
-            text = f"im-call-lab {self._nonce} {timeline.STAMP_TEXT}{kind}"
-            burst = self._bench.stamp(capture.lease, text)
+            burst = self._bench.stamp(capture.lease, markers.stamp_text(self._nonce, kind))
             if burst is not None:
                 self._bursts[role][kind] = burst
 

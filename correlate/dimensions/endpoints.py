@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.addresses import Address, Role, is_clat, is_global_unicast
+from correlate.pairs.addresses import Role, is_clat, is_global_unicast
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
 from correlate.pairs.sightings import IP_HEADER, Sighting
 from correlate.pairs.transport import MEDIA_NOT_UDP
+from correlate.trace.addresses import Address
 
 CONNECTING_NS = 3_000_000_000
 """A call that was answered takes up to this long until media flow; in that time the wire does not tell the answer."""

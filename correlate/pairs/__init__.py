@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from correlate.dataset import SIDES, Dataset
+from correlate.dataset.markers import Markers
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, clocks
-from correlate.pairs.addresses import Address, Learned, Role
+from correlate.pairs.addresses import Learned, Role
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.answer import answered
@@ -23,17 +24,9 @@ from correlate.pairs.vantage import Conversation, View, conversations, emptied, 
 from correlate.pairs.whole import at_home, fits, is_blind
 from correlate.stun import Message
 from correlate.trace import Trace
+from correlate.trace.addresses import Address
 
 ESTABLISHED_DATAGRAMS = 100
-
-
-@dataclass(frozen=True)
-class Markers:
-    """Where the harness' own datagrams went in this trial, and what binds them to it."""
-
-    address: Address
-    port: int
-    nonce: str
 
 
 @dataclass(frozen=True)
@@ -166,8 +159,7 @@ def pair(
     a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Analysis
 ) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
-    where = None if markers is None else (markers.address, markers.port)
-    views = [view(side.capture, where, "" if markers is None else markers.nonce) for side in (a, b)]
+    views = [view(side.capture, markers) for side in (a, b)]
     a, b = (told(side, seen) for side, seen in zip((a, b), views, strict=True))
     learned = [learn(seen, side.interface, side.probed) for seen, side in zip(views, (a, b), strict=True)]
     known = addresses.attribute(*learned)

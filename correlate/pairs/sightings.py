@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from correlate.pairs.addresses import Address, fold
 from correlate.pairs.frames import Frame
 from correlate.stun import Container, Message
 from correlate.trace import Datagrams
+from correlate.trace.addresses import Address, fold
 
 IP_HEADER = "IP header"
 SHOWING = {

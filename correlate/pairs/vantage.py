@@ -11,13 +11,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from correlate import markers
+from correlate.dataset.markers import Markers
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
-from correlate.pairs.addresses import Address, Learned, fold
+from correlate.pairs.addresses import Learned
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting, sightings
 from correlate.stun import Message, is_message, messages
 from correlate.trace import Datagrams, Trace, tcp
+from correlate.trace.addresses import Address, fold
 from correlate.trace.records import NO_TIME
 from correlate.trace.tcp import Segments
 
@@ -112,25 +115,26 @@ class View:
     sender: Address | None
 
 
-def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
-    """Reads a capture and cuts it; without a marker the whole file counts. The path, which names scenario and role, is
-    left behind.
+def view(capture: Path, between: Markers | None) -> View:
+    """Reads a capture and cuts it to what lies strictly between its markers, by file order, without any datagram to or
+    from where they go; without markers the whole file counts. The path, which names scenario and role, is left behind.
 
     Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
     """
     finder = tcp.Finder()
-    whole = Trace.read(capture, look=finder)
-    for damage in whole.damage:
+    trace = Trace.read(capture, look=finder)
+    for damage in trace.damage:
         if damage.voids:
             raise Damaged(f"{capture}: {damage}")
-    segments, trace, window_ns = finder.segments(), whole, (whole.first_ns or 0, whole.last_ns or 0)
-    sender = None
-    if marker is not None:
-        begin, end = marked(whole, marker, nonce)
-        trace = cut(whole, marker, nonce)
-        segments = segments.between(int(whole.udp.frame[begin]), int(whole.udp.frame[end]))
-        window_ns = int(whole.udp.time_ns[begin]), int(whole.udp.time_ns[end])
-        sender = fold(whole.udp.addresses[int(whole.udp.src[begin])])
+    segments, window_ns, sender = finder.segments(), (trace.first_ns or 0, trace.last_ns or 0), None
+    if between is not None:
+        udp = trace.udp
+        begin, end = markers.window(trace, between)
+        segments = segments.between(int(udp.frame[begin]), int(udp.frame[end]))
+        window_ns = int(udp.time_ns[begin]), int(udp.time_ns[end])
+        sender = fold(udp.addresses[int(udp.src[begin])])
+        rows = np.arange(len(udp))
+        trace = replace(trace, udp=udp.take((rows > begin) & (rows < end) & ~markers.is_harness(udp, between)))
     trace = replace(trace, path=Path())
     if bool((trace.udp.time_ns == NO_TIME).any()):
         raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
@@ -138,30 +142,6 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
     found = tuple(messages(trace))
     visible = sightings(trace.udp, folded, found)
     return View(trace, found, flows(trace.udp), folded, visible, segments, window_ns, sender)
-
-
-def cut(trace: Trace, marker: tuple[Address, int], nonce: str) -> Trace:
-    """The trace of the rows strictly between the first `begin` and the last `end` marker, by file order, without any
-    datagram to or from the markers' address and port. Raises `Unreadable` where a marker is missing."""
-    udp = trace.udp
-    begin, end = marked(trace, marker, nonce)
-    here = np.array([fold(address) == marker[0] for address in udp.addresses], dtype=bool)
-    harness = (here[udp.dst] & (udp.dst_port == marker[1])) | (here[udp.src] & (udp.src_port == marker[1]))
-    rows = np.arange(len(udp))
-    return replace(trace, udp=udp.take((rows > begin) & (rows < end) & ~harness))
-
-
-def marked(trace: Trace, marker: tuple[Address, int], nonce: str) -> tuple[int, int]:
-    """The rows of the first `begin` and the last `end` marker. Raises `Unreadable` where one is missing."""
-    udp = trace.udp
-    here = np.array([fold(address) == marker[0] for address in udp.addresses], dtype=bool)
-    to_marker = here[udp.dst] & (udp.dst_port == marker[1])
-    texts = {int(row): bytes(trace.payload(int(row))).rstrip(b"\n\0") for row in np.flatnonzero(to_marker)}
-    begins = [row for row, text in texts.items() if text == f"im-call-lab {nonce} begin".encode()]
-    ends = [row for row, text in texts.items() if text == f"im-call-lab {nonce} end".encode()]
-    if not begins or not ends:
-        raise Unreadable(trace.path, f"has no {'begin' if not begins else 'end'} marker of this trial")
-    return min(begins), max(ends)
 
 
 def emptied(trace: Trace) -> Trace:

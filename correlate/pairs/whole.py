@@ -6,9 +6,10 @@ from collections import Counter
 
 import numpy as np
 
-from correlate.pairs.addresses import Address, fold, is_clat
+from correlate.pairs.addresses import is_clat
 from correlate.pairs.vantage import View
 from correlate.trace import Datagrams
+from correlate.trace.addresses import Address, fold
 from correlate.trace.tcp import Segments
 
 CLIENT_REQUESTS = (0x0003, 0x0004, 0x0008, 0x0009)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import struct
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from benchmarks.clocks import START_NS, stepped
 from benchmarks.stamps import simulated
+from correlate.dataset.markers import Markers
 from correlate.pairs import clocks
-from correlate.trace import Trace
 from lab.clock import DRIFT_LIMIT_PPM, Exchange, Offset
 from lab.errors import AttemptVoid
 from lab.timeline import (
@@ -20,15 +21,12 @@ from lab.timeline import (
     TRANSIT_NS,
     Burst,
     Line,
-    Markers,
     Sent,
     Untold,
     capture_clock,
     capture_line,
     capture_offset,
     differs,
-    marker_times,
-    stamp_times,
     stamped_line,
     stamped_offset,
     timestamps,
@@ -233,49 +231,12 @@ def capture(path: Path, *frames: bytes) -> Path:
     return path
 
 
-def known_by(*, last: bool) -> Markers:
-    return Markers("192.0.2.1", 9, "n0nce", last)
-
-
-def test_markers_of_this_trial_alone_are_read_first_or_last_of_each_kind(tmp_path: Path) -> None:
-    trace = Trace.read(
-        capture(
-            tmp_path / "caller.pcap",
-            marker(1_000_005_000, b"im-call-lab old begin"),
-            marker(2_000_005_000, b"im-call-lab n0nce begin", address=bytes([192, 0, 2, 2])),
-            marker(3_000_005_000, b"im-call-lab n0nce begin", port=10),
-            marker(4_000_005_000, b"im-call-lab n0nce begin"),
-            marker(5_000_005_000, b"im-call-lab n0nce begin\n"),
-            marker(6_000_005_000, b"im-call-lab n0nce end"),
-        )
-    )
-    for last, begin_s in ((False, 4), (True, 5)):
-        times = marker_times(trace, known_by(last=last))
-        assert times == {"begin": begin_s * 10**9 + 5_000, "end": 6 * 10**9 + 5_000}
-
-
+MARKERS = Markers(ip_address("192.0.2.1"), 9, "n0nce")
 PHONE = bytes([10, 42, 0, 2])
 
 
 def stamp(at_ns: int, kind: str, number: int, address: bytes = PHONE) -> bytes:
     return marker(at_ns, f"im-call-lab n0nce stamp-{kind} {number}".encode(), address=address)
-
-
-def test_the_first_stamp_of_each_of_the_laptops_datagrams_counts_and_no_marker_is_among_them(tmp_path: Path) -> None:
-    trace = Trace.read(
-        capture(
-            tmp_path / "callee.pcapng",
-            stamp(1_000, "begin", 0),
-            stamp(2_000, "begin", 0),
-            stamp(3_000, "begin", 1),
-            stamp(4_000, "begin", 2, address=bytes([10, 42, 0, 3])),
-            marker(5_000, b"im-call-lab n0nce begin"),
-            marker(6_000, b"im-call-lab n0nce stamp-begin nonsense", address=PHONE),
-            stamp(7_000, "end", 0),
-        )
-    )
-    assert stamp_times(trace, known_by(last=True), "10.42.0.2") == {"begin": {0: 1_000, 1: 3_000}, "end": {0: 7_000}}
-    assert marker_times(trace, known_by(last=True)) == {"begin": 5_000}
 
 
 class Trial:
@@ -294,7 +255,7 @@ class Trial:
         self.path = capture(path, *frames)
 
     def clock(self) -> Line:
-        return capture_clock(self.path, known_by(last=False), self.sent, self.bursts, self.machine, self.note)
+        return capture_clock(self.path, MARKERS, "caller", self.sent, self.bursts, self.machine, self.note)
 
     def note(self, event: str, **fields: object) -> None:
         self.notes.append((event, fields))
