@@ -21,13 +21,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from correlate.dataset.clocks import ClockLine, Offset  # noqa: E402
 from lab.adb import Adb, LabClient  # noqa: E402
-from lab.clock import Offset, measure_offset  # noqa: E402
+from lab.clock import measure_offset  # noqa: E402
 from lab.errors import AttemptVoid  # noqa: E402
 from lab.laptop import ProgramStream  # noqa: E402
 from lab.process import Program  # noqa: E402
 from lab.shell import CLOCK_LOOP, ClockStream  # noqa: E402
-from lab.timeline import Line  # noqa: E402
 from lab.virtual.adb.daemon import Device, Service, Stream, listen  # noqa: E402
 from lab.virtual.adb.server import AdbServer  # noqa: E402
 
@@ -143,7 +143,7 @@ def stepped(size_ms: float, *, trial_s: float = 60.0, count: int = MEASUREMENTS)
         try:
             before = clock.measure()
             clock.sleep(trial_s)
-            line = Line(before, clock.measure())
+            line = ClockLine(before, clock.measure())
         except AttemptVoid:
             told.voided += 1
             continue

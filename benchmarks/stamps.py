@@ -25,10 +25,11 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.clocks import MEASUREMENTS, MS, START_NS, Simulated, main, path  # noqa: E402
 from correlate import markers  # noqa: E402
+from correlate.dataset.clocks import ClockLine  # noqa: E402
 from correlate.dataset.markers import Markers  # noqa: E402
 from correlate.trace import Trace  # noqa: E402
 from lab.clock import Exchange  # noqa: E402
-from lab.timeline import STAMPS, Burst, Line, Untold, stamped_line, stamped_offset  # noqa: E402
+from lab.timeline import STAMPS, Burst, Untold, stamped_line, stamped_offset  # noqa: E402
 
 CALL_S, PAUSE_S = 60.0, 0.005
 SEND_FLOOR_NS, SEND_WAITING_NS = 20_000, 30_000
@@ -105,7 +106,7 @@ def simulated(kind: str, count: int = MEASUREMENTS) -> Found:
         laptop.sleep(CALL_S)
         end = laptop.burst()
         laptop.sleep(2.0)
-        machine = Line(before, laptop.measure())
+        machine = ClockLine(before, laptop.measure())
         both = {"begin": begin, "end": end}
         stamps, bursts = {kind: both[kind][1] for kind in both}, {kind: both[kind][0] for kind in both}
         try:

@@ -12,9 +12,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from correlate.dataset.clocks import DRIFT_LIMIT_PPM, Offset
 from lab.errors import AttemptVoid, Interrupted
 
 POLL_S = 0.2
@@ -76,19 +76,6 @@ def wait_until(clock: Clock, holds: Callable[[], bool], within_s: float) -> bool
         clock.sleep(POLL_S)
     return True
 
-
-@dataclass(frozen=True)
-class Offset:
-    """How far a clock is ahead of the controller's: at `at_ns` the truth is within `bound_ns` of `offset_ns`."""
-
-    offset_ns: int
-    bound_ns: int
-    at_ns: int
-
-
-DRIFT_LIMIT_PPM = 500
-"""No clock that runs on gains or loses more against another: Linux slews by at most 500 ppm (MAXFREQ of its ntp.c, and
-adjtime(3)), oscillators are wrong by some tens. What changes faster is a step."""
 
 GOAL_NS = 1_000_000
 ROUNDS = 4

@@ -6,15 +6,15 @@ What may be kept and what voids the attempt, and why: `docs/decisions/0001-time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from correlate import markers
+from correlate.dataset.clocks import DRIFT_LIMIT_PPM, ClockLine, Offset
 from correlate.dataset.markers import Markers
 from correlate.trace import Trace
-from lab.clock import DRIFT_LIMIT_PPM, Exchange, Offset, drift_ns
+from lab.clock import Exchange, drift_ns
 from lab.errors import AttemptVoid
 
 TRANSIT_NS = 100_000_000
@@ -62,49 +62,7 @@ class Burst:
     failed: str = ""
 
 
-@dataclass(frozen=True)
-class Line:
-    """A clock that was compared with the controller's before and after a trial."""
-
-    before: Offset
-    after: Offset
-
-    @property
-    def span_ns(self) -> int:
-        return self.after.at_ns - self.before.at_ns
-
-    @property
-    def change_ns(self) -> int:
-        """How much further ahead it is after the trial than before it."""
-        return self.after.offset_ns - self.before.offset_ns
-
-    @property
-    def drift_ppm(self) -> float:
-        return self.change_ns * 1e6 / self.span_ns if self.span_ns > 0 else 0.0
-
-    @property
-    def bound_ns(self) -> int:
-        """How far `offset_ns` may be off anywhere between the readings, even where all of the change came at once."""
-        return max(self.before.bound_ns, self.after.bound_ns) + abs(self.change_ns)
-
-    @property
-    def stepped(self) -> bool:
-        """Whether the change is more than both bounds and any drift allow."""
-        drifted_ns = max(0, self.span_ns) * DRIFT_LIMIT_PPM // 1_000_000
-        return abs(self.change_ns) > self.before.bound_ns + self.after.bound_ns + drifted_ns
-
-    def offset_ns(self, at_ns: int) -> int:
-        """How far ahead it was at an instant of the controller, had it drifted evenly."""
-        if self.span_ns <= 0:
-            return self.before.offset_ns
-        return self.before.offset_ns + self.change_ns * (at_ns - self.before.at_ns) // self.span_ns
-
-    def as_json(self) -> dict[str, Any]:
-        """A clock of trial.json."""
-        return {"before": asdict(self.before), "after": asdict(self.after), "drift_ppm": round(self.drift_ppm, 3)}
-
-
-def without_step(who: str, line: Line) -> Line:
+def without_step(who: str, line: ClockLine) -> ClockLine:
     """`line`. Raises `AttemptVoid("clock_stepped")` where the clock `who` was set during the trial."""
     if line.stepped:
         raise AttemptVoid(
@@ -128,11 +86,11 @@ def capture_offset(stamp_ns: int, sent: Sent) -> Offset:
     return Offset((lowest + highest) // 2, (highest - lowest) // 2 + 1, (sent.from_ns + sent.until_ns) // 2)
 
 
-def capture_line(stamps: Mapping[str, int], sent: Mapping[str, Sent]) -> Line | None:
+def capture_line(stamps: Mapping[str, int], sent: Mapping[str, Sent]) -> ClockLine | None:
     """A capture's clock by the begin and the end marker; None where one of them cannot be told."""
     if any(kind not in stamps or kind not in sent for kind in ("begin", "end")):
         return None
-    return Line(*(capture_offset(stamps[kind], sent[kind]) for kind in ("begin", "end")))
+    return ClockLine(*(capture_offset(stamps[kind], sent[kind]) for kind in ("begin", "end")))
 
 
 def stamped_offset(exchanges: Sequence[Exchange]) -> Offset:
@@ -164,13 +122,13 @@ def stamped_offset(exchanges: Sequence[Exchange]) -> Offset:
     return Offset((lowest + highest) // 2, (highest - lowest) // 2 + 1, at_ns)
 
 
-def on_controller(offset: Offset, machine: Line) -> Offset:
+def on_controller(offset: Offset, machine: ClockLine) -> Offset:
     """An offset to a machine's system clock, `at_ns` by that clock, as one to the controller's."""
     at_ns = offset.at_ns - machine.offset_ns(offset.at_ns - machine.before.offset_ns)
     return Offset(offset.offset_ns + machine.offset_ns(at_ns), offset.bound_ns + machine.bound_ns, at_ns)
 
 
-def stamped_line(stamps: Mapping[str, Mapping[int, int]], bursts: Mapping[str, Burst], machine: Line) -> Line:
+def stamped_line(stamps: Mapping[str, Mapping[int, int]], bursts: Mapping[str, Burst], machine: ClockLine) -> ClockLine:
     """A capture's clock by what its laptop sent before the begin and after the end marker. Raises `Untold`."""
     if machine.stepped:
         by = f"{machine.change_ns / 1e6:+.3f} ms"
@@ -180,7 +138,7 @@ def stamped_line(stamps: Mapping[str, Mapping[int, int]], bursts: Mapping[str, B
         sent, seen = bursts[kind].sent, stamps.get(kind, {})
         exchanges = [Exchange(sent[each][0], seen[each], sent[each][1]) for each in sorted(sent.keys() & seen.keys())]
         found.append(on_controller(stamped_offset(exchanges), machine))
-    return Line(*found)
+    return ClockLine(*found)
 
 
 def capture_clock(
@@ -189,9 +147,9 @@ def capture_clock(
     sender: markers.Sender,
     sent: Mapping[str, Sent],
     bursts: Mapping[str, Burst],
-    machine: Line,
+    machine: ClockLine,
     note: Callable[..., None],
-) -> Line:
+) -> ClockLine:
     """What stamped a capture, on the controller's time line: by what its laptop sent itself, by kind in `bursts`, else
     by the markers of the phone `sender` with their wide bound. `note(event, **fields)` is told why not the former.
 
@@ -220,7 +178,7 @@ def capture_clock(
     return better
 
 
-def differs(capture: Line, machine: Line) -> bool:
+def differs(capture: ClockLine, machine: ClockLine) -> bool:
     """Whether a capture's clock is farther off from its machine's system clock than both bounds allow."""
     return any(
         abs(each.offset_ns - machine.offset_ns(each.at_ns)) > each.bound_ns + machine.bound_ns

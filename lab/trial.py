@@ -17,18 +17,19 @@ from typing import Any
 
 from correlate import markers
 from correlate.dataset import write_json
+from correlate.dataset.clocks import ClockLine, Offset
 from correlate.dataset.markers import Markers
 from lab import accounting, timeline
 from lab.bench import Bench, PlannedTrial
 from lab.capture import DRAIN_S, Capture, Counters, verified
-from lab.clock import Offset, measure_offset, wait_until
+from lab.clock import measure_offset, wait_until
 from lab.definitions import App, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.events import EventLog
 from lab.phone import CallState, Phone
 from lab.reach import require_way_out
 from lab.steps import VERBS, Stage
-from lab.timeline import Burst, Line, Sent
+from lab.timeline import Burst, Sent
 
 NOISY_RESTARTS = 3
 MARKER_SEEN_S = 5.0
@@ -99,7 +100,7 @@ class Attempt:
                     sides[role] |= self._store(role, captures[role], counters[role])
                     sides[role]["app_bytes"] = carried[role]
             measured = self._offsets()
-            lines = {who: Line(compared[who], measured[who]) for who in compared}
+            lines = {who: ClockLine(compared[who], measured[who]) for who in compared}
             lines |= self._capture_clocks(sides, lines)
             for role in ROLES:
                 timeline.without_step(sides[role]["clock"], lines[sides[role]["clock"]])
@@ -165,10 +166,10 @@ class Attempt:
         laptop = measure_offset(clock, self._bench.laptop.read_clock_ns, whose="the laptop's clock")
         return offsets | {"laptop": laptop}
 
-    def _capture_clocks(self, sides: dict[Role, dict[str, Any]], lines: dict[str, Line]) -> dict[str, Line]:
+    def _capture_clocks(self, sides: dict[Role, dict[str, Any]], lines: dict[str, ClockLine]) -> dict[str, ClockLine]:
         """The clocks of both captures, `ROLE_capture`. A side whose capture is not stamped by its machine's system
         clock refers to that one from here on."""
-        found: dict[str, Line] = {}
+        found: dict[str, ClockLine] = {}
         known_by = Markers(markers.ADDRESS, markers.PORT, self._nonce)
         for role in ROLES:
             side = sides[role]

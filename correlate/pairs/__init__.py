@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from correlate.dataset import SIDES, Dataset
+from correlate.dataset import SIDES, Dataset, clocks
+from correlate.dataset.clocks import ClockLine
 from correlate.dataset.markers import Markers
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
-from correlate.pairs import addresses, clocks
+from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned, Role
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.answer import answered
-from correlate.pairs.clocks import Clock
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting
 from correlate.pairs.transport import Transport, transport
@@ -39,7 +39,7 @@ class SideRecord:
     capture: Path
     interface: frozenset[Address]
     probed: frozenset[Address]
-    clock: Clock
+    clock: ClockLine
     recorded: bool = True
     seen_at: str | None = None
 
@@ -58,7 +58,7 @@ class Vantage:
     trace: Trace
     messages: tuple[Message, ...]
     flows: Flows
-    clock: Clock
+    clock: ClockLine
     own: Mapping[Address, Role]
     visible: Mapping[Address, tuple[Sighting, ...]]
     conversations: tuple[Conversation, ...]

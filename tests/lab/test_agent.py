@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from correlate.dataset.clocks import ClockLine
 from correlate.dataset.markers import Markers
 from correlate.trace import verify
 from lab.agent.calls import Calls
@@ -35,7 +36,7 @@ from lab.install import install
 from lab.lease import Hotspot, Lease, find_lease
 from lab.phone import Phone
 from lab.shell import ShellOutput
-from lab.timeline import Line, Sent, capture_clock
+from lab.timeline import Sent, capture_clock
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NEEDED = ("ip", "dumpcap", "tcpdump")
@@ -277,7 +278,7 @@ def stamped(site, made, path, seconds=1.5):
     made.stop()
     made.fetch(path)
     lines.append(measure_offset(clock, laptop.read_clock_ns))
-    return sent, bursts, Line(*lines)
+    return sent, bursts, ClockLine(*lines)
 
 
 SOCKET = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
