@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from correlate.stun import HEADER_BYTES, is_message
+from correlate.stun import BINDING, ERROR, HEADER_BYTES, REQUEST, SHARED_SECRET, SUCCESS, is_message
 from correlate.trace import Block, Trace
 from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
@@ -16,8 +16,8 @@ from correlate.trace.records import Column, Mask, Octets, u16
 from correlate.trace.rows import Rows
 from correlate.trace.tuples import Tuples
 
-# RFC 3489 11.1: Binding and Shared Secret, each as request, response and error response
-CLASSIC_TYPES = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
+CLASSIC_TYPES = tuple(method | of for method in (BINDING, SHARED_SECRET) for of in (REQUEST, SUCCESS, ERROR))
+"""RFC 3489 11.1."""
 CLASSIC_PORT = 3478
 _NEVER = np.iinfo(np.int64).max
 

@@ -18,7 +18,18 @@ from correlate.flows import Flows, flows
 from correlate.pairs.addresses import Learned
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting, sightings
-from correlate.stun import Message, is_message, messages
+from correlate.stun import (
+    ALLOCATED,
+    BINDING,
+    CLIENT_ADDRESSES,
+    SERVER_ADDRESSES,
+    USERNAME,
+    Message,
+    is_message,
+    is_success,
+    messages,
+    method,
+)
 from correlate.trace import Datagrams, Trace, tcp
 from correlate.trace.addresses import Address, fold
 from correlate.trace.records import NO_TIME
@@ -31,13 +42,6 @@ phones behind one NAT that talk to each other have its public address at the far
 Kind = Literal["server", "direct", "other"]
 
 INTERFACE, OUTSIDE = 2, 1
-USERNAME = 0x0006
-BINDING = 0x001
-ALLOCATED = 0x0103
-SUCCESS = 0x0100
-CLASS_BITS = 0x0110
-MAPPED_ATTRIBUTES = (0x0001, 0x0020, 0x8020)
-SERVER_ATTRIBUTES = (0x0016, 0x8023)  # XOR-RELAYED-ADDRESS, ALTERNATE-SERVER
 
 
 @dataclass(frozen=True)
@@ -158,14 +162,14 @@ def learn(seen: View, interface: frozenset[Address], probed: frozenset[Address])
     reached = [
         message
         for message in seen.messages
-        if message.type & CLASS_BITS == SUCCESS and fold(message.dst) in here and fold(message.src) not in here
+        if is_success(message.type) and fold(message.dst) in here and fold(message.src) not in here
     ]
     return Learned(
         interface=interface,
         probed=probed,
-        mapped=_named(reached, MAPPED_ATTRIBUTES),
-        remote=frozenset(remote) - _named([each for each in reached if each.type == ALLOCATED], MAPPED_ATTRIBUTES),
-        relays=_named(seen.messages, SERVER_ATTRIBUTES),
+        mapped=_named(reached, CLIENT_ADDRESSES),
+        remote=frozenset(remote) - _named([each for each in reached if each.type == ALLOCATED], CLIENT_ADDRESSES),
+        relays=_named(seen.messages, SERVER_ADDRESSES),
     )
 
 
@@ -309,11 +313,6 @@ def _channel_rows(seen: View) -> dict[int, int]:
     for key, row in zip(keys[counts >= 2].tolist(), rows[first[counts >= 2]].tolist(), strict=True):
         found[key >> 16] = min(row, found.get(key >> 16, row))
     return found
-
-
-def method(message_type: int) -> int:
-    """The method in a STUN message type, class bits taken out (RFC 8489, 5)."""
-    return (message_type & 0x000F) | (message_type & 0x00E0) >> 1 | (message_type & 0x3E00) >> 2
 
 
 def _named(found: tuple[Message, ...] | list[Message], attributes: tuple[int, ...]) -> frozenset[Address]:
