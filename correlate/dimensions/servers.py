@@ -179,4 +179,4 @@ def _listed(used: Iterable[Conversation], pair: CallPair) -> Iterator[Server]:
 
 
 def _payload_bytes(conversation: Conversation) -> int:
-    return conversation.tx_payload_bytes + conversation.rx_payload_bytes
+    return conversation.both.payload_bytes

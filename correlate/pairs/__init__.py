@@ -14,6 +14,7 @@ from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned, Role
+from correlate.pairs.amounts import total
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.answer import answered
@@ -68,6 +69,11 @@ class Vantage:
     window_ns: tuple[int, int]
     answered: Frame | None
 
+    @property
+    def of_call(self) -> tuple[Conversation, ...]:
+        """The conversations with servers of the call and with the other phone."""
+        return tuple(conversation for conversation in self.conversations if conversation.kind != "other")
+
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
         return tuple(conversation for conversation in self.conversations if conversation.kind == kind)
@@ -106,8 +112,9 @@ class CallPair:
     def media_udp(self) -> bool:
         """A conversation whose media are UDP datagrams."""
         return all(
-            min(tx_packets, rx_packets) >= ESTABLISHED_DATAGRAMS
-            for tx_packets, rx_packets in (media_packets(side) for side in (self.a, self.b))
+            total(each.media.tx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
+            and total(each.media.rx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
+            for side in (self.a, self.b)
         )
 
     @property
@@ -121,12 +128,6 @@ class CallPair:
     def without_packets(self) -> CallPair:
         """What is left when the captures are let go of: enough for names to be put in later."""
         return replace(self, a=self.a.without_packets(), b=self.b.without_packets())
-
-
-def media_packets(side: Vantage) -> tuple[int, int]:
-    """Media datagrams (tx, rx) of the call's servers and of the direct path, on one side."""
-    media = [conversation.media for conversation in side.conversations if conversation.kind != "other"]
-    return sum(each.tx_packets for each in media), sum(each.rx_packets for each in media)
 
 
 def load(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mapping[str, str]) -> CallPair:

@@ -16,6 +16,7 @@ from correlate.dataset.markers import Markers
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs.addresses import Learned
+from correlate.pairs.amounts import Amounts
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting, sightings
 from correlate.stun import (
@@ -47,14 +48,10 @@ INTERFACE, OUTSIDE = 2, 1
 @dataclass(frozen=True)
 class Media:
     """The UDP datagrams of a conversation that are no STUN, as counted on one side's wire. ChannelData counts with its
-    header. `*_frame_bytes` are whole frames; `first` and `last` are None where there is no datagram."""
+    header. `first` and `last` are None where there is no datagram."""
 
-    tx_packets: int
-    rx_packets: int
-    tx_payload_bytes: int
-    rx_payload_bytes: int
-    tx_frame_bytes: int
-    rx_frame_bytes: int
+    tx: Amounts
+    rx: Amounts
     first: Frame | None
     last: Frame | None
 
@@ -71,17 +68,18 @@ class Conversation:
     remote: Address
     remote_raw: Address
     remote_port: int
-    tx_packets: int
-    rx_packets: int
-    tx_frame_bytes: int
-    rx_frame_bytes: int
-    tx_payload_bytes: int
-    rx_payload_bytes: int
+    tx: Amounts
+    rx: Amounts
     first: Frame
     last: Frame
     sign: Frame | None
     media: Media
     flow: int
+
+    @property
+    def both(self) -> Amounts:
+        """What went either way."""
+        return self.tx + self.rx
 
     @property
     def first_ns(self) -> int:
@@ -197,9 +195,8 @@ def conversations(
         forward = a > b
         local, local_port = (flow.a, flow.a_port) if forward else (flow.b, flow.b_port)
         remote, remote_port = (flow.b, flow.b_port) if forward else (flow.a, flow.a_port)
-        ab = (flow.packets_ab, flow.bytes_ab, flow.payload_ab)
-        ba = (flow.packets_ba, flow.bytes_ba, flow.payload_ba)
-        (tx_packets, tx_bytes, tx_payload), (rx_packets, rx_bytes, rx_payload) = (ab, ba) if forward else (ba, ab)
+        ab = Amounts(flow.packets_ab, flow.payload_ab, flow.bytes_ab)
+        ba = Amounts(flow.packets_ba, flow.payload_ba, flow.bytes_ba)
         is_server = index in signs and (not relay_ports or remote_port in relay_ports)
         found.append(
             Conversation(
@@ -209,12 +206,8 @@ def conversations(
                 remote=fold(remote),
                 remote_raw=remote,
                 remote_port=remote_port,
-                tx_packets=tx_packets,
-                rx_packets=rx_packets,
-                tx_frame_bytes=tx_bytes,
-                rx_frame_bytes=rx_bytes,
-                tx_payload_bytes=tx_payload,
-                rx_payload_bytes=rx_payload,
+                tx=ab if forward else ba,
+                rx=ba if forward else ab,
                 first=spans[index][0],
                 last=spans[index][1],
                 sign=signs.get(index),
@@ -239,25 +232,18 @@ def media_rows(udp: Datagrams) -> Rows:
 
 
 def _media(seen: View, is_sent: Rows) -> list[Media]:
-    udp = seen.trace.udp
-    of = seen.flows.of
-    count = len(seen.flows.table)
-    rows = media_rows(udp)
-    sums: dict[str, Rows] = {}
-    for way, chosen in (("tx", rows[is_sent[rows]]), ("rx", rows[~is_sent[rows]])):
-        sums[f"{way}_packets"] = np.bincount(of[chosen], minlength=count)
-        for name, column in (("payload", udp.payload_bytes), ("frame", udp.wire_bytes)):
-            weights = column[chosen].astype(np.float64)
-            sums[f"{way}_{name}_bytes"] = np.bincount(of[chosen], weights=weights, minlength=count)
+    rows = media_rows(seen.trace.udp)
+    tx, rx = (_amounts(seen, chosen) for chosen in (rows[is_sent[rows]], rows[~is_sent[rows]]))
     spans = _spans(seen, rows)
-    return [
-        Media(
-            **{name: int(column[index]) for name, column in sums.items()},
-            first=spans[index][0] if index in spans else None,
-            last=spans[index][1] if index in spans else None,
-        )
-        for index in range(count)
-    ]
+    return [Media(*each, *spans.get(index, (None, None))) for index, each in enumerate(zip(tx, rx, strict=True))]
+
+
+def _amounts(seen: View, rows: Rows) -> list[Amounts]:
+    """How much of these rows is of each flow."""
+    udp, of, count = seen.trace.udp, seen.flows.of[rows], len(seen.flows.table)
+    weights = (None, udp.payload_bytes[rows].astype(np.float64), udp.wire_bytes[rows].astype(np.float64))
+    sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]
+    return [Amounts(*each) for each in zip(*sums, strict=True)]
 
 
 def _spans(seen: View, rows: Rows) -> dict[int, tuple[Frame, Frame]]:

@@ -14,6 +14,7 @@ from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, Unreadable
 from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned
+from correlate.pairs.amounts import Amounts, total
 from correlate.pairs.analysis import parse
 from correlate.trace import Trace
 from correlate.trace.addresses import fold
@@ -191,3 +192,19 @@ def test_a_capture_with_packets_without_a_time_is_refused_by_name(tmp_path, buil
     monkeypatch.setattr(Trace, "read", staticmethod(timeless))
     with pytest.raises(Unreadable, match=r"caller\.pcap: has packets without a time"):
         load(tmp_path, build, call)
+
+
+def test_amounts_add_up_each_by_itself_and_to_zeros_where_there_are_none():
+    assert Amounts(1, 20, 300) + Amounts(4, 50, 600) == Amounts(5, 70, 900)
+    assert total([Amounts(1, 20, 300), Amounts(4, 50, 600), Amounts(7, 8, 9)]) == Amounts(12, 78, 909)
+    assert total([]) == Amounts(packets=0, payload_bytes=0, frame_bytes=0)
+
+
+def test_a_conversation_counts_each_direction_as_the_phone_sees_it_and_its_media_without_stun(tmp_path, build):
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    call.caller.talk(A, RELAY, 1.0, 2.0, 3, 2, payload=bytes(100))
+    (found,) = load(tmp_path, build, call).a.conversations
+    assert (found.tx, found.rx) == (Amounts(4, 20 + 300, 4 * 28 + 320), Amounts(3, 20 + 200, 3 * 28 + 220))
+    assert found.both == Amounts(7, 540, 7 * 28 + 540)
+    assert (found.media.tx, found.media.rx) == (Amounts(3, 300, 384), Amounts(2, 200, 256))
