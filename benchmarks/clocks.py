@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lab.clocks.capture_clocks import Line  # noqa: E402
-from lab.clocks.offsets import Offset, measure_offset  # noqa: E402
+from correlate.dataset.clocks import ClockLine, Offset  # noqa: E402
+from lab.clocks.offsets import measure_offset  # noqa: E402
 from lab.errors import AttemptVoid  # noqa: E402
 from lab.laptop.bash import ProgramStream  # noqa: E402
 from lab.phone.adb import Adb, LabClient  # noqa: E402
@@ -143,7 +143,7 @@ def stepped(size_ms: float, *, trial_s: float = 60.0, count: int = MEASUREMENTS)
         try:
             before = clock.measure()
             clock.sleep(trial_s)
-            line = Line(before, clock.measure())
+            line = ClockLine(before, clock.measure())
         except AttemptVoid:
             told.voided += 1
             continue

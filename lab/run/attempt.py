@@ -15,14 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from correlate import markers
 from correlate.dataset import write_json
+from correlate.dataset.clocks import ClockLine, Offset
+from correlate.dataset.markers import Markers
 from lab.bench.bench import Bench
 from lab.capture.protocol import DRAIN_S, Capture, Counters
 from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.clocks.bench_time import wait_until
-from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT, Burst, Line, Sent
-from lab.clocks.offsets import Offset, measure_offset
+from lab.clocks.capture_clocks import Burst, Sent
+from lab.clocks.offsets import measure_offset
 from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import netstats
@@ -100,7 +103,7 @@ class Attempt:
                     sides[role] |= self._store(role, captures[role], counters[role])
                     sides[role]["app_bytes"] = carried[role]
             measured = self._offsets()
-            lines = {who: Line(compared[who], measured[who]) for who in compared}
+            lines = {who: ClockLine(compared[who], measured[who]) for who in compared}
             lines |= self._capture_clocks(sides, lines)
             for role in ROLES:
                 capture_clocks.without_step(sides[role]["clock"], lines[sides[role]["clock"]])
@@ -128,7 +131,7 @@ class Attempt:
             "outcome": "completed",
             "observed_scenario": observed,
             "sides": sides,
-            "markers": {"address": MARKER_ADDRESS, "port": MARKER_PORT, "nonce": self._nonce},
+            "markers": {"address": str(markers.ADDRESS), "port": markers.PORT, "nonce": self._nonce},
             "started_ns": started_ns,
             "captures": {role: sides[role]["sha256"] for role in ROLES},
         }
@@ -166,17 +169,17 @@ class Attempt:
         laptop = measure_offset(clock, self._bench.laptop.read_clock_ns, whose="the laptop's clock")
         return offsets | {"laptop": laptop}
 
-    def _capture_clocks(self, sides: dict[Role, dict[str, Any]], lines: dict[str, Line]) -> dict[str, Line]:
+    def _capture_clocks(self, sides: dict[Role, dict[str, Any]], lines: dict[str, ClockLine]) -> dict[str, ClockLine]:
         """The clocks of both captures, `ROLE_capture`. A side whose capture is not stamped by its machine's system
         clock refers to that one from here on."""
-        found: dict[str, Line] = {}
+        found: dict[str, ClockLine] = {}
+        known_by = Markers(markers.ADDRESS, markers.PORT, self._nonce)
         for role in ROLES:
             side = sides[role]
             machine = lines[side["clock"]]
-            markers = capture_clocks.Markers(MARKER_ADDRESS, MARKER_PORT, self._nonce, last=role == ROLES[-1])
             note = partial(self._log.note, role=role)
             path, bursts = self._folder / side["capture"], self._bursts[role]
-            line = capture_clocks.capture_clock(path, markers, self._sent[role], bursts, machine, note)
+            line = capture_clocks.capture_clock(path, known_by, role, self._sent[role], bursts, machine, note)
             found[f"{role}_capture"] = line
             if capture_clocks.differs(line, machine):
                 by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
@@ -232,7 +235,7 @@ class Attempt:
 
     def _mark(self, kind: str, captures: dict[Role, Capture]) -> None:
         """Have each phone send a marker and see it in the capture of its side."""
-        text = f"im-call-lab {self._nonce} {kind}"
+        text = markers.text(self._nonce, kind)
         for role in ROLES:
             from_ns = self._bench.clock.now_ns()
             self._phones[role].send_marker(text)
@@ -246,8 +249,7 @@ class Attempt:
     def _stamp(self, kind: str, captures: dict[Role, Capture]) -> None:
         """Have the laptop send what its capture stamps, outside of the window between the markers."""
         for role, capture in captures.items():
-            text = f"im-call-lab {self._nonce} {capture_clocks.STAMP_TEXT}{kind}"
-            burst = self._bench.stamp(capture.lease, text)
+            burst = self._bench.stamp(capture.lease, markers.stamp_text(self._nonce, kind))
             if burst is not None:
                 self._bursts[role][kind] = burst
 

@@ -20,7 +20,7 @@ WORDS = set(re.findall(r"[A-Za-z0-9_]+", " ".join(re.findall(r"`([^`]+)`", PAGE)
 # What reads trial.json, and the names that hold the record or a part of it there.
 READERS = {
     "correlate/pairs/__init__.py": {"record", "recorded"},
-    "correlate/pairs/clocks.py": {"value"},
+    "correlate/dataset/clocks.py": {"value"},
     "correlate/dataset/installed.py": {"record", "sides", "each"},
     "correlate/dataset/__init__.py": {"record", "recorded", "sides"},
     "correlate/report/attempts.py": {"record", "told"},

@@ -9,13 +9,15 @@ import pytest
 
 from correlate import findings, pairs
 from correlate.dataset import Dataset
+from correlate.dataset.clocks import ClockLine, Offset
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, Unreadable
-from correlate.pairs import addresses, clocks
+from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned
+from correlate.pairs.amounts import Amounts, total
 from correlate.pairs.analysis import parse
-from correlate.pairs.clocks import Clock, Reading
 from correlate.trace import Trace
+from correlate.trace.addresses import fold
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 
@@ -121,27 +123,8 @@ def test_a_capture_with_stamps_of_its_own_is_read_by_its_own_clock(tmp_path, bui
     record["clocks"]["callee_capture"] = {when: dict(zip(keys, of, strict=True)) for when, of in readings.items()}
     path.write_text(json.dumps(record))
     clock = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {}).b.clock
-    assert clock == Clock(*(Reading(*of) for of in readings.values()))
+    assert clock == ClockLine(*(Offset(*of) for of in readings.values()))
     assert (clock.bound_ns, clock.elapsed_bound_ns) == (61_000_000, 111_000_000)
-
-
-def test_a_drifting_clock_is_mapped_exactly_between_its_readings():
-    clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(3_000_000, 50_000, 1_100_000_000_000))
-    assert clock.to_controller(1_000_002_000_000) == 1_000_000_000_000
-    assert clock.to_controller(1_100_003_000_000) == 1_100_000_000_000
-    assert clock.to_controller(1_050_002_500_000) == 1_050_000_000_000
-
-
-def test_drift_between_the_readings_enters_the_bounds():
-    clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(2_400_000, 50_000, 1_100_000_000_000))
-    assert clock.drift_ns == 400_000
-    assert clock.bound_ns == 50_000 + 400_000
-    assert clock.elapsed_bound_ns == 30_000 + 50_000 + 400_000
-
-
-def test_a_clock_without_a_span_is_shifted_by_its_first_offset():
-    reading = {"offset_ns": -5, "bound_ns": 1, "at_ns": 100}
-    assert clocks.parse({"before": reading, "after": reading}).to_controller(95) == 100
 
 
 def learned(interface=(), probed=(), mapped=(), remote=(), relays=()):
@@ -177,9 +160,9 @@ def test_documentation_addresses_are_global_and_private_ones_are_not(text, is_gl
 
 
 def test_nat64_and_mapped_addresses_are_folded_and_others_are_not():
-    assert addresses.fold(ip_address("64:ff9b::c000:232")) == ip_address("192.0.2.50")
-    assert addresses.fold(ip_address("::ffff:192.0.2.50")) == ip_address("192.0.2.50")
-    assert addresses.fold(ip_address("64:ff9b:1::c000:232")) == ip_address("64:ff9b:1::c000:232")
+    assert fold(ip_address("64:ff9b::c000:232")) == ip_address("192.0.2.50")
+    assert fold(ip_address("::ffff:192.0.2.50")) == ip_address("192.0.2.50")
+    assert fold(ip_address("64:ff9b:1::c000:232")) == ip_address("64:ff9b:1::c000:232")
 
 
 def test_an_analysis_that_does_not_fit_is_refused():
@@ -209,3 +192,19 @@ def test_a_capture_with_packets_without_a_time_is_refused_by_name(tmp_path, buil
     monkeypatch.setattr(Trace, "read", staticmethod(timeless))
     with pytest.raises(Unreadable, match=r"caller\.pcap: has packets without a time"):
         load(tmp_path, build, call)
+
+
+def test_amounts_add_up_each_by_itself_and_to_zeros_where_there_are_none():
+    assert Amounts(1, 20, 300) + Amounts(4, 50, 600) == Amounts(5, 70, 900)
+    assert total([Amounts(1, 20, 300), Amounts(4, 50, 600), Amounts(7, 8, 9)]) == Amounts(12, 78, 909)
+    assert total([]) == Amounts(packets=0, payload_bytes=0, frame_bytes=0)
+
+
+def test_a_conversation_counts_each_direction_as_the_phone_sees_it_and_its_media_without_stun(tmp_path, build):
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    call.caller.talk(A, RELAY, 1.0, 2.0, 3, 2, payload=bytes(100))
+    (found,) = load(tmp_path, build, call).a.conversations
+    assert (found.tx, found.rx) == (Amounts(4, 20 + 300, 4 * 28 + 320), Amounts(3, 20 + 200, 3 * 28 + 220))
+    assert found.both == Amounts(7, 540, 7 * 28 + 540)
+    assert (found.media.tx, found.media.rx) == (Amounts(3, 300, 384), Amounts(2, 200, 256))
