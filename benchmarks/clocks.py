@@ -28,7 +28,7 @@ from lab.laptop import ProgramStream  # noqa: E402
 from lab.process import Program  # noqa: E402
 from lab.shell import CLOCK_LOOP, ClockStream  # noqa: E402
 from lab.timeline import Line  # noqa: E402
-from lab.virtual.adb.daemon import Device, Service, Stream, listen  # noqa: E402
+from lab.virtual.adb.daemon import AdbStream, Device, Service, listen  # noqa: E402
 from lab.virtual.adb.server import AdbServer  # noqa: E402
 
 MEASUREMENTS = 1000
@@ -196,7 +196,7 @@ class Shelled(Device):
         if self._waiting_s:
             await asyncio.sleep(self._chance.expovariate(1 / self._waiting_s))
 
-    async def _run(self, stream: Stream) -> None:
+    async def _run(self, stream: AdbStream) -> None:
         argv = [self._shell, "-c", CLOCK_LOOP]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)
