@@ -28,7 +28,12 @@ from lab.laptop.bash import ProgramStream  # noqa: E402
 from lab.phone.adb import Adb, LabClient  # noqa: E402
 from lab.programs.processes import Program  # noqa: E402
 from lab.programs.shell import CLOCK_LOOP, ClockStream  # noqa: E402
-from lab.virtual.adb.daemon import Device, Service, Stream, listen  # noqa: E402
+from lab.virtual.adb.daemon import (  # noqa: E402
+    AdbStream,
+    Device,
+    Service,
+    listen,
+)
 from lab.virtual.adb.server import AdbServer  # noqa: E402
 
 MEASUREMENTS = 1000
@@ -196,7 +201,7 @@ class Shelled(Device):
         if self._waiting_s:
             await asyncio.sleep(self._chance.expovariate(1 / self._waiting_s))
 
-    async def _run(self, stream: Stream) -> None:
+    async def _run(self, stream: AdbStream) -> None:
         argv = [self._shell, "-c", CLOCK_LOOP]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
+import re
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -55,10 +57,67 @@ def imports(path: Path, module: str) -> bool:
     return False
 
 
+@cache
+def imported() -> dict[str, set[str]]:
+    """By module of lab/ and correlate/: those of them that it imports, wherever in the file, for types alone too."""
+    paths = {name(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in MODULES}
+    found = {}
+    for module, path in paths.items():
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                members = [f"{node.module}.{alias.name}" for alias in node.names]
+                names |= {member if member in paths else node.module or "" for member in members}
+        found[module] = (names & paths.keys()) - {module}
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> list[tuple[str, ...]]:
+    """The sets of modules that reach each other, each sorted."""
+    reached = {module: set(direct) for module, direct in imports.items()}
+    for middle in imports:
+        for module in imports:
+            if middle in reached[module]:
+                reached[module] |= reached[middle]
+    return sorted({tuple(sorted(one for one in reached[m] if m in reached[one])) for m in imports if m in reached[m]})
+
+
+@pytest.mark.parametrize(
+    ("imports", "found"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"a"}, "c": {"a"}}, [("a", "b")]),
+        (
+            {"d": {"c"}, "a": {"b"}, "b": {"c"}, "c": {"d", "a"}, "e": {"f"}, "f": {"e"}},
+            [("a", "b", "c", "d"), ("e", "f")],
+        ),
+    ],
+)
+def test_circles_are_found(imports: dict[str, set[str]], found: list[tuple[str, ...]]) -> None:
+    assert circles(imports) == found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    imports = imported()
+    assert len(imports) > 150
+    assert circles(imports) == []
+
+
+def test_the_emulator_imports_of_lab_its_definitions_errors_and_processes_alone() -> None:
+    """So no codec and no client is tested against itself; a list of who may, not of who may not."""
+    allowed = re.compile(r"lab\.(virtual|definitions|errors|process|programs\.processes)(\.|$)")
+    emulator = {module: names for module, names in imported().items() if module.startswith("lab.virtual")}
+    others = [(module, other) for module, names in emulator.items() for other in names if not allowed.match(other)]
+    assert len(emulator) > 60
+    assert others == []
+
+
 def test_the_laptop_stand_in_is_one_file_of_the_standard_library() -> None:
     import sys
 
-    tree = ast.parse((ROOT / "lab/virtual/laptop.py").read_text())
+    tree = ast.parse((ROOT / "lab/virtual/standin/program.py").read_text())
     used = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     used |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert used <= set(sys.stdlib_module_names)

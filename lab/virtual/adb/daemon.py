@@ -17,7 +17,7 @@ HEADER = struct.Struct("<6I")
 COMMANDS = {name: int.from_bytes(name.encode(), "little") for name in ("CNXN", "OPEN", "OKAY", "WRTE", "CLSE")}
 NAMES = {number: name for name, number in COMMANDS.items()}
 
-Service = Callable[["Stream"], Awaitable[None]]
+Service = Callable[["AdbStream"], Awaitable[None]]
 """What runs behind a stream; the stream closes when it returns."""
 
 
@@ -32,7 +32,7 @@ def packet(command: str, arg0: int, arg1: int, data: bytes = b"") -> bytes:
     return HEADER.pack(number, arg0, arg1, len(data), checksum, number ^ 0xFFFFFFFF) + data
 
 
-class Stream:
+class AdbStream:
     """One ADB stream, seen from the device.
 
     An OPEN is answered when the service first blocks, writes or returns. So whatever the service did to the bench
@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._next_id = 1
         self._tasks: set[asyncio.Task[None]] = set()
-        self.streams: dict[int, Stream] = {}
+        self.streams: dict[int, AdbStream] = {}
         self.max_data_bytes = 4096
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -201,14 +201,14 @@ class Connection(asyncio.Protocol):
         if service is None:
             self.send("CLSE", 0, remote_id)
             return
-        stream = Stream(self, self._next_id, remote_id)
+        stream = AdbStream(self, self._next_id, remote_id)
         self.streams[self._next_id] = stream
         self._next_id += 1
         task = asyncio.get_running_loop().create_task(self._serve(service, stream))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, service: Service, stream: Stream) -> None:
+    async def _serve(self, service: Service, stream: AdbStream) -> None:
         try:
             await service(stream)
         except StreamClosed:

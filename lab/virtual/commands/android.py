@@ -5,20 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from lab.definitions import VirtualApp
 from lab.definitions.virtual_app import HEIGHT, WIDTH
-from lab.virtual.agent import Agent
+from lab.virtual.agent.agent import Agent
 from lab.virtual.agent.view import hierarchy, picture
 from lab.virtual.commands.dumpsys import PERMISSIONS, UnknownDump
 from lab.virtual.commands.dumpsys import dumpsys as dumped
 from lab.virtual.commands.dumpsys_device import uid_of
 from lab.virtual.handset.keys import UnknownKey, named
+from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.definitions import VirtualApp
-    from lab.virtual.phone import VirtualPhone
 
 AGENT_JAR = "/data/local/tmp/u2.jar"
 AGENT_CLASS = "com.wetest.uia2.Main"

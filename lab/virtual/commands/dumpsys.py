@@ -20,7 +20,7 @@ from lab.virtual.commands.dumpsys_device import (
     uid_of,
 )
 from lab.virtual.commands.netstats import netstats
-from lab.virtual.handset import Handset
+from lab.virtual.handset.handset import Handset
 from lab.virtual.handset.windows import SHADE_ACTIVITY, SYSTEM_UI, Notification, Window
 
 __all__ = ["DeviceFacts", "dumpsys"]

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lab.definitions.bench import PhoneSpec
 from lab.definitions.virtual_app import HEIGHT, WIDTH
-from lab.virtual.handset import Handset
+from lab.virtual.handset.handset import Handset
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
 

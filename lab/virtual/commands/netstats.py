@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from lab.virtual.commands.dumpsys_device import DeviceFacts, uid_of
-from lab.virtual.handset import Handset
+from lab.virtual.handset.handset import Handset
 from lab.virtual.network.usage import BUCKET_S, Bytes, Kind, Place
 
 _REST = "defaultNetwork=true, oemManaged=OEM_NONE"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
-from typing import TYPE_CHECKING
 
 from lab.virtual.commands.networktext import addresses_text
 from lab.virtual.network.addresses import Interface
+from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import SIGNAL_NUMBERS
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
 
 
 def ip(phone: VirtualPhone, call: Call) -> int:
@@ -45,7 +42,7 @@ def route_get(phone: VirtualPhone, call: Call, text: str) -> int:
     except ValueError:
         call.ends.err.write(f'Error: any valid prefix is expected rather than "{text}".\n'.encode())
         return 1
-    interface = phone.network.route(phone.name, destination)
+    interface = phone.network.datapath.route(phone.name, destination)
     source = source_address(interface, destination) if interface else None
     if interface is None or source is None:
         call.ends.err.write(b"RTNETLINK answers: Network is unreachable\n")
@@ -89,7 +86,7 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
     except ValueError:
         return call.fail(f"{operands[0]}: No address associated with hostname")
     payload = await call.ends.input.read_all()
-    if phone.network.route(phone.name, destination) is None:
+    if phone.network.datapath.route(phone.name, destination) is None:
         return call.fail("connect: Network is unreachable")
     world, until_ns = phone.world, call.shell.ends_at_ns
     left_ns = 0 if until_ns is None else until_ns - world.now_ns

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from lab.virtual.files import ROOT_UID
+from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import SIGNAL_NUMBERS, SIGNALS
 from lab.virtual.shell.machine import Call, Command, Result, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
 
 FIRST_PACKAGE_PID = 6_001
 SYSTEM_PROCESSES = ((1, "/system/bin/init"), (412, "/system/bin/netd"), (1603, "system_server"))
@@ -31,7 +28,7 @@ def uname(call: Call) -> int:
 
 def date(call: Call) -> int:
     """date [-u] [+FORMAT] of the machine's own clock, in UTC; %N is nanoseconds."""
-    clock_ns = call.machine.read_clock_ns()
+    clock_ns = call.machine.clock.read()
     seconds, rest_ns = divmod(clock_ns, 1_000_000_000)
     words = [word for word in call.argv[1:] if word != "-u"]
     if len(words) > 1 or (words and not words[0].startswith("+")):
@@ -76,7 +73,7 @@ async def timeout(call: Call) -> int:
 def which(call: Call) -> int:
     missing = 0
     for name in call.argv[1:]:
-        if name in call.machine.commands or name == "sh":
+        if name in call.shell.software.commands or name == "sh":
             call.say(f"/system/bin/{name}\n")
         else:
             missing = 1

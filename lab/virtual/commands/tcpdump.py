@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 from lab.virtual.files import ROOT_UID
 from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture
-from lab.virtual.shell.machine import Call, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
-    from lab.virtual.processes import Process
+from lab.virtual.phone import VirtualPhone
+from lab.virtual.processes import Process
+from lab.virtual.shell.machine import Call, Command, Unbuilt, options
 
 LISTENING_NS = (70_000_000, 100_000_000)
 STOPPING_NS = (2_000_000, 9_000_000)
@@ -62,6 +61,14 @@ async def tcpdump(phone: VirtualPhone, call: Call) -> int:
     return await run(phone, call, phone.emulation.tcpdump)
 
 
+def executable(phone: VirtualPhone, path: str) -> Command | None:
+    """A file that was pushed and may be run; what it is, is read in it."""
+    file = phone.files.on_disk(path)
+    if not file.is_file() or not file.stat().st_mode & stat.S_IXUSR:
+        return None
+    return partial(pushed, phone, file.read_bytes())
+
+
 async def pushed(phone: VirtualPhone, program: bytes, call: Call) -> int:
     """A file that somebody put on the phone: a tcpdump for its processor, or nothing that it can run."""
     version = _VERSION.search(program)
@@ -81,7 +88,7 @@ async def run(phone: VirtualPhone, call: Call, version: str) -> int:
         call.fail(f"{asked.interface}: You don't have permission to perform this capture on that device")
         call.ends.err.write(b"(socket: Operation not permitted)\n")
         return 1
-    wire = phone.network.wires[phone.name]
+    wire = phone.network.datapath.wires[phone.name]
     if asked.interface != wire.name:
         call.fail(f"{asked.interface}: No such device exists")
         call.ends.err.write(b"(No such device exists)\n")
@@ -111,7 +118,7 @@ class Running:
         self.process.on_signal = self._signalled
         phone.processes.number(self.process)
         buffering = IMMEDIATE if asked.immediate else TCPDUMP_BLOCKS
-        wire = phone.network.wires[phone.name]
+        wire = phone.network.datapath.wires[phone.name]
         self._capture = Capture(wire, "pcap", asked.snaplen, buffering, phone.clock.at, self._write)
         self._later("listening", LISTENING_NS, self._listening)
         if asked.seconds is not None:
@@ -128,7 +135,7 @@ class Running:
 
     def _listening(self) -> None:
         if self.process.code is None:
-            link = LINK_NAMES[self._phone.network.wires[self._phone.name].link_type]
+            link = LINK_NAMES[self._phone.network.datapath.wires[self._phone.name].link_type]
             size = f"snapshot length {self._asked.snaplen} bytes"
             self._call.fail(f"listening on {self._asked.interface}, link-type {link}, {size}")
 

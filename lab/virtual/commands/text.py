@@ -319,4 +319,3 @@ COMMANDS: dict[str, Command] = {
     ":": true,
     "false": false,
 }
-TOYBOX = tuple(COMMANDS)

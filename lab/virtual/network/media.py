@@ -42,7 +42,7 @@ class Packets:
     rows: Octets
 
 
-class Stream:
+class RtpStream:
     """One direction of a call's media from `start_ns` on. Draw its slots in order, each once.
 
     `extension` sets the X bit and a four-byte header extension of profile 0xDEBE.

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lab.definitions.base import Role
 from lab.definitions.virtual_network import AppNetwork, Packets, Relay
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Address, Endpoint, folded, nat64
-from lab.virtual.network.ledger import Meaning, Server
+from lab.virtual.network.datapath import Datapath
+from lab.virtual.network.meaning import Meaning, Server
 from lab.virtual.network.stunwire import Attribute
-
-if TYPE_CHECKING:
-    from lab.virtual.network import Network
 
 _REALM = b"relay.example"
 _UDP_TRANSPORT = bytes([17, 0, 0, 0])
@@ -76,7 +73,7 @@ class Session:
     ) -> None:
         """A datagram from the phone to the server, now."""
         meaning = Meaning("call", True, stun, marks, self.server, shows=shows, user_ids=user_ids)
-        self.leg.network.outgoing(self.leg.phone, self.local, self.remote, payload, meaning)
+        self.leg.datapath.forward(self.leg.phone, self.local, self.remote, payload, meaning)
 
     def receive(
         self,
@@ -90,7 +87,7 @@ class Session:
     ) -> None:
         """A datagram from the server that reaches the phone at an instant."""
         meaning = Meaning("call", False, stun, marks, self.server, mapped=mapped, user_ids=user_ids)
-        self.leg.network.incoming(self.leg.phone, self.local, self.remote, payload, meaning, when_ns)
+        self.leg.datapath.forward(self.leg.phone, self.local, self.remote, payload, meaning, when_ns)
 
     def binding(self) -> None:
         """A bare Binding and its answer, which tells the phone its public address."""
@@ -189,10 +186,10 @@ class Session:
 class Leg:
     """One phone in a call. `gathered` is the socket that its candidates and a direct path come from."""
 
-    def __init__(self, network: Network, app: AppNetwork, package: str, phone: str, role: Role, key: str) -> None:
-        self.network, self.app, self.phone, self.role = network, app, phone, role
-        self.access = network.path(phone, package)
-        self.draw = network.draw(f"{key}/{role}")
+    def __init__(self, datapath: Datapath, app: AppNetwork, package: str, phone: str, role: Role, key: str) -> None:
+        self.datapath, self.app, self.phone, self.role = datapath, app, phone, role
+        self.access = datapath.access(phone, package)
+        self.draw = datapath.world.chance(f"network/{key}/{role}")
         self.sessions = [Session(self, relay, number) for number, relay in enumerate(app.relays)]
         self.media = next(session for session in self.sessions if session.relay.purpose == "media")
         self.candidates = next((session for session in self.sessions if session.relay.candidates), None)
@@ -236,7 +233,7 @@ class Leg:
 
     def answer_ns(self) -> int:
         """When the answer to a request sent now is here."""
-        return self.network.world.now_ns + self.access.delay(self.draw) + self.access.delay_ns
+        return self.datapath.world.now_ns + self.access.delay(self.draw) + self.access.delay_ns
 
     def gather(self) -> None:
         """Learn the public address of the direct socket, once."""
@@ -249,9 +246,9 @@ class Leg:
         transaction = stunwire.new_transaction(self.draw)
         request = stunwire.message(stunwire.BINDING, transaction)
         reply = stunwire.binding_success(transaction, self.public)
-        self.network.outgoing(self.phone, self.socket, self._gather_remote, request, Meaning("call", True, stun=True))
+        self.datapath.forward(self.phone, self.socket, self._gather_remote, request, Meaning("call", True, stun=True))
         told = Meaning("call", False, stun=True, mapped=self.public.address)
-        self.network.incoming(self.phone, self.socket, self._gather_remote, reply, told, self.answer_ns())
+        self.datapath.forward(self.phone, self.socket, self._gather_remote, reply, told, self.answer_ns())
 
     def early_ns(self, index: int) -> int:
         """How long after the start of its session the early request number `index` goes out."""

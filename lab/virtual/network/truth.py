@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from lab.virtual.handset.exchange import Call
 from lab.virtual.network.addresses import Address, folded
 from lab.virtual.network.datagrams import Integers
-
-if TYPE_CHECKING:
-    from lab.virtual.handset.exchange import Call
-    from lab.virtual.network.ledger import Meaning, Server
+from lab.virtual.network.meaning import Meaning, Server
 
 _CONVERSATION_PACKETS = 100
 _VIDEO_BYTES_PER_S = 20_000
@@ -36,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockTruth:
     """How wrong a clock was at its first and last reading, and its drift."""
 
     before_ns: int | None
@@ -128,7 +126,7 @@ def _ways(rows: list[Row]) -> dict[str, int]:
     }
 
 
-def truth(call: Call | None, notes: dict[str, Notes], clocks: dict[str, Clock]) -> dict[str, Any]:
+def truth(call: Call | None, notes: dict[str, Notes], clocks: dict[str, ClockTruth]) -> dict[str, Any]:
     """All fields but `trial`, `attempt` and `capture_restarts`."""
     if call is None:
         return _nothing() | {"clocks": {"caller": None, "callee": None, "laptop": clocks["laptop"].as_json()}}

@@ -15,7 +15,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from lab.virtual.network.datagrams import Integers, Octets
-from lab.virtual.network.ledger import Ledger, Meaning
+from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.meaning import Meaning
 from lab.virtual.world import World
 
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
-from lab.virtual.shell.machine import Call, ShellExit
-
-if TYPE_CHECKING:
-    from lab.virtual.shell.interpreter import Shell
+from lab.virtual.shell.machine import Call, Shell, ShellExit
 
 
 async def read(shell: Shell, call: Call) -> int:

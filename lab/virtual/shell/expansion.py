@@ -8,13 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from lab.virtual.files import Files
+from lab.virtual.shell.machine import Shell
 from lab.virtual.shell.words import PATTERN, Literal, Part, Variable, Word
-
-if TYPE_CHECKING:
-    from lab.virtual.shell.interpreter import Shell
 
 BLANKS = " \t\n"
 

@@ -11,14 +11,14 @@ import inspect
 import posixpath
 from dataclasses import dataclass, field, replace
 
-from lab.virtual.files import Files
 from lab.virtual.processes import Process
 from lab.virtual.shell.builtins import BUILTINS
 from lab.virtual.shell.expansion import expand, expand_one
-from lab.virtual.shell.machine import Call, Ends, Machine, ShellExit, Unbuilt
+from lab.virtual.shell.machine import Call, Ends, Machine, ShellExit, Software, Unbuilt
 from lab.virtual.shell.machine import Command as MachineCommand
-from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Redirect, Script, Simple, While, parse
-from lab.virtual.shell.terminal import Buffer, Input, Keeper, Nowhere, OpenFile, Sink, Text
+from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Script, Simple, While, parse
+from lab.virtual.shell.redirections import RedirectionFailed, redirected
+from lab.virtual.shell.terminal import Buffer, Keeper, OpenFile, Text
 from lab.virtual.shell.words import Incomplete, ShellSyntaxError
 
 MAX_ROUNDS = 100_000
@@ -26,10 +26,6 @@ NOT_FOUND, SYNTAX = 127, 2
 
 JOBS: set[asyncio.Task[None]] = set()
 """Background jobs that run; asyncio itself keeps only weak references to its tasks."""
-
-
-class RedirectionFailed(Exception):
-    """A redirection's file does not open; the text is the message."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +43,11 @@ class Background:
 
 
 @dataclass
-class Shell:
+class Interpreter:
     """One shell process."""
 
     machine: Machine
+    software: Software
     uid: int
     ends: Ends
     keeper: Keeper
@@ -107,9 +104,11 @@ class Shell:
                 return end.code
         return self._refuse_syntax(Incomplete("unexpected end of input")) if text.strip() else self.code
 
-    def child(self, ends: Ends | None = None, uid: int | None = None) -> Shell:
+    def child(self, ends: Ends | None = None, uid: int | None = None) -> Interpreter:
         """A shell of its own with a copy of the variables."""
-        made = Shell(self.machine, self.uid if uid is None else uid, ends or self.ends, self.keeper)
+        made = Interpreter(
+            self.machine, self.software, self.uid if uid is None else uid, ends or self.ends, self.keeper
+        )
         made.variables, made.directory, made.code = dict(self.variables), self.directory, self.code
         made.ends_at_ns = self.ends_at_ns
         return made
@@ -173,7 +172,7 @@ class Shell:
         # The way up took bench time: a capture's frames that came due in it are on disk before a command looks.
         await self.machine.world.settle()
         try:
-            ends = await self._redirected(ends, command.redirects, opened)
+            ends = await redirected(self, ends, command.redirects, opened)
             if isinstance(command, Simple):
                 await self._simple(command, ends)
             elif isinstance(command, While):
@@ -217,7 +216,7 @@ class Shell:
     def variable(self, name: str) -> str:
         """The value of `$name`; empty where there is none."""
         if name == "EPOCHREALTIME":
-            return epoch_text(self.machine.read_clock_ns())
+            return epoch_text(self.machine.clock.read())
         if name == "$":
             return str(self.machine.processes.number(self.process))
         if name == "!":
@@ -262,10 +261,10 @@ class Shell:
         name = call.argv[0]
         if name.startswith(("/system/bin/", "/usr/bin/", "/bin/")):
             name = posixpath.basename(name)
-        if fault := self.machine.command_fault(call.argv):
-            call.ends.err.write(fault[0].encode() + b"\n")
-            return fault[1]
-        function = self._program(name) or self.machine.commands.get(name)
+        if fault := self.machine.faults.take("shell", self.machine.name, " ".join(call.argv)):
+            call.ends.err.write(str(fault.get("text", "")).encode() + b"\n")
+            return int(fault.get("code", 1))
+        function = self._program(name) or self.software.commands.get(name)
         if function is None:
             self.machine.refused.append(f"{self.machine.name}: {' '.join(call.argv)}")
             call.ends.err.write(f"{self.machine.shell_name}: {name}: {self._not_found()}\n".encode())
@@ -280,47 +279,12 @@ class Shell:
     def _program(self, name: str) -> MachineCommand | None:
         """A file of the machine that a name means: by its path, or as the first of that name on PATH."""
         if "/" in name:
-            return self.machine.program(posixpath.join(self.directory, name))
+            return self.software.program(posixpath.join(self.directory, name))
         places = [place for place in self.variables.get("PATH", "").split(":") if place]
-        return next(filter(None, (self.machine.program(posixpath.join(place, name)) for place in places)), None)
+        return next(filter(None, (self.software.program(posixpath.join(place, name)) for place in places)), None)
 
     def _not_found(self) -> str:
         return "inaccessible or not found" if self.machine.shell_name == "sh" else "command not found"
-
-    # -- redirections
-
-    async def _redirected(self, ends: Ends, redirects: tuple[Redirect, ...], opened: list[OpenFile]) -> Ends:
-        for redirect in redirects:
-            target = await expand_one(self, redirect.target)
-            if redirect.operator == "<":
-                ends = replace(ends, input=self._open_input(target))
-                continue
-            if redirect.operator == ">&":
-                sink = ends.out if target == "1" else ends.err
-            else:
-                sink = self._open_output(target, redirect.operator == ">>", opened)
-            ends = replace(ends, err=sink) if redirect.fd == 2 else replace(ends, out=sink)
-        return ends
-
-    def _open_input(self, target: str) -> Input:
-        if target == "/dev/null":
-            return Text(b"")
-        try:
-            path = Files.normal(posixpath.join(self.directory, target))
-            return Text(self.machine.files.read(path, self.uid))
-        except OSError as error:
-            raise RedirectionFailed(f"can't open {target}: {error.strerror}") from error
-
-    def _open_output(self, target: str, append: bool, opened: list[OpenFile]) -> Sink:
-        if target == "/dev/null":
-            return Nowhere()
-        try:
-            path = Files.normal(posixpath.join(self.directory, target))
-            file = OpenFile(self.machine.files.open_write(path, self.uid, append))
-        except OSError as error:
-            raise RedirectionFailed(f"can't create {target}: {error.strerror}") from error
-        opened.append(file)
-        return file
 
 
 def epoch_text(clock_ns: int) -> str:

@@ -7,8 +7,8 @@ import pytest
 
 from lab.definitions import PhoneSpec
 from lab.virtual.commands.dumpsys import SERVICES, UnknownDump, dumpsys
-from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Exchange
+from lab.virtual.handset.handset import Handset
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
 from lab.virtual.world import World

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Call, Exchange
+from lab.virtual.handset.handset import Handset
 from lab.virtual.world import World
 from tests.lab.virtual.emulated_apps import emulated
 

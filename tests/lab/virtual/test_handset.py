@@ -5,8 +5,9 @@ import yaml
 from pydantic import ValidationError
 
 from lab.definitions import VirtualApp
-from lab.virtual.handset import Handset, Node
 from lab.virtual.handset.exchange import Exchange
+from lab.virtual.handset.handset import Handset
+from lab.virtual.handset.windows import Node
 from lab.virtual.world import World
 from tests.lab.virtual.emulated_apps import SCENARIOS, emulated
 
