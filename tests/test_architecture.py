@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
+import os
 import re
+import shutil
+import subprocess
+import sys
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
@@ -186,3 +190,63 @@ def test_every_verb_of_the_scenarios_has_its_function() -> None:
 
 def test_no_lock_file_names_a_package_host() -> None:
     assert "://" not in (ROOT / "constraints.txt").read_text()
+
+
+PLANTED = {
+    "lab/commands/planted.py": ("import correlate.flows", "and of correlate the dataset, traces and STUN alone"),
+    "lab/phone/planted.py": ("import lab.virtual", "only lab.bench knows that a bench may be virtual"),
+    "lab/run/planted.py": ("import lab.commands", "the rooms of lab stand on each other in this order"),
+    "lab/drawer.py": ("import lab.errors", "the rooms of lab stand on each other in this order"),
+    "lab/virtual/planted.py": (
+        "from correlate import stun",
+        "of lab these rooms alone read or write what",
+    ),
+    "lab/virtual/commands/planted.py": ("import lab.clocks", "the emulator has of the lab nothing but definitions and"),
+    "correlate/pairs/planted.py": ("import subprocess", "correlate knows no lab and no phone, and starts no program"),
+    "correlate/dimensions/planted.py": ("from correlate.dimensions import volume", "dimensions do not know each other"),
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("house")
+    for package in ("lab", "correlate"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
+
+
+def broken(house: Path) -> list[str]:
+    argv = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": str(house)}
+    done = subprocess.run(argv, cwd=house, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == (1 if " BROKEN" in done.stdout else 0), done.stdout
+    return re.findall(r"^(.+) BROKEN", done.stdout, re.MULTILINE)
+
+
+def test_the_house_keeps_its_contracts(house: Path) -> None:
+    assert broken(house) == []
+
+
+@pytest.mark.parametrize("path", PLANTED)
+def test_an_import_that_nobody_allowed_breaks_a_contract(house: Path, path: str) -> None:
+    line, contract = PLANTED[path]
+    planted = house / path
+    planted.write_text(f"{line}\n")
+    try:
+        assert [one for one in broken(house) if one.startswith(contract)] != []
+    finally:
+        planted.unlink()
+
+
+def test_the_contracts_are_short() -> None:
+    text = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")[2]
+    assert len(text.split("\n[[")) == 8
+    assert len([line for line in text.splitlines() if line.strip()]) < 45
+
+
+def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:
+    there = {path.name for path in (ROOT / "lab").iterdir() if path.name != "__pycache__"}
+    rooms = {"definitions", "clocks", "programs", "virtual", "phone", "laptop", "capture", "bench", "run", "commands"}
+    assert there == rooms | {"errors.py", "__init__.py", "py.typed"}
+    assert (ROOT / "correlate/py.typed").is_file()
