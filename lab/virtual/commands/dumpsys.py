@@ -204,7 +204,7 @@ def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str
     def granted(name: str) -> str:
         return "false" if (app.package, name) in device.denied else "true"
 
-    stopped = "true" if app.package in handset.foreground.stopped else "false"
+    stopped = "true" if app.package in handset.packages.stopped else "false"
     return [
         f"  Package [{app.package}] ({token(app.package)}):",
         f"    appId={_uid(handset, app)}",

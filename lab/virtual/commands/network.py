@@ -103,8 +103,4 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
     return 128 + SIGNAL_NUMBERS["TERM"]
 
 
-COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
-    "ip": ip,
-    "ifconfig": ifconfig,
-    "nc": nc,
-}
+COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {"ip": ip, "ifconfig": ifconfig, "nc": nc}

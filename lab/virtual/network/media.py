@@ -49,13 +49,7 @@ class RtpStream:
     """
 
     def __init__(
-        self,
-        generator: np.random.Generator,
-        service: Service,
-        level: Level,
-        start_ns: int,
-        *,
-        extension: bool,
+        self, generator: np.random.Generator, service: Service, level: Level, start_ns: int, *, extension: bool
     ) -> None:
         self._generator, self._service, self._level = generator, service, level
         self._start_ns, self._interval_ns = start_ns, INTERVAL_NS[service]
