@@ -1,11 +1,10 @@
-"""Commands on streams of bytes: echo, printf, grep, od, sha256sum, md5sum, wc, head, tail, cut, tr, sort, test."""
+"""Commands on streams of bytes: echo, printf, cat, grep, od, sha256sum, md5sum, wc, head, tail, cut, tr, sort, test."""
 
 from __future__ import annotations
 
 import hashlib
 import operator as op
 import re
-from collections.abc import Callable
 
 from lab.virtual.shell.machine import Call, Command, Unbuilt, options
 
@@ -20,14 +19,7 @@ ESCAPES = {
     "e": b"\x1b",
     "\\": b"\\",
 }
-COMPARISONS: dict[str, Callable[[int, int], bool]] = {
-    "-eq": op.eq,
-    "-ne": op.ne,
-    "-lt": op.lt,
-    "-le": op.le,
-    "-gt": op.gt,
-    "-ge": op.ge,
-}
+COMPARISONS = {"-eq": op.eq, "-ne": op.ne, "-lt": op.lt, "-le": op.le, "-gt": op.gt, "-ge": op.ge}
 ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 PRINTF = re.compile(r"%(%|0?\d*[sdcxXob])|\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)|([^%\\]+)|(.)", re.DOTALL)
 
@@ -114,14 +106,26 @@ async def inputs(call: Call, files: list[str]) -> list[tuple[str, bytes]] | None
     found = []
     for name in files or ["-"]:
         try:
-            data = (
-                await call.ends.input.read_all() if name == "-" else call.machine.files.read(call.path(name), call.uid)
-            )
+            found.append((name, await contents(call, name)))
         except OSError as error:
             call.fail(f"{name}: {error.strerror}")
             return None
-        found.append((name, data))
     return found
+
+
+async def contents(call: Call, name: str) -> bytes:
+    """What a file holds, or standard input for `-`. Raises OSError."""
+    return await call.ends.input.read_all() if name == "-" else call.machine.files.read(call.path(name), call.uid)
+
+
+async def cat(call: Call) -> int:
+    failed = 0
+    for name in call.argv[1:] or ["-"]:
+        try:
+            call.ends.out.write(await contents(call, name))
+        except OSError as error:
+            failed = call.fail(f"{name}: {error.strerror}")
+    return failed
 
 
 async def grep(call: Call) -> int:
@@ -209,25 +213,13 @@ async def wc(call: Call) -> int:
 
 
 async def head(call: Call) -> int:
+    """head and tail: -n LINES or -c BYTES of each input, from its beginning or up to its end."""
     given, operands = options(call, "", "nc")
     sources = await inputs(call, operands)
+    count = int(given.get("c") or given.get("n", "10"))
+    part = slice(count) if call.argv[0].endswith("head") else slice(-count, None) if count else slice(0)
     for _, data in sources or []:
-        if "c" in given:
-            call.ends.out.write(data[: int(given["c"])])
-        else:
-            call.ends.out.write(b"".join(data.splitlines(keepends=True)[: int(given.get("n", "10"))]))
-    return 1 if sources is None else 0
-
-
-async def tail(call: Call) -> int:
-    given, operands = options(call, "", "nc")
-    sources = await inputs(call, operands)
-    for _, data in sources or []:
-        if "c" in given:
-            call.ends.out.write(data[-int(given["c"]) :] if int(given["c"]) else b"")
-        else:
-            count = int(given.get("n", "10"))
-            call.ends.out.write(b"".join(data.splitlines(keepends=True)[-count:]) if count else b"")
+        call.ends.out.write(data[part] if "c" in given else b"".join(data.splitlines(keepends=True)[part]))
     return 1 if sources is None else 0
 
 
@@ -289,7 +281,7 @@ def _holds(call: Call, words: list[str]) -> bool | None:
     numbers = re.fullmatch(r"(-?\d+) (-?\d+)", f"{left} {right}")
     if operator not in COMPARISONS or numbers is None:
         return None
-    return COMPARISONS[operator](int(numbers[1]), int(numbers[2]))
+    return bool(COMPARISONS[operator](int(numbers[1]), int(numbers[2])))
 
 
 def true(call: Call) -> int:
@@ -303,6 +295,7 @@ def false(call: Call) -> int:
 COMMANDS: dict[str, Command] = {
     "echo": echo,
     "printf": printf,
+    "cat": cat,
     "grep": grep,
     "od": od,
     "sha256sum": checksum,
@@ -310,7 +303,7 @@ COMMANDS: dict[str, Command] = {
     "md5sum": checksum,
     "wc": wc,
     "head": head,
-    "tail": tail,
+    "tail": head,
     "cut": cut,
     "sort": sort,
     "test": test,

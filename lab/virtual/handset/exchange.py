@@ -127,7 +127,7 @@ class _Line:
 
 
 class Exchange:
-    """Signals calls between the subscribers of `subscribers`; a phone has at most one call at a time.
+    """Signals calls between its `subscribers`, by phone; a phone has at most one call at a time.
 
     `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks.
     """
