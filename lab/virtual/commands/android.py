@@ -34,11 +34,9 @@ def getprop(phone: VirtualPhone, call: Call) -> int:
 
 def settings(phone: VirtualPhone, call: Call) -> int:
     """settings get|put|delete|list NAMESPACE [NAME [VALUE]]."""
-    words = (
-        [word for word in call.argv[1:] if word not in ("--user", "current", "0")]
-        if "--user" in call.argv
-        else call.argv[1:]
-    )
+    words = call.argv[1:]
+    if "--user" in words:
+        words = [word for word in words if word not in ("--user", "current", "0")]
     verb, namespace, name = [*words, "", "", ""][:3]
     if namespace not in NAMESPACES:
         return call.fail(f"Invalid namespace '{namespace}'", 255)
@@ -85,7 +83,7 @@ def start(phone: VirtualPhone, call: Call) -> int:
     call.say(f"Starting: Intent {{ {described}{' (has extras)' if extras else ''} }}\n")
     component, package = given.get("-n"), given.get("-p")
     if phone.pcapdroid is not None and component == phone.pcapdroid.component:
-        phone.pcapdroid.asked(extras)
+        phone.pcapdroid.on_intent(extras)
         return 0
     if "-a" not in given and component:
         done = phone.handset.start(component.split("/")[0])

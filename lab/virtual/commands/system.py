@@ -95,10 +95,10 @@ def kill(call: Call) -> int:
         return call.fail(f"{signal}: unknown signal")
     if not words or not all(word.isdigit() for word in words):
         return call.fail("usage: kill [-SIGNAL] PID...")
-    return max(kill_one(call, signal, int(word)) for word in words)
+    return max(send_signal(call, signal, int(word)) for word in words)
 
 
-def kill_one(call: Call, signal: str, number: int) -> int:
+def send_signal(call: Call, signal: str, number: int) -> int:
     process = call.machine.processes.find(number)
     if process is None:
         return call.fail(f"{number}: No such process")

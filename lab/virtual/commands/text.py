@@ -144,11 +144,11 @@ async def grep(call: Call) -> int:
     total = 0
     for name, data in sources:
         prefix = f"{name}:".encode() if len(sources) > 1 else b""
-        total += grep_one(call, given, wanted, prefix, data)
+        total += grep_input(call, given, wanted, prefix, data)
     return 0 if total else 1
 
 
-def grep_one(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefix: bytes, data: bytes) -> int:
+def grep_input(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefix: bytes, data: bytes) -> int:
     end = b"\0" if "z" in given else b"\n"
     lines = data.split(end)
     if lines and not lines[-1]:

@@ -262,10 +262,7 @@ class Handset:
             self.foreground.back()
 
     def _power(self) -> None:
-        if self.display.on:
-            self._sleep()
-        else:
-            self._wake()
+        (self._sleep if self.display.on else self._wake)()
 
     def _wake(self) -> None:
         self.display.on = True

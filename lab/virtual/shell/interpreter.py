@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from lab.virtual.processes import Process
 from lab.virtual.shell.builtins import BUILTINS
-from lab.virtual.shell.expansion import expand, expand_one
+from lab.virtual.shell.expansion import expand, expand_unsplit
 from lab.virtual.shell.machine import Call, Ends, Machine, ShellExit, Software, Unbuilt
 from lab.virtual.shell.machine import Command as MachineCommand
 from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Script, Simple, While, parse
@@ -235,7 +235,7 @@ class Interpreter:
     async def _simple(self, command: Simple, ends: Ends) -> None:
         self.substituted = 0
         argv = [field for word in command.words for field in await expand(self, word)]
-        values = {name: await expand_one(self, word) for name, word in command.assignments}
+        values = {name: await expand_unsplit(self, word) for name, word in command.assignments}
         if not argv:
             self.variables.update(values)
             self.code = self.substituted

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lab.virtual.files import Files
-from lab.virtual.shell.expansion import expand_one
+from lab.virtual.shell.expansion import expand_unsplit
 from lab.virtual.shell.machine import Ends, Shell
 from lab.virtual.shell.parser import Redirect
 from lab.virtual.shell.terminal import Input, Nowhere, OpenFile, Sink, Text
@@ -23,7 +23,7 @@ async def redirected(shell: Shell, ends: Ends, redirects: Sequence[Redirect], op
     Raises RedirectionFailed.
     """
     for redirect in redirects:
-        target = await expand_one(shell, redirect.target)
+        target = await expand_unsplit(shell, redirect.target)
         if redirect.operator == "<":
             ends = replace(ends, input=_open_input(shell, target))
             continue
