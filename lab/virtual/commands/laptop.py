@@ -37,7 +37,7 @@ def ip(machine: VirtualLaptop, call: Call) -> int:
 def neighbours(machine: VirtualLaptop, call: Call, interface: str) -> int:
     """Who is on the hotspot. A fault `neighbours`: the entries of the phones have aged and were not answered."""
     if interface not in [one.name for one in machine.emulation.interfaces]:
-        call.ends.err.write(f'Cannot find device "{interface}"\n'.encode())
+        call.streams.err.write(f'Cannot find device "{interface}"\n'.encode())
         return 1
     lines = []
     if interface == machine.hotspot():

@@ -40,7 +40,7 @@ class Options:
 def parsed(call: Call) -> Options:
     """The command line, understood. Raises Unbuilt for what is not."""
     words = [word for word in call.argv if word != "--immediate-mode"]
-    given, operands = options(Call(words, call.ends, call.shell), "Uqnp", "iBswZGW")
+    given, operands = options(Call(words, call.streams, call.shell), "Uqnp", "iBswZGW")
     if operands or "w" not in given or "i" not in given:
         raise Unbuilt("built with -i INTERFACE and -w FILE, without a filter, only")
     numbers = [given.get("s", "0"), given.get("B", "0"), given.get("G", "1")]
@@ -56,7 +56,7 @@ def parsed(call: Call) -> Options:
 async def tcpdump(phone: VirtualPhone, call: Call) -> int:
     """The one that the system brings; where it brings none, a shell finds none."""
     if phone.emulation.tcpdump is None:
-        call.ends.err.write(b"sh: tcpdump: inaccessible or not found\n")
+        call.streams.err.write(b"sh: tcpdump: inaccessible or not found\n")
         return 127
     return await run(phone, call, phone.emulation.tcpdump)
 
@@ -73,7 +73,7 @@ async def pushed(phone: VirtualPhone, program: bytes, call: Call) -> int:
     """A file that somebody put on the phone: a tcpdump for its processor, or nothing that it can run."""
     version = _VERSION.search(program)
     if program[:5] != b"\x7fELF\x02" or program[18:20] != _AARCH64 or version is None:
-        call.ends.err.write(f"sh: {call.argv[0]}: not executable: 64-bit ELF file\n".encode())
+        call.streams.err.write(f"sh: {call.argv[0]}: not executable: 64-bit ELF file\n".encode())
         return 126
     return await run(phone, call, version[1].decode())
 
@@ -86,12 +86,12 @@ async def run(phone: VirtualPhone, call: Call, version: str) -> int:
         return call.fail(fault.get("text", "Permission denied"))
     if call.uid != ROOT_UID:
         call.fail(f"{given.interface}: You don't have permission to perform this capture on that device")
-        call.ends.err.write(b"(socket: Operation not permitted)\n")
+        call.streams.err.write(b"(socket: Operation not permitted)\n")
         return 1
     wire = phone.network.datapath.wires[phone.name]
     if given.interface != wire.name:
         call.fail(f"{given.interface}: No such device exists")
-        call.ends.err.write(b"(No such device exists)\n")
+        call.streams.err.write(b"(No such device exists)\n")
         return 1
     try:
         descriptor = phone.files.open_write(call.path(given.file), call.uid)
@@ -156,7 +156,7 @@ class Tcpdump:
         if self.process.code is not None:
             return
         self._capture.stop()
-        self._call.ends.err.write("".join(f"{line}\n" for line in self._counters()).encode())
+        self._call.streams.err.write("".join(f"{line}\n" for line in self._counters()).encode())
         self.process.end(0)
 
     def _counters(self) -> tuple[str, str, str]:
