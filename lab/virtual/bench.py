@@ -43,7 +43,7 @@ class EmulatedBench:
         self.faults = Faults()
         self.phones = {phone.name: self._phone(phone.name, apps, root) for phone in spec.phones}
         self.exchange.networks = {phone.name: phone.network for phone in spec.phones}
-        self.exchange.handsets = {name: phone.handset for name, phone in self.phones.items()}
+        self.exchange.subscribers = {name: phone.handset.calls for name, phone in self.phones.items()}
         clock_read = self.ledger.clock_read
         self.laptop = VirtualLaptop(spec.laptop, spec.laptop.emulation, self.network, root, self.faults, clock_read)
         self.standins = StandIns(self.laptop)
@@ -58,7 +58,7 @@ class EmulatedBench:
         if spec.emulation is None:
             raise BadInput(f"bench {self.spec.name}: phone {name} has no emulation, so the bench cannot be virtual")
         contacts = {contact.app: contact.address for contact in spec.contacts}
-        handset = Handset(name, contacts, apps, self.world, self.exchange, spec.emulation.locale)
+        handset = Handset(name, contacts, apps, self.world, self.exchange)
         phone = VirtualPhone(spec, spec.emulation, handset, self.network, root, self.faults, self.ledger.clock_read)
         if spec.emulation.pcapdroid is not None:
             phone.pcapdroid = Pcapdroid(phone, spec.emulation.pcapdroid)

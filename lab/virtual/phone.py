@@ -52,7 +52,7 @@ class PortService(Protocol):
 
 
 class InstalledApp(Protocol):
-    """An app that is installed beside the emulated ones; `asked` is an intent to its `component`, with its extras."""
+    """An app beside the emulated ones; `on_intent` takes the extras of an intent to its `component`."""
 
     package: str
     component: str
@@ -60,7 +60,7 @@ class InstalledApp(Protocol):
 
     def begin(self) -> None: ...
 
-    def asked(self, extras: Mapping[str, str]) -> None: ...
+    def on_intent(self, extras: Mapping[str, str]) -> None: ...
 
     def kill(self) -> None: ...
 

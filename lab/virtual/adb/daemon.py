@@ -57,40 +57,34 @@ class AdbStream:
 
     async def read(self) -> bytes:
         """What has arrived, at least one byte; nothing at the end of the stream."""
-        self.accept()
-        while not self._input:
-            if self.closed.is_set():
-                return b""
-            self._arrived.clear()
-            await self._arrived.wait()
-        data = bytes(self._input)
-        self._input.clear()
-        return data
+        await self._arrival(lambda: bool(self._input))
+        return self._take(len(self._input))
 
     async def read_exactly(self, count: int) -> bytes:
         """Exactly `count` bytes. Raises StreamClosed if the stream ends before."""
-        self.accept()
-        while len(self._input) < count:
-            if self.closed.is_set():
-                raise StreamClosed("the stream ended inside a message")
-            self._arrived.clear()
-            await self._arrived.wait()
-        data = bytes(self._input[:count])
-        del self._input[:count]
-        return data
+        if not await self._arrival(lambda: len(self._input) >= count):
+            raise StreamClosed("the stream ended inside a message")
+        return self._take(count)
 
     async def read_line(self) -> bytes:
         """A line with its newline; what is left without one at the end of the stream."""
+        await self._arrival(lambda: b"\n" in self._input)
+        return self._take(self._input.find(b"\n") + 1 or len(self._input))
+
+    async def _arrival(self, enough: Callable[[], bool]) -> bool:
+        """Wait until enough has arrived; False where the stream ends before."""
         self.accept()
-        while (end := self._input.find(b"\n") + 1) == 0:
+        while not enough():
             if self.closed.is_set():
-                end = len(self._input)
-                break
+                return False
             self._arrived.clear()
             await self._arrived.wait()
-        line = bytes(self._input[:end])
-        del self._input[:end]
-        return line
+        return True
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self._input[:count])
+        del self._input[:count]
+        return data
 
     async def write(self, data: bytes) -> None:
         """Send `data`, each piece once the one before is acknowledged. Raises StreamClosed if the peer is gone."""

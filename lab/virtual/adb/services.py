@@ -13,7 +13,7 @@ from lab.virtual.commands.tables import of_phone
 from lab.virtual.files import SHELL_UID
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.interpreter import Interpreter
-from lab.virtual.shell.machine import Ends
+from lab.virtual.shell.machine import Streams
 from lab.virtual.shell.parser import Simple, While, parse
 from lab.virtual.shell.terminal import Peer, Terminal, operation
 from lab.virtual.shell.tty import LineDiscipline
@@ -47,12 +47,9 @@ class PhoneServices(Device):
             agent = self._phone.agent
             return agent.serve if agent is not None and rest == str(agent.port) else None
         if kind == "root":
-            return self._refuse_root
+            return lambda stream: stream.write(b"adbd cannot run as root in production builds\n")
         self._phone.refused.append(f"{self._phone.name}: service {name}")
         return None
-
-    async def _refuse_root(self, stream: AdbStream) -> None:
-        await stream.write(b"adbd cannot run as root in production builds\n")
 
     async def _shell_with_options(self, stream: AdbStream, options: list[str], command: str) -> None:
         peer = FramedPeer(stream) if "v2" in options else PlainPeer(stream)
@@ -65,8 +62,8 @@ class PhoneServices(Device):
     async def _shell(self, command: str, peer: Peer) -> None:
         phone = self._phone
         terminal = Terminal(phone.world, phone.name, phone.costs, peer)
-        ends = Ends(terminal, terminal.out, terminal.err)
-        shell = Interpreter(phone, self._software, SHELL_UID, ends, terminal)
+        streams = Streams(terminal, terminal.out, terminal.err)
+        shell = Interpreter(phone, self._software, SHELL_UID, streams, terminal)
         if not is_free(command):
             terminal.charge("line", operation(command))
         code = await (shell.run(command) if command else shell.interactive())

@@ -145,11 +145,11 @@ class Agent:
         return {
             "click": self._click,
             "swipe": self._swipe,
-            "swipePoints": self._swipe_points,
+            "swipePoints": lambda points, steps: self._swipe(points[0], points[1], points[-2], points[-1], steps),
             "drag": self._swipe,
             "injectInputEvent": self._inject,
             "pressKey": self._press_key,
-            "pressKeyCode": self._press_key_code,
+            "pressKeyCode": lambda code, meta=0: self._press_key(str(code)),
             "wakeUp": lambda: self._phone.handset.key("wakeup"),
             "sleep": lambda: self._phone.handset.key("sleep"),
             "openNotification": self._open_notification,
@@ -161,10 +161,6 @@ class Agent:
 
     def _swipe(self, x1: float, y1: float, x2: float, y2: float, steps: int) -> bool:
         self._phone.handset.swipe(float(x1), float(y1), float(x2), float(y2))
-        return True
-
-    def _swipe_points(self, points: list[float], steps: int) -> bool:
-        self._phone.handset.swipe(float(points[0]), float(points[1]), float(points[-2]), float(points[-1]))
         return True
 
     def _inject(self, action: int, x: float, y: float, meta: int) -> bool:
@@ -181,9 +177,6 @@ class Agent:
         if key is not None:
             self._phone.handset.key(key)
         return True
-
-    def _press_key_code(self, code: int, meta: int = 0) -> bool:
-        return self._press_key(str(code))
 
     def _open_notification(self) -> bool:
         self._phone.handset.open_notifications()

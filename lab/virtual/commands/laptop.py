@@ -37,7 +37,7 @@ def ip(machine: VirtualLaptop, call: Call) -> int:
 def neighbours(machine: VirtualLaptop, call: Call, interface: str) -> int:
     """Who is on the hotspot. A fault `neighbours`: the entries of the phones have aged and were not answered."""
     if interface not in [one.name for one in machine.emulation.interfaces]:
-        call.ends.err.write(f'Cannot find device "{interface}"\n'.encode())
+        call.streams.err.write(f'Cannot find device "{interface}"\n'.encode())
         return 1
     lines = []
     if interface == machine.hotspot():
@@ -58,14 +58,14 @@ def ping(machine: VirtualLaptop, call: Call) -> int:
         address = IPv4Address(call.argv[-1])
     except ValueError:
         return call.fail(f"{call.argv[-1]}: Name or service not known", 2)
-    here = any(machine.network.datapath.accesses[phone].ipv4.ip == address for phone in machine.network.others)
-    machine.world.advance_to(machine.world.now_ns + (ANSWER_NS if here else SECOND_NS))
+    answers = any(machine.network.datapath.accesses[phone].ipv4.ip == address for phone in machine.network.others)
+    machine.world.advance_to(machine.world.now_ns + (ANSWER_NS if answers else SECOND_NS))
     lines = [f"PING {address} ({address}) 56(84) bytes of data."]
-    lines += [f"64 bytes from {address}: icmp_seq=1 ttl=64 time={ANSWER_NS / 1e6:.2f} ms"] if here else []
-    share = "1 received, 0% packet loss" if here else "0 received, 100% packet loss"
+    lines += [f"64 bytes from {address}: icmp_seq=1 ttl=64 time={ANSWER_NS / 1e6:.2f} ms"] if answers else []
+    share = "1 received, 0% packet loss" if answers else "0 received, 100% packet loss"
     lines += ["", f"--- {address} ping statistics ---", f"1 packets transmitted, {share}, time 0ms"]
     call.say("\n".join(lines) + "\n")
-    return 0 if here else 1
+    return 0 if answers else 1
 
 
 def ethtool(machine: VirtualLaptop, call: Call) -> int:

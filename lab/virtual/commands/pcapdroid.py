@@ -44,7 +44,7 @@ def consent() -> Window:
 
 
 class Pcapdroid:
-    """The app. `begin` is a clean state; `asked` is an intent; `kill` ends its process and all it does.
+    """The app. `begin` is a clean state; `on_intent` is an intent; `kill` ends its process and all it does.
 
     A fault `pcapdroid` strikes at a start: `how: killed` ends it `after_ns` later, `how: dropped` has its interface
     drop `packets`. With `how: busy` it captures already for somebody else when the attempt begins.
@@ -69,7 +69,7 @@ class Pcapdroid:
             self._phone.faults.take("pcapdroid", self._phone.name)
             self._up({"pcap_name": "theirs.pcap"})
 
-    def asked(self, extras: Mapping[str, str]) -> None:
+    def on_intent(self, extras: Mapping[str, str]) -> None:
         """An intent with these extras."""
         if self._key is None or extras.get("api_key") != self._key:
             self._phone.handset.foreground.over = consent()

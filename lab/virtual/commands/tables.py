@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lab.virtual.commands import android, files, laptop, logcat, network, system, text
+from lab.virtual.commands import android, arguments, files, laptop, logcat, network, system, text
 from lab.virtual.commands.dumpcap import dumpcap_in_shell
 from lab.virtual.commands.tcpdump import executable, tcpdump
 from lab.virtual.laptop import VirtualLaptop
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.machine import Call, Command, Result, Software
 
-COMMON: dict[str, Command] = {**text.COMMANDS, **files.COMMANDS, **system.COMMANDS}
+COMMON: dict[str, Command] = {**arguments.COMMANDS, **text.COMMANDS, **files.COMMANDS, **system.COMMANDS}
 """What phones and laptops both have."""
 
 OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
@@ -25,7 +25,7 @@ OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
 
 OF_LAPTOPS: dict[str, Callable[[VirtualLaptop, Call], Result]] = {**laptop.COMMANDS, "dumpcap": dumpcap_in_shell}
 
-TOYBOX = (*text.COMMANDS, *files.COMMANDS, *system.COMMANDS, "nc", "ps", "pidof", "ifconfig")
+TOYBOX = (*COMMON, "nc", "ps", "pidof", "ifconfig")
 
 
 async def toybox(call: Call) -> int:
@@ -33,7 +33,7 @@ async def toybox(call: Call) -> int:
     name = call.argv[1] if len(call.argv) > 1 else ""
     if name not in TOYBOX:
         return call.fail(f"Unknown command {name}", 127)
-    return await call.shell.call(Call(call.argv[1:], call.ends, call.shell))
+    return await call.shell.call(Call(call.argv[1:], call.streams, call.shell))
 
 
 def of_phone(phone: VirtualPhone) -> Software:

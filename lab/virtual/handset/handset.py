@@ -7,28 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from lab.definitions.base import Service
 from lab.definitions.virtual_app import HEIGHT, VirtualApp
-from lab.virtual.handset.callside import CallSide, Display
+from lab.virtual.handset.callside import CallSide, Display, Packages
+from lab.virtual.handset.exchange import CallView, Exchange
 from lab.virtual.handset.foreground import Foreground
-from lab.virtual.handset.windows import (
-    Do,
-    Node,
-    Notification,
-    Shown,
-    Window,
-    app_window,
-    heads_up,
-    shade,
-)
+from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
-
-if TYPE_CHECKING:
-    from lab.virtual.handset.exchange import Call, CallView, Exchange
-
-__all__ = ["Handset", "Node", "Notification"]
 
 _SWIPE_PX = HEIGHT // 5
 _TAP_SLOP_PX = 16
@@ -49,18 +35,11 @@ class Handset:
         apps: Mapping[str, VirtualApp],
         world: World,
         exchange: Exchange,
-        locale: str = "en-US",
     ) -> None:
-        self.name = name
-        self.contacts = contacts
-        self.apps = apps
-        self.world = world
-        self.exchange = exchange
-        self.locale = locale
-        self.display = Display()
-        self.calls = CallSide(name, world, self.display)
-        peers = partial(exchange.peers, name)
-        self.foreground = Foreground(apps, world, self.display, self.calls, peers)
+        self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
+        self.display, self.packages = Display(), Packages(apps)
+        self.calls = CallSide(name, contacts, world, self.display, self.packages)
+        self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
             "home": self._home,
             "back": self._back,
@@ -90,6 +69,7 @@ class Handset:
     def begin(self) -> None:
         """A clean phone: home screen, screen on and unlocked, no call, no notification, all apps reachable."""
         self.display.on, self.display.locked, self.display.shade = True, False, False
+        self.packages.begin()
         self.calls.begin()
         self.foreground.begin()
 
@@ -163,7 +143,7 @@ class Handset:
 
     def running(self) -> list[str]:
         """Packages with a process."""
-        return sorted(self.foreground.started)
+        return sorted(self.packages.started)
 
     # What is done to the phone
 
@@ -218,37 +198,6 @@ class Handset:
             self.exchange.hang_up(self.name)
         self.calls.forget(package)
         self.foreground.stop(package)
-
-    # What the exchange tells
-
-    def reachable(self, app: VirtualApp) -> bool:
-        """Whether a call in `app` can ring here: installed, and not force-stopped."""
-        return app.name in self.apps and app.package not in self.foreground.stopped
-
-    def call_placed(self, call: Call, peer: str) -> None:
-        """This phone calls."""
-        self.calls.placed(call, peer)
-
-    def call_offered(self, call: Call, peer: str) -> None:
-        """This phone is called: it rings."""
-        self.foreground.started.add(call.app.package)
-        self.calls.offered(call, peer)
-
-    def callee_rings(self, call: Call) -> None:
-        """The phone that this one calls rings."""
-        self.calls.callee_rings(call)
-
-    def call_accepted(self, call: Call) -> None:
-        """The call was answered here."""
-        self.calls.accepted(call)
-
-    def call_connected(self, call: Call) -> None:
-        """The call is answered and the operator has told this phone."""
-        self.calls.connected(call)
-
-    def call_over(self, call: Call) -> None:
-        """The call is over and this phone knows."""
-        self.calls.over(call)
 
     # How it does it
 
@@ -313,10 +262,7 @@ class Handset:
             self.foreground.back()
 
     def _power(self) -> None:
-        if self.display.on:
-            self._sleep()
-        else:
-            self._wake()
+        (self._sleep if self.display.on else self._wake)()
 
     def _wake(self) -> None:
         self.display.on = True

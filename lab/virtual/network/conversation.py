@@ -58,8 +58,8 @@ class Conversation:
         after = self._ice.after
         if self._app.media_framing == "channel_data":
             for leg in self._ice.legs:
-                leg.media.permit(self._ice.other(leg).media.relayed)
-                leg.media.bind(self._ice.other(leg).media.relayed)
+                leg.media.create_permission(self._ice.other(leg).media.relayed)
+                leg.media.channel_bind(self._ice.other(leg).media.relayed)
         self._ice.channels_bound = self._app.media_framing == "channel_data"
         after(200 * _MILLISECOND_NS, self._show_candidates)
         ids = self._app.user_ids
@@ -92,10 +92,10 @@ class Conversation:
             arrives_ns = self._ice.across_ns(leg)
             self._direct_frame(leg, peer, check, True, 0, ids)
             self._direct_frame(peer, leg, check, False, arrives_ns, ids)
-            reply = stunwire.binding_success(check[8:20], leg.public)
+            reply = stunwire.binding_success(check[8:20], leg.server_reflexive)
             self._direct_frame(peer, leg, reply, True, arrives_ns + _MILLISECOND_NS)
             back_ns = arrives_ns + _MILLISECOND_NS + leg.access.delay_ns + peer.access.delay_ns
-            self._direct_frame(leg, peer, reply, False, back_ns, mapped=leg.public.address)
+            self._direct_frame(leg, peer, reply, False, back_ns, mapped=leg.server_reflexive.address)
         self._ice.after(_CHECKS_EVERY_NS, self._check_directly)
 
     def _check_private(self) -> None:
@@ -105,9 +105,9 @@ class Conversation:
         for leg in self._ice.legs:
             peer = self._ice.other(leg)
             check, ids = self._ice.check(leg, peer)
-            shows = ((peer.phone, peer.private.address),)
-            meaning = Meaning("direct", True, True, bool(ids), peer=peer.private, shows=shows, user_ids=ids)
-            self._datapath.forward(leg.phone, leg.socket, peer.private, check, meaning)
+            shows = ((peer.phone, peer.host.address),)
+            meaning = Meaning("direct", True, True, bool(ids), peer=peer.host, shows=shows, user_ids=ids)
+            self._datapath.forward(leg.phone, leg.socket, peer.host, check, meaning)
 
     def _direct_frame(
         self,
@@ -119,9 +119,9 @@ class Conversation:
         ids: tuple[str, ...] = (),
         mapped: Address | None = None,
     ) -> None:
-        shows = ((peer.phone, peer.public.address),)
-        meaning = Meaning("direct", outgoing, True, bool(ids), None, peer.public, shows, mapped, ids)
-        self._datapath.forward(leg.phone, leg.socket, peer.public, payload, meaning, when_ns)
+        shows = ((peer.phone, peer.server_reflexive.address),)
+        meaning = Meaning("direct", outgoing, True, bool(ids), None, peer.server_reflexive, shows, mapped, ids)
+        self._datapath.forward(leg.phone, leg.socket, peer.server_reflexive, payload, meaning, when_ns)
 
     def _stream(self, leg: Leg, stimulus: Stimulus) -> RtpStream:
         level: Level = "speech" if stimulus.sound == "speech" else "pause"
@@ -166,9 +166,9 @@ class Conversation:
 
     def _path(self, leg: Leg, peer: Leg, direct: bool, *, outgoing: bool) -> _Path:
         if direct:
-            shows = ((peer.phone, peer.public.address),)
-            meaning = Meaning("direct", outgoing, peer=peer.public, shows=shows)
-            return _Path(leg.socket, peer.public, meaning, None)
+            shows = ((peer.phone, peer.server_reflexive.address),)
+            meaning = Meaning("direct", outgoing, peer=peer.server_reflexive, shows=shows)
+            return _Path(leg.socket, peer.server_reflexive, meaning, None)
         session = leg.media
         channel = session.channel if self._app.media_framing == "channel_data" else None
         meaning = Meaning("call", outgoing, marks=channel is not None, server=session.server)

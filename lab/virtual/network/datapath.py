@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.definitions.virtual_network import AccessNetwork
 from lab.virtual.network.addresses import VPN_IPV4, VPN_IPV6, Access, Address, Endpoint, Interface
-from lab.virtual.network.datagrams import Integers, Link, frame, frames, hops_left, overhead_bytes
+from lab.virtual.network.datagrams import Integers, Link, frame, frames, hop_limit_left, overhead_bytes
 from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.media import Packets
@@ -109,8 +109,8 @@ class Datapath:
         socket, remote = attachment.access.on_wire(socket, remote)
         source, destination = (socket, remote) if meaning.outgoing else (remote, socket)
         header = attachment.link.header(destination.address, meaning.outgoing)
-        hops = 64 if meaning.outgoing else hops_left(remote.address)
-        octets = frame(header, source, destination, payload, identification=self._identify(phone), hops=hops)
+        limit = 64 if meaning.outgoing else hop_limit_left(remote.address)
+        octets = frame(header, source, destination, payload, identification=self._identify(phone), hop_limit=limit)
         attachment.wire.put(when_ns, octets, len(payload), meaning)
 
     def forward_stream(
@@ -137,7 +137,7 @@ class Datapath:
             packets.rows,
             packets.sizes,
             identifications=(first + np.arange(len(times_ns))) & 0xFFFF,
-            hops=64 if meaning.outgoing else hops_left(remote.address),
+            hop_limit=64 if meaning.outgoing else hop_limit_left(remote.address),
         )
         lengths = packets.sizes + overhead_bytes(header, source.address)
         attachment.wire.put_batch(Batch(times_ns, packets.sent_ns, lengths, packets.sizes, rows, meaning, group))

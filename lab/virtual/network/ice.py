@@ -37,9 +37,9 @@ class IceSession:
         session = viewer.candidates
         if session is None:
             return
-        for endpoint in (owner.public, owner.private) if private else (owner.public,):
+        for endpoint in (owner.server_reflexive, owner.host) if private else (owner.server_reflexive,):
             shows = ((owner.phone, endpoint.address),)
-            session.permit(endpoint, shows)
+            session.create_permission(endpoint, shows)
             check, ids = self.check(viewer, owner)
             session.send(session.indication(stunwire.SEND, endpoint, check), shows=shows, user_ids=ids)
 

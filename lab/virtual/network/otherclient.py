@@ -41,6 +41,6 @@ class OtherClient:
         query = struct.pack("!HHHHHH", 0, 0, 1, 0, 0, 0) + _NAME + struct.pack("!HH", 12, 1)
         header = Link(True, self.mac, "").header(_MDNS.address, outgoing=True)
         number = self._draw.randrange(1 << 16)
-        octets = frame(header, Endpoint(self.address, 5353), _MDNS, query, identification=number, hops=255)
+        octets = frame(header, Endpoint(self.address, 5353), _MDNS, query, identification=number, hop_limit=255)
         self._wire.put(0, octets, len(query), Meaning("noise", outgoing=False))
         self.start()

@@ -111,7 +111,7 @@ class CallTraffic:
 
     def _open(self, session: Session, plan: Plan) -> None:
         for index in range(plan.early):
-            self._ice.after(session.leg.early_ns(index), lambda: session.ask(plan))
+            self._ice.after(session.leg.early_ns(index), lambda: session.request(plan))
         pause_ns = session.leg.early_ns(plan.early) + self._period_ns(session, plan)
         self._ice.after(pause_ns, lambda: self._keep_alive(session, plan))
 
@@ -124,10 +124,10 @@ class CallTraffic:
         return round(every_s * 1e9)
 
     def _keep_alive(self, session: Session, plan: Plan) -> None:
-        if plan.most is not None and session.asked + 1 >= plan.most:
+        if plan.most is not None and session.requests + 1 >= plan.most:
             return
         if self._app.keep_alive.form == "stun" or plan.most is not None:
-            session.ask(plan)
+            session.request(plan)
         else:
             self._report(session)
         self._ice.after(self._period_ns(session, plan), lambda: self._keep_alive(session, plan))

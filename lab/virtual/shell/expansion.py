@@ -58,7 +58,7 @@ async def expand(shell: Shell, word: Word) -> list[str]:
     return [name for runs in fields.done for name in _file_names(shell, runs)]
 
 
-async def expand_one(shell: Shell, word: Word) -> str:
+async def expand_unsplit(shell: Shell, word: Word) -> str:
     """The text of a word where no fields are split: in assignments and as the target of a redirection."""
     if word.fixed is not None:
         return word.fixed

@@ -24,7 +24,7 @@ class ShellExit(Exception):
 
 
 @dataclass(frozen=True)
-class Ends:
+class Streams:
     """The three standard streams of a command."""
 
     input: Input
@@ -37,7 +37,7 @@ class Call:
     """One command that is run: its arguments, its streams, and the shell it runs in."""
 
     argv: list[str]
-    ends: Ends
+    streams: Streams
     shell: Shell
 
     @property
@@ -50,12 +50,12 @@ class Call:
 
     def say(self, text: str) -> int:
         """Write text to standard output; 0, so that a command can end with it."""
-        self.ends.out.write(text.encode("utf-8", "surrogateescape"))
+        self.streams.out.write(text.encode("utf-8", "surrogateescape"))
         return 0
 
     def fail(self, text: str, code: int = 1) -> int:
         """Write `NAME: text` to standard error; `code`."""
-        self.ends.err.write(f"{posixpath.basename(self.argv[0])}: {text}\n".encode("utf-8", "surrogateescape"))
+        self.streams.err.write(f"{posixpath.basename(self.argv[0])}: {text}\n".encode("utf-8", "surrogateescape"))
         return code
 
     def path(self, text: str) -> str:
@@ -104,7 +104,7 @@ class Shell(Protocol):
     last_background: int
     ends_at_ns: int | None
 
-    def child(self, ends: Ends | None = None, uid: int | None = None) -> Shell: ...
+    def child(self, streams: Streams | None = None, uid: int | None = None) -> Shell: ...
 
     async def call(self, call: Call) -> int: ...
 

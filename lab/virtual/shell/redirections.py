@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lab.virtual.files import Files
-from lab.virtual.shell.expansion import expand_one
-from lab.virtual.shell.machine import Ends, Shell
+from lab.virtual.shell.expansion import expand_unsplit
+from lab.virtual.shell.machine import Shell, Streams
 from lab.virtual.shell.parser import Redirect
 from lab.virtual.shell.terminal import Input, Nowhere, OpenFile, Sink, Text
 
@@ -17,22 +17,22 @@ class RedirectionFailed(Exception):
     """A redirection's file does not open; the text is the message."""
 
 
-async def redirected(shell: Shell, ends: Ends, redirects: Sequence[Redirect], opened: list[OpenFile]) -> Ends:
+async def redirected(shell: Shell, streams: Streams, redirects: Sequence[Redirect], opened: list[OpenFile]) -> Streams:
     """The streams of a command after its redirections; files for writing are put into `opened`, to be closed.
 
     Raises RedirectionFailed.
     """
     for redirect in redirects:
-        target = await expand_one(shell, redirect.target)
+        target = await expand_unsplit(shell, redirect.target)
         if redirect.operator == "<":
-            ends = replace(ends, input=_open_input(shell, target))
+            streams = replace(streams, input=_open_input(shell, target))
             continue
         if redirect.operator == ">&":
-            sink = ends.out if target == "1" else ends.err
+            sink = streams.out if target == "1" else streams.err
         else:
             sink = _open_output(shell, target, redirect.operator == ">>", opened)
-        ends = replace(ends, err=sink) if redirect.fd == 2 else replace(ends, out=sink)
-    return ends
+        streams = replace(streams, err=sink) if redirect.fd == 2 else replace(streams, out=sink)
+    return streams
 
 
 def _open_input(shell: Shell, target: str) -> Input:

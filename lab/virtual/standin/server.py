@@ -15,7 +15,7 @@ from lab.virtual.commands.tables import of_laptop
 from lab.virtual.files import ROOT_UID
 from lab.virtual.laptop import VirtualLaptop
 from lab.virtual.shell.interpreter import Interpreter
-from lab.virtual.shell.machine import Call, Ends
+from lab.virtual.shell.machine import Call, Streams
 from lab.virtual.shell.terminal import Terminal, operation
 from lab.virtual.standin import program
 from lab.virtual.standin.connection import MAX_FRAME_BYTES, Connection
@@ -71,8 +71,8 @@ class StandIns:
             await self._capture(connection, argv)
             return
         terminal = Terminal(machine.world, machine.name, machine.costs, connection)
-        ends = Ends(terminal, terminal.out, terminal.err)
-        shell = Interpreter(machine, self._software, ROOT_UID, ends, terminal)
+        streams = Streams(terminal, terminal.out, terminal.err)
+        shell = Interpreter(machine, self._software, ROOT_UID, streams, terminal)
         if argv[0] in ("bash", "sh"):
             reads_lines = argv[1:2] != ["-c"] or argv[2].lstrip().startswith("while read")
             if not reads_lines:
@@ -81,7 +81,7 @@ class StandIns:
             code = await (shell.interactive() if script is None else shell.run(script))
         else:
             # Its own start is real, so it costs no bench time: how often a file is fetched must not move a trial.
-            code = await shell.call(Call(argv, ends, shell))
+            code = await shell.call(Call(argv, streams, shell))
         await terminal.answer(code)
 
     async def _capture(self, connection: Connection, argv: list[str]) -> None:

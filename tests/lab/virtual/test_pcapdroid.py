@@ -40,7 +40,7 @@ def phone(bench):
 
 
 def asked(bench, phone, extras, seconds=1.0):
-    phone.pcapdroid.asked(extras)
+    phone.pcapdroid.on_intent(extras)
     bench.advance(round(seconds * SECOND))
 
 
@@ -170,7 +170,7 @@ def test_what_its_interface_drops_stands_in_proc(bench, phone):
 
 def test_an_attempt_begins_without_a_vpn_and_the_one_before_writes_nothing_more(bench, phone):
     asked(bench, phone, START)
-    phone.pcapdroid.asked(STOP)
+    phone.pcapdroid.on_intent(STOP)
     bench.begin(key="1/t/1", trial="t", attempt=1, start_ns=1_767_575_200 * SECOND, direct=False)
     bench.advance(5 * SECOND)
     assert ([one.name for one in phone.interfaces()], said(phone)) == (["lo", "wlan0"], [])
