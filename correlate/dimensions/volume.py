@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from correlate.dimensions.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.frames import Evidence, evidence
 from correlate.pairs.sessions import RULES, Session, media_span
@@ -24,6 +26,25 @@ class Traffic:
     rx_payload_bytes: int | None
     tx_frame_bytes: int | None
     rx_frame_bytes: int | None
+
+    @property
+    def packets(self) -> int | None:
+        """Packets both ways."""
+        return _sum(self.tx_packets, self.rx_packets)
+
+    @property
+    def payload_bytes(self) -> int | None:
+        """UDP payload both ways."""
+        return _sum(self.tx_payload_bytes, self.rx_payload_bytes)
+
+    @property
+    def frame_bytes(self) -> int | None:
+        """Whole frames both ways."""
+        return _sum(self.tx_frame_bytes, self.rx_frame_bytes)
+
+
+def _sum(tx: int | None, rx: int | None) -> int | None:
+    return None if tx is None or rx is None else tx + rx
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,11 @@ class Relayed:
 
     tx_packets: int
     rx_packets: int
+
+    @property
+    def packets(self) -> int:
+        """Packets both ways."""
+        return self.tx_packets + self.rx_packets
 
 
 @dataclass(frozen=True)
@@ -88,20 +114,32 @@ class Volumes:
     transport: str | None
     above_mtu: bool
     evidence: tuple[Evidence, ...]
-    reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    def under(self, rule: str) -> Traffic:
+        """The session under one of `RULES`."""
+        traffic: Traffic = getattr(self, rule)
+        return traffic
 
 
 def measure(pair: CallPair) -> Sided[Volumes]:
     """Volumes on both sides."""
     choices = {name: rule(pair) for name, rule in RULES.items()}
-    reason = _reason(pair, [f"{name}: {choice.reason}" for name, choice in choices.items() if choice.reason])
+    missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
+    reasons = [*_reasons(pair), *missing]
     media_a, media_b = (_NO_MEDIA, _NO_MEDIA) if pair.media_not_udp else (_media(pair.a), _media(pair.b))
     carried = MEDIA_NOT_UDP if pair.media_not_udp else "udp" if pair.established else None
 
     def side(own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], key: str) -> Volumes:
         first, last = media_span(own) or (None, None)
-        return Volumes(
+        traffic = {name: _traffic(getattr(choice, key)) for name, choice in choices.items()}
+        finding = Volumes(
             phone=own.phone,
+            longest_relay=traffic["longest_relay"],
+            best_match=traffic["best_match"],
+            p2p=traffic["p2p"],
+            media_union=traffic["media_union"],
             relayed=_relayed(own),
             media=media[0],
             crosswise=_crosswise(own, other, *media),
@@ -110,9 +148,8 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             transport=carried,
             above_mtu=any(damage.kind == "above_mtu" for damage in own.trace.damage),
             evidence=evidence([("media first", own.phone, first), ("media last", own.phone, last)]),
-            reason=reason,
-            **{name: _traffic(getattr(choice, key)) for name, choice in choices.items()},
         )
+        return explained(finding, reasons)
 
     return Sided(
         side(pair.a, pair.b, (media_a, media_b), "a"),
@@ -120,17 +157,18 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     )
 
 
-def _reason(pair: CallPair, missing: list[str]) -> str:
+def _reasons(pair: CallPair) -> list[Reason]:
     reasons = []
     if pair.media_not_udp:
-        reasons.append(f"media, crosswise: {MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on both sides")
+        text = f"{MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on both sides"
+        reasons.append(Reason(("media", "crosswise"), text))
     elif not pair.established:
-        reasons.append("transport: no conversation")
+        reasons.append(Reason(("transport",), "no conversation"))
     if not pair.media_not_udp and media_span(pair.a) is None and media_span(pair.b) is None:
-        reasons.append("crosswise: no media on either side")
+        reasons.append(Reason(("crosswise",), "no media on either side"))
     elif not (pair.a.clock.known and pair.b.clock.known):
-        reasons.append("crosswise_edge_packets: a clock was never compared")
-    return "; ".join([*reasons, *missing])
+        reasons.append(Reason(("crosswise_edge_packets",), "a clock was never compared"))
+    return reasons
 
 
 def _crosswise(own: Vantage, other: Vantage, sent: MediaTotals, received: MediaTotals) -> Crosswise:

@@ -13,6 +13,7 @@ from correlate import findings as findings_files
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.findings import Measured
+from correlate.findings.cases import as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
 from correlate.report.verdict import verdicts
@@ -46,23 +47,20 @@ def findings(dataset: Dataset) -> list[Measured]:
 
 def read_findings(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """Trial id -> what findings/ say, with exactly the names of truth/ID.json (DESIGN, Truth). Raises `BadDataset`."""
-    return {case.trial: findings_files.as_truth(case) for case in findings_files.cases(dataset)}
+    found = cases(dataset)
+    truths = {case.trial: as_truth(case) for case in found.read}
+    return truths | {trial: unread_as_truth() for trial in found.unread}
 
 
 def unread(dataset: Dataset) -> list[str]:
     """A line for each complete trial that findings/ could not measure: its id and the reason. Raises `BadDataset`."""
-    return [f"{case.trial}: {case.unread}" for case in findings_files.cases(dataset) if case.unread]
+    return [f"{trial}: {reason}" for trial, reason in cases(dataset).unread.items()]
 
 
 def server_addresses(dataset: Dataset) -> list[str]:
     """The addresses of all servers that findings/servers.csv lists, each once, sorted: those whose names are asked."""
-    listed = [
-        server["address"]
-        for case in findings_files.cases(dataset)
-        for side in ("caller", "callee")
-        for server in case.of("servers", "servers", side) or []
-    ]
-    return sorted(set(listed))
+    sides = (side for case in cases(dataset).read for side in case.servers.values())
+    return sorted({server.address for side in sides for server in side.servers})
 
 
 def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
@@ -122,6 +120,6 @@ def page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, li
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         proxied=study.proxied,
-        not_udp=[case.trial for case in study.cases if case.of("volume", "transport") == MEDIA_NOT_UDP],
+        not_udp=[case.trial for case in study.cases if case.volume["caller"].transport == MEDIA_NOT_UDP],
         paper=study.paper,
     )
