@@ -27,25 +27,6 @@ class Traffic:
     tx_frame_bytes: int | None
     rx_frame_bytes: int | None
 
-    @property
-    def packets(self) -> int | None:
-        """Packets both ways."""
-        return _sum(self.tx_packets, self.rx_packets)
-
-    @property
-    def payload_bytes(self) -> int | None:
-        """UDP payload both ways."""
-        return _sum(self.tx_payload_bytes, self.rx_payload_bytes)
-
-    @property
-    def frame_bytes(self) -> int | None:
-        """Whole frames both ways."""
-        return _sum(self.tx_frame_bytes, self.rx_frame_bytes)
-
-
-def _sum(tx: int | None, rx: int | None) -> int | None:
-    return None if tx is None or rx is None else tx + rx
-
 
 @dataclass(frozen=True)
 class MediaTotals:
@@ -66,11 +47,6 @@ class Relayed:
 
     tx_packets: int
     rx_packets: int
-
-    @property
-    def packets(self) -> int:
-        """Packets both ways."""
-        return self.tx_packets + self.rx_packets
 
 
 @dataclass(frozen=True)
@@ -182,8 +158,8 @@ def _crosswise(own: Vantage, other: Vantage, sent: MediaTotals, received: MediaT
     )
 
 
-def _beyond(side: Vantage, other: Vantage, way: str) -> int:
-    """Media packets of one side, one way, at times when the other's capture may not have run."""
+def _beyond(side: Vantage, other: Vantage, direction: str) -> int:
+    """Media packets of one side, sent (`tx`) or received (`rx`) at times when the other's capture may not have run."""
     span = media_span(side)
     bound_ns = side.clock.bound_ns + other.clock.bound_ns
     begin_ns, end_ns = (other.clock.to_controller(time_ns) for time_ns in other.window_ns)
@@ -193,10 +169,10 @@ def _beyond(side: Vantage, other: Vantage, way: str) -> int:
 
     if span is None or all(is_covered(frame.time_ns) for frame in span):
         return 0
-    return sum(not is_covered(time_ns) for time_ns in _media_times(side, way))
+    return sum(not is_covered(time_ns) for time_ns in _media_times(side, direction))
 
 
-def _media_times(side: Vantage, way: str) -> list[int]:
+def _media_times(side: Vantage, direction: str) -> list[int]:
     """The times of the media sent (`tx`) or received (`rx`) by one side."""
     of_call = [each for each in side.conversations if each.kind != "other"]
     rows = media_rows(side.trace.udp)
@@ -206,7 +182,7 @@ def _media_times(side: Vantage, way: str) -> list[int]:
         flow = side.flows.table[each.flow]
         is_a[each.flow] = (flow.a, flow.a_port) == (each.local, each.local_port)
     is_sent = side.flows.from_a[rows] == is_a[side.flows.of[rows]]
-    times: list[int] = side.trace.udp.time_ns[rows[is_sent == (way == "tx")]].tolist()
+    times: list[int] = side.trace.udp.time_ns[rows[is_sent == (direction == "tx")]].tolist()
     return times
 
 

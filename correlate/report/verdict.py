@@ -8,17 +8,7 @@ from typing import Literal
 
 from correlate.dimensions.endpoints import ROLES
 from correlate.findings.cases import Case
-from correlate.tables.predicates import (
-    MATCHED_S,
-    SERVICE_UNKNOWN,
-    duration_difference_s,
-    media_bytes_per_s,
-    routed,
-    shares_a_server,
-    shares_user_ids,
-    tells_role,
-    tells_service,
-)
+from correlate.tables import predicates
 from correlate.tables.statistics import summary, wilson
 from correlate.tables.study import Study
 
@@ -156,24 +146,24 @@ def _by_direction(hits: list[Case], cases: list[Case]) -> str:
 
 def _route(cases: list[Case]) -> Leak:
     question = "Do the media go directly between the phones?"
-    return _share("a direct path", question, cases, lambda case: routed(case, "p2p"), "do")
+    return _share("a direct path", question, cases, lambda case: predicates.routed(case, "p2p"), "do")
 
 
 def _shared(cases: list[Case]) -> Leak:
     question = "Do both sides use the same servers at the same time?"
-    return _share("shared servers", question, cases, shares_a_server, "do")
+    return _share("shared servers", question, cases, predicates.shares_a_server, "do")
 
 
 def _ids(cases: list[Case]) -> Leak:
     question = "Do both traces show the same user ids?"
-    return _share("shared user ids", question, cases, shares_user_ids, "do")
+    return _share("shared user ids", question, cases, predicates.shares_user_ids, "do")
 
 
 def _role(cases: list[Case], has_rule: bool) -> Leak:
     what, question = "who called", "Do packet counts tell who called?"
     if not has_rule:
         return Leak(what, question, "no rule is known for this app", "unknown")
-    return _share(what, question, cases, tells_role, "tell, and rightly")
+    return _share(what, question, cases, predicates.tells_role, "tell, and rightly")
 
 
 def _service(cases: list[Case], has_rule: bool) -> Leak:
@@ -181,8 +171,8 @@ def _service(cases: list[Case], has_rule: bool) -> Leak:
     if not has_rule:
         return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
     if cases and not any(case.is_service_known for case in cases):
-        return Leak(what, question, SERVICE_UNKNOWN, "unknown")
-    leak = _share(what, question, cases, tells_service, "tell, and rightly")
+        return Leak(what, question, predicates.SERVICE_UNKNOWN, "unknown")
+    leak = _share(what, question, cases, predicates.tells_service, "tell, and rightly")
     return replace(leak, answer=leak.answer + _louder(cases))
 
 
@@ -190,7 +180,7 @@ def _louder(talks: list[Case]) -> str:
     """How many times the bytes of a voice call a video call carries; empty unless there are both."""
     medians = {}
     for service in ("voice", "video"):
-        rates = [media_bytes_per_s(case) for case in talks if case.service == service]
+        rates = [predicates.media_bytes_per_s(case) for case in talks if case.service == service]
         medians[service] = summary([rate for rate in rates if rate is not None]).median
     if not medians["voice"] or medians["video"] is None:
         return ""
@@ -200,11 +190,13 @@ def _louder(talks: list[Case]) -> str:
 
 def _durations(cases: list[Case]) -> Leak:
     what, question = "matching durations", "Does the longest relayed session last equally long on both sides?"
-    differences = [duration_difference_s(case, "longest_relay") for case in cases]
+    differences = [predicates.duration_difference_s(case, "longest_relay") for case in cases]
     differences_s = [each for each in differences if each is not None]
     found = summary(differences_s)
     if found.median is None:
         return Leak(what, question, "no trial to tell", "unknown")
-    matched = sum(difference_s <= MATCHED_S for difference_s in differences_s)
-    answer = f"{matched} of {len(cases)} trials to within {MATCHED_S:g} s; median difference {found.median:.3f} s"
+    matched = sum(difference_s <= predicates.MATCHED_S for difference_s in differences_s)
+    answer = (
+        f"{matched} of {len(cases)} trials to within {predicates.MATCHED_S:g} s; median difference {found.median:.3f} s"
+    )
     return Leak(what, question, f"{answer}, at most {found.maximum:.3f} s", _level(matched, len(cases)))

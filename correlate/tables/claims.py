@@ -13,21 +13,9 @@ from typing import Literal
 from correlate.dataset import SIDES
 from correlate.findings.cases import Case
 from correlate.pairs.addresses import Role
+from correlate.tables import predicates
 from correlate.tables.counts import count, why
 from correlate.tables.layout import Row, Table, table
-from correlate.tables.predicates import (
-    MATCHED_S,
-    SERVICE_UNKNOWN,
-    UNCOMPARED,
-    duration_difference_s,
-    media_bytes_per_s,
-    packet_difference,
-    routed,
-    shares_a_server,
-    shares_user_ids,
-    tells_role,
-    tells_service,
-)
 from correlate.tables.study import Study
 
 P2P_MATCHED_S = 0.5
@@ -85,10 +73,6 @@ def _all(verdicts: Iterable[bool | None]) -> bool | None:
     return False if False in known else None if None in known else True
 
 
-def _no_disclosure(case: Case, study: Study) -> bool | None:
-    return case.call.no_disclosure
-
-
 def _exposed(case: Case) -> list[tuple[Role, bool | None]]:
     return [exposed for side in SIDES for exposed in case.endpoints[side].exposed.items()]
 
@@ -106,11 +90,11 @@ def _only_public(case: Case, study: Study) -> bool | None:
 
 
 def _p2p_and_all_exposed(case: Case, study: Study) -> bool | None:
-    return _all([routed(case, "p2p"), _all_exposed(case, study)])
+    return _all([predicates.routed(case, "p2p"), _all_exposed(case, study)])
 
 
 def _relayed_and_silent(case: Case, study: Study) -> bool | None:
-    return _all([routed(case, "relay"), case.call.no_disclosure])
+    return _all([predicates.routed(case, "relay"), case.call.no_disclosure])
 
 
 def _three_servers(case: Case, study: Study) -> bool:
@@ -126,41 +110,34 @@ def _ipv6_majority(case: Case, study: Study) -> bool | None:
 
 def _matched(case: Case, study: Study) -> bool:
     """A trial without two sessions to compare has no pair that matches."""
-    difference_s = duration_difference_s(case, "best_match")
-    return difference_s is not None and difference_s <= MATCHED_S
+    difference_s = predicates.duration_difference_s(case, "best_match")
+    return difference_s is not None and difference_s <= predicates.MATCHED_S
 
 
-def _has_p2p(case: Case, study: Study) -> bool:
-    return duration_difference_s(case, "p2p") is not None
-
-
-def _p2p_matched(case: Case, study: Study) -> bool:
-    return (duration_difference_s(case, "p2p") or 0.0) <= P2P_MATCHED_S
+def _p2p_matched(case: Case, study: Study) -> bool | None:
+    difference_s = predicates.duration_difference_s(case, "p2p")
+    return None if difference_s is None else difference_s <= P2P_MATCHED_S
 
 
 def _asymmetric(case: Case, study: Study) -> bool | None:
-    difference = packet_difference(case, lambda volumes: volumes.relayed.packets)
+    difference = predicates.packet_difference(case, lambda volumes: volumes.relayed)
     return None if difference is None else difference > ASYMMETRIC
 
 
 def _symmetric(case: Case, study: Study) -> bool | None:
-    difference = packet_difference(case, lambda volumes: volumes.longest_relay.packets)
+    difference = predicates.packet_difference(case, lambda volumes: volumes.longest_relay)
     return None if difference is None else difference <= ASYMMETRIC
 
 
-def _tells_service(case: Case, study: Study) -> bool | None:
-    return tells_service(case)
-
-
 def _why_no_service(case: Case) -> str:
-    return "the wire does not tell" if case.is_service_known else SERVICE_UNKNOWN
+    return "the wire does not tell" if case.is_service_known else predicates.SERVICE_UNKNOWN
 
 
 def _louder(case: Case, study: Study) -> bool | None:
     """Whether a video trial carries more than every voice trial of its app, scenario and direction."""
     peers = study.select(app=case.app, scenario=case.scenario, direction=case.direction, service="voice")
-    voices = [media_bytes_per_s(voice) for voice in peers if voice.call.established]
-    rate = media_bytes_per_s(case)
+    voices = [predicates.media_bytes_per_s(voice) for voice in peers if voice.call.established]
+    rate = predicates.media_bytes_per_s(case)
     return None if not voices or rate is None else all(voice is not None and rate > voice for voice in voices)
 
 
@@ -168,7 +145,7 @@ CLAIMS = (
     Claim(
         "no_disclosure_before_answer", "4.1",
         "unanswered: no address of either phone in the other's trace, nothing unexplained in STUN",
-        _unanswered, _no_disclosure,
+        _unanswered, lambda case, study: case.call.no_disclosure,
     ),
     Claim(
         "caller_exposed_before_answer", "4.1",
@@ -200,7 +177,7 @@ CLAIMS = (
     ),
     Claim(
         "shared_server", "4.2", "a server, or its twin, on the same port is used by both sides at the same time",
-        _always, lambda case, study: shares_a_server(case), unknown=lambda case: UNCOMPARED,
+        _always, lambda case, study: predicates.shares_a_server(case), unknown=lambda case: predicates.UNCOMPARED,
     ),
     Claim(
         "ipv6_majority_on_device_1", "4.2", "on device 1 most payload to and from servers goes to IPv6 addresses",
@@ -208,13 +185,13 @@ CLAIMS = (
     ),
     Claim(
         "duration_matched_session", "4.3",
-        f"the best matching pair of sessions (best_match) differs by at most {MATCHED_S:g} s",
+        f"the best matching pair of sessions (best_match) differs by at most {predicates.MATCHED_S:g} s",
         _always, _matched,
     ),
     Claim(
         "p2p_duration_matched", "4.3",
         f"where both sides have a direct session (p2p), its durations differ by at most {P2P_MATCHED_S:g} s",
-        _has_p2p, _p2p_matched,
+        lambda case, study: _p2p_matched(case, study) is not None, _p2p_matched,
     ),
     Claim(
         "asymmetry_before_answer", "4.4",
@@ -228,11 +205,12 @@ CLAIMS = (
     ),
     Claim(
         "service_told_before_answer", "4.5", "unanswered: the wire tells voice from video, and rightly",
-        _unanswered, _tells_service, needs="unanswered_service", unknown=_why_no_service,
+        _unanswered, lambda case, study: predicates.tells_service(case),
+        needs="unanswered_service", unknown=_why_no_service,
     ),
     Claim(
         "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
-        _answered, _tells_service, unknown=_why_no_service,
+        _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
     ),
     Claim(
         "video_louder_than_voice", "4.5",
@@ -242,11 +220,11 @@ CLAIMS = (
     Claim(
         "role_told_by_packet_counts", "4.6",
         "the two closest sessions have 10 packets or more at the caller and fewer at the callee (the app's role rule)",
-        _always, lambda case, study: tells_role(case), "generally", needs="role",
+        _always, lambda case, study: predicates.tells_role(case), "generally", needs="role",
     ),
     Claim(
         "same_user_ids", "4.6", "at least one ICE fragment of a STUN USERNAME is in both traces",
-        _always, lambda case, study: shares_user_ids(case),
+        _always, lambda case, study: predicates.shares_user_ids(case),
     ),
 )  # fmt: skip
 

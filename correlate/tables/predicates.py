@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from correlate.dataset import SIDES
-from correlate.dimensions.volume import Volumes
+from correlate.dimensions.volume import Relayed, Traffic, Volumes
 from correlate.findings.cases import Case
 from correlate.tables.statistics import normalised
 
@@ -55,11 +55,16 @@ def duration_difference_s(case: Case, rule: str) -> float | None:
     return None if caller_ns is None or callee_ns is None else abs(caller_ns - callee_ns) / 1e9
 
 
-def packet_difference(case: Case, packets: Callable[[Volumes], int | None]) -> float | None:
-    """How far these packets of both sides differ, normalised; None where they are not known or not those of the
-    wire."""
-    caller, callee = (packets(case.volume[side]) for side in SIDES)
+def packet_difference(case: Case, counted: Callable[[Volumes], Relayed | Traffic]) -> float | None:
+    """How far both sides' packets differ, normalised; None where they are not known or not those of the wire."""
+    volumes = [counted(case.volume[side]) for side in SIDES]
+    caller, callee = (both_ways(each.tx_packets, each.rx_packets) for each in volumes)
     return None if caller is None or callee is None or is_above_mtu(case) else normalised(caller, callee)
+
+
+def both_ways(tx: int | None, rx: int | None) -> int | None:
+    """Sent plus received; None where one is not known."""
+    return None if tx is None or rx is None else tx + rx
 
 
 def is_above_mtu(case: Case) -> bool:

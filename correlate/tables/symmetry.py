@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from correlate.findings.cases import SERVICES, Case
 from correlate.pairs.sessions import RULES
 from correlate.tables.layout import Cell, Row, Table, table
-from correlate.tables.predicates import SERVICE_UNKNOWN, is_above_mtu
+from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu
 from correlate.tables.statistics import Summary, normalised, summary
 from correlate.tables.study import Study
 
@@ -169,14 +169,17 @@ def _duration_s(case: Case, rule: str, side: str) -> float | None:
 
 
 def _packets(case: Case, rule: str, side: str) -> float | None:
-    return None if is_above_mtu(case) else case.volume[side].under(rule).packets
+    traffic = case.volume[side].under(rule)
+    return None if is_above_mtu(case) else both_ways(traffic.tx_packets, traffic.rx_packets)
 
 
 def _payload_kb(case: Case, rule: str, side: str) -> float | None:
-    payload_bytes = case.volume[side].under(rule).payload_bytes
+    traffic = case.volume[side].under(rule)
+    payload_bytes = both_ways(traffic.tx_payload_bytes, traffic.rx_payload_bytes)
     return None if payload_bytes is None else payload_bytes / KB
 
 
 def _frames_kb(case: Case, rule: str, side: str) -> float | None:
-    frame_bytes = case.volume[side].under(rule).frame_bytes
+    traffic = case.volume[side].under(rule)
+    frame_bytes = both_ways(traffic.tx_frame_bytes, traffic.rx_frame_bytes)
     return None if frame_bytes is None else frame_bytes / KB
