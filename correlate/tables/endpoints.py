@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from correlate.dimensions.endpoints import Endpoint
 from correlate.findings.cases import Case
 from correlate.tables.counts import count, why
 from correlate.tables.layout import Cell, Row, Table, table
@@ -15,21 +14,24 @@ from correlate.tables.study import Study
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of endpoints.csv, which side's, and its value."""
+    """What is counted, and the column and side of endpoints.csv that say so, or why it is undecided."""
 
     column: str
     side: str
-    of: Callable[[Endpoint], bool | None]
+    holds: Callable[[Case], bool | None]
 
 
-MEASURES = {
-    "no_disclosure": Measure("no_disclosure", "caller", lambda endpoint: endpoint.no_disclosure),
-    "caller_public": Measure("exposed_public", "caller", lambda endpoint: endpoint.exposed_public),
-    "caller_private": Measure("exposed_private", "caller", lambda endpoint: endpoint.exposed_private),
-    "callee_public": Measure("exposed_public", "callee", lambda endpoint: endpoint.exposed_public),
-    "callee_private": Measure("exposed_private", "callee", lambda endpoint: endpoint.exposed_private),
+DISCLOSURES = {
+    "no_disclosure": Measure("no_disclosure", "caller", lambda case: case.call.no_disclosure),
+    "caller_public": Measure("exposed_public", "caller", lambda case: case.endpoints["caller"].exposed_public),
+    "caller_private": Measure("exposed_private", "caller", lambda case: case.endpoints["caller"].exposed_private),
+    "callee_public": Measure("exposed_public", "callee", lambda case: case.endpoints["callee"].exposed_public),
+    "callee_private": Measure("exposed_private", "callee", lambda case: case.endpoints["callee"].exposed_private),
 }
-ROUTES = ("p2p", "relay")
+ROUTES = {
+    "p2p": Measure("routing", "caller", lambda case: routed(case, "p2p")),
+    "relay": Measure("routing", "caller", lambda case: routed(case, "relay")),
+}
 
 
 def table3(study: Study) -> Table:
@@ -46,11 +48,11 @@ def table3(study: Study) -> Table:
             directions = _directions(study, cases) if talks else []
             for direction in ["all", *directions]:
                 calls, conversations = (_in_direction(each, direction) for each in (cases, talks))
-                counted = {name: _disclosed(calls, measure) for name, measure in MEASURES.items()}
-                counted |= {name: _routed(conversations, name) for name in ROUTES} if talks else {}
-                for measure, counts in counted.items():
-                    paper = published.get((app, scenario, direction, measure))
-                    key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": measure}
+                counted = {name: _counted(calls, measure) for name, measure in DISCLOSURES.items()}
+                counted |= {name: _counted(conversations, ROUTES[name]) for name in ROUTES if talks}
+                for name, counts in counted.items():
+                    paper = published.get((app, scenario, direction, name))
+                    key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": name}
                     rows.append({**key, **counts, **_beside(study, counts, paper)})
     columns = (
         "scenario app direction measure n N undecided wilson_low wilson_high paper_n paper_N difference agreement "
@@ -67,24 +69,14 @@ def table3(study: Study) -> Table:
     return table("table3", "Table 3: endpoint identifiability", columns, rows, notes, study.provenance)
 
 
-def _disclosed(cases: list[Case], measure: Measure) -> Row:
-    counts = count(cases, lambda case: measure.of(case.endpoints[measure.side]))
-    return counts | {"reason": why(counts, _whys(cases, measure.column, measure.side))}
-
-
-def _routed(cases: list[Case], route: str) -> Row:
-    counts = count(cases, lambda case: routed(case, route))
-    return counts | {"reason": why(counts, _whys(cases, "routing", "caller"))}
-
-
-def _whys(cases: list[Case], column: str, side: str) -> str:
-    """Why a column of endpoints is null in these cases."""
-    reasons = (case.endpoints[side].reasons for case in cases)
-    return " or ".join(sorted({each[column] for each in reasons if column in each}))
-
-
 def _in_direction(cases: list[Case], direction: str) -> list[Case]:
     return [case for case in cases if direction in ("all", case.direction)]
+
+
+def _counted(cases: list[Case], measure: Measure) -> Row:
+    counts, reasons = count(cases, measure.holds), [case.endpoints[measure.side].reasons for case in cases]
+    undecided = " or ".join(sorted({each[measure.column] for each in reasons if measure.column in each}))
+    return counts | {"reason": why(counts, undecided)}
 
 
 def _directions(study: Study, cases: list[Case]) -> list[str]:
