@@ -12,6 +12,7 @@ from correlate import findings, report
 from correlate.dataset import Dataset, write_json
 from correlate.dataset.names import newest, was_asked
 from correlate.dns import answers
+from correlate.findings.cases import cases
 
 PHONE, RESOLVER = ("100.64.0.7", 40001), ("192.0.2.53", 53)
 
@@ -113,8 +114,8 @@ SEEN = {"name": "relay-1.example.org", "how": "DNS in trace"}
 
 def named(root):
     """The names in servers.csv, and names.json without its times."""
-    (case,) = findings.cases(Dataset(root))
-    names = {server["name"] for side in ("caller", "callee") for server in case.of("servers", "servers", side)}
+    (case,) = cases(Dataset(root)).read
+    names = {server.name for side in case.servers.values() for server in side.servers}
     return names, {address: (each["name"], each["how"]) for address, each in Dataset(root).names().items()}
 
 

@@ -122,18 +122,21 @@ def direct(build):
 def test_every_empty_cell_of_every_finding_is_named_with_its_reason(tmp_path, build, made, analysis, unknown):
     from correlate import findings
     from correlate.dataset import Dataset
+    from correlate.findings.cases import cases
 
     call = made(build)
     build.dataset(tmp_path, [call], analysis=analysis)
     build.forget(tmp_path, call, **unknown)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
-    (case,) = findings.cases(Dataset(tmp_path))
+    (case,) = cases(Dataset(tmp_path)).read
     unsaid = []
-    for dimension, sides in case.facts.items():
+    for dimension, sides in build.facts(case).items():
         for side, row in sides.items():
             parts = [part.partition(": ")[0].split(", ") for part in row["reason"].split("; ")]
             named = [name for names in parts for name in names if name]
             nulls = [column for column, value in row.items() if value is None]
+            assert list(row["reasons"]) == nulls
+            assert all(row["reasons"].values())
             nulls += [key for key in ("answer", "overlap_ns") if f'"{key}": null' in json.dumps(row)]
             unsaid += [(dimension, side, null) for null in nulls if not any(name in null for name in named)]
     assert unsaid == []

@@ -1,0 +1,66 @@
+"""The paper's Tables 1 and 2: the devices and the apps that were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from correlate.tables.layout import Row, Table, table
+from correlate.tables.study import Study
+
+
+def table1(study: Study) -> Table:
+    """Devices and tools as recorded, beside those of the paper: phones in order, the laptop beside the hotspot's."""
+    ours = [*study.info.get("devices", [])]
+    published = list(study.paper["table1"])
+    phones, laptops, router = published[:2], published[2:4], published[4:]
+    rows = [
+        _device(study, ours[index] if index < len(ours) else {}, phones[index] if index < len(phones) else {})
+        for index in range(max(len(ours), len(phones)))
+    ]
+    rows += [_device(study, {}, laptops[0]), _device(study, study.info.get("laptop") or {}, laptops[1])]
+    rows += [_device(study, {}, each) for each in router]
+    columns = "item name model os tools network paper_model paper_os paper_tools paper_network agreement"
+    notes = ("agreement: the same model and the same system",)
+    return table("table1", "Table 1: devices and tools", columns, rows, notes, study.provenance)
+
+
+def _device(study: Study, ours: Mapping[str, Any], paper: Mapping[str, Any]) -> Row:
+    same = ours.get("model") in paper.get("models", []) and ours.get("os") == paper.get("os")
+    return {
+        "item": paper.get("device") or "further device",
+        "name": ours.get("name"),
+        "model": ours.get("model"),
+        "os": ours.get("os"),
+        "tools": ", ".join(str(tool) for tool in ours.get("tools") or []),
+        "network": ours.get("network"),
+        "paper_model": next(iter(paper.get("models", [])), None),
+        "paper_os": paper.get("os"),
+        "paper_tools": ", ".join(paper.get("tools", [])),
+        "paper_network": paper.get("network"),
+        "agreement": study.compare(same) if ours and paper else "",
+    }
+
+
+def table2(study: Study) -> Table:
+    """Versions, as the phones had them in the trials, and call services of the apps."""
+    published = {row["app"]: row for row in study.paper["table2"]}
+    rows: list[Row] = []
+    for app in study.apps:
+        ours, paper = study.info["apps"].get(app, {}), published.get(app, {})
+        version = study.version(app)
+        same = version == paper.get("version") and ours.get("services") == paper.get("services")
+        rows.append(
+            {
+                "app": app,
+                "package": ours.get("package"),
+                "version": version,
+                "services": ", ".join(ours.get("services") or []),
+                "paper_version": paper.get("version"),
+                "paper_services": ", ".join(paper.get("services", [])),
+                "agreement": study.compare(same) if paper else "",
+            }
+        )
+    columns = "app package version services paper_version paper_services agreement"
+    notes = tuple(f"{app}: {text}" for app in study.apps if (text := study.other_version(app)))
+    return table("table2", "Table 2: apps, versions and call services", columns, rows, notes, study.provenance)
