@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
-from correlate.pairs.vantage import Conversation
 from correlate.trace.addresses import Address
 
 MATCHES = ("address", "group", "prefix")

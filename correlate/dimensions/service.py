@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.analysis import VIDEO_BYTES_PER_S
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import media_span
 from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.pairs.vantage import Conversation
 
 
 @dataclass(frozen=True)

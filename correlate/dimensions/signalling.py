@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.analysis import Analysis, RoleRule
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
-from correlate.pairs.vantage import Conversation
 
 ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/")
 """An ice-char is one of 64 (RFC 8839, 5.4): 6 bits."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.frames import Evidence, evidence
+from correlate.pairs.media import media_rows
 from correlate.pairs.sessions import RULES, Session, media_span
 from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.pairs.vantage import media_rows
 
 
 @dataclass(frozen=True)
