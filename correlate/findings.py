@@ -110,7 +110,7 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measure
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
         return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))
     sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
-    empty = Measured(trial_id, {}, pair, sides, dns.heard(pair), "")
+    empty = Measured(trial_id, {}, pair, sides, dns.answers_in(pair), "")
     rows = {name: empty._rows(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
     return replace(empty, rows=rows, pair=pair.without_packets())
 
