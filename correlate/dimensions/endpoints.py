@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from correlate.dimensions.columns import Reason, explained
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.addresses import Role, is_clat, is_global_unicast
 from correlate.pairs.frames import Evidence, Frame, evidence

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from correlate.dimensions.columns import Reason, explained
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
-from correlate.pairs.vantage import Conversation
 from correlate.trace.addresses import Address
 
 MATCHES = ("address", "group", "prefix")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from correlate.dimensions.columns import Reason, explained
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.analysis import VIDEO_BYTES_PER_S
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import media_span
 from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.pairs.vantage import Conversation
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from correlate.dimensions.columns import Reason, explained
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.analysis import Analysis, RoleRule
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
-from correlate.pairs.vantage import Conversation
 
 ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/")
 """An ice-char is one of 64 (RFC 8839, 5.4): 6 bits."""

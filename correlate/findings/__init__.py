@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from correlate import dns, pairs, workers
+from correlate.columns import Measure, columns
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
 from correlate.dataset.names import Answer
 from correlate.dimensions import DIMENSIONS
-from correlate.dimensions.columns import Measure, columns
 from correlate.errors import CorrelateError
 from correlate.findings.cells import Cells, cells
 from correlate.pairs import CallPair
@@ -76,7 +76,7 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measure
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
         return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))
     sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
-    empty = Measured(trial_id, {}, pair, sides, dns.heard(pair), "")
+    empty = Measured(trial_id, {}, pair, sides, dns.answers_in(pair), "")
     found = {name: empty.by_side(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
     return replace(empty, found=found, pair=pair.without_packets())
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from correlate.dimensions.columns import Finding, flat
+from correlate.columns import Finding, flat
 
 Cells = dict[str, str]
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.amounts import Amounts, total
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Frame
-from correlate.pairs.vantage import Conversation
 
 LONGEST_S = 1.0
 

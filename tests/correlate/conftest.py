@@ -184,7 +184,7 @@ def new_call(**keys):
 
 def facts(case):
     """What was found of a case as plain values: facts(case)[dimension][side][column]."""
-    from correlate.dimensions.columns import flat
+    from correlate.columns import flat
 
     found = {"service": case.service_type} | {
         name: getattr(case, name) for name in ("endpoints", "servers", "duration", "volume", "signalling")

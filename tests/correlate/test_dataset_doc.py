@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from correlate import report
+from correlate.columns import columns
 from correlate.dataset import Dataset
 from correlate.dimensions import DIMENSIONS
-from correlate.dimensions.columns import columns
 from correlate.pairs.sessions import RULES
 from correlate.tables import tables
 from correlate.tables.claims import claims

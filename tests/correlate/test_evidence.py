@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from correlate.pairs.frames import LONGEST, MOST, Evidence, Frame, evidence
+from correlate.pairs.frames import MAX_CHARACTERS, MAX_FRAMES, Evidence, Frame, evidence
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 RELAYS = [("192.0.2.50", 3478), ("192.0.2.51", 3478), ("192.0.2.52", 3478)]
@@ -99,8 +99,8 @@ def test_a_role_is_proven_by_the_two_sessions(build, measure):
 def test_evidence_is_bounded_and_leaves_out_what_has_no_frame():
     many = [("x" * 500, "alpha", Frame(number, 7)) for number in range(100)]
     found = evidence([("nothing", "alpha", None), *many])
-    assert len(found) == MOST
-    assert found[0] == Evidence("x" * LONGEST, "alpha", 0, 7)
+    assert len(found) == MAX_FRAMES
+    assert found[0] == Evidence("x" * MAX_CHARACTERS, "alpha", 0, 7)
 
 
 def silent(build):

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from correlate import report
+from correlate.columns import columns
 from correlate.dataset import Dataset
-from correlate.dimensions.columns import columns
 from correlate.dimensions.servers import Server
 from correlate.errors import BadDataset
 from correlate.findings.cells import decode, encode
