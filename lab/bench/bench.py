@@ -1,7 +1,7 @@
 """A bench: two phones, a laptop, their captures and a clock. The only room that knows a bench may be virtual.
 
 What differs between the two kinds stands in two small classes, `RealBench` and `VirtualBench`; all that drives phones
-gets the same `Phone`, `Laptop`, `Capture` and `Clock`, behind a socket or an argv.
+gets the same `Phone`, `Laptop`, `Capture` and `BenchClock`, behind a socket or an argv.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ipaddress import IPv6Network
 from pathlib import Path
 
 from lab.capture.protocol import EXIT_S, READY_S, Counters, search_command
-from lab.clocks.bench_time import Clock, wait_until
+from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
 from lab.phone.adb import Adb
@@ -87,7 +87,7 @@ def dropped(text: str, interface: str) -> int:
 class Remote:
     """PCAPdroid's intents on one phone. The key is in no error's text."""
 
-    def __init__(self, adb: Adb, clock: Clock, key: str) -> None:
+    def __init__(self, adb: Adb, clock: BenchClock, key: str) -> None:
         self.adb, self.clock, self._key = adb, clock, key
 
     def ask(self, action: str, **extras: str) -> ShellOutput:

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from lab.capture.protocol import _TCPDUMP, BACKSTOP_S, EXIT_S, READY_S, Counters, last_counters, search_command
-from lab.clocks.bench_time import Clock, wait_until
+from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
 from lab.phone.adb import Adb, SocketStream
@@ -29,7 +29,9 @@ class PhoneTcpdump:
 
     suffix = "pcap"
 
-    def __init__(self, adb: Adb, clock: Clock, interface: str, snaplen_bytes: int, directory: str, name: str) -> None:
+    def __init__(
+        self, adb: Adb, clock: BenchClock, interface: str, snaplen_bytes: int, directory: str, name: str
+    ) -> None:
         self._adb, self._clock = adb, clock
         self.interface, self._snaplen_bytes = interface, snaplen_bytes
         self.tool = "tcpdump"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.clocks.bench_time import POLL_S, Clock, wait_until
+from lab.clocks.bench_time import POLL_S, BenchClock, wait_until
 from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT
 from lab.definitions import App, PhoneSpec, Selector, Service, StunServer, Way
 from lab.definitions.app import fill
@@ -48,7 +48,7 @@ class Phone:
     spec: PhoneSpec
     device: Adb
     agent: Any
-    clock: Clock
+    clock: BenchClock
     screen: Screen = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lab.clocks.bench_time import Clock
+from lab.clocks.bench_time import BenchClock
 from lab.definitions import App, Drawn, Role, Service, Step, Verb
 from lab.errors import AttemptVoid
 from lab.phone.phone import CallState, Phone
@@ -36,7 +36,7 @@ class Stage:
     app: App
     service: Service
     drawn: Drawn
-    clock: Clock
+    clock: BenchClock
     note: Note
     seen: Seen = field(default_factory=Seen)
 
