@@ -11,7 +11,7 @@ from lab.capture.protocol import _TCPDUMP, BACKSTOP_S, EXIT_S, READY_S, Counters
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
-from lab.phone.adb import Adb, SocketStream
+from lab.phone.adb import Adb, LabConnection
 from lab.phone.push import FIRST_ON_PATH
 
 PHONE_DIRECTORY = "/data/local/tmp/im-call-lab"
@@ -38,7 +38,7 @@ class PhoneTcpdump:
         self.lease: Lease | None = None
         self._directory = directory
         self._file, self._errors, self._pid = (f"{directory}/{name}.{end}" for end in ("pcap", "err", "pid"))
-        self._stream: SocketStream | None = None
+        self._stream: LabConnection | None = None
         self._ended = False
 
     def start(self) -> None:
