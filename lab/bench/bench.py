@@ -130,7 +130,8 @@ class Bench:
         if phone.spec.capture == "pcapdroid":
             return pcapdroid.new_capture(phone, app.package, snaplen, name)
         if phone.spec.capture == "tcpdump":
-            return PhoneTcpdump(phone.device, self.clock, phone.route_interface(), snaplen, PHONE_DIRECTORY, name)
+            interface = phone.default_network().interface
+            return PhoneTcpdump(phone.device, self.clock, interface, snaplen, PHONE_DIRECTORY, name)
         hotspot = self.hotspot()
         lease = self.lease(phone, hotspot)
         if isinstance(self.laptop, AgentLaptop):

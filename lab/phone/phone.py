@@ -20,8 +20,11 @@ from lab.definitions import App, PhoneSpec, Selector, Service, StunServer, Way
 from lab.definitions.app import fill
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
-from lab.phone.network import Address, WayOut, clat_addresses, datagram_command, parse_interfaces, probe, way_out_now
+from lab.phone.datagram import datagram_command
+from lab.phone.default_network import DefaultNetwork, default_network
+from lab.phone.interfaces import Address, clat_addresses, parse_interfaces
 from lab.phone.screen import Screen
+from lab.phone.stun_probe import probe
 
 AGAIN_S = 3.0
 """How long a way that was used may take to show its effect before it is used again."""
@@ -83,16 +86,12 @@ class Phone:
         return list(dict.fromkeys(found))
 
     def probe_public_addresses(self, servers: Sequence[StunServer]) -> list[Address]:
-        """Public addresses by STUN from the phone's own path; see `lab.phone.network.probe`."""
-        return probe(self.device.run, self.interface_addresses(), servers, self.clock.now_ns)
+        """Public addresses by STUN from the phone's own path; see `lab.phone.stun_probe`."""
+        return probe(self.device, self.interface_addresses(), servers, self.clock.now_ns)
 
-    def route_interface(self) -> str:
-        """The interface that carries this phone's calls, as tcpdump must name it."""
-        return self.way_out().interface
-
-    def way_out(self) -> WayOut:
-        """The interface and the kind of network that carry this phone's calls now; see `lab.phone.network.way_out`."""
-        return way_out_now(self._shell, self.spec, MARKER_ADDRESS)
+    def default_network(self) -> DefaultNetwork:
+        """The network that carries this phone's calls now; see `lab.phone.default_network`."""
+        return default_network(self.device, self.spec)
 
     def send_marker(self, text: str) -> None:
         """Send `text` as one UDP datagram to the marker address; nobody answers it."""

@@ -26,7 +26,7 @@ from lab.clocks.offsets import Offset, measure_offset
 from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import netstats
-from lab.phone.network import require_way_out
+from lab.phone.default_network import require_network
 from lab.phone.phone import CallState, Phone
 from lab.run.events import EventLog
 from lab.run.steps import VERBS, Stage
@@ -137,15 +137,15 @@ class Attempt:
         self._log.note("identify", phone=phone.spec.name)
         phone.wake()
         version = phone.identify(self._app)
-        way = phone.way_out()
-        require_way_out(phone.spec, way)
+        network = phone.default_network()
+        require_network(phone.spec, network)
         interface = [str(address) for address in phone.interface_addresses()]
         probed = [str(address) for address in phone.probe_public_addresses(self._bench.spec.stun_servers)]
         return {
             "phone": phone.spec.name,
             "network": phone.spec.network,
             "vantage": phone.spec.vantage,
-            "way_out": asdict(way),
+            "way_out": asdict(network),
             "app_version": version,
             "addresses": {"interface": interface, "probed": probed},
         }
@@ -262,7 +262,7 @@ class Attempt:
         return observed
 
     def _accounts(self) -> dict[Role, netstats.Account]:
-        return {role: netstats.take(phone, self._app) for role, phone in self._phones.items()}
+        return {role: netstats.take(phone.device, phone.spec, self._app) for role, phone in self._phones.items()}
 
     def _carried(self, before: dict[Role, netstats.Account]) -> dict[Role, int]:
         """The app's bytes on each phone's captured network during the call; none went another way."""
