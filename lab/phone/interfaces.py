@@ -40,9 +40,7 @@ def parse_interfaces(text: str) -> dict[str, list[Address]]:
 def _address(line: str) -> Address:
     found = _ADDRESS.match(f"{line} ")
     try:
-        if found is None:
-            raise ValueError("no address")
-        return ip_interface(found[1]).ip
+        return ip_interface("" if found is None else found[1]).ip
     except ValueError as error:
         raise PhoneTrouble(f"`ip addr` has a line that cannot be read: {line[:100]!r}") from error
 

@@ -26,8 +26,9 @@ from lab.clocks.offsets import Offset, measure_offset
 from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import netstats
+from lab.phone.call_state import CallState
 from lab.phone.default_network import require_network
-from lab.phone.phone import CallState, Phone
+from lab.phone.phone import Phone
 from lab.run.events import EventLog
 from lab.run.steps import VERBS, Stage
 
@@ -286,7 +287,7 @@ class Attempt:
         """Leave no phone in a call, whatever happened."""
         for phone in self._phones.values():
             try:
-                if phone.call_state(self._app) is not CallState.IDLE:
+                if phone.calls.state(self._app) is not CallState.IDLE:
                     phone.end_any_call(self._app)
             except LabError as error:
                 self._log.note("not_hung_up", phone=phone.spec.name, text=str(error))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -9,19 +9,14 @@ from lab.definitions import App, PhoneSpec
 from lab.definitions.yaml import read
 from lab.phone.adb import Adb
 from lab.phone.phone import Phone
-from tests.lab.phone.handset import Handset, Missing
+from tests.lab.phone.handset import Handset
 
 APPS = Path(__file__).resolve().parents[3] / "scenarios" / "apps"
 
 
 @pytest.fixture
 def handset() -> Handset:
-    class Agent(Handset):
-        def __call__(self, **query: str) -> Any:
-            found = super().__call__(**query)
-            return found if found.exists else Missing(exists=False)
-
-    return Agent()
+    return Handset()
 
 
 @pytest.fixture

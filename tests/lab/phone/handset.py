@@ -11,9 +11,9 @@ from typing import Any
 
 from uiautomator2.exceptions import UiObjectNotFoundError
 
-from lab.phone.datagram import DATAGRAM_FILE as FILE
 from lab.programs.shell import ShellOutput
 
+FILE = "/data/local/tmp/im-call-lab.datagram"
 START_NS = 1_000_000_000_000
 QUERY = {"resourceId": "id", "text": "text", "description": "desc", "className": "cls", "packageName": "package"}
 IP_ADDR = """\
@@ -76,6 +76,10 @@ class Seen:
         return True
 
 
+def subtitle(text: str) -> Seen:
+    return Seen(id="com.whatsapp:id/subtitle", text=text)
+
+
 @dataclass
 class Handset:
     """A fake phone: what is on its screen, what it answers; it refuses everything else."""
@@ -105,8 +109,9 @@ class Handset:
         if self.broken is not None:
             raise self.broken
         found = next((one for one in self.screen if one.fits(query)), None)
-        info = {} if found is None else {"info": self._info(found)}
-        return SimpleNamespace(exists=found is not None, wait_gone=self.waiting, **info)
+        if found is None:
+            return Missing(exists=False)
+        return SimpleNamespace(exists=True, wait_gone=self.waiting, info=self._info(found))
 
     def _info(self, seen: Seen) -> dict[str, Any]:
         index = self.screen.index(seen)
@@ -130,6 +135,9 @@ class Handset:
 
     def press(self, key: str) -> None:
         self.done.append(f"press {key}")
+
+    def screen_on(self) -> None:
+        self.done.append("screen on")
 
     def open_notification(self) -> None:
         self.done.append("open shade")

@@ -9,54 +9,10 @@ from typing import cast
 import pytest
 
 from lab.definitions import App, StunServer
-from lab.definitions.yaml import read
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
-from lab.phone.phone import CallState, Phone
-from tests.lab.phone.conftest import APPS
-from tests.lab.phone.handset import ANYCAST, IP_ADDR, START_NS, Handset, Seen, Stun
-
-
-def subtitle(text: str) -> Seen:
-    return Seen(id="com.whatsapp:id/subtitle", text=text)
-
-
-def test_the_state_is_known_by_signs_and_audio_mode(phone: Phone, handset: Handset, whatsapp: App):
-    assert phone.call_state(whatsapp) is CallState.IDLE
-    handset.audio = "MODE_IN_COMMUNICATION"
-    handset.screen = [subtitle("Ringing…")]
-    assert phone.call_state(whatsapp) is CallState.OUTGOING
-    handset.screen = [subtitle("0:07")]
-    assert phone.call_state(whatsapp) is CallState.CONNECTED
-    handset.screen = []
-    assert phone.call_state(whatsapp) is CallState.UNKNOWN
-    handset.audio = "MODE_RINGTONE"
-    handset.screen = [Seen(desc="Decline", package="com.android.systemui")]
-    assert phone.call_state(whatsapp) is CallState.INCOMING
-
-
-def test_a_timer_is_no_call_while_the_audio_mode_is_normal(phone: Phone, handset: Handset, whatsapp: App):
-    handset.screen = [subtitle("0:07")]
-    assert phone.call_state(whatsapp) is CallState.IDLE
-
-
-def test_a_clock_of_another_app_is_no_timer_of_a_call(phone: Phone, handset: Handset):
-    messenger = read(APPS / "messenger.yaml", App)
-    handset.audio = "MODE_IN_COMMUNICATION"
-    handset.screen = [Seen(text="12:34", package="com.android.systemui")]
-    assert phone.call_state(messenger) is CallState.UNKNOWN
-    handset.screen = [Seen(text="00:34", package="com.facebook.orca")]
-    assert phone.call_state(messenger) is CallState.CONNECTED
-
-
-def test_hidden_controls_are_brought_back_to_look_at_them(phone: Phone, handset: Handset, whatsapp: App):
-    handset.audio = "MODE_IN_COMMUNICATION"
-
-    def show() -> None:
-        handset.clock.after(0.3, lambda: handset.screen.append(subtitle("1:02")))
-
-    handset.screen = [Seen(id="com.whatsapp:id/call_screen", tap=show)]
-    assert phone.call_state(whatsapp) is CallState.CONNECTED
+from lab.phone.phone import Phone
+from tests.lab.phone.handset import ANYCAST, FILE, IP_ADDR, START_NS, Handset, Seen, Stun, subtitle
 
 
 def test_a_call_is_placed_once(phone: Phone, handset: Handset, whatsapp: App):
@@ -72,21 +28,6 @@ def test_a_call_is_placed_once(phone: Phone, handset: Handset, whatsapp: App):
     assert handset.clock.ns == START_NS + 1_000_000_000
     phone.place_call(whatsapp, "voice")
     assert [one for one in handset.done if one.startswith("tap")] == ["tap Voice call"]
-
-
-def test_a_question_before_the_call_is_answered(phone: Phone, handset: Handset):
-    cedar = read(APPS / "cedar.yaml", App)
-    line = Seen(id="com.example.cedar:id/state_line", text="Waiting for an answer", package=cedar.package)
-
-    def ask() -> None:
-        handset.screen = [Seen(id="android:id/button1", text="Call", tap=lambda: setattr(handset, "screen", [line]))]
-
-    handset.screen = [Seen(id="com.example.cedar:id/call", tap=ask)]
-    phone.place_call(cedar, "voice")
-    assert [one for one in handset.done if one.startswith("tap")] == [
-        "tap com.example.cedar:id/call",
-        "tap android:id/button1",
-    ]
 
 
 def test_a_missing_selector_voids_the_attempt_and_is_named(phone: Phone, handset: Handset, whatsapp: App):
@@ -113,67 +54,6 @@ def test_a_sign_that_does_not_fit_is_named(phone: Phone, handset: Handset, whats
     assert caught.value.reason == "selector_not_found"
 
 
-def test_a_tap_without_effect_is_repeated_only_after_3_s(phone: Phone, handset: Handset, whatsapp: App):
-    handset.screen = [Seen(desc="Voice call")]
-    with pytest.raises(AttemptVoid) as caught:
-        phone.place_call(whatsapp, "voice", within_s=5)
-    assert caught.value.reason == "no_effect"
-    assert handset.done.count("tap Voice call") == 2
-
-
-def test_a_full_screen_call_is_answered_by_a_swipe(phone: Phone, handset: Handset, whatsapp: App):
-    def connect() -> None:
-        handset.screen, handset.audio = [subtitle("0:00")], "MODE_IN_COMMUNICATION"
-
-    handset.audio = "MODE_RINGTONE"
-    handset.screen = [
-        Seen(id="com.whatsapp:id/accept_incoming_call_view", swipe=connect),
-        Seen(id="com.whatsapp:id/decline_incoming_call_view"),
-    ]
-    phone.answer(whatsapp, "voice")
-    assert [one for one in handset.done if one.startswith(("tap", "swipe"))] == [
-        "swipe com.whatsapp:id/accept_incoming_call_view to 0 in 20"
-    ]
-
-
-def test_a_heads_up_call_is_answered_where_it_is(phone: Phone, handset: Handset, whatsapp: App):
-    def connect() -> None:
-        handset.screen, handset.audio = [subtitle("Connecting…")], "MODE_IN_COMMUNICATION"
-
-    handset.audio = "MODE_RINGTONE"
-    handset.screen = [Seen(desc="Decline"), Seen(desc="Video", tap=connect)]
-    phone.answer(whatsapp, "video")
-    assert "open shade" not in handset.done
-    assert "tap Video" in handset.done
-
-
-def test_a_call_in_the_shade_is_looked_for_there_and_the_shade_is_closed_again(
-    phone: Phone, handset: Handset, whatsapp: App
-):
-    handset.audio = "MODE_RINGTONE"
-    with pytest.raises(AttemptVoid, match=r"none of reject \[tap id=.*decline_incoming_call_view, notification "):
-        phone.reject(whatsapp, within_s=2)
-    assert handset.done.count("open shade") == handset.done.count("press back")
-    assert handset.done.count("open shade") >= 1
-
-
-def test_hanging_up_brings_hidden_controls_back(phone: Phone, handset: Handset, whatsapp: App):
-    def end() -> None:
-        handset.screen, handset.audio = [], "MODE_NORMAL"
-
-    def show() -> None:
-        handset.screen.append(Seen(id="com.whatsapp:id/end_call_button", tap=end))
-
-    handset.audio = "MODE_IN_COMMUNICATION"
-    handset.screen = [Seen(id="com.whatsapp:id/call_screen", tap=show)]
-    phone.hang_up(whatsapp)
-    assert [one for one in handset.done if one.startswith("tap")] == [
-        "tap com.whatsapp:id/call_screen",
-        "tap com.whatsapp:id/end_call_button",
-    ]
-    assert phone.call_state(whatsapp) is CallState.IDLE
-
-
 def test_a_chat_is_opened_by_its_intent_and_known_by_its_title(phone: Phone, handset: Handset, whatsapp: App):
     title = Seen(id="com.whatsapp:id/conversation_contact_name", text="15555550102")
     handset.started = lambda command: handset.clock.after(0.5, lambda: handset.screen.append(title))
@@ -191,33 +71,6 @@ def test_the_chat_with_somebody_else_is_not_the_chat(phone: Phone, handset: Hand
         phone.open_chat(whatsapp, "15555550102")
 
 
-def test_the_end_of_a_call_is_waited_for_in_the_agent(phone: Phone, handset: Handset, whatsapp: App):
-    def end() -> None:
-        handset.screen, handset.audio = [], "MODE_NORMAL"
-
-    def wait_gone(timeout: float) -> bool:
-        assert timeout <= 5.0
-        handset.done.append("wait")
-        handset.clock.sleep(timeout)
-        return not handset.screen
-
-    handset.waiting = wait_gone
-    handset.audio = "MODE_IN_COMMUNICATION"
-    handset.screen = [subtitle("Ringing…")]
-    handset.clock.after(12.0, end)
-    assert phone.wait_idle(whatsapp, 40.0)
-    assert handset.done.count("wait") == 3
-    assert handset.clock.ns == START_NS + 15_600_000_000
-
-
-def test_a_call_that_does_not_end_in_time_is_told(phone: Phone, handset: Handset, whatsapp: App):
-    handset.waiting = lambda timeout: handset.clock.sleep(timeout)
-    handset.audio = "MODE_IN_COMMUNICATION"
-    handset.screen = [subtitle("0:07")]
-    assert not phone.wait_idle(whatsapp, 7.0)
-    assert handset.clock.ns == START_NS + 7_200_000_000
-
-
 def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, handset: Handset, whatsapp: App):
     handset.audio = "MODE_IN_COMMUNICATION"
     handset.answers = {"am force-stop com.whatsapp": ""}
@@ -229,15 +82,6 @@ def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, han
     ]
 
 
-@pytest.mark.parametrize(
-    "error", [RemoteDisconnected("closed"), ValueError("half a reply"), ConnectionResetError(), EOFError()]
-)
-def test_an_agent_that_fails_is_trouble_with_the_phone(phone: Phone, handset: Handset, whatsapp: App, error: Exception):
-    handset.broken = error
-    with pytest.raises(PhoneTrouble, match=r"^pixel6: its agent fails: "):
-        phone.call_state(whatsapp)
-
-
 def test_interfaces_that_are_up_give_their_addresses(phone: Phone, handset: Handset):
     handset.answers = {"ip addr": IP_ADDR, "cat /proc/net/anycast6": ANYCAST}
     assert phone.interface_addresses() == [
@@ -247,9 +91,6 @@ def test_interfaces_that_are_up_give_their_addresses(phone: Phone, handset: Hand
         IPv4Address("192.0.0.4"),
         IPv6Address("2001:db8:6c00:1::c1a7"),
     ]
-
-
-FILE = "/data/local/tmp/im-call-lab.datagram"
 
 
 def test_the_public_addresses_of_a_phone_are_probed_by_its_own_shell(phone: Phone):
@@ -303,3 +144,16 @@ def test_evidence_keeps_what_can_be_had(phone: Phone, handset: Handset):
     assert found["hierarchy.xml"] == b"<hierarchy/>"
     handset.jsonrpc.takeScreenshot = lambda *_: base64.b64encode(b"jpeg").decode()  # type: ignore[attr-defined]
     assert phone.evidence()["screen.jpg"] == b"jpeg"
+
+
+def test_another_phone_than_the_bench_file_means_is_refused(phone: Phone, handset: Handset, whatsapp: App):
+    phone.spec = phone.spec.model_copy(update={"serial": "1A2B3C"})
+    handset.answers = {"getprop ro.serialno": "9Z\n"}
+    with pytest.raises(PhoneTrouble, match=r"^pixel6 should have serial 1A2B3C, has '9Z'$"):
+        phone.identify(whatsapp)
+
+
+def test_a_phone_is_woken_and_stays_on_while_plugged_in(phone: Phone, handset: Handset):
+    handset.answers = {"svc power stayon true": "", "wm dismiss-keyguard": ""}
+    phone.wake()
+    assert handset.done == ["screen on", "svc power stayon true", "wm dismiss-keyguard"]

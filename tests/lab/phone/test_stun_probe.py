@@ -53,7 +53,7 @@ def test_a_server_of_a_family_that_the_phone_has_only_on_its_link_is_not_asked()
     assert probed(stun, [SERVER], (V6,)) == []
 
 
-@pytest.mark.parametrize("text", ["sh: od: inaccessible or not found", "01 01 00 0c", "00 " * 1501, "0a" * 32])
+@pytest.mark.parametrize("text", ["sh: od: inaccessible or not found", "01 01 00 0c", "0a" * 32])
 def test_an_answer_that_is_no_response_to_the_request_is_none(text: str) -> None:
     class Other(Stun):
         def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
