@@ -43,10 +43,7 @@ class Chains:
         """Use ways in turn until `reached` holds; a way that was used gets 3 s before it is used again."""
         deadline_ns = self.clock.now_ns() + round(within_s * 1e9)
         not_before: dict[int, int] = {}
-        while not reached():
-            now_ns = self.clock.now_ns()
-            if now_ns >= deadline_ns:
-                return Pursuit(reached=False, used=[str(ways[index]) for index in not_before])
+        while not (done := reached()) and (now_ns := self.clock.now_ns()) < deadline_ns:
             ready = (index for index in range(len(ways)) if now_ns >= not_before.get(index, 0))
             used = next((index for index in ready if self._use(ways[index], app, contact)), None)
             if used is not None:
@@ -54,7 +51,7 @@ class Chains:
             elif not any(now_ns < when for when in not_before.values()) and not self.reveal_controls(app):
                 any(self.screen.tap(selector.as_query()) for selector in app.dismiss)
             self.clock.sleep(POLL_S)
-        return Pursuit(reached=True, used=[str(ways[index]) for index in not_before])
+        return Pursuit(reached=done, used=[str(ways[index]) for index in not_before])
 
     def reveal_controls(self, app: App) -> bool:
         """Bring the controls of a call back that hide after a while; False where no way to it can be gone now."""
