@@ -17,9 +17,6 @@ from correlate.trace import Trace
 from lab.clocks.offsets import Exchange, drift_ns
 from lab.errors import AttemptVoid
 
-MARKER_ADDRESS = "192.0.2.1"
-MARKER_PORT = 9
-
 TRANSIT_NS = 100_000_000
 """A marker may be on its way to the capturing machine for this long after its sender's command has ended. Wi-Fi needs
 some milliseconds; a capture is not the worse for a bound that is wider."""
