@@ -156,7 +156,7 @@ def _markers(recorded: Mapping[str, Any] | None) -> Markers | None:
     if recorded is None:
         return None
     address = next(iter(addresses.parse([recorded["address"]])))
-    return Markers(address, int(recorded["port"]), str(recorded["nonce"]))
+    return Markers(address=address, port=int(recorded["port"]), nonce=str(recorded["nonce"]))
 
 
 def pair(
