@@ -152,7 +152,7 @@ NAME = f"lab-stamps-{os.getpid()}"
 INSIDE = ["ip", "netns", "exec", NAME]
 TOOLS = {"dumpcap": ["-q"], "tcpdump": ["-U", "--immediate-mode", "-B", "16384", "-Z", "root"]}
 BURSTS = 50
-KNOWN_BY = Markers(markers.ADDRESS, markers.PORT, "n")
+KNOWN_BY = Markers(address=markers.ADDRESS, port=markers.PORT, nonce="n")
 SEND = (
     "import json, sys, time\n"
     "from lab.laptop.agent.stamps import burst\n"

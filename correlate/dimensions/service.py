@@ -108,11 +108,10 @@ def _facts(own: Vantage) -> Iterator[tuple[str, str, Frame | None]]:
 
 def media_rate(side: Vantage) -> float | None:
     """Media payload in bytes/s in the faster direction, from the first to the last media datagram; None without."""
-    media = [each.media for each in side.conversations if each.kind != "other"]
     first, last = media_span(side) or (None, None)
     if first is None or last is None or last.time_ns <= first.time_ns:
         return None
-    most_bytes = max(sum(each.tx.payload_bytes for each in media), sum(each.rx.payload_bytes for each in media))
+    most_bytes = max(way.payload_bytes for way in side.media)
     return round(most_bytes / ((last.time_ns - first.time_ns) / 1e9), 3)
 
 

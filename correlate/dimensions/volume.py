@@ -174,11 +174,10 @@ def _beyond(side: Vantage, other: Vantage, direction: str) -> int:
 
 def _media_times(side: Vantage, direction: str) -> list[int]:
     """The times of the media sent (`tx`) or received (`rx`) by one side."""
-    of_call = [each for each in side.conversations if each.kind != "other"]
     rows = media_rows(side.trace.udp)
-    rows = rows[np.isin(side.flows.of[rows], [each.flow for each in of_call])]
+    rows = rows[np.isin(side.flows.of[rows], [each.flow for each in side.of_call])]
     is_a = np.zeros(len(side.flows.table), bool)
-    for each in of_call:
+    for each in side.of_call:
         flow = side.flows.table[each.flow]
         is_a[each.flow] = (flow.a, flow.a_port) == (each.local, each.local_port)
     is_sent = side.flows.from_a[rows] == is_a[side.flows.of[rows]]
@@ -210,10 +209,5 @@ def _relayed(side: Vantage) -> Relayed:
 
 
 def _media(side: Vantage) -> MediaTotals:
-    media = [each.media for each in side.conversations if each.kind != "other"]
-    return MediaTotals(
-        tx_packets=sum(each.tx.packets for each in media),
-        rx_packets=sum(each.rx.packets for each in media),
-        tx_payload_bytes=sum(each.tx.payload_bytes for each in media),
-        rx_payload_bytes=sum(each.rx.payload_bytes for each in media),
-    )
+    tx, rx = side.media
+    return MediaTotals(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes)

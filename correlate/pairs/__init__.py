@@ -14,7 +14,7 @@ from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, interface, window
 from correlate.pairs.addresses import Learned, Role
-from correlate.pairs.amounts import total
+from correlate.pairs.amounts import Amounts, total
 from correlate.pairs.analysis import Analysis
 from correlate.pairs.analysis import parse as parse_analysis
 from correlate.pairs.conversations import Conversation, conversations
@@ -74,6 +74,12 @@ class Vantage:
         """The conversations with servers of the call and with the other phone."""
         return tuple(conversation for conversation in self.conversations if conversation.kind != "other")
 
+    @property
+    def media(self) -> tuple[Amounts, Amounts]:
+        """Sent and received in the conversations of the call."""
+        media = [conversation.media for conversation in self.of_call]
+        return total(each.tx for each in media), total(each.rx for each in media)
+
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
         return tuple(conversation for conversation in self.conversations if conversation.kind == kind)
@@ -84,7 +90,8 @@ class Vantage:
 
     def span_ns(self, conversation: Conversation) -> tuple[int, int]:
         """First and last packet in the controller's time."""
-        return self.clock.to_controller(conversation.first_ns), self.clock.to_controller(conversation.last_ns)
+        first, last = conversation.first, conversation.last
+        return self.clock.to_controller(first.time_ns), self.clock.to_controller(last.time_ns)
 
     def without_packets(self) -> Vantage:
         """The conversations, the addresses and one message of each user name alone, a few KB."""
@@ -111,11 +118,7 @@ class CallPair:
     @property
     def media_udp(self) -> bool:
         """A conversation whose media are UDP datagrams."""
-        return all(
-            total(each.media.tx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
-            and total(each.media.rx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
-            for side in (self.a, self.b)
-        )
+        return all(way.packets >= ESTABLISHED_DATAGRAMS for side in (self.a, self.b) for way in side.media)
 
     @property
     def media_not_udp(self) -> bool:
@@ -153,7 +156,7 @@ def _markers(recorded: Mapping[str, Any] | None) -> Markers | None:
     if recorded is None:
         return None
     address = next(iter(addresses.parse([recorded["address"]])))
-    return Markers(address, int(recorded["port"]), str(recorded["nonce"]))
+    return Markers(address=address, port=int(recorded["port"]), nonce=str(recorded["nonce"]))
 
 
 def pair(

@@ -45,16 +45,6 @@ class Conversation:
         return self.tx + self.rx
 
     @property
-    def first_ns(self) -> int:
-        """The smallest time, of that side's clock."""
-        return self.first.time_ns
-
-    @property
-    def last_ns(self) -> int:
-        """The largest time."""
-        return self.last.time_ns
-
-    @property
     def over_ipv6(self) -> bool:
         """Whether it goes over IPv6 on this wire, as the paper's 4.2 counts; also where NAT64 makes IPv4 of it."""
         return isinstance(self.remote_raw, IPv6Address)
@@ -62,7 +52,7 @@ class Conversation:
     @property
     def duration_s(self) -> float:
         """Last minus first packet (facts of the paper's Table 6)."""
-        return (self.last_ns - self.first_ns) / 1e9
+        return (self.last.time_ns - self.first.time_ns) / 1e9
 
 
 def conversations(

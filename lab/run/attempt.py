@@ -174,7 +174,7 @@ class Attempt:
         """The clocks of both captures, `ROLE_capture`. A side whose capture is not stamped by its machine's system
         clock refers to that one from here on."""
         found: dict[str, ClockLine] = {}
-        known_by = Markers(markers.ADDRESS, markers.PORT, self._nonce)
+        known_by = Markers(address=markers.ADDRESS, port=markers.PORT, nonce=self._nonce)
         for role in ROLES:
             side = sides[role]
             machine = lines[side["clock"]]

@@ -12,7 +12,7 @@ from correlate.trace import Trace
 from tests.correlate.conftest import frame
 
 CALLER, CALLEE, LAPTOP = "10.42.0.2", "10.42.0.3", "10.42.0.1"
-KNOWN_BY = Markers(markers.ADDRESS, markers.PORT, "n0nce")
+KNOWN_BY = Markers(address=markers.ADDRESS, port=markers.PORT, nonce="n0nce")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_what_goes_where_markers_go_or_comes_back_is_the_harness_own(read):
         mark(3, b"another port", port=10),
         mark(4, b"another address", dst=CALLEE),
     )
-    back = Markers(ip_address("192.0.2.1"), 40_000, "n0nce")
+    back = Markers(address=ip_address("192.0.2.1"), port=40_000, nonce="n0nce")
     assert markers.is_harness(trace.udp, KNOWN_BY).tolist() == [True, False, False, False]
     assert markers.is_harness(trace.udp, back).tolist() == [False, True, False, False]
 

@@ -222,7 +222,7 @@ def capture(path: Path, *frames: bytes) -> Path:
     return path
 
 
-MARKERS = Markers(ip_address("192.0.2.1"), 9, "n0nce")
+MARKERS = Markers(address=ip_address("192.0.2.1"), port=9, nonce="n0nce")
 PHONE = bytes([10, 42, 0, 2])
 
 

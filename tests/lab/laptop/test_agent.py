@@ -285,7 +285,7 @@ def stamped(site, made, path, seconds=1.5):
 
 
 SOCKET = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
-MARKERS = Markers(IPv4Address("10.42.0.2"), 9, "n0nce")
+MARKERS = Markers(address=IPv4Address("10.42.0.2"), port=9, nonce="n0nce")
 
 
 def burst(laptop, kind):
