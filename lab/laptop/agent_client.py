@@ -1,4 +1,4 @@
-"""A laptop that is driven by the agent on it (`lab.laptop.bash.agent`) where there is no bash: Windows above all."""
+"""A laptop that is driven by the agent on it (`lab.laptop.agent`) where there is no bash: Windows above all."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import lab.laptop.agent
 from lab.clocks.capture_clocks import STAMPS, Burst
-from lab.errors import LaptopTrouble
+from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.lease import Hotspot, checked_mac
+from lab.laptop.protocol import Ended
 from lab.programs import copies
 from lab.programs.processes import Program
 from lab.programs.shell import ShellOutput
@@ -118,20 +120,19 @@ class AgentLaptop:
             self._program = None
 
     def tool(self) -> str:
-        """What captures there: `dumpcap`, or `tcpdump` where there is none."""
+        """The program that captures there: `dumpcap`, or `tcpdump` where there is none."""
         if self._program is None:
             self._open()
         return self.greeting["tool"]
 
-    def run(self, command: str, timeout_s: float = 10.0) -> ShellOutput:
-        """The two lines that a bench's health is asked by; the agent runs no others. Raises `LaptopTrouble`."""
-        if command == "true":
-            self.ask("clock", timeout_s)
-            return ShellOutput("", 0)
-        if command == "dumpcap --version":
-            answer = self.ask("version", timeout_s)
-            return ShellOutput(str(answer["text"]), int(answer["code"]))
-        raise LaptopTrouble(f"the laptop's agent runs no shell lines: `{command[:80]}`")
+    def version(self) -> ShellOutput:
+        """What that program says of its version."""
+        answer = self.ask("version")
+        return ShellOutput(str(answer["text"]), int(answer["code"]))
+
+    def check_health(self) -> None:
+        """Have it answer. Raises `LaptopTrouble`."""
+        self.read_clock_ns()
 
     def prepare(self) -> dict[str, Any]:
         """Have leftovers swept, sleep inhibited and the hotspot on: at the start, and again before each attempt."""
@@ -167,18 +168,37 @@ class AgentLaptop:
     def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst:
         """Have the laptop send datagrams from its address `source` to a phone of its hotspot, for a capture to stamp.
         Raises `LaptopTrouble` where it no longer holds `source`."""
-        told = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
-        sent = {int(number): (int(before), int(after)) for number, before, after in told["sent"]}
-        return Burst(str(address), sent, str(told["failed"]))
+        burst = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
+        sent = {int(number): (int(before), int(after)) for number, before, after in burst["sent"]}
+        return Burst(str(address), sent, str(burst["failed"]))
 
     def read_clock_ns(self) -> int:
         """The laptop's system clock. Raises `LaptopTrouble`."""
         return int(self.ask("clock", 5.0))
 
-    def fetch_checked(self, name: str, target: Path) -> str:
+    def start(self, name: str, argv: Sequence[str]) -> None:
+        """Start a program that captures into `name` and wait until it does. Raises `AttemptVoid`, `LaptopTrouble`."""
+        started = self.ask("start", name=name, argv=list(argv))
+        if not started["live"]:
+            raise AttemptVoid("capture_not_ready", f"{argv[0]} is not live: {started['said'][:300]}")
+
+    def size_bytes(self, name: str) -> int:
+        return int(self.ask("size", name=name))
+
+    def holds(self, name: str, text: str) -> bool:
+        return bool(self.ask("holds", name=name, text=text))
+
+    def stop(self, name: str) -> Ended:
+        ended = self.ask("stop", name=name)
+        return Ended(bool(ended["ran_on"]), bool(ended["caught_up"]), int(ended["code"]), str(ended["said"]))
+
+    def remove(self, name: str) -> None:
+        self.ask("remove", name=name)
+
+    def fetch(self, name: str, target: Path) -> str:
         """Copy one capture and prove the copy; returns its SHA-256 in hex. Raises `LaptopTrouble`."""
-        told = self.ask("fingerprint", 120.0, name=name)
-        origin = copies.Fingerprint(int(told["size_bytes"]), str(told["sha256"]))
+        answer = self.ask("fingerprint", 120.0, name=name)
+        origin = copies.Fingerprint(int(answer["size_bytes"]), str(answer["sha256"]))
         try:
             with target.open("wb") as stream:
                 while stream.tell() < origin.size_bytes:

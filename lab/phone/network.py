@@ -162,7 +162,7 @@ def require_way_out(spec: PhoneSpec, way: WayOut) -> None:
     Behind the hotspot that is Wi-Fi; a phone that is captured on itself and whose `network` is `lte` or `nr` must be on
     the mobile network. Raises `AttemptVoid("wrong_network")`.
     """
-    wanted = "wifi" if spec.capture == "dumpcap" else "cellular" if spec.network in CELLULAR_LABELS else way.kind
+    wanted = "wifi" if spec.vantage == "hotspot" else "cellular" if spec.network in CELLULAR_LABELS else way.kind
     if way.kind == "vpn" or way.kind != wanted:
         do = "switch its VPN off" if way.kind == "vpn" else f"bring it onto {wanted}"
         text = f"{spec.name} (network {spec.network}) sends over {way.kind} ({way.interface}); {do}"

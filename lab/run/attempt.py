@@ -316,7 +316,7 @@ class Attempt:
         with path.open("rb") as file:
             os.fsync(file.fileno())
         integrity = verified(path, counters, sha256, self._bench.spec.snaplen_bytes)
-        by_laptop = self._phones[role].spec.capture == "dumpcap"
+        by_laptop = capture.lease is not None
         return {
             "capture": path.name,
             "sha256": sha256,

@@ -22,7 +22,8 @@ import pytest
 
 from correlate.trace import verify
 from lab.bench.bench import Bench
-from lab.capture.agent_dumpcap import AgentDumpcap
+from lab.capture.agent_dumpcap import TOOLS
+from lab.capture.dumpcap import LaptopCapture
 from lab.capture.protocol import DRAIN_S, Counters, last_counters
 from lab.clocks.bench_time import WallClock
 from lab.clocks.capture_clocks import Line, Markers, Sent, capture_clock
@@ -33,6 +34,7 @@ from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
 from lab.laptop.agent.calls import Calls
 from lab.laptop.agent.posix import Posix
 from lab.laptop.agent.session import Agent
+from lab.laptop.agent.tools import LIVE, WORDS, command
 from lab.laptop.agent_client import AgentLaptop, packed, token_file
 from lab.laptop.install import install
 from lab.laptop.lease import Hotspot, Lease, find_lease
@@ -132,7 +134,7 @@ def site(space, tmp_path, monkeypatch):
 
 
 def capture(laptop, name="t.0.callee"):
-    return AgentDumpcap(laptop, laptop.hotspot(HOTSPOT).interface, LEASE, 256, name)
+    return LaptopCapture(laptop, TOOLS[laptop.tool()], laptop.hotspot(HOTSPOT).interface, LEASE, 256, name)
 
 
 def stopping(found):
@@ -222,9 +224,8 @@ def test_the_agents_clock_is_within_its_bound_and_the_bench_asks_it_by_the_same_
     laptop = site.laptop()
     offset = measure_offset(WallClock(Stop()), laptop.read_clock_ns)
     assert abs(offset.offset_ns) <= offset.bound_ns < 5_000_000
-    assert laptop.run("dumpcap --version").text.startswith("Dumpcap")
-    with pytest.raises(LaptopTrouble, match="runs no shell lines: `rm -rf /`"):
-        laptop.run("rm -rf /")
+    assert laptop.version().text.startswith("Dumpcap")
+    laptop.check_health()
 
 
 class Wlan:
@@ -357,7 +358,7 @@ def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_fo
         bench.check_health()
         phone = Phone(spec.phones[1], Wlan(), None, bench.clock)
         made = bench.new_capture(phone, bench.lab.apps["whatsapp"], "t.0.callee")
-        assert (type(made), made.interface, made.tool, made.lease) == (AgentDumpcap, "hot0", "dumpcap", LEASE)
+        assert (type(made), made.interface, made.tool, made.lease) == (LaptopCapture, "hot0", "dumpcap", LEASE)
     assert not (site.root / "awake").exists()
     with pytest.raises(PhoneTrouble, match="pixel6 has no serial"), Bench(lab(), spec, Stop()):
         pass
@@ -389,7 +390,7 @@ def test_a_copy_that_differs_from_what_the_laptop_has_is_never_used(site, tmp_pa
     )
     laptop = AgentLaptop([str(tmp_path / "agent")], "captures", "pixels")
     with pytest.raises(LaptopTrouble, match=r"t\.0\.callee on the laptop: the copy differs \(5 bytes of 9\)"):
-        laptop.fetch_checked("t.0.callee", tmp_path / "copy")
+        laptop.fetch("t.0.callee", tmp_path / "copy")
     laptop.close()
 
 
@@ -457,17 +458,61 @@ def test_another_client_of_the_hotspot_is_in_neither_the_file_nor_the_counters(s
     assert (made.tool, found.packets, stopping(found), counters) == (tool, 300, [], Counters(300, 300, 0))
 
 
-def test_what_is_no_mac_filters_nothing_and_starts_nothing(site):
-    laptop = site.laptop()
-    values = {"name": "t.0.callee", "interface": "hot0", "snaplen_bytes": 256, "duration_s": 2}
-    for text in ("02:00:5e:10:00", "02:00:5e:10:00:02 or ip", "02-00-5e-10-00-02", "02:00:5E:10:00:02", ""):
-        with pytest.raises(LaptopTrouble, match="is no MAC"):
-            laptop.ask("start", **values, mac=text)
+ARGV = ["dumpcap", "-q", "-i", "hot0", "-f", LEASE.filter, "-s", "256", "-a", "duration:7200"]
+
+
+def changed(index, word):
+    return [*ARGV[:index], word, *ARGV[index + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (changed(0, "tcpdump"), "'tcpdump' is no word of a capture by dumpcap"),
+        (changed(0, "/bin/sh"), "'/bin/sh' is no word of a capture by dumpcap"),
+        (changed(1, "-P"), "'-P' is no word of a capture by dumpcap"),
+        (changed(3, "-"), "'-' is no word of a capture by dumpcap"),
+        (changed(3, "/tmp/fifo"), "'/tmp/fifo' is no word of a capture by dumpcap"),
+        (changed(3, "TCP@192.0.2.1"), "'TCP@192.0.2.1' is no word of a capture by dumpcap"),
+        (changed(4, "-w"), "'-w' is no word of a capture by dumpcap"),
+        (changed(5, "ether host 02:00:5e:10:00"), "'ether host 02:00:5e:10:00' is no word of a capture by dumpcap"),
+        (
+            changed(5, f"{LEASE.filter} or ip"),
+            "'ether host 02:00:5e:10:00:02 or ip' is no word of a capture by dumpcap",
+        ),
+        (changed(5, LEASE.filter.upper()), "'ETHER HOST 02:00:5E:10:00:02' is no word of a capture by dumpcap"),
+        (changed(5, ""), "'' is no word of a capture by dumpcap"),
+        (changed(7, "0"), "'0' is no word of a capture by dumpcap"),
+        (changed(9, "files:2"), "'files:2' is no word of a capture by dumpcap"),
+        ([*ARGV, "-w", "/tmp/elsewhere"], "a capture by dumpcap has 10 words, not 12"),
+        (ARGV[:-2], "a capture by dumpcap has 10 words, not 8"),
+        ([], "a capture by dumpcap has 10 words, not 0"),
+    ],
+)
+def test_a_program_is_started_by_the_argv_of_a_capture_alone(site, argv, text):
+    with pytest.raises(LaptopTrouble) as raised:
+        site.laptop().ask("start", name="t.0.callee", argv=argv)
+    assert str(raised.value) == f"the laptop's agent, start: {text}"
     assert site.files() == []
 
 
+def test_the_agent_puts_the_programs_path_and_its_own_file_into_the_argv():
+    file = "/captures/t.0.callee"
+    for interface in ("hot0", "bridge100", r"\Device\NPF_{5E100001-0000-4000-8000-00005E100001}"):
+        for tool in TOOLS.values():
+            argv = tool.argv(interface, LEASE.filter, 256)
+            words = command(tool.name, f"/sbin/{tool.name}", file, argv)
+            rights = ["-Z", "root"] if tool.name == "tcpdump" and os.geteuid() == 0 else []
+            assert words == [f"/sbin/{tool.name}", *rights, "-w", file, *argv[1:]]
+            assert [word for word in words if interface in word or LEASE.filter in word] == [interface, LEASE.filter]
+
+
+def test_each_program_of_the_agent_is_one_that_the_lab_starts():
+    assert TOOLS.keys() == WORDS.keys() == LIVE.keys()
+
+
 def test_an_interface_that_is_not_there_voids_with_the_tools_words(site):
-    made = AgentDumpcap(site.laptop(), "hot7", LEASE, 256, "t.0.callee")
+    made = LaptopCapture(site.laptop(), TOOLS["dumpcap"], "hot7", LEASE, 256, "t.0.callee")
     with pytest.raises(AttemptVoid, match=r"dumpcap is not live: .*hot7") as raised:
         made.start()
     assert raised.value.reason == "capture_not_ready"
@@ -563,7 +608,7 @@ def test_what_a_killed_agent_left_is_swept_by_the_next_and_nobody_elses(site):
 
 def test_a_capture_without_an_agent_ends_by_itself_and_cleanly(site):
     laptop = site.laptop()
-    laptop.ask("start", name="t.0.callee", interface="hot0", snaplen_bytes=256, duration_s=2)
+    laptop.start("t.0.callee", [*ARGV[:-1], "duration:2"])
     pid = noted(site)["pid"]
     os.kill(agent_pid(laptop), signal.SIGKILL)
     laptop._program.wait(10)
