@@ -19,8 +19,8 @@ from lab.definitions import App, BenchSpec, Lab, PlannedTrial
 from lab.errors import BenchUnhealthy, LabError, PhoneTrouble
 from lab.laptop.agent_client import AgentLaptop
 from lab.laptop.bash import BashLaptop
-from lab.laptop.lease import Hotspot, Lease, find_lease
-from lab.laptop.protocol import Laptop
+from lab.laptop.lease import Lease, find_lease
+from lab.laptop.protocol import Hotspot, Laptop
 from lab.phone.phone import Phone
 
 

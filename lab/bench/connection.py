@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 
 from lab.bench.kinds import Kind
 from lab.definitions import PhoneSpec
@@ -20,19 +19,20 @@ def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
     import uiautomator2  # costs half a second, and nothing but a bench needs it
 
     trouble = (*TROUBLE, uiautomator2.exceptions.BaseException)
-    with ExitStack() as stack:
+    try:
+        adb = Adb(kind.client, kind.serial(spec))
+        agent = uiautomator2.connect(adb)
+    except trouble as error:
+        raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error
+    # A phone or bench that has gone can no longer be tidied, and says so where it is asked for something.
+    with closing(adb):
         try:
-            adb = Adb(kind.client, kind.serial(spec))
-            stack.callback(adb.close)
-            agent = uiautomator2.connect(adb)
-        except trouble as error:
-            raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error
-        # A phone or bench that has gone can no longer be tidied, and says so where it is asked for something.
-        stack.callback(_quietly, partial(agent.stop_uiautomator, wait=False), trouble)
-        stack.callback(_quietly, partial(put_back, adb, stays_awake(adb)), (LabError,))
-        yield Phone(spec, adb, agent, kind.clock)
-
-
-def _quietly(tidy: Callable[[], object], trouble: tuple[type[BaseException], ...]) -> None:
-    with suppress(*trouble):
-        tidy()
+            setting = stays_awake(adb)
+            try:
+                yield Phone(spec, adb, agent, kind.clock)
+            finally:
+                with suppress(LabError):
+                    put_back(adb, setting)
+        finally:
+            with suppress(*trouble):
+                agent.stop_uiautomator(wait=False)

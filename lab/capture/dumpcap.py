@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from lab.capture.protocol import BACKSTOP_S, Counters, Request, last_counters, require_all
+from lab.capture.counters import Counters, last_counters, require_all
+from lab.capture.protocol import BACKSTOP_S, Request
 from lab.errors import AttemptVoid, LabError
+from lab.laptop.agent.tools import argv
 from lab.laptop.lease import Lease, find_lease
 from lab.laptop.protocol import Laptop
 
-
-@dataclass(frozen=True)
-class Tool:
-    """A program that captures on a laptop: its argv for an interface, a filter of libpcap and a snapshot length.
-
-    `exact`: the packets it counts as received are those that it counts as captured, however it was stopped.
-    """
-
-    name: str
-    suffix: str
-    argv: Callable[[str, str, int], list[str]]
-    exact: bool
-
-
-def _argv(interface: str, filter_: str, snaplen_bytes: int) -> list[str]:
-    # -f behind -i: a filter is that of the interface before it.
-    argv = ["dumpcap", "-q", "-i", interface, "-f", filter_, "-s", str(snaplen_bytes)]
-    return [*argv, "-a", f"duration:{BACKSTOP_S}"]
-
-
-DUMPCAP = Tool("dumpcap", "pcapng", _argv, exact=True)
+SUFFIXES = {"dumpcap": "pcapng", "tcpdump": "pcap"}
 
 
 class LaptopCapture:
     """A capture by the hotspot laptop, on the hotspot's interface: what one client of it sends and receives."""
 
-    def __init__(self, laptop: Laptop, tool: Tool, interface: str, lease: Lease, snaplen_bytes: int, name: str) -> None:
-        self._laptop, self._tool, self._name = laptop, tool, f"{name}.{tool.suffix}"
-        self._argv = tool.argv(interface, lease.filter, snaplen_bytes)
-        self.tool, self.suffix, self.interface = tool.name, tool.suffix, interface
+    def __init__(self, laptop: Laptop, tool: str, interface: str, lease: Lease, snaplen_bytes: int, name: str) -> None:
+        self._laptop, self.tool, self.suffix, self.interface = laptop, tool, SUFFIXES[tool], interface
         self.lease: Lease | None = lease
+        given = {"filter": lease.filter, "snaplen_bytes": snaplen_bytes, "seconds": BACKSTOP_S}
+        self._name, self._argv = f"{name}.{self.suffix}", argv(tool, interface=interface, **given)
 
     def start(self) -> None:
         self._laptop.start(self._name, self._argv)
@@ -59,7 +39,9 @@ class LaptopCapture:
         if counters is None or ended.code != 0 or not ended.ran_on:
             text = f"{self.tool} ended by itself or left no counters (exit {ended.code})"
             raise AttemptVoid("capture_died", f"{text}: {ended.said[-300:]}")
-        return require_all(counters, self.tool, ended.said, caught_up=self._tool.exact or ended.caught_up)
+        # dumpcap's second number is what libpcap received, its own drops are not in it.
+        caught_up = self.tool == "dumpcap" or ended.caught_up
+        return require_all(counters, self.tool, ended.said, caught_up=caught_up)
 
     def fetch(self, target: Path) -> str:
         sha256 = self._laptop.fetch(self._name, target)
@@ -71,7 +53,7 @@ class LaptopCapture:
             self._laptop.remove(self._name)
 
 
-def new_capture(request: Request, tool: Tool = DUMPCAP) -> LaptopCapture:
+def new_capture(request: Request, tool: str = "dumpcap") -> LaptopCapture:
     """A capture by the MAC of the phone's lease. Raises what `lab.laptop.lease.find_lease` does."""
     phone, laptop = request.phone, request.laptop
     hotspot = laptop.hotspot(request.hotspot_address)

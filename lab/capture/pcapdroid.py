@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network
 from pathlib import Path
 
-from lab.capture.protocol import EXIT_S, READY_S, Counters, Request
+from lab.capture.counters import Counters
+from lab.capture.protocol import EXIT_S, READY_S, Request
 from lab.clocks.bench_time import Clock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease

@@ -7,16 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
-from lab.capture.protocol import (
-    BACKSTOP_S,
-    EXIT_S,
-    READY_S,
-    Counters,
-    Request,
-    all_counters,
-    last_counters,
-    require_all,
-)
+from lab.capture.counters import Counters, all_counters, last_counters, require_all
+from lab.capture.protocol import BACKSTOP_S, EXIT_S, READY_S, Request
 from lab.clocks.bench_time import Clock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
@@ -92,8 +84,8 @@ class PhoneTcpdump:
             self._adb.run(f"kill -USR1 {pid} 2>/dev/null", root=True)
             if not wait_until(self._clock, lambda: len(all_counters(self._said())) == asked, ANSWER_S):  # noqa: B023
                 return False
-            counters = last_counters(self._said())
-            if counters is not None and counters.captured == counters.received:
+            counters = all_counters(self._said())[-1]
+            if counters.captured == counters.received:
                 return True
         return False
 

@@ -14,8 +14,8 @@ from lab.clocks.capture_clocks import Burst
 from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.agent.coalescing import joining
 from lab.laptop.agent.tools import EXIT_S, LIVE, READY_S
-from lab.laptop.lease import Hotspot, parse_neighbours
-from lab.laptop.protocol import Ended
+from lab.laptop.lease import parse_neighbours
+from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
 from lab.programs.processes import Program, run
 from lab.programs.shell import (
@@ -27,32 +27,12 @@ from lab.programs.shell import (
     search_command,
 )
 
-COPY_S = 120.0
-START_S = 20.0
+COPY_S, START_S = 120.0, 20.0
 SWEEP_TRIES = 100
 
 
-class ProgramStream:
-    """A program's pipes as `lab.programs.shell` wants them."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-
-    def send(self, data: bytes) -> None:
-        self._program.send(data)
-
-    def receive(self, timeout_s: float) -> bytes:
-        return self._program.receive(timeout_s)
-
-    def close(self) -> None:
-        self._program.end()
-
-
 class BashLaptop:
-    """Runs programs on the laptop, reads its clock and fetches its files.
-
-    A program that captures is bench state: it is looked at in bench time, by `clock`.
-    """
+    """A `Laptop` with bash. A program that captures is bench state: it is looked at in bench time, by `clock`."""
 
     def __init__(self, prefix: list[str], directory: str, clock: Clock) -> None:
         self._prefix, self.directory, self._bench_clock = list(prefix), directory, clock
@@ -80,7 +60,6 @@ class BashLaptop:
         return f"{self.directory}/{name}"
 
     def start(self, name: str, argv: Sequence[str]) -> None:
-        """Start a program that captures into `name` and wait until it does. Raises `AttemptVoid`, `LaptopTrouble`."""
         self.run(f"mkdir -p {self.directory}")
         program = self._running[name] = self._started([argv[0], "-w", self._file(name), *argv[1:]])
         try:
@@ -145,7 +124,6 @@ class BashLaptop:
         return Ended(ran_on, caught_up=False, code=code, said="\n".join([*self._lines.pop(name), rest]))
 
     def remove(self, name: str) -> None:
-        """Remove a file; a program that still writes it is ended first. Raises `LaptopTrouble`."""
         program = self._running.pop(name, None)
         if program is not None:
             with contextlib.suppress(LaptopTrouble):
@@ -161,14 +139,13 @@ class BashLaptop:
         """Run one line in the laptop's bash. Raises `LaptopTrouble` when it does not answer whole and in time."""
         try:
             if self._shell is None:
-                self._shell = PersistentShell(ProgramStream(Program([*self._prefix, "bash"])))
+                self._shell = PersistentShell(Program([*self._prefix, "bash"]))
             return self._shell.run(command, timeout_s)
         except (TimeoutError, StreamBroken, OSError) as error:
             self.close()
             raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {error}") from error
 
     def hotspot(self, address: IPv4Address) -> Hotspot:
-        """The hotspot that holds this address. Raises `LaptopTrouble` where no interface does."""
         for line in self.run("ip -o addr").text.splitlines():
             words = line.split()
             if len(words) > 3 and words[3].split("/")[0] == str(address):
@@ -176,7 +153,6 @@ class BashLaptop:
         raise LaptopTrouble(f"no interface of the laptop holds {address}; start the hotspot")
 
     def neighbours(self, hotspot: Hotspot) -> dict[IPv4Address, str]:
-        """The MAC of each address that others hold on the hotspot. Raises `LaptopTrouble`."""
         said = self.run(f"ip neigh show dev {shlex.quote(hotspot.interface)}")
         if said.code != 0:
             raise LaptopTrouble(f"the laptop does not tell its neighbours: {said.text[:100]!r}; install iproute2")
@@ -205,12 +181,10 @@ class BashLaptop:
         return {int(pid[1]) for pid in found if pid}
 
     def ask_for(self, address: IPv4Address) -> None:
-        """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""
         if self.run(f"ping -c 1 -W 1 {address}").code == 127:
             raise LaptopTrouble("there is no ping on the laptop; install iputils-ping")
 
     def coalescing(self, interface: str) -> list[str] | None:
-        """What joins packets on an interface before a capture sees them; None where it has no ethtool to tell."""
         said = self.run(f"PATH=$PATH:/usr/sbin:/sbin ethtool -k {shlex.quote(interface)}")
         return joining(said.text) if said.code == 0 else None
 
@@ -218,14 +192,13 @@ class BashLaptop:
         """The laptop's system clock by bash's `$EPOCHREALTIME`. Raises `LaptopTrouble`."""
         try:
             if self._clock is None:
-                self._clock = ClockStream(ProgramStream(Program([*self._prefix, "bash", "-c", self._word(CLOCK_LOOP)])))
+                self._clock = ClockStream(Program([*self._prefix, "bash", "-c", self._word(CLOCK_LOOP)]))
             return self._clock.read_ns()
         except (TimeoutError, StreamBroken, OSError) as error:
             self.close()
             raise LaptopTrouble(f"the laptop's clock cannot be read: {error}") from error
 
     def fetch(self, name: str, target: Path) -> str:
-        """Copy a file and prove the copy; returns its SHA-256 in hex. Raises `LaptopTrouble`."""
         source = self._file(name)
         try:
             origin = copies.fingerprint(self.run(copies.question(source), timeout_s=COPY_S))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Protocol
 
 from lab.clocks.capture_clocks import Burst
-from lab.laptop.lease import Hotspot, Neighbours
 from lab.programs.shell import ShellOutput
+
+
+@dataclass(frozen=True)
+class Hotspot:
+    """A laptop's hotspot: its interface as the capturing tool names it, and the address that this interface holds."""
+
+    interface: str
+    address: IPv4Address
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Ended:
     said: str
 
 
-class Laptop(Neighbours, Protocol):
+class Laptop(Protocol):
     """The laptop whose hotspot a phone may use. Each method raises `LaptopTrouble` where it does not answer or fails.
 
     A capture is a program that writes one file, known by the file's name; the laptop alone says where that lies.
@@ -40,6 +47,12 @@ class Laptop(Neighbours, Protocol):
 
     def hotspot(self, address: IPv4Address) -> Hotspot:
         """The hotspot that holds this address."""
+
+    def neighbours(self, hotspot: Hotspot) -> Mapping[IPv4Address, str]:
+        """The MAC of each address that others hold on the hotspot, by its neighbour table."""
+
+    def ask_for(self, address: IPv4Address) -> None:
+        """Have it ask its networks once who holds an address, so that it comes into the table if somebody does."""
 
     def coalescing(self, interface: str) -> list[str] | None:
         """What joins packets on an interface before a capture sees them; None where nobody there can tell."""

@@ -17,7 +17,8 @@ from typing import Any
 
 from correlate.dataset import write_json
 from lab.bench.bench import Bench
-from lab.capture.protocol import DRAIN_S, Capture, Counters
+from lab.capture.counters import Counters
+from lab.capture.protocol import DRAIN_S, Capture
 from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.clocks.bench_time import wait_until

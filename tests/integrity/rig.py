@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from correlate.trace import Trace
-from lab.capture.dumpcap import DUMPCAP, LaptopCapture
+from lab.capture.dumpcap import LaptopCapture
 from lab.capture.protocol import Capture
 from lab.capture.tcpdump import PhoneTcpdump
 from lab.clocks.bench_time import WallClock, wait_until
@@ -105,7 +105,7 @@ class Lane:
 
     def dumpcap(self, name: str, folder: str = "laptop") -> LaptopCapture:
         self.laptop.directory = str(self.root / folder)
-        return LaptopCapture(self.laptop, DUMPCAP, "wire", self.lease(), SNAPLEN_BYTES, name)
+        return LaptopCapture(self.laptop, "dumpcap", "wire", self.lease(), SNAPLEN_BYTES, name)
 
     def dumpcap_program(self, name: str) -> Program:
         """The program of a capture of that name that runs."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lab.capture.protocol import Counters, last_counters
+from lab.capture.counters import Counters, last_counters
 from lab.capture.tcpdump import PhoneTcpdump, sweep_directory
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.programs.shell import ShellOutput

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,9 +23,9 @@ import pytest
 
 from correlate.trace import verify
 from lab.bench.bench import Bench
-from lab.capture.agent_dumpcap import TOOLS
-from lab.capture.dumpcap import LaptopCapture
-from lab.capture.protocol import DRAIN_S, Counters, last_counters
+from lab.capture.counters import Counters, last_counters
+from lab.capture.dumpcap import SUFFIXES, LaptopCapture
+from lab.capture.protocol import DRAIN_S
 from lab.clocks.bench_time import WallClock
 from lab.clocks.capture_clocks import Line, Markers, Sent, capture_clock
 from lab.clocks.offsets import measure_offset
@@ -34,10 +35,11 @@ from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
 from lab.laptop.agent.calls import Calls
 from lab.laptop.agent.posix import Posix
 from lab.laptop.agent.session import Agent
-from lab.laptop.agent.tools import LIVE, WORDS, command
+from lab.laptop.agent.tools import ARGV, GIVEN, LIVE, argv, command
 from lab.laptop.agent_client import AgentLaptop, packed, token_file
 from lab.laptop.install import install
-from lab.laptop.lease import Hotspot, Lease, find_lease
+from lab.laptop.lease import Lease, find_lease
+from lab.laptop.protocol import Hotspot
 from lab.phone.phone import Phone
 from lab.programs.shell import ShellOutput
 
@@ -134,7 +136,7 @@ def site(space, tmp_path, monkeypatch):
 
 
 def capture(laptop, name="t.0.callee"):
-    return LaptopCapture(laptop, TOOLS[laptop.tool()], laptop.hotspot(HOTSPOT).interface, LEASE, 256, name)
+    return LaptopCapture(laptop, laptop.tool(), laptop.hotspot(HOTSPOT).interface, LEASE, 256, name)
 
 
 def stopping(found):
@@ -458,15 +460,15 @@ def test_another_client_of_the_hotspot_is_in_neither_the_file_nor_the_counters(s
     assert (made.tool, found.packets, stopping(found), counters) == (tool, 300, [], Counters(300, 300, 0))
 
 
-ARGV = ["dumpcap", "-q", "-i", "hot0", "-f", LEASE.filter, "-s", "256", "-a", "duration:7200"]
+ASKED = ["dumpcap", "-q", "-i", "hot0", "-f", LEASE.filter, "-s", "256", "-a", "duration:7200"]
 
 
 def changed(index, word):
-    return [*ARGV[:index], word, *ARGV[index + 1 :]]
+    return [*ASKED[:index], word, *ASKED[index + 1 :]]
 
 
 @pytest.mark.parametrize(
-    ("argv", "text"),
+    ("words", "text"),
     [
         (changed(0, "tcpdump"), "'tcpdump' is no word of a capture by dumpcap"),
         (changed(0, "/bin/sh"), "'/bin/sh' is no word of a capture by dumpcap"),
@@ -484,35 +486,50 @@ def changed(index, word):
         (changed(5, ""), "'' is no word of a capture by dumpcap"),
         (changed(7, "0"), "'0' is no word of a capture by dumpcap"),
         (changed(9, "files:2"), "'files:2' is no word of a capture by dumpcap"),
-        ([*ARGV, "-w", "/tmp/elsewhere"], "a capture by dumpcap has 10 words, not 12"),
-        (ARGV[:-2], "a capture by dumpcap has 10 words, not 8"),
+        ([*ASKED, "-w", "/tmp/elsewhere"], "a capture by dumpcap has 10 words, not 12"),
+        (ASKED[:-2], "a capture by dumpcap has 10 words, not 8"),
         ([], "a capture by dumpcap has 10 words, not 0"),
     ],
 )
-def test_a_program_is_started_by_the_argv_of_a_capture_alone(site, argv, text):
+def test_a_program_is_started_by_the_argv_of_a_capture_alone(site, words, text):
     with pytest.raises(LaptopTrouble) as raised:
-        site.laptop().ask("start", name="t.0.callee", argv=argv)
+        site.laptop().ask("start", name="t.0.callee", argv=words)
     assert str(raised.value) == f"the laptop's agent, start: {text}"
     assert site.files() == []
 
 
-def test_the_agent_puts_the_programs_path_and_its_own_file_into_the_argv():
-    file = "/captures/t.0.callee"
-    for interface in ("hot0", "bridge100", r"\Device\NPF_{5E100001-0000-4000-8000-00005E100001}"):
-        for tool in TOOLS.values():
-            argv = tool.argv(interface, LEASE.filter, 256)
-            words = command(tool.name, f"/sbin/{tool.name}", file, argv)
-            rights = ["-Z", "root"] if tool.name == "tcpdump" and os.geteuid() == 0 else []
-            assert words == [f"/sbin/{tool.name}", *rights, "-w", file, *argv[1:]]
-            assert [word for word in words if interface in word or LEASE.filter in word] == [interface, LEASE.filter]
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        ("dumpcap", ["-q", "-i", "@", "-f", LEASE.filter, "-s", "256", "-a", "duration:7200"]),
+        (
+            "tcpdump",
+            ["-i", "@", "-U", "--immediate-mode", "-B", "16384", "-s", "256", "-G", "7200", "-W", "1", LEASE.filter],
+        ),
+    ],
+)
+@pytest.mark.parametrize("interface", ["hot0", "bridge100", r"\Device\NPF_{5E100001-0000-4000-8000-00005E100001}"])
+def test_the_agent_puts_the_programs_path_and_its_own_file_into_the_argv(tool, words, interface):
+    words = [word.replace("@", interface) for word in words]
+    asked = argv(tool, interface=interface, filter=LEASE.filter, snaplen_bytes=256, seconds=7200)
+    assert asked == [tool, *words]
+    rights = ["-Z", "root"] if tool == "tcpdump" and os.geteuid() == 0 else []
+    assert command(tool, f"/sbin/{tool}", "/captures/t", asked) == [
+        f"/sbin/{tool}",
+        *rights,
+        "-w",
+        "/captures/t",
+        *words,
+    ]
 
 
-def test_each_program_of_the_agent_is_one_that_the_lab_starts():
-    assert TOOLS.keys() == WORDS.keys() == LIVE.keys()
+def test_each_program_that_captures_is_known_to_all_who_name_it():
+    assert ARGV.keys() == LIVE.keys() == SUFFIXES.keys()
+    assert {word for words in ARGV.values() for word in re.findall(r"{(\w+)}", words)} == GIVEN.keys()
 
 
 def test_an_interface_that_is_not_there_voids_with_the_tools_words(site):
-    made = LaptopCapture(site.laptop(), TOOLS["dumpcap"], "hot7", LEASE, 256, "t.0.callee")
+    made = LaptopCapture(site.laptop(), "dumpcap", "hot7", LEASE, 256, "t.0.callee")
     with pytest.raises(AttemptVoid, match=r"dumpcap is not live: .*hot7") as raised:
         made.start()
     assert raised.value.reason == "capture_not_ready"
@@ -608,7 +625,7 @@ def test_what_a_killed_agent_left_is_swept_by_the_next_and_nobody_elses(site):
 
 def test_a_capture_without_an_agent_ends_by_itself_and_cleanly(site):
     laptop = site.laptop()
-    laptop.start("t.0.callee", [*ARGV[:-1], "duration:2"])
+    laptop.start("t.0.callee", [*ASKED[:-1], "duration:2"])
     pid = noted(site)["pid"]
     os.kill(agent_pid(laptop), signal.SIGKILL)
     laptop._program.wait(10)

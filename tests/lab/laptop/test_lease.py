@@ -8,7 +8,8 @@ from lab.clocks.bench_time import WallClock
 from lab.clocks.stop import Stop
 from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.bash import BashLaptop
-from lab.laptop.lease import Hotspot, Lease, find_lease, parse_neighbours
+from lab.laptop.lease import Lease, find_lease, parse_neighbours
+from lab.laptop.protocol import Hotspot
 from lab.programs.shell import ShellOutput
 
 HOTSPOT = Hotspot("wlan1", IPv4Address("10.42.0.1"))
