@@ -20,7 +20,8 @@ from correlate.dataset import write_json
 from correlate.dataset.clocks import ClockLine, Offset
 from correlate.dataset.markers import Markers
 from lab.bench.bench import Bench
-from lab.capture.protocol import DRAIN_S, Capture, Counters
+from lab.capture.counters import Counters
+from lab.capture.protocol import DRAIN_S, Capture
 from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.clocks.bench_time import wait_until
@@ -319,7 +320,7 @@ class Attempt:
         with path.open("rb") as file:
             os.fsync(file.fileno())
         integrity = verified(path, counters, sha256, self._bench.spec.snaplen_bytes)
-        by_laptop = self._phones[role].spec.capture == "dumpcap"
+        by_laptop = capture.lease is not None
         return {
             "capture": path.name,
             "sha256": sha256,
