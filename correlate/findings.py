@@ -17,6 +17,7 @@ from correlate import dns, pairs, workers
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
 from correlate.dataset.names import Answer
+from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, CorrelateError
 from correlate.pairs import CallPair
@@ -97,15 +98,15 @@ def measure_all(dataset: Dataset) -> list[Measured]:
 
     Reads neither truth nor tables nor names.
     """
-    apps = dataset.info().get("apps", {})
+    apps = dataset.info().apps
     return workers.each(lambda trial_id: measure(dataset, trial_id, apps), sorted(dataset.trial_ids()))
 
 
-def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measured:
+def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Measured:
     """One trial under all dimensions that need no names."""
     try:
         pair = pairs.load(dataset, trial_id, apps, {})
-        of_phone = {dataset.record(trial_id)["sides"][side]["phone"]: side for side in SIDES}
+        of_phone = {side.phone: role for role, side in dataset.record(trial_id).sides.items()}
     except CorrelateError as error:
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
         return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))
@@ -160,14 +161,13 @@ def cases(dataset: Dataset) -> list[Case]:
         raise BadDataset(f"{dataset.findings_dir}: has rows of {others[0]}, which is not complete; correlate again")
     found = []
     for entry in dataset.plan():
-        trial = entry["id"]
+        trial = entry.id
         if trial not in complete:
             continue
         if any((trial, side) not in table for table in tables.values() for side in SIDES):
             raise BadDataset(f"{dataset.findings_dir}: has no rows of {trial}; correlate again")
         facts = {name: {side: table[trial, side] for side in SIDES} for name, table in tables.items()}
-        asked = {key: str(entry[key]) for key in ("app", "service", "direction", "scenario")}
-        found.append(Case(trial=trial, phones={side: str(entry[side]) for side in SIDES}, facts=facts, **asked))
+        found.append(Case(trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones, facts))
     return found
 
 

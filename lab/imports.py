@@ -61,7 +61,7 @@ def _require_free(dataset: Dataset) -> None:
         return
     found = {entry.name for entry in path.iterdir()} - {LOCK} if path.is_dir() else {path.name}
     is_left = found <= {each.name for each in _begun(dataset)} and dataset.journal.path.name in found
-    if found and not (is_left and [*dataset.journal.read(), {"event": "import"}][0]["event"] == "import"):
+    if found and not (is_left and all(line.event == "import" for line in dataset.journal.read()[:1])):
         is_dataset = "; what it holds is computed again by correlate" if dataset.info_path.exists() else ""
         raise BadInput(f"{path}: is not empty; name another folder with --dataset{is_dataset}")
 

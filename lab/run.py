@@ -158,11 +158,10 @@ def check_fits(run: Run) -> None:
             raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
         return
     there, here = run.dataset.info(), describe(run)
-    run.dataset.plan()
     for key in ("bench", "matrix", "seed", "scenario_hash"):
-        if there.get(key) != here[key]:
+        if getattr(there, key) != here[key]:
             raise BadInput(
-                f"{run.dataset.info_path}: this dataset was begun with {key} {there.get(key)}, not {here[key]}; "
+                f"{run.dataset.info_path}: this dataset was begun with {key} {getattr(there, key)}, not {here[key]}; "
                 "name another folder with --dataset"
             )
 
@@ -241,19 +240,20 @@ def clear_up(dataset: Dataset) -> None:
         shutil.rmtree(partial)
     complete: set[str] = set()
     for entry in dataset.journal.read():
-        if entry["event"] == "completed":
-            complete.add(entry["trial"])
-        elif entry["event"] == "lost":
-            complete.discard(entry["trial"])
+        if entry.event == "completed":
+            complete.add(str(entry.trial))
+        elif entry.event == "lost":
+            complete.discard(str(entry.trial))
     there = set(dataset.trial_ids())
     for trial_id in sorted(complete - there):
         dataset.journal.append("lost", trial=trial_id)
     for trial_id in sorted(there - complete):
         try:
-            told = dataset.record(trial_id)
+            record = dataset.record(trial_id)
+            attempt, captures = record.attempt, record.captures
         except BadDataset:
-            told = {}  # What is wrong with it the findings say, and the exit code.
-        dataset.journal.append("completed", trial=trial_id, attempt=told.get("attempt"), captures=told.get("captures"))
+            attempt, captures = None, None  # What is wrong with it the findings say, and the exit code.
+        dataset.journal.append("completed", trial=trial_id, attempt=attempt, captures=captures)
 
 
 def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop) -> list[str]:

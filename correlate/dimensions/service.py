@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from correlate.dataset.record.analysis import VIDEO_BYTES_PER_S
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.analysis import VIDEO_BYTES_PER_S
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import media_span
 from correlate.pairs.sided import Sided

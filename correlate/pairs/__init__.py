@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from correlate.dataset import SIDES, Dataset
+from correlate.dataset import Dataset, record
+from correlate.dataset.record import AppEntry, Markers
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Address, Learned, Role
-from correlate.pairs.analysis import Analysis
-from correlate.pairs.analysis import parse as parse_analysis
+from correlate.pairs.analysis import Rules
 from correlate.pairs.answer import answered
 from correlate.pairs.clocks import Clock
 from correlate.pairs.frames import Frame
@@ -25,15 +24,6 @@ from correlate.stun import Message
 from correlate.trace import Trace
 
 ESTABLISHED_DATAGRAMS = 100
-
-
-@dataclass(frozen=True)
-class Markers:
-    """Where the harness' own datagrams went in this trial, and what binds them to it."""
-
-    address: Address
-    port: int
-    nonce: str
 
 
 @dataclass(frozen=True)
@@ -102,7 +92,7 @@ class CallPair:
     b: Vantage
     servers: frozenset[Address]
     names: Mapping[str, str]
-    analysis: Analysis
+    analysis: Rules
 
     @property
     def established(self) -> bool:
@@ -136,37 +126,24 @@ def media_packets(side: Vantage) -> tuple[int, int]:
     return sum(each.tx_packets for each in media), sum(each.rx_packets for each in media)
 
 
-def load(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mapping[str, str]) -> CallPair:
+def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: Mapping[str, str]) -> CallPair:
     """Reads both captures of a complete trial.
 
     `apps` is dataset.json's, `names` maps folded addresses to host names. Raises `BadDataset` for records that do not
     fit, `Unreadable` for captures that cannot be read, are damaged, or lack their markers.
     """
-    record = dataset.record(trial_id)
-    try:
-        app = apps[record["asked"]["app"]]
-        markers = _markers(record["markers"])
-        sides = sorted((_side(dataset, trial_id, record, side) for side in SIDES), key=lambda side: side.phone)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadDataset(f"trials/{trial_id}/trial.json: does not fit: {error!r}") from error
-    if sides[0].phone == sides[1].phone:
-        raise BadDataset(f"trials/{trial_id}/trial.json: both sides are {sides[0].phone}")
-    return pair(sides[0], sides[1], markers, names, parse_analysis(app.get("analysis")))
+    trial = dataset.record(trial_id)
+    app = apps.get(trial.asked.app)
+    if app is None:
+        raise BadDataset(f"trials/{trial_id}/trial.json: asked.app: '{trial.asked.app}' is no app of dataset.json")
+    sides = [_side(dataset.trial_dir(trial_id), side, trial.clocks[side.clock]) for side in trial.sides.values()]
+    sides.sort(key=lambda side: side.phone)
+    return pair(sides[0], sides[1], trial.markers, names, Rules.of(app.analysis))
 
 
-def _markers(recorded: Mapping[str, Any] | None) -> Markers | None:
-    """Null where there were none: then the whole of both captures counts."""
-    if recorded is None:
-        return None
-    address = next(iter(addresses.parse([recorded["address"]])))
-    return Markers(address, int(recorded["port"]), str(recorded["nonce"]))
-
-
-def pair(
-    a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Analysis
-) -> CallPair:
+def pair(a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Rules) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
-    where = None if markers is None else (markers.address, markers.port)
+    where = None if markers is None else (addresses.fold(markers.address), markers.port)
     views = [view(side.capture, where, "" if markers is None else markers.nonce) for side in (a, b)]
     a, b = (told(side, seen) for side, seen in zip((a, b), views, strict=True))
     learned = [learn(seen, side.interface, side.probed) for seen, side in zip(views, (a, b), strict=True)]
@@ -201,7 +178,7 @@ def _vantage(
     learned: Learned,
     own: Mapping[Address, Role],
     others: Mapping[Address, Role],
-    analysis: Analysis,
+    analysis: Rules,
 ) -> Vantage:
     here = near(learned.interface, learned.probed | own.keys())
     peers = frozenset(others) - learned.interface
@@ -223,14 +200,14 @@ def _vantage(
     )
 
 
-def _side(dataset: Dataset, trial_id: str, record: Mapping[str, Any], side: str) -> SideRecord:
-    recorded = record["sides"][side]
+def _side(folder: Path, side: record.Side, clock: record.Clock | None) -> SideRecord:
+    interface = side.addresses.interface
     return SideRecord(
-        phone=str(recorded["phone"]),
-        capture=dataset.capture(trial_id, side),
-        interface=addresses.parse(recorded["addresses"]["interface"] or ()),
-        probed=addresses.parse(recorded["addresses"]["probed"] or ()),
-        clock=clocks.parse(record["clocks"][recorded["clock"]]),
-        recorded=recorded["addresses"]["interface"] is not None,
-        seen_at=None if recorded.get("vantage") is None else str(recorded["vantage"]),
+        phone=side.phone,
+        capture=folder / side.capture,
+        interface=addresses.folded(interface or ()),
+        probed=addresses.folded(side.addresses.probed or ()),
+        clock=clocks.of(clock),
+        recorded=interface is not None,
+        seen_at=side.vantage,
     )

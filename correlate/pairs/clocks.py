@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from correlate.errors import BadDataset
+from correlate.dataset import record
 
 
 @dataclass(frozen=True)
@@ -58,18 +56,9 @@ class Clock:
 UNKNOWN = Clock(Reading(0, 0, 0), Reading(0, 0, 0), known=False)
 
 
-def parse(value: Mapping[str, Any] | None) -> Clock:
-    """A clock of trial.json: {before, after}, each {offset_ns, bound_ns, at_ns}; null was never compared.
-
-    Raises `BadDataset`.
-    """
-    if value is None:
+def of(recorded: record.Clock | None) -> Clock:
+    """A clock of trial.json; None was never compared."""
+    if recorded is None:
         return UNKNOWN
-    try:
-        before, after = (
-            Reading(int(value[when]["offset_ns"]), int(value[when]["bound_ns"]), int(value[when]["at_ns"]))
-            for when in ("before", "after")
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadDataset(f"trial.json: a clock does not fit: {error!r}") from error
+    before, after = (Reading(each.offset_ns, each.bound_ns, each.at_ns) for each in (recorded.before, recorded.after))
     return Clock(before, after)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from correlate.dataset.record import Device, Machine
 from correlate.findings import Case
-from correlate.pairs.analysis import parse as parse_analysis
 from correlate.tables import symmetry
 from correlate.tables.layout import Cell, Table, table
 from correlate.tables.study import Study, because, count, why
@@ -31,29 +31,30 @@ def tables(study: Study) -> list[Table]:
 
 def table1(study: Study) -> Table:
     """Devices and tools as recorded, beside those of the paper: phones in order, the laptop beside the hotspot's."""
-    ours = [*study.info.get("devices", [])]
+    ours = study.info.devices
     published = list(study.paper["table1"])
     phones, laptops, router = published[:2], published[2:4], published[4:]
     rows = [
-        _device(study, ours[index] if index < len(ours) else {}, phones[index] if index < len(phones) else {})
+        _device(study, ours[index] if index < len(ours) else None, phones[index] if index < len(phones) else {})
         for index in range(max(len(ours), len(phones)))
     ]
-    rows += [_device(study, {}, laptops[0]), _device(study, study.info.get("laptop") or {}, laptops[1])]
-    rows += [_device(study, {}, each) for each in router]
+    rows += [_device(study, None, laptops[0]), _device(study, study.info.laptop, laptops[1])]
+    rows += [_device(study, None, each) for each in router]
     columns = "item name model os tools network paper_model paper_os paper_tools paper_network agreement"
     notes = ("agreement: the same model and the same system",)
     return table("table1", "Table 1: devices and tools", columns, rows, notes, study.provenance)
 
 
-def _device(study: Study, ours: Mapping[str, Any], paper: Mapping[str, Any]) -> Row:
-    same = ours.get("model") in paper.get("models", []) and ours.get("os") == paper.get("os")
+def _device(study: Study, ours: Machine | None, paper: Mapping[str, Any]) -> Row:
+    same = ours is not None and ours.model in paper.get("models", []) and ours.os == paper.get("os")
+    phone = ours if isinstance(ours, Device) else None
     return {
         "item": paper.get("device") or "further device",
-        "name": ours.get("name"),
-        "model": ours.get("model"),
-        "os": ours.get("os"),
-        "tools": ", ".join(str(tool) for tool in ours.get("tools") or []),
-        "network": ours.get("network"),
+        "name": phone.name if phone else None,
+        "model": ours.model if ours else None,
+        "os": ours.os if ours else None,
+        "tools": ", ".join(ours.tools if ours else ()),
+        "network": phone.network if phone else None,
         "paper_model": next(iter(paper.get("models", [])), None),
         "paper_os": paper.get("os"),
         "paper_tools": ", ".join(paper.get("tools", [])),
@@ -67,15 +68,15 @@ def table2(study: Study) -> Table:
     published = {row["app"]: row for row in study.paper["table2"]}
     rows: list[Row] = []
     for app in study.apps:
-        ours, paper = study.info["apps"].get(app, {}), published.get(app, {})
+        ours, paper = study.info.apps[app], published.get(app, {})
         version = study.version(app)
-        same = version == paper.get("version") and ours.get("services") == paper.get("services")
+        same = version == paper.get("version") and ours.services == paper.get("services")
         rows.append(
             {
                 "app": app,
-                "package": ours.get("package"),
+                "package": ours.package,
                 "version": version,
-                "services": ", ".join(ours.get("services") or []),
+                "services": ", ".join(ours.services),
                 "paper_version": paper.get("version"),
                 "paper_services": ", ".join(paper.get("services", [])),
                 "agreement": study.compare(same) if paper else "",
@@ -208,7 +209,7 @@ def _uses(trials: set[str]) -> Callable[[Case], bool | None]:
 def _listed(study: Study, app: str, address: str, is_used: bool, in_paper: bool) -> str:
     """How one of our servers stands to the paper's list, whose Table 4 has no IPv6 although its Table 5 has."""
     if is_used and not in_paper:
-        cluster = parse_analysis(study.info["apps"].get(app, {}).get("analysis")).cluster
+        cluster = study.rules[app].cluster
         mine = cluster(study.names.get(address))
         published = next(row["addresses"] for row in study.paper["table4"] if row["app"] == app)
         names = [row["name"] for row in study.paper["table5"] if row["app"] == app and row["address"] in published]
@@ -234,10 +235,10 @@ def table5(study: Study) -> Table:
     errata = {(row["app"], row["name"]): row.get("erratum") for row in study.paper["table5"]}
     rows: list[Row] = []
     for app in study.apps:
-        analysis = parse_analysis(study.info["apps"].get(app, {}).get("analysis"))
+        rules = study.rules[app]
         cases = study.select(app=app)
         seen = _trials_by_server(cases)
-        named = {(name, address) for address in seen if analysis.cluster(name := study.names.get(address))}
+        named = {(name, address) for address in seen if rules.cluster(name := study.names.get(address))}
         missing = {(name, address) for (of, name), address in published.items() if of == app} - named
         for name, address in sorted(named | missing):
             paper = published.get((app, str(name)))
@@ -247,7 +248,7 @@ def table5(study: Study) -> Table:
                     "app": app,
                     "name": name,
                     "address": address if trials else None,
-                    "cluster": analysis.cluster(name),
+                    "cluster": rules.cluster(name),
                     **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
                     "paper_address": paper,
                     "agreement": study.compare(bool(trials) and paper == address) if paper else "",

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from correlate.dataset.record.base import ID_CHARACTERS
 from lab.definitions.app import App
-from lab.definitions.base import ID_CHARACTERS, Model, Place
+from lab.definitions.base import Model, Place
 from lab.definitions.bench import BenchSpec, LocalBench, merged
 from lab.definitions.matrix import Matrix, Trial
 from lab.definitions.scenario import Scenario

@@ -2,18 +2,19 @@
 
 import inspect
 import json
+import re
 from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
 from correlate import findings, pairs
-from correlate.dataset import Dataset
+from correlate.dataset import Dataset, record
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, Unreadable
 from correlate.pairs import addresses, clocks
 from correlate.pairs.addresses import Learned
-from correlate.pairs.analysis import parse
+from correlate.pairs.analysis import Rules
 from correlate.pairs.clocks import Clock, Reading
 from correlate.trace import Trace
 
@@ -23,7 +24,7 @@ A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 347
 def load(tmp_path, build, call, **keys):
     build.dataset(tmp_path, [call], **keys)
     dataset = Dataset(tmp_path)
-    return pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+    return pairs.load(dataset, call.trial, dataset.info().apps, {})
 
 
 def ips(*texts):
@@ -62,12 +63,12 @@ def test_a_capture_without_its_markers_is_refused_by_name(tmp_path, build):
     call = build.call()
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    record = json.loads(path.read_text())
-    record["markers"]["nonce"] = "another"
-    path.write_text(json.dumps(record))
+    written = json.loads(path.read_text())
+    written["markers"]["nonce"] = "another"
+    path.write_text(json.dumps(written))
     dataset = Dataset(tmp_path)
     with pytest.raises(Unreadable, match=r"caller\.pcap: has no begin marker of this trial"):
-        pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+        pairs.load(dataset, call.trial, dataset.info().apps, {})
 
 
 def test_a_trial_that_cannot_be_read_has_rows_of_nulls_with_the_reason(tmp_path, build):
@@ -86,11 +87,11 @@ def test_a_record_without_clocks_is_refused(tmp_path, build):
     call = build.call()
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    record = json.loads(path.read_text())
-    del record["clocks"]["caller"]["after"]
-    path.write_text(json.dumps(record))
-    with pytest.raises(BadDataset, match="a clock does not fit"):
-        pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {})
+    written = json.loads(path.read_text())
+    del written["clocks"]["caller"]["after"]
+    path.write_text(json.dumps(written))
+    with pytest.raises(BadDataset, match=r"trial\.json: clocks\.caller\.after: is missing"):
+        pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info().apps, {})
 
 
 def test_a_hotspot_capture_is_stamped_by_the_laptops_clock(tmp_path, build):
@@ -98,29 +99,29 @@ def test_a_hotspot_capture_is_stamped_by_the_laptops_clock(tmp_path, build):
     call.callee.offset_ns = 3_000_000_000
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    record = json.loads(path.read_text())
-    record["sides"]["callee"]["clock"] = "laptop"
-    path.write_text(json.dumps(record))
+    written = json.loads(path.read_text())
+    written["sides"]["callee"]["clock"] = "laptop"
+    path.write_text(json.dumps(written))
     dataset = Dataset(tmp_path)
-    pair = pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+    pair = pairs.load(dataset, call.trial, dataset.info().apps, {})
     assert pair.b.clock.before.offset_ns == 0
     assert pair.a.clock.before.offset_ns == 0
-    record["clocks"]["laptop"]["before"]["offset_ns"] = -9
-    path.write_text(json.dumps(record))
-    assert pairs.load(dataset, call.trial, dataset.info()["apps"], {}).b.clock.before.offset_ns == -9
+    written["clocks"]["laptop"]["before"]["offset_ns"] = -9
+    path.write_text(json.dumps(written))
+    assert pairs.load(dataset, call.trial, dataset.info().apps, {}).b.clock.before.offset_ns == -9
 
 
 def test_a_capture_with_stamps_of_its_own_is_read_by_its_own_clock(tmp_path, build):
     call = build.call()
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    record = json.loads(path.read_text())
-    record["sides"]["callee"]["clock"] = "callee_capture"
+    written = json.loads(path.read_text())
+    written["sides"]["callee"]["clock"] = "callee_capture"
     readings = {"before": (7_000_000_000, 60_000_000, 1_000), "after": (7_001_000_000, 50_000_000, 2_000_000_000)}
     keys = ("offset_ns", "bound_ns", "at_ns")
-    record["clocks"]["callee_capture"] = {when: dict(zip(keys, of, strict=True)) for when, of in readings.items()}
-    path.write_text(json.dumps(record))
-    clock = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {}).b.clock
+    written["clocks"]["callee_capture"] = {when: dict(zip(keys, of, strict=True)) for when, of in readings.items()}
+    path.write_text(json.dumps(written))
+    clock = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info().apps, {}).b.clock
     assert clock == Clock(*(Reading(*of) for of in readings.values()))
     assert (clock.bound_ns, clock.elapsed_bound_ns) == (61_000_000, 111_000_000)
 
@@ -140,8 +141,8 @@ def test_drift_between_the_readings_enters_the_bounds():
 
 
 def test_a_clock_without_a_span_is_shifted_by_its_first_offset():
-    reading = {"offset_ns": -5, "bound_ns": 1, "at_ns": 100}
-    assert clocks.parse({"before": reading, "after": reading}).to_controller(95) == 100
+    reading = record.Reading(offset_ns=-5, bound_ns=1, at_ns=100)
+    assert clocks.of(record.Clock(before=reading, after=reading, drift_ppm=None)).to_controller(95) == 100
 
 
 def learned(interface=(), probed=(), mapped=(), remote=(), relays=()):
@@ -182,15 +183,22 @@ def test_nat64_and_mapped_addresses_are_folded_and_others_are_not():
     assert addresses.fold(ip_address("64:ff9b:1::c000:232")) == ip_address("64:ff9b:1::c000:232")
 
 
-def test_an_analysis_that_does_not_fit_is_refused():
-    with pytest.raises(BadDataset, match="an app's analysis does not fit"):
-        parse({"twins": "("})
-    with pytest.raises(BadDataset, match="an app's analysis does not fit"):
-        parse({"role": {"door": 3478}})
+@pytest.mark.parametrize(
+    ("analysis", "what"),
+    [
+        ({"twins": "("}, "twins: twins is no regular expression: missing ), unterminated subpattern at position 0"),
+        ({"role": {"port": 3478, "door": 3478}}, "role.door: is no key of this document"),
+    ],
+)
+def test_an_analysis_that_does_not_fit_is_refused(tmp_path, build, analysis, what):
+    build.dataset(tmp_path, [], extra_plan=[build.call()], analysis={"relay_ports": [3478], **analysis})
+    with pytest.raises(BadDataset, match=re.escape(f"apps.maple.analysis.{what}")):
+        Dataset(tmp_path).info()
 
 
 def test_groups_of_twins_joined_are_the_cluster():
-    analysis = parse({"twins": r"(turn)s?6?-(\d+)-([a-z]{3}\d)\.example\.org"})
+    twins = r"(turn)s?6?-(\d+)-([a-z]{3}\d)\.example\.org"
+    analysis = Rules.of(record.Analysis(relay_ports=[3478], twins=twins))
     assert analysis.cluster("turns6-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org.evil") is None

@@ -25,7 +25,7 @@ def planned(folder: Path, only: str = "", **options):
 
 
 def events(dataset: Dataset) -> list[tuple]:
-    return [(entry["event"], entry.get("trial")) for entry in dataset.journal.read()]
+    return [(entry.event, entry.trial) for entry in dataset.journal.read()]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_new_dataset_holds_the_yaml_that_it_was_made_with(tmp_path):
         "matrices/smoke.yaml",
         "virtual/whatsapp.yaml",
     ]
-    assert Dataset(tmp_path).info()["scenario_hash"] == scenario_hash(run)
+    assert Dataset(tmp_path).info().scenario_hash == scenario_hash(run)
     check_fits(run)
 
 
@@ -110,7 +110,7 @@ def test_before_a_run_goes_on_the_journal_is_made_to_say_what_happened(tmp_path)
     clear_up(dataset)
     written = [("completed", lost), ("interrupted", partial), ("lost", lost), ("completed", unseen)]
     assert events(dataset) == written
-    assert dataset.journal.read()[-1]["attempt"] == 2
+    assert dataset.journal.read()[-1].attempt == 2
     assert [path.name for path in dataset.trials_dir.iterdir()] == [unseen]
     clear_up(dataset)
     assert events(dataset) == written

@@ -1,0 +1,49 @@
+"""The documents of a dataset as models: what stands in each file, key by key. No codec, and nothing but pydantic."""
+
+from __future__ import annotations
+
+from correlate.dataset.record.analysis import Analysis, RoleRule, UserIds
+from correlate.dataset.record.base import SCHEMA, Document, Name, Port, Role, Service
+from correlate.dataset.record.history import JournalLine, VoidRecord
+from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry
+from correlate.dataset.record.trial import (
+    Addresses,
+    Asked,
+    Clock,
+    Counters,
+    Lease,
+    Markers,
+    Reading,
+    Side,
+    TrialRecord,
+    WayOut,
+)
+
+__all__ = [
+    "SCHEMA",
+    "Addresses",
+    "Analysis",
+    "AppEntry",
+    "Asked",
+    "Clock",
+    "Counters",
+    "DatasetRecord",
+    "Device",
+    "Document",
+    "JournalLine",
+    "Lease",
+    "Machine",
+    "Markers",
+    "Name",
+    "PlanEntry",
+    "Port",
+    "Reading",
+    "Role",
+    "RoleRule",
+    "Service",
+    "Side",
+    "TrialRecord",
+    "UserIds",
+    "VoidRecord",
+    "WayOut",
+]
