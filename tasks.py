@@ -18,7 +18,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from correlate.errors import CorrelateError
-from lab.clock import terminable
+from lab.clocks.stop import terminable
 from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
 
 # Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
@@ -26,7 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from correlate.trace import Damage
-    from lab.run import Run
+    from lab.run.plan import Run
 
 RUN_HELP = {
     "bench": "a bench file's name in SCENARIOS/benches",
@@ -71,8 +71,10 @@ def run_matrix(
 ) -> None:
     """Run the trials that are missing, then findings, names, tables and report."""
     with exits():
-        from lab import show
-        from lab.run import Options, check_fits, prepare
+        from lab.commands import show
+        from lab.run.description import check_fits
+        from lab.run.options import Options
+        from lab.run.plan import prepare
 
         run = prepare(Options(bench, matrix, dataset, seed, scenarios, only))
         check_fits(run)
@@ -85,11 +87,11 @@ def run_and_report(run: Run) -> None:
     Exit 3 with a line for all trials that stay void and for each that cannot be read.
     """
     from correlate import report
-    from lab import show
-    from lab.clock import Stop
+    from lab.clocks.stop import Stop
+    from lab.commands import show
     from lab.errors import TrialsFailed
-    from lab.progress import Progress
-    from lab.run import run_missing
+    from lab.run.matrix import run_missing
+    from lab.run.progress import Progress
 
     progress, failed = Progress(show.console()), []
     try:
@@ -111,12 +113,12 @@ def require_none(failed: list[str]) -> None:
 def analyse(run: Run) -> None:
     """Findings, then the names of the servers in them, then tables and report."""
     from correlate import report
-    from lab import names
-    from lab.run import holding
+    from lab.commands import resolve
+    from lab.run.dataset_lock import holding
 
     with holding(run.dataset):
         measured = report.findings(run.dataset)
-        names.resolve(run, report.server_addresses(run.dataset))
+        resolve.resolve(run, report.server_addresses(run.dataset))
         report.build(run.dataset, measured)
 
 
@@ -132,7 +134,8 @@ def run_trial(
 ) -> None:
     """Run one trial of a matrix, if it is missing."""
     with exits():
-        from lab.run import Options, prepare
+        from lab.run.options import Options
+        from lab.run.plan import prepare
 
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
         run_and_report(run.only(run.one(trial)))
@@ -150,8 +153,9 @@ def show_trial(
 ) -> None:
     """Show what a trial would do, step by step."""
     with exits():
-        from lab import show
-        from lab.run import Options, prepare
+        from lab.commands import show
+        from lab.run.options import Options
+        from lab.run.plan import prepare
 
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
         show.trial(run, run.one(trial))
@@ -169,20 +173,21 @@ def doctor(
 ) -> None:
     """Check the bench without changing anything on it."""
     with exits():
-        from lab import preflight, show
-        from lab.clock import Stop
-        from lab.run import Options, prepare
+        from lab.clocks.stop import Stop
+        from lab.commands import doctor, show
+        from lab.run.options import Options
+        from lab.run.plan import prepare
 
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
-        show.checks(preflight.examine(run, Stop()), as_json=json)
+        show.checks(doctor.examine(run, Stop()), as_json=json)
 
 
 @task(help={"bench": "the bench whose laptop gets it", "scenarios": RUN_HELP["scenarios"]})
 def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -> None:
     """Put the agent on a bench's laptop, prove that it is there and that it answers; done again, nothing changes."""
     with exits():
-        from lab import install
         from lab.definitions import Lab
+        from lab.laptop import install
 
         for line in install.install(Lab.load(Path(scenarios)).bench(bench)):
             print(line)
@@ -198,10 +203,10 @@ def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -
 def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
     """Install a tcpdump on the phones of a bench that are captured on themselves."""
     with exits():
-        from lab.bench import Bench
-        from lab.clock import Stop
+        from lab.bench.bench import Bench
+        from lab.clocks.stop import Stop
         from lab.definitions import Lab
-        from lab.push import push
+        from lab.phone.push import push
 
         spec = (lab := Lab.load(Path(scenarios))).bench(bench)
         with Bench(lab, spec, Stop(), partly=True) as opened:
@@ -221,7 +226,8 @@ def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios
 def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
     """Check the YAML: every mistake in every file, with its line."""
     with exits():
-        from lab import definitions, show
+        from lab import definitions
+        from lab.commands import show
 
         show.mistakes(definitions.check(Path(scenarios), Path(file) if file else None))
         if schemas:
@@ -233,7 +239,7 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
     """Measure a dataset again: findings, names in its traces, linking, tables and report."""
     with exits():
         from correlate import report
-        from lab.run import opened
+        from lab.run.dataset_lock import opened
 
         with opened(dataset) as data:
             report.build(data)
@@ -246,7 +252,7 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Render tables and report of the findings that a dataset has."""
     with exits():
         from correlate import report
-        from lab.run import opened
+        from lab.run.dataset_lock import opened
 
         with opened(dataset) as data:
             report.render(data)
@@ -272,12 +278,12 @@ def resolve(
 ) -> None:
     """Ask for the names of the servers again, then compute everything again; old answers are kept."""
     from correlate import report
-    from lab import names
-    from lab.run import opened
+    from lab.commands import resolve
+    from lab.run.dataset_lock import opened
 
     with exits(), opened(dataset) as data:
-        lab, spec = names.bench_of(data, bench, Path(scenarios))
-        answered, asked = names.repeat(data, lab, spec, report.server_addresses(data))
+        lab, spec = resolve.bench_of(data, bench, Path(scenarios))
+        answered, asked = resolve.repeat(data, lab, spec, report.server_addresses(data))
         report.build(data)
         print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
         require_none(report.unread(data))
@@ -295,11 +301,12 @@ def import_trials(
 ) -> None:
     """Make a dataset of capture pairs that the lab made by hand, with findings, tables and report."""
     from correlate import report
-    from lab import asked, imports
-    from lab.run import opened
+    from lab.commands import import_trials
+    from lab.run import options
+    from lab.run.dataset_lock import opened
 
     with exits():
-        count = imports.import_trials(Path(trials), asked.dataset(dataset), Path(scenarios))
+        count = import_trials.import_trials(Path(trials), options.dataset_at(dataset), Path(scenarios))
         with opened(dataset) as data:
             report.build(data)
             print(f"{count} trials, findings, tables and report are in {dataset}.")
@@ -312,7 +319,7 @@ def flows(_context: Context, pcap: str, json: bool = False) -> None:
     with exits():
         from correlate.flows import read, row
         from correlate.trace import blocks
-        from lab import listing
+        from lab.commands import listing
 
         stream = blocks(pcap)
         listing.print_rows(map(row, read(stream)), json)
@@ -325,7 +332,7 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
     with exits():
         from correlate.stun import read, row
         from correlate.trace import blocks
-        from lab import listing
+        from lab.commands import listing
 
         stream = blocks(pcap)
         listing.print_rows(map(row, read(stream)), json)

@@ -21,13 +21,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lab.adb import Adb, LabClient  # noqa: E402
-from lab.clock import Offset, measure_offset  # noqa: E402
+from lab.clocks.capture_clocks import Line  # noqa: E402
+from lab.clocks.offsets import Offset, measure_offset  # noqa: E402
 from lab.errors import AttemptVoid  # noqa: E402
-from lab.laptop import ProgramStream  # noqa: E402
-from lab.process import Program  # noqa: E402
-from lab.shell import CLOCK_LOOP, ClockStream  # noqa: E402
-from lab.timeline import Line  # noqa: E402
+from lab.laptop.bash import ProgramStream  # noqa: E402
+from lab.phone.adb import Adb, LabClient  # noqa: E402
+from lab.programs.processes import Program  # noqa: E402
+from lab.programs.shell import CLOCK_LOOP, ClockStream  # noqa: E402
 from lab.virtual.adb.daemon import Device, Service, Stream, listen  # noqa: E402
 from lab.virtual.adb.server import AdbServer  # noqa: E402
 

@@ -24,8 +24,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.clocks import MEASUREMENTS, MS, START_NS, Simulated, main, path  # noqa: E402
 from correlate.trace import Trace  # noqa: E402
-from lab.clock import Exchange  # noqa: E402
-from lab.timeline import STAMPS, Burst, Line, Markers, Untold, stamp_times, stamped_line, stamped_offset  # noqa: E402
+from lab.clocks.capture_clocks import STAMPS, Burst, Line, Markers, Untold, stamp_times, stamped_line, stamped_offset  # noqa: E402
+from lab.clocks.offsets import Exchange  # noqa: E402
 
 CALL_S, PAUSE_S = 60.0, 0.005
 SEND_FLOOR_NS, SEND_WAITING_NS = 20_000, 30_000
@@ -150,7 +150,7 @@ TOOLS = {"dumpcap": ["-q"], "tcpdump": ["-U", "--immediate-mode", "-B", "16384",
 BURSTS = 50
 SEND = (
     "import json, sys, time\n"
-    "from lab.agent.stamps import burst\n"
+    "from lab.laptop.agent.stamps import burst\n"
     "bursts = []\n"
     "for number in range(int(sys.argv[1])):\n"
     "    bursts.append(burst(time.time_ns, '10.42.0.1', '10.42.0.2', f'im-call-lab n stamp-{number}', 20)['sent'])\n"

@@ -8,7 +8,7 @@ LabError                        exit 1
 │   └── LaptopTrouble                    the laptop, or a program on it, does not answer or fails
 ├── BenchBusy                   exit 5   somebody else holds the bench
 ├── Interrupted                 exit 130 Ctrl-C or SIGTERM
-└── AttemptVoid                          one attempt is void, with a reason; never leaves lab.run
+└── AttemptVoid                          one attempt is void, with a reason; never leaves lab.run.matrix
 """
 
 from __future__ import annotations

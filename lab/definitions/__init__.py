@@ -18,6 +18,7 @@ from lab.definitions.bench import (
 )
 from lab.definitions.lab import Lab, check, json_schemas, write_schemas
 from lab.definitions.matrix import Matrix, Trial, plan
+from lab.definitions.planned import PlannedTrial, plan_routes
 from lab.definitions.scenario import Drawn, Scenario, Step, Uniform, Verb
 from lab.definitions.virtual_app import VirtualApp
 from lab.definitions.virtual_network import AppNetwork, LaptopEmulation, PhoneEmulation
@@ -42,6 +43,7 @@ __all__ = [
     "PhoneEmulation",
     "PhoneSpec",
     "Place",
+    "PlannedTrial",
     "Resolver",
     "Role",
     "RoleRule",
@@ -61,5 +63,6 @@ __all__ = [
     "check",
     "json_schemas",
     "plan",
+    "plan_routes",
     "write_schemas",
 ]

@@ -130,7 +130,7 @@ def refuse(found: Iterable[tuple[Place, str]]) -> None:
     """Raise the mistakes a model's validator found, each with its place below the model; nothing found, nothing raised.
 
     Raises:
-        PydanticCustomError: with all of them; `lab.yamlfile` turns each into a line with its position.
+        PydanticCustomError: with all of them; `lab.definitions.yaml` turns each into a line with its position.
     """
     mistakes = list(found)
     if mistakes:

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from correlate.dataset.record.base import ID_CHARACTERS
+from correlate.dataset.record import ID_CHARACTERS
 from lab.definitions.app import App
 from lab.definitions.base import Model, Place
 from lab.definitions.bench import BenchSpec, LocalBench, merged
 from lab.definitions.matrix import Matrix, Trial
 from lab.definitions.scenario import Scenario
 from lab.definitions.virtual_app import VirtualApp
+from lab.definitions.yaml import Document, Mistake, YamlMistakes, did_you_mean, read_document
 from lab.errors import BadInput
-from lab.yamlfile import Document, Mistake, YamlMistakes, did_you_mean, read_document
 
 FOLDERS: dict[str, type[Model]] = {
     "calls": Scenario,

@@ -11,8 +11,8 @@ import pytest
 
 from correlate import findings, report
 from correlate.dataset import Dataset
+from lab.commands.import_trials import import_trials
 from lab.errors import BadInput, BenchUnhealthy
-from lab.imports import import_trials
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "scenarios"

@@ -11,12 +11,14 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-import lab.run
+import lab.run.matrix
 import tasks
 from correlate import report
 from correlate.dataset import Dataset
 from lab.errors import TrialsFailed
-from lab.run import Options, holding, prepare
+from lab.run.dataset_lock import holding
+from lab.run.options import Options
+from lab.run.plan import prepare
 
 SCENARIOS = str(Path(__file__).parents[2] / "scenarios")
 
@@ -83,7 +85,7 @@ def test_what_ran_is_computed_though_somebody_made_a_manifest_meanwhile(made, bu
         build.write_call(dataset.path, missing)
         return True
 
-    monkeypatch.setattr(lab.run, "run_missing", run_missing)
+    monkeypatch.setattr(lab.run.matrix, "run_missing", run_missing)
     tasks.run_and_report(run_of(dataset))
     assert set(report.read_findings(dataset)) == {call.trial, missing.trial}
     assert dataset.verify() == []
@@ -92,11 +94,11 @@ def test_what_ran_is_computed_though_somebody_made_a_manifest_meanwhile(made, bu
 def test_a_run_ends_with_exit_code_3_and_a_line_for_a_trial_that_cannot_be_read(made, monkeypatch):
     dataset, call, _ = made
     line = cut(dataset, call)
-    monkeypatch.setattr(lab.run, "run_missing", lambda *_: True)
+    monkeypatch.setattr(lab.run.matrix, "run_missing", lambda *_: True)
     code, text = ended(lambda: tasks.run_and_report(run_of(dataset)))
     assert (code, text.startswith(line), text.count("\n")) == (3, True, 0)
     # The next run has nothing to do, and says the same.
-    monkeypatch.setattr(lab.run, "run_missing", lambda *_: False)
+    monkeypatch.setattr(lab.run.matrix, "run_missing", lambda *_: False)
     assert ended(lambda: tasks.run_and_report(run_of(dataset))) == (3, text)
 
 
@@ -107,7 +109,7 @@ def test_void_trials_and_trials_that_cannot_be_read_are_told_together(made, monk
     def run_missing(*_):
         raise TrialsFailed("1 of 2 trials stay void: x")
 
-    monkeypatch.setattr(lab.run, "run_missing", run_missing)
+    monkeypatch.setattr(lab.run.matrix, "run_missing", run_missing)
     code, text = ended(lambda: tasks.run_and_report(run_of(dataset)))
     first, second = text.splitlines()
     assert (code, first, second.startswith(line)) == (3, "1 of 2 trials stay void: x", True)
@@ -116,7 +118,7 @@ def test_void_trials_and_trials_that_cannot_be_read_are_told_together(made, monk
 def test_an_imported_trial_that_cannot_be_read_is_told_with_exit_code_3(made, monkeypatch):
     dataset, call, _ = made
     line = cut(dataset, call)
-    monkeypatch.setattr("lab.imports.import_trials", lambda *_: 1)
+    monkeypatch.setattr("lab.commands.import_trials.import_trials", lambda *_: 1)
     code, text = ended(lambda: tasks.import_trials(Context(), "list.csv", str(dataset.path)))
     assert (code, text.startswith(line), text.count("\n")) == (3, True, 0)
 

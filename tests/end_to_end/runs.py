@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from correlate.dataset import Dataset
-from lab.clock import Stop
-from lab.progress import Progress
-from lab.run import Options, Run, prepare, run_missing
-from lab.show import console
+from lab.clocks.stop import Stop
+from lab.commands.show import console
+from lab.run.matrix import run_missing
+from lab.run.options import Options
+from lab.run.plan import Run, prepare
+from lab.run.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -90,8 +90,9 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(tmp_path):
 
 
 def test_the_time_of_a_call_that_the_system_ends_is_that_of_a_long_ring():
-    from lab import show
-    from lab.run import Options, prepare
+    from lab.commands import show
+    from lab.run.options import Options
+    from lab.run.plan import prepare
 
     run = prepare(Options(matrix="smoke", scenarios=str(ROOT / "scenarios")))
     expected = {item.trial.scenario: show._expected_s(run, item) for item in run.planned}
@@ -102,7 +103,9 @@ def test_the_time_of_a_call_that_the_system_ends_is_that_of_a_long_ring():
 
 
 def test_a_dataset_of_another_seed_matrix_or_scenario_is_refused(tmp_path, scenarios):
-    from lab.run import Options, create, prepare
+    from lab.run.description import create
+    from lab.run.options import Options
+    from lab.run.plan import prepare
 
     dataset = tmp_path / "d"
     create(prepare(Options(matrix="smoke", dataset=str(dataset), scenarios=str(scenarios))))
@@ -118,7 +121,7 @@ def test_a_dataset_of_another_seed_matrix_or_scenario_is_refused(tmp_path, scena
 
 def test_a_dataset_that_another_run_holds_is_refused_naming_the_holder(tmp_path):
     from correlate.dataset import Dataset
-    from lab.run import holding
+    from lab.run.dataset_lock import holding
 
     with holding(Dataset(tmp_path)):
         text = f"{tmp_path} is held by process {os.getpid()}; wait until it has ended, or end it\n"

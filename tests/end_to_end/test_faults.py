@@ -19,17 +19,20 @@ import pytest
 from invoke.exceptions import Exit
 from rich.console import Console
 
-import lab.run
-import lab.trial
+import lab.run.attempt
+import lab.run.matrix
 import tasks
 from correlate import report
 from correlate.dataset import Dataset, write_json
-from lab.bench import Bench
-from lab.clock import Stop
+from lab.bench.bench import Bench
+from lab.clocks.stop import Stop
+from lab.commands.resolve import look_up
 from lab.errors import BadInput, BenchUnhealthy
-from lab.names import look_up
-from lab.progress import Progress
-from lab.run import Options, create, prepare, run_missing, run_one
+from lab.run.description import create
+from lab.run.matrix import run_missing, run_one
+from lab.run.options import Options
+from lab.run.plan import prepare
+from lab.run.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "scenarios"
@@ -351,14 +354,14 @@ def test_a_killed_bench_ends_the_run_and_the_next_run_gives_the_same_bytes(tmp_p
 def test_a_full_disk_is_one_line_and_exit_code_4_and_nothing_recorded_is_lost(tmp_path, complete, monkeypatch):
     dataset = tmp_path / "dataset"
     run = planned(dataset, CANCEL, HANG_UP)
-    real = lab.trial.write_json
+    real = lab.run.attempt.write_json
 
     def full(path, value):
         if HANG_UP in str(path):
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, value)
 
-    monkeypatch.setattr(lab.trial, "write_json", full)
+    monkeypatch.setattr(lab.run.attempt, "write_json", full)
     with pytest.raises(Exit) as raised, tasks.exits():
         tasks.run_and_report(run)
     where = f"{dataset}/trials/{HANG_UP}.partial/trial.json"
@@ -373,7 +376,7 @@ def test_a_full_disk_is_one_line_and_exit_code_4_and_nothing_recorded_is_lost(tm
 
 
 def test_a_trial_is_not_begun_on_a_disk_that_may_not_hold_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(lab.run, "ROOM_BYTES", 1 << 60)
+    monkeypatch.setattr(lab.run.matrix, "ROOM_BYTES", 1 << 60)
     with pytest.raises(BenchUnhealthy) as raised:
         run_missing(planned(tmp_path / "dataset", CANCEL), silent(), Stop())
     assert str(raised.value).startswith(f"{tmp_path}/dataset: ")

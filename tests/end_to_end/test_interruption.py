@@ -15,13 +15,15 @@ import pytest
 from rich.console import Console
 
 from correlate.dataset import Dataset
-from lab.bench import Bench
-from lab.clock import Stop
+from lab.bench.bench import Bench
+from lab.clocks.stop import Stop
 from lab.errors import Interrupted
-from lab.phone import CallState
-from lab.progress import Progress
-from lab.run import Options, prepare, run_missing
-from lab.trial import Attempt
+from lab.phone.phone import CallState
+from lab.run.attempt import Attempt
+from lab.run.matrix import run_missing
+from lab.run.options import Options
+from lab.run.plan import prepare
+from lab.run.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 INVOKE = Path(sys.executable).with_name("invoke")

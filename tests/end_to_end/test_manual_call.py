@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from adbutils import adb_path
 
-from lab.bench import EPOCH_NS, PlannedTrial, VirtualBench
-from lab.clock import Stop
-from lab.definitions import Lab, Trial
+from lab.bench.virtual import EPOCH_NS, VirtualBench
+from lab.clocks.stop import Stop
+from lab.definitions import Lab, PlannedTrial, Trial
 
 ROOT = Path(__file__).parents[2]
 CHAT = "am start -a android.intent.action.VIEW -d fb-messenger://user/{contact} -p com.facebook.orca"

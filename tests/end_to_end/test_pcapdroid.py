@@ -13,12 +13,14 @@ import pytest
 from correlate import report
 from correlate.dataset import Dataset
 from correlate.trace import Trace
-from lab import pcapdroid
-from lab.bench import Bench
-from lab.clock import Stop, wait_until
+from lab.bench.bench import Bench
+from lab.capture import pcapdroid
+from lab.clocks.bench_time import wait_until
+from lab.clocks.stop import Stop
+from lab.commands.doctor import _phone
 from lab.errors import PhoneTrouble
-from lab.preflight import _phone
-from lab.run import create, run_one
+from lab.run.description import create
+from lab.run.matrix import run_one
 from tests.end_to_end.test_faults import CANCEL, HANG_UP, SCENARIOS, differing, planned, silent
 
 KEY = "Virtual0Key1Virtual2Key3Virtual4"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.bench import Bench
-from lab.clock import Stop
+from lab.bench.bench import Bench
+from lab.clocks.stop import Stop
 from lab.definitions import Lab
 from lab.errors import BadInput, PhoneTrouble
-from lab.push import DIRECTORY, FIRST_ON_PATH, TCPDUMP, push
+from lab.phone.push import DIRECTORY, FIRST_ON_PATH, TCPDUMP, push
 from tests.end_to_end.runs import ROOT, invoke
-from tests.lab.test_push import elf
+from tests.lab.phone.test_push import elf
 
 NEWER = elf(rest=bytes(70_000) + b"%s version %s\0tcpdump version 4.99.6\n")
 

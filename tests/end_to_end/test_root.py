@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.bench import Bench
-from lab.clock import Stop
+from lab.bench.bench import Bench
+from lab.clocks.stop import Stop
 from lab.definitions import Lab
 from lab.errors import PhoneTrouble
-from lab.shell import as_root
+from lab.programs.shell import as_root
 from tests.end_to_end.runs import ROOT
 
 TEXTS = [

@@ -14,14 +14,17 @@ from rich.console import Console
 
 from correlate import report
 from correlate.dataset import Dataset, write_json
-from lab import timeline
-from lab.bench import Bench
-from lab.clock import Stop
-from lab.names import look_up
-from lab.progress import Progress
-from lab.reach import datagram_command
-from lab.run import Options, create, prepare, run_one
-from lab.timeline import Burst
+from lab.bench.bench import Bench
+from lab.clocks import capture_clocks
+from lab.clocks.capture_clocks import Burst
+from lab.clocks.stop import Stop
+from lab.commands.resolve import look_up
+from lab.phone.network import datagram_command
+from lab.run.description import create
+from lab.run.matrix import run_one
+from lab.run.options import Options
+from lab.run.plan import prepare
+from lab.run.progress import Progress
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 TRIAL = "whatsapp-voice-lte_to_fixed-callee_hangs_up-1"
@@ -70,7 +73,7 @@ def test_stamps_go_out_before_the_begin_and_after_the_end_marker_and_tell_the_ca
     tmp_path, bench, monkeypatch
 ):
     monkeypatch.setattr(Bench, "stamp", sent_by_the_phone)
-    monkeypatch.setattr(timeline, "STAMP_LATE_NS", 100_000_000)  # a command to the phone takes longer than a send
+    monkeypatch.setattr(capture_clocks, "STAMP_LATE_NS", 100_000_000)  # a command to the phone takes longer than a send
     dataset = trial(tmp_path, bench)
     events = [json.loads(line) for line in (tmp_path / "trials" / TRIAL / "events.jsonl").read_text().splitlines()]
     at_ns = {event["event"]: event["at_ns"] for event in events}

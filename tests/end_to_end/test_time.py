@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.bench import Bench
-from lab.clock import Stop
-from lab.run import Options, Run, prepare
-from lab.trial import Attempt
+from lab.bench.bench import Bench
+from lab.clocks.stop import Stop
+from lab.run.attempt import Attempt
+from lab.run.options import Options
+from lab.run.plan import Run, prepare
 from tests.end_to_end.runs import ROOT, captures, cpu_hog
 
 TRIAL = "whatsapp-video-lte_to_fixed-caller_hangs_up-1"

@@ -11,10 +11,11 @@ from scapy.utils import PcapNgReader
 from correlate.dataset import Dataset
 from correlate.flows import read
 from correlate.trace import blocks
-from lab.bench import Bench
-from lab.clock import Stop
-from lab.preflight import _laptop, _phone
-from lab.run import create, run_one
+from lab.bench.bench import Bench
+from lab.clocks.stop import Stop
+from lab.commands.doctor import _laptop, _phone
+from lab.run.description import create
+from lab.run.matrix import run_one
 from tests.end_to_end.test_faults import CANCEL, HANG_UP, SCENARIOS, differing, planned, silent
 
 

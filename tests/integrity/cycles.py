@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from correlate.trace import Trace
-from lab.capture import DRAIN_S, Capture, verified
+from lab.capture.protocol import DRAIN_S, Capture
+from lab.capture.verified import verified
 from lab.errors import AttemptVoid
-from lab.process import Program
+from lab.programs.processes import Program
 from tests.integrity.rig import LAPTOP, PHONE, RATES, SNAPLEN_BYTES, Lane, Rig, captured, inside, sent_between
 
 TALK_S = 1.0

@@ -22,13 +22,17 @@ from pathlib import Path
 import numpy as np
 
 from correlate.trace import Trace
-from lab.adb import Adb, LabClient
-from lab.capture import MARKER_ADDRESS, MARKER_PORT, Capture, HostDumpcap, PhoneTcpdump
-from lab.clock import Stop, WallClock, wait_until
-from lab.laptop import Laptop
-from lab.lease import Lease, find_lease
-from lab.process import Program, run
-from lab.reach import datagram_command
+from lab.capture.dumpcap import HostDumpcap
+from lab.capture.protocol import Capture
+from lab.capture.tcpdump import PhoneTcpdump
+from lab.clocks.bench_time import WallClock, wait_until
+from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT
+from lab.clocks.stop import Stop
+from lab.laptop.bash import Laptop
+from lab.laptop.lease import Lease, find_lease
+from lab.phone.adb import Adb, LabClient
+from lab.phone.network import datagram_command
+from lab.programs.processes import Program, run
 from tests.integrity import stranger, traffic
 
 ROOT = Path(__file__).parents[2]

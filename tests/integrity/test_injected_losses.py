@@ -16,10 +16,12 @@ from queue import SimpleQueue
 import pytest
 
 from correlate.trace import Trace, verify
-from lab.capture import BACKSTOP_S, DRAIN_S, sweep, verified
+from lab.capture.protocol import BACKSTOP_S, DRAIN_S
+from lab.capture.tcpdump import sweep
+from lab.capture.verified import verified
 from lab.errors import AttemptVoid, LaptopTrouble, PhoneTrouble
-from lab.laptop import Laptop
-from lab.process import Program, run
+from lab.laptop.bash import Laptop
+from lab.programs.processes import Program, run
 from tests.integrity.rig import LAPTOP, PHONE, ROOT, SMALL, SNAPLEN_BYTES, captured, inside, ip
 
 
@@ -216,7 +218,7 @@ def test_that(outcomes, case):
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_an_interrupted_bench_leaves_no_namespace_no_tool_and_no_file(namespaces, number):
     code = (
-        "from lab.clock import terminable\nfrom tests.integrity.rig import Rig\n"
+        "from lab.clocks.bench_time import terminable\nfrom tests.integrity.rig import Rig\n"
         "with terminable(), Rig(1) as rig:\n"
         "    lane = rig.lanes[0]\n    lane.tcpdump('t').start()\n    lane.dumpcap('t').start()\n"
         "    print(lane.root.parent, flush=True)\n    lane.clock.sleep(60)\n"

@@ -9,12 +9,12 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from lab import reach
-from lab.capture import MARKER_ADDRESS, MARKER_PORT
-from lab.clock import measure_offset
+from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT
+from lab.clocks.offsets import measure_offset
 from lab.definitions import StunServer
-from lab.process import Program
-from lab.reach import probe
+from lab.phone import network
+from lab.phone.network import probe
+from lab.programs.processes import Program
 from tests.integrity.rig import LAPTOP, PHONE, Rig, inside, ip
 
 # Receives one datagram on its port and prints it; with `stun` it answers it as a STUN server does (RFC 8489), else not.
@@ -75,7 +75,7 @@ def test_a_marker_without_a_route_says_so(lane):
 
 
 def test_a_stun_server_tells_the_phone_its_address(lane, monkeypatch):
-    monkeypatch.setattr(reach.datagram_command, "__defaults__", (str(lane.root / "datagram"),))
+    monkeypatch.setattr(network.datagram_command, "__defaults__", (str(lane.root / "datagram"),))
     with received(lane, 3478, "stun") as receiver:
         found = probe(lane.adb.run, [IPv4Address(PHONE)], [StunServer(address=IPv4Address(LAPTOP))], time.monotonic_ns)
         assert found == [IPv4Address(PHONE)]

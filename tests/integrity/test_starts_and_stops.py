@@ -10,10 +10,11 @@ from ipaddress import IPv4Address
 import pytest
 
 from correlate.trace import Trace
-from lab.capture import DRAIN_S, verified
-from lab.clock import wait_until
+from lab.capture.protocol import DRAIN_S
+from lab.capture.verified import verified
+from lab.clocks.bench_time import wait_until
 from lab.errors import AttemptVoid
-from lab.lease import find_lease
+from lab.laptop.lease import find_lease
 from tests.integrity.cycles import TALK_S, cycles, plain_tcpdump
 from tests.integrity.rig import (
     LAPTOP,

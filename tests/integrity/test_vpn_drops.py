@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from lab.pcapdroid import Tunnel, dropped, tunnel
+from lab.capture.pcapdroid import Tunnel, dropped, tunnel
 from tests.integrity.rig import ROOT
 
 SENT, ROOM = 700, 500

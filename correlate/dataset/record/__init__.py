@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from correlate.dataset.record.analysis import Analysis, RoleRule, UserIds
-from correlate.dataset.record.base import SCHEMA, Document, Name, Port, Role, Service
+from correlate.dataset.record.base import ID_CHARACTERS, SCHEMA, Document, Name, Port, Role, Service, nullable
 from correlate.dataset.record.history import JournalLine, VoidRecord
 from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry
 from correlate.dataset.record.trial import (
@@ -20,6 +20,7 @@ from correlate.dataset.record.trial import (
 )
 
 __all__ = [
+    "ID_CHARACTERS",
     "SCHEMA",
     "Addresses",
     "Analysis",
@@ -46,4 +47,5 @@ __all__ = [
     "UserIds",
     "VoidRecord",
     "WayOut",
+    "nullable",
 ]

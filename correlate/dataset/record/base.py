@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -61,6 +61,11 @@ Address = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}),
 ]
+
+
+def nullable(model: type[BaseModel]) -> list[str]:
+    """The fields that are null where nothing is known."""
+    return [name for name, info in model.model_fields.items() if type(None) in get_args(info.annotation)]
 
 
 class Document(BaseModel):

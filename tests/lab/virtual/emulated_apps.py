@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.definitions import VirtualApp
-from lab.yamlfile import read
+from lab.definitions.yaml import read
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios" / "virtual"
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lab import yamlfile
-from lab.definitions import BenchSpec
+from lab.definitions import BenchSpec, yaml
 from lab.virtual.agent import Agent
 from lab.virtual.agent.view import find, hierarchy
 from lab.virtual.bench import VirtualBench
@@ -53,7 +52,7 @@ class Screen:
 
 @pytest.fixture
 def phone(tmp_path):
-    bench = VirtualBench(yamlfile.read(SCENARIOS / "benches" / "virtual.yaml", BenchSpec), {}, tmp_path)
+    bench = VirtualBench(yaml.read(SCENARIOS / "benches" / "virtual.yaml", BenchSpec), {}, tmp_path)
     bench.begin(key="1/t/0", trial="t", attempt=0, start_ns=START_NS, direct=False)
     made = bench.phones["pixel6"]
     made.handset = Screen()

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from lab.bench import Bench
-from lab.clock import Stop
+from lab.bench.bench import Bench
+from lab.clocks.stop import Stop
 from lab.errors import AttemptVoid
-from lab.run import Options, Run, prepare
-from lab.trial import Attempt
+from lab.run.attempt import Attempt
+from lab.run.options import Options
+from lab.run.plan import Run, prepare
 from tests.end_to_end.runs import ROOT, captures, cpu_hog
 
 pytestmark = pytest.mark.full

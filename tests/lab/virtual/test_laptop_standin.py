@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import yamlfile
-from lab.definitions import BenchSpec
+from lab.definitions import BenchSpec, yaml
 from lab.virtual import laptop
 from lab.virtual.bench import VirtualBench
 from lab.virtual.commands.networktext import addresses_text
@@ -24,7 +23,7 @@ def with_bench(tmp_path, talk):
     """Run `talk(bench, start)` on a bench without apps; `start(*argv)` starts a program of its laptop."""
 
     async def main():
-        bench = VirtualBench(yamlfile.read(BENCH, BenchSpec), {}, tmp_path)
+        bench = VirtualBench(yaml.read(BENCH, BenchSpec), {}, tmp_path)
         prefix = await bench.standins.start()
         bench.begin(key="1/t/0", trial="t", attempt=0, start_ns=START_NS, direct=False)
         running = []

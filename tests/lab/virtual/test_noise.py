@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lab.definitions.bench import BenchSpec
+from lab.definitions.yaml import read
 from lab.virtual.network import Network
 from lab.virtual.network.capturefile import IMMEDIATE, Capture
 from lab.virtual.network.ledger import Ledger
 from lab.virtual.world import World
-from lab.yamlfile import read
 
 BENCH = read(Path(__file__).parents[3] / "scenarios/benches/virtual.yaml", BenchSpec)
 SECOND = 1_000_000_000

@@ -12,12 +12,12 @@ import yaml
 
 from lab.definitions.bench import BenchSpec
 from lab.definitions.virtual_network import AppNetwork
+from lab.definitions.yaml import read
 from lab.virtual.handset.exchange import Call
 from lab.virtual.network import Network
 from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture
 from lab.virtual.network.ledger import Ledger
 from lab.virtual.world import World
-from lab.yamlfile import read
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 BENCH = read(SCENARIOS / "benches/virtual.yaml", BenchSpec)

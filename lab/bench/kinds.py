@@ -1,0 +1,36 @@
+"""What kinds of bench do differently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from lab.bench.real import RealBench
+from lab.bench.virtual import VirtualBench
+from lab.clocks.bench_time import Clock
+from lab.clocks.stop import Stop
+from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
+from lab.phone.adb import LabClient
+
+
+class Kind(Protocol):
+    """What a real and a virtual bench do differently."""
+
+    clock: Clock
+    client: LabClient
+    laptop_prefix: list[str]
+    resolver: tuple[str, int] | None
+    hint: str
+
+    def serial(self, phone: PhoneSpec) -> str: ...
+
+    def begin(self, planned: PlannedTrial, seed: int, attempt: int) -> None: ...
+
+    def end(self, truth: Path | None) -> list[str]: ...
+
+    def close(self) -> None: ...
+
+
+def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> Kind:
+    """The bench's own kind, started; without `phones`, for its clock and its resolver, it holds no phone."""
+    return VirtualBench(lab_, spec, stop) if spec.kind == "virtual" else RealBench(spec, stop, phones=phones)

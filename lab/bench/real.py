@@ -1,0 +1,53 @@
+"""A real bench."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from lab.clocks.bench_time import Clock, WallClock
+from lab.clocks.stop import Stop
+from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
+from lab.errors import PhoneTrouble
+from lab.phone.adb import LabClient
+from lab.programs import locks
+from lab.programs.sleep_inhibitor import kept_awake
+
+_NOT_IN_FILES = re.compile(r"[^A-Za-z0-9.-]")
+
+
+class RealBench:
+    """Phones on the adb server of this machine; bench time is wall time."""
+
+    def __init__(self, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
+        self.clock: Clock = WallClock(stop)
+        self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
+        self.laptop_prefix = list(spec.laptop.connect)
+        self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)
+        self._held = ExitStack()
+        with ExitStack() as stack:
+            for phone in spec.phones:
+                if phones and phone.serial is not None:
+                    lock = Path(tempfile.gettempdir()) / f"im-call-lab-{_NOT_IN_FILES.sub('_', phone.serial)}.lock"
+                    stack.enter_context(locks.held(lock, f"the phone {phone.name} of bench {spec.name}"))
+            self.hint = stack.enter_context(kept_awake())
+            self._held = stack.pop_all()
+
+    def serial(self, phone: PhoneSpec) -> str:
+        if phone.serial is None:
+            raise PhoneTrouble(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
+        return phone.serial
+
+    def begin(self, planned: PlannedTrial, seed: int, attempt: int) -> None:
+        """Nothing to do: a real bench has no state that could be set."""
+
+    def end(self, truth: Path | None) -> list[str]:
+        """Nobody knows the truth of a real trial."""
+        return []
+
+    def close(self) -> None:
+        """The adb server and the phones stay as they are; others may use them."""
+        self._held.close()

@@ -1,0 +1,25 @@
+"""Real time, for programs, sockets and files: a deadline here is real on every bench."""
+
+from __future__ import annotations
+
+import time
+
+
+def elapsed() -> float:
+    """Seconds of real time since an arbitrary start; never goes back."""
+    return time.monotonic()
+
+
+class Deadline:
+    """A real deadline for a program, a socket or a file."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = elapsed() + seconds
+
+    def left(self) -> float:
+        """Seconds left, at least 0."""
+        return max(0.0, self._end - elapsed())
+
+    def passed(self) -> bool:
+        return self.left() == 0.0

@@ -1,0 +1,253 @@
+"""Is the bench ready? Passive checks, all of them, each with what was found and what to do.
+
+Nothing is changed on a phone or on the laptop. Whether it is quiet enough is measured before every trial, in the idle
+time of its own captures (paper 3.2, step 3).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import lab
+from lab.bench.bench import Bench
+from lab.capture import pcapdroid
+from lab.capture.tcpdump import PHONE_DIRECTORY
+from lab.clocks.offsets import measure_offset
+from lab.clocks.stop import Stop
+from lab.definitions import App, PhoneSpec
+from lab.errors import LabError
+from lab.laptop.agent.coalescing import OFF
+from lab.phone import netstats, push
+from lab.phone.network import require_way_out, vpns
+from lab.phone.phone import Phone
+from lab.run.plan import Run
+
+FREE_KIB = 500_000
+BATTERY_PERCENT = 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor: `found` is what is there, `fix` what to do where it is not ok."""
+
+    check: str
+    subject: str
+    ok: bool
+    found: str
+    fix: str
+
+
+def examine(run: Run, stop: Stop) -> list[Check]:
+    """All checks of a bench for a matrix; it never stops at the first that fails."""
+    lab_, spec = run.lab, run.spec
+    checks = list(_controller(run))
+    try:
+        with Bench(lab_, spec, stop, partly=True) as bench:
+            checks.append(Check("bench", spec.name, True, "is open", ""))
+            for name, phone in bench.phones.items():
+                checks.append(Check("reachable", name, True, "adb, shell and agent answer", ""))
+                checks += _phone(phone, [lab_.apps[app] for app in run.matrix.apps])
+            for name, trouble in bench.unreachable.items():
+                checks.append(Check("reachable", name, False, str(trouble), "connect it and accept its prompt"))
+            checks += _laptop_that_answers(bench)
+    except LabError as error:
+        checks.append(Check("bench", spec.name, False, str(error), "mend what is named, then run doctor again"))
+    return checks
+
+
+def _controller(run: Run) -> Iterator[Check]:
+    lab_, spec = run.lab, run.spec
+    ours = Path(lab.__file__).parent.parent
+    right = (ours / "correlate").is_dir()
+    yield Check("package", "controller", right, str(ours), "another package named lab is installed; use the .venv")
+    place = run.dataset.path.resolve()
+    folder = next(path for path in (place, *place.parents) if path.exists())
+    free = shutil.disk_usage(folder).free // 1024
+    found = f"{free // 1024} MiB free in {folder}"
+    yield Check("disk", "controller", free > FREE_KIB, found, "make room for the dataset, or name another --dataset")
+    if spec.local is not None:
+        there = (lab_.directory / "benches" / spec.local).is_file()
+        fix = f"write scenarios/benches/{spec.local} with serials, contacts and allowed_callees (docs/add-a-phone.md)"
+        yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
+    for phone in spec.phones:
+        yield _contacts(run, phone)
+
+
+def _laptop_that_answers(bench: Bench) -> Iterator[Check]:
+    """All of the laptop; of one that cannot be reached that alone, not what would follow from it."""
+
+    def answers() -> tuple[bool, str]:
+        return bench.laptop.run("true").code == 0, "answers"
+
+    fix = "mend what is named; what the bench file says under laptop.connect must work by hand"
+    reachable = _asked("reachable", "laptop", answers, fix)
+    yield reachable
+    if reachable.ok:
+        yield from _laptop(bench)
+
+
+def _contacts(run: Run, phone: PhoneSpec) -> Check:
+    contacts = {app: phone.address_in(app) for app in run.matrix.apps}
+    missing = [app for app, address in contacts.items() if address is None]
+    refused = [app for app, address in contacts.items() if address and address not in run.spec.allowed_callees]
+    if missing:
+        fix = "add the contacts to the bench file or its *.local.yaml"
+        return Check("contacts", phone.name, False, f"no contact for {', '.join(missing)}", fix)
+    if refused:
+        found = f"the contact for {', '.join(refused)} is not in allowed_callees"
+        return Check("contacts", phone.name, False, found, "allow it in the bench file or its *.local.yaml")
+    return Check("contacts", phone.name, True, "one that may be called for every app", "")
+
+
+def _asked(check: str, subject: str, ask: Callable[[], tuple[bool, str]], fix: str) -> Check:
+    """A check whose question may itself fail."""
+    try:
+        ok, found = ask()
+    except LabError as error:
+        ok, found = False, str(error)
+    return Check(check, subject, ok, found, "" if ok else fix)
+
+
+def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
+    name, device, spec = phone.spec.name, phone.device, phone.spec
+
+    def clock() -> tuple[bool, str]:
+        offset = measure_offset(phone.clock, device.read_clock_ns, reads=5)
+        return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
+
+    def root() -> tuple[bool, str]:
+        said = device.run("id", root=True).text.strip()
+        return said.startswith("uid=0"), said[:60]
+
+    def tcpdump() -> tuple[bool, str]:
+        return push.judged(device.run(f"{push.FIRST_ON_PATH} tcpdump --version", root=True))
+
+    def battery() -> tuple[bool, str]:
+        found = re.search(r"^\s*level: (\d{1,3})\s*$", device.run("dumpsys battery").text, re.MULTILINE)
+        level = int(found.group(1)) if found else -1
+        return level >= BATTERY_PERCENT, f"{level}%" if found else "no level in dumpsys battery"
+
+    def airplane() -> tuple[bool, str]:
+        said = device.run("settings get global airplane_mode_on").text.strip()
+        return said != "1", "on" if said == "1" else "off"
+
+    def room() -> tuple[bool, str]:
+        found = re.search(r"\s(\d+)\s+\d+%\s", device.run(f"df -k {Path(PHONE_DIRECTORY).parent}").text)
+        free = int(found.group(1)) if found else 0
+        return free > FREE_KIB, f"{free // 1024} MiB free"
+
+    yield _asked("clock", name, clock, "neither $EPOCHREALTIME nor date tells the time; update Android")
+    if spec.rooted:
+        yield _asked("root", name, root, "allow su for the shell (uid 2000) in Magisk")
+    if spec.capture == "tcpdump":
+        fix = "install one that was built for this phone: invoke push-tcpdump FILE --bench BENCH (docs/add-a-phone.md)"
+        yield _asked("tcpdump", name, tcpdump, fix)
+    if spec.capture == "pcapdroid":
+        yield from _pcapdroid(phone)
+    yield from _network(phone, apps)
+    yield _asked("battery", name, battery, "charge it")
+    yield _asked("airplane mode", name, airplane, "switch it off")
+    yield _asked("disk", name, room, "make room on the phone")
+    for app in apps:
+        fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
+        yield _asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
+
+
+def _pcapdroid(phone: Phone) -> Iterator[Check]:
+    """PCAPdroid is there, may be driven, and no other VPN keeps the app from it."""
+    spec, device = phone.spec, phone.device
+    least = ".".join(map(str, pcapdroid.LEAST_VERSION))
+
+    def installed() -> tuple[bool, str]:
+        said = device.run(f"dumpsys package {pcapdroid.PACKAGE} | grep -F versionName").text
+        found = re.search(r"versionName=((\d{1,5})\.(\d{1,5})\.(\d{1,5}))", said)
+        if found is None:
+            return False, f"no {pcapdroid.PACKAGE}"
+        return tuple(map(int, found.groups()[1:])) >= pcapdroid.LEAST_VERSION, found[1]
+
+    def no_vpn() -> tuple[bool, str]:
+        up = vpns(device.run("dumpsys connectivity").text)
+        return not up, f"a VPN on {', '.join(up)}" if up else "no VPN is on"
+
+    def key() -> tuple[bool, str]:
+        return spec.pcapdroid_key is not None, "is given" if spec.pcapdroid_key else "no pcapdroid_key"
+
+    yield _asked("pcapdroid", spec.name, installed, f"install PCAPdroid {least} or later")
+    fix = "make one in PCAPdroid (Settings > Control permissions) and write it into the *.local.yaml"
+    yield _asked("pcapdroid key", spec.name, key, fix)
+    yield _asked("vpn", spec.name, no_vpn, "switch it off, or stop the capture in PCAPdroid")
+
+
+def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
+    """Which way the phone's calls go, and whether it counts what does not."""
+    spec = phone.spec
+
+    def network() -> tuple[bool, str]:
+        way = phone.way_out()
+        require_way_out(spec, way)
+        return True, f"{way.kind} ({way.interface})"
+
+    def counted() -> tuple[bool, str]:
+        kinds = sorted({bucket.kind for app in apps[:1] for bucket in netstats.take(phone, app).bytes})
+        return True, f"by app and by network{', so far ' if kinds else ''}{' and '.join(kinds)}"
+
+    yield _asked("network", spec.name, network, "bring it onto the network that the bench file says, and onto no other")
+    yield _asked(
+        "bytes counted", spec.name, counted, "nothing shows where the app sends; take a phone whose dumpsys can"
+    )
+
+
+def _version(phone: Phone, app: App) -> tuple[bool, str]:
+    version = phone.identify(app)
+    return version == app.version, f"{version} is installed, {app.version} is in the app's file"
+
+
+def _joined(joining: list[str] | None, interface: str) -> str:
+    """What is to be known of what joins packets before a capture sees them; it makes no bench unfit."""
+    if joining is None:
+        return f"nobody can tell what joins packets on {interface}; on Linux install ethtool"
+    if not joining:
+        return f"nothing joins packets on {interface}"
+    switches = "; ".join(OFF[name].format(interface) for name in joining if name in OFF)
+    return (
+        f"{', '.join(joining)} may join packets into frames above the MTU (flagged in findings); against it: {switches}"
+    )
+
+
+def _laptop(bench: Bench) -> Iterator[Check]:
+    laptop = bench.laptop
+
+    def hotspot() -> tuple[bool, str]:
+        found = bench.hotspot()
+        return True, f"{found.interface} holds {found.address}"
+
+    def clock() -> tuple[bool, str]:
+        offset = measure_offset(bench.clock, laptop.read_clock_ns, reads=5)
+        return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
+
+    def lease(phone: Phone) -> tuple[bool, str]:
+        found = bench.lease(phone, bench.hotspot())
+        return True, f"{found.address} at {found.mac}"
+
+    def coalescing() -> tuple[bool, str]:
+        interface = bench.hotspot().interface
+        return True, _joined(laptop.coalescing(interface), interface)
+
+    def dumpcap() -> tuple[bool, str]:
+        said = laptop.run("dumpcap --version")
+        return said.code == 0, said.text.strip().splitlines()[0][:80] if said.text.strip() else "no dumpcap"
+
+    if any(phone.capture == "dumpcap" for phone in bench.spec.phones):
+        yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
+        for name, phone in bench.phones.items():
+            if phone.spec.capture == "dumpcap":
+                yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
+        fix = "start the hotspot, or correct hotspot_address in the bench file"
+        yield _asked("coalescing", "laptop", coalescing, fix)
+        yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
+    yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")

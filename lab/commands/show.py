@@ -1,0 +1,129 @@
+"""What the commands print: plans, trials, checks, mistakes and the end of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.markup import escape
+
+from correlate.dataset.installed import installed, unlike
+from lab.commands.doctor import Check
+from lab.definitions import PlannedTrial, Step
+from lab.definitions.yaml import Mistake
+from lab.errors import BadInput, BenchUnhealthy, one_line
+from lab.run.plan import Run
+from lab.run.progress import Progress
+
+OVERHEAD_S = 25.0
+"""Bench time of one trial besides ringing, talking and idling: chat, captures, markers, draining."""
+
+TIMEOUT_S = 45.0
+"""How long a call rings until the system gives up; nobody publishes it, apps in use gave up after 30 to 60 s."""
+
+
+def console() -> Console:
+    """Standard output: styles on a terminal, plain text elsewhere."""
+    return Console(highlight=False)
+
+
+def _expected_s(run: Run, item: PlannedTrial) -> tuple[float, float]:
+    """Expected bench time of a trial and how much of it is conversation, in seconds."""
+    scenario = run.lab.scenarios[item.trial.scenario]
+    ended_by_somebody = any(step.do in ("answer", "reject", "cancel") for step in scenario.steps)
+    ring_s = (scenario.ring_s.low_s + scenario.ring_s.high_s) / 2 if ended_by_somebody else TIMEOUT_S
+    talk_s = 0.0 if scenario.talk_s is None else (scenario.talk_s.low_s + scenario.talk_s.high_s) / 2
+    return run.spec.idle_s + ring_s + talk_s + OVERHEAD_S, talk_s
+
+
+def _expected_bytes(run: Run, item: PlannedTrial, talk_s: float) -> float:
+    """Expected size of both captures: packets a second each way times what is kept of a packet."""
+    rate, size = (50, 150) if item.trial.service == "voice" else (150, 1050)
+    return 4 * rate * talk_s * (min(size, run.spec.snaplen_bytes) + 32)
+
+
+def plan(run: Run) -> None:
+    """The trials in order, what is complete, and the time, calls and data that the rest will take."""
+    out, missing = console(), {item.trial.id for item in run.missing()}
+    for item in run.chosen:
+        state = "missing" if item.trial.id in missing else "complete"
+        out.print(f"{item.index + 1:>4}  {item.trial.id:<56} {state}", soft_wrap=True)
+    todo = [item for item in run.chosen if item.trial.id in missing]
+    seconds = [_expected_s(run, item) for item in todo]
+    size = sum(_expected_bytes(run, item, talk_s) for item, (_, talk_s) in zip(todo, seconds, strict=True))
+    minutes = sum(total for total, _ in seconds) / 60
+    time = f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
+    note = " of bench time, which the virtual bench does not wait for" if run.spec.kind == "virtual" else ""
+    out.print(
+        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {time}{note}, "
+        f"about {size / 1e6:.0f} MB, into {escape(str(run.dataset.path))}",
+        soft_wrap=True,
+    )
+
+
+def trial(run: Run, item: PlannedTrial) -> None:
+    """What a trial does, step by step."""
+    out, scenario, spec = console(), run.lab.scenarios[item.trial.scenario], run.spec
+    caller = spec.caller_of(item.trial.direction)
+    callee = spec.other(caller)
+    lines = [
+        f"{caller.name} ({caller.network}) and {callee.name} ({callee.network}): wake, identify, addresses, clocks",
+        f"{caller.name}: open the chat of {item.trial.app}",
+        f"start both captures ({caller.capture}, {callee.capture}), prove that they are live",
+        f"idle for {spec.idle_s:g} s; more than {spec.noise_max} bytes/s of background restarts the captures",
+        "marker on both sides",
+        *(_step_line(step, item, run) for step in scenario.steps),
+        "marker on both sides, drain, stop, pull, verify, clocks again, store",
+    ]
+    out.print(escape(item.trial.id))
+    for number, line in enumerate(lines, 1):
+        out.print(f"{number:>3}. {escape(line)}", soft_wrap=True)
+
+
+def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
+    scenario, caller = run.lab.scenarios[item.trial.scenario], run.spec.caller_of(item.trial.direction)
+    names = {"caller": caller.name, "callee": run.spec.other(caller).name}
+    who = f"{names[step.by]}: " if step.by is not None else "both: "
+    times = {"wait_ringing": scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
+    word = " for" if step.do == "talk" else ", then"
+    how_long = f"{word} {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
+    return f"{who}{step.do}{f' ({item.trial.service})' if step.do == 'place_call' else ''}{how_long}"
+
+
+def checks(found: Sequence[Check], *, as_json: bool) -> None:
+    """The doctor's checks. Raises `BenchUnhealthy` where one is not ok."""
+    out = console()
+    if as_json:
+        print(json.dumps([asdict(check) for check in found], indent=1))  # noqa: T201
+    else:
+        for check in found:
+            mark = "[green]ok[/]" if check.ok else "[red]no[/]"
+            text = check.found if check.ok else f"{check.found}: {check.fix}"
+            out.print(f"{mark}  {escape(f'{check.check:<14} {check.subject:<22} {one_line(text)}')}", soft_wrap=True)
+    failed = [check for check in found if not check.ok]
+    if failed:
+        raise BenchUnhealthy(f"{len(failed)} of {len(found)} checks failed")
+
+
+def mistakes(found: Sequence[Mistake]) -> None:
+    """All mistakes, one line each, as `BadInput`; says so where there are none."""
+    if found:
+        raise BadInput("\n".join(str(mistake) for mistake in found))
+    console().print("No mistakes.")
+
+
+def end(run: Run, progress: Progress) -> None:
+    """Where everything is, what was void, and which app had another version than its file says."""
+    out, path = console(), run.dataset.path
+    for line in progress.voided:
+        out.print(f"void attempt  {escape(line)}", soft_wrap=True)
+    complete, planned = len(run.dataset.trial_ids()), len(run.planned)
+    out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
+    out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)
+    out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)
+    for app, found in installed(run.dataset).items():
+        if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
+            line = one_line(f"{app}: {text}; tables and report name what was installed")
+            out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)

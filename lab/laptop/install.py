@@ -1,0 +1,88 @@
+"""Puts the agent on a bench's laptop, and proves that it is there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import tempfile
+from pathlib import PurePosixPath
+
+from lab.definitions import BenchSpec
+from lab.errors import BadInput, LaptopTrouble
+from lab.laptop.agent_client import AgentLaptop, packed, read_token, token_file
+from lab.programs.processes import Program
+
+INSTALL_S = 60.0
+
+PUT = """
+import base64, hashlib, json, os, pathlib
+given = json.loads(base64.b64decode("@GIVEN@"))
+told = {}
+for name, text in given.items():
+    path, data = pathlib.Path(name), base64.b64decode(text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    same = path.is_file() and path.read_bytes() == data
+    if not same:
+        fresh = pathlib.Path(name + ".new")
+        fresh.write_bytes(data)
+        os.replace(fresh, path)
+    told[name] = [hashlib.sha256(path.read_bytes()).hexdigest(), not same]
+print(json.dumps(told))
+"""
+"""What the laptop's Python reads on its standard input: no shell's quoting is in the way, and no other program."""
+
+
+def install(spec: BenchSpec) -> list[str]:
+    """Copy the agent and its token's hash to the laptop, prove both by their hashes, have it set up and say hello.
+
+    Done again, it changes nothing. Returns what was done, a line each. Raises `BadInput` for a bench without an agent
+    and `LaptopTrouble` where the laptop or its Python does not answer.
+    """
+    if spec.laptop.agent is None:
+        raise BadInput(f"bench {spec.name}: laptop has no key 'agent'; docs/yaml.md says what it holds")
+    python, path = spec.laptop.agent
+    digest = hashlib.sha256(_token(spec.name).encode()).hexdigest()
+    files = {path: packed(), str(PurePosixPath(path).parent / "token.sha256"): digest.encode()}
+    done = []
+    for name, (sha256, written) in _put([*spec.laptop.connect, python, "-"], files).items():
+        if sha256 != hashlib.sha256(files[name]).hexdigest():
+            raise LaptopTrouble(f"{name} on the laptop is not what was sent; is its disk full?")
+        done.append(f"{name}: {'written' if written else 'is there already'}, sha256 {sha256}")
+    laptop = AgentLaptop([*spec.laptop.connect, python, path], spec.laptop.directory, spec.name)
+    try:
+        done += [str(line) for line in laptop.ask("setup")]
+        hello = laptop.greeting
+    finally:
+        laptop.close()
+    return [*done, f"it answers: {hello['tool']}, Python {hello['python']} on {hello['platform']}"]
+
+
+def _token(bench: str) -> str:
+    path = token_file(bench)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32) + "\n")
+    return read_token(bench)
+
+
+def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]]:
+    given = json.dumps({name: base64.b64encode(data).decode() for name, data in files.items()})
+    with tempfile.TemporaryFile() as last_words:
+        try:
+            with Program(argv, other=last_words.fileno()) as program:
+                program.send(PUT.replace("@GIVEN@", base64.b64encode(given.encode()).decode()).encode())
+                program.close_input()
+                told = json.loads(program.read_to_end(INSTALL_S))
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            last_words.seek(0)
+            lines = last_words.read().decode("utf-8", "replace").strip().splitlines()
+            ended = isinstance(error, (ValueError, BrokenPipeError))
+            silent = "it ends without an answer" if ended else str(error)
+            said = lines[-1][:300] if lines else silent
+            raise LaptopTrouble(f"{' '.join(argv)} does not take the agent: {said}; try it by hand") from error
+    if set(told) != set(files):
+        raise LaptopTrouble(f"{' '.join(argv)} answers nonsense")
+    return {name: (str(sha256), bool(written)) for name, (sha256, written) in told.items()}

@@ -1,0 +1,111 @@
+"""What the app under test sent, by kind of network: no byte of it may pass where nothing is captured.
+
+Android counts bytes by uid and by network (NetworkStatsService, all versions since 4.0). `dumpsys netstats --poll` has
+it read the kernel's counters, `dumpsys netstats --uid` shows them in buckets of two hours. It tells networks apart by
+kind, not by interface: of two SIM cards both are `cellular`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.definitions import App
+from lab.errors import AttemptVoid, PhoneTrouble
+from lab.phone.network import WayOut
+from lab.phone.phone import Phone
+
+KINDS = {"0": "cellular", "MOBILE": "cellular", "1": "wifi", "WIFI": "wifi", "9": "ethernet", "17": "vpn"}
+"""Android's ConnectivityManager.TYPE_*, by number and as it was printed up to Android 11."""
+
+_SERIES = re.compile(r"\s*ident=(\[.{0,2000}\]) uid=(-?\d{1,10}) set=([A-Z_]{1,20}) tag=0x0\s*")
+_TYPE = re.compile(r"[\[{]type=([A-Za-z0-9_]{1,30})")
+_BUCKET = re.compile(r"\s*st=(\d{1,15}) rb=(\d{1,18}) rp=\d{1,18} tb=(\d{1,18}) tp=\d{1,18} op=-?\d{1,18}\s*")
+
+
+@dataclass(frozen=True, order=True)
+class Bucket:
+    """A span of an app's history on one network: `kind` of network, the dump's own identity of it, and its start."""
+
+    kind: str
+    identity: str
+    start_s: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where a phone's traffic left it at an instant, and the bytes of the app by then, both ways."""
+
+    way: WayOut
+    bytes: Mapping[Bucket, int]
+
+
+def take(phone: Phone, app: App) -> Account:
+    """The account of an app now. Raises `PhoneTrouble` where the phone gives none, and what `Phone.way_out` raises."""
+    listed = phone.device.run(f"pm list packages -U {shlex.quote(app.package)}").text
+    uid = re.search(rf"^package:{re.escape(app.package)} uid:(\d{{1,10}})", listed, re.MULTILINE)
+    if uid is None:
+        raise PhoneTrouble(f"{phone.spec.name}: pm names no uid of {app.package}: {listed[:100]!r}")
+    polled = phone.device.run("dumpsys netstats --poll", timeout_s=30.0).text
+    if "Forced poll" not in polled:
+        raise PhoneTrouble(f"{phone.spec.name}: dumpsys netstats --poll says {polled[:100]!r}")
+    text = phone.device.run("dumpsys netstats --uid", timeout_s=30.0).text
+    return Account(phone.way_out(), parse(text, int(uid[1])))
+
+
+def parse(text: str, uid: int) -> dict[Bucket, int]:
+    """The bytes of a uid by bucket, in a dump of `dumpsys netstats --uid`.
+
+    Raises:
+        PhoneTrouble: it has no section `UID stats`, or a bucket of the uid cannot be read.
+    """
+    _, found, section = text.partition("UID stats:")
+    if not found:
+        raise PhoneTrouble(f"dumpsys netstats has no section 'UID stats': {text[:100]!r}")
+    buckets: dict[Bucket, int] = {}
+    series: tuple[str, str] | None = None
+    for line in section.partition("UID tag stats:")[0].splitlines():
+        if head := _SERIES.fullmatch(line):
+            series = (_kind(head[1]), f"{head[1]} {head[3]}") if int(head[2]) == uid else None
+        elif "ident=" in line:
+            series = None
+        elif series is not None and line.lstrip().startswith("st="):
+            bucket = _BUCKET.fullmatch(line)
+            if bucket is None:
+                raise PhoneTrouble(f"dumpsys netstats has a bucket that cannot be read: {line[:100]!r}")
+            buckets[Bucket(*series, int(bucket[1]))] = int(bucket[2]) + int(bucket[3])
+    return buckets
+
+
+def _kind(identity: str) -> str:
+    types = list(dict.fromkeys(_TYPE.findall(identity)))
+    return " over ".join(KINDS.get(one, f"type {one}") for one in types) or "unknown"
+
+
+def carried(name: str, before: Account, after: Account) -> int:
+    """The app's bytes between two accounts on the network that was captured.
+
+    Raises:
+        AttemptVoid: `network_changed`; `not_all_captured` where bytes passed another network; `not_accounted` where
+            the counters show no byte of the app at all, or run backwards, so that they prove nothing.
+    """
+    if before.way != after.way:
+        text = f"{name} left over {before.way.kind} ({before.way.interface}), then over {after.way.kind}"
+        raise AttemptVoid("network_changed", f"{text} ({after.way.interface})")
+    grown: dict[str, int] = {}
+    for bucket, total in after.bytes.items():
+        growth = total - before.bytes.get(bucket, 0)
+        if growth < 0:
+            raise AttemptVoid("not_accounted", f"{name}: its counters of bytes by app run backwards")
+        grown[bucket.kind] = grown.get(bucket.kind, 0) + growth
+    captured = grown.pop(before.way.kind, 0)
+    others = {kind: size for kind, size in sorted(grown.items()) if size}
+    if others:
+        named = ", ".join(f"{size} bytes over {kind}" for kind, size in others.items())
+        text = f"the app on {name} used {named}; only {before.way.interface} ({before.way.kind}) is captured"
+        raise AttemptVoid("not_all_captured", f"{text}: switch the other network off")
+    if captured == 0:
+        raise AttemptVoid("not_accounted", f"{name} counted no byte of the app in a whole call")
+    return captured

@@ -1,0 +1,339 @@
+"""One trial: the five steps of the paper's section 3.2, with proof at each.
+
+Wake and identify the phones, record addresses and clock offsets, open the chat, start both captures and prove that they
+are live, stay idle and measure the noise, mark, run the scenario, mark, drain, stop, pull, verify, offsets again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from correlate.dataset import documents
+from correlate.dataset.record import Asked, Markers, TrialRecord
+from lab.bench.bench import Bench
+from lab.capture.protocol import DRAIN_S, Capture, Counters
+from lab.capture.verified import verified
+from lab.clocks import capture_clocks
+from lab.clocks.bench_time import wait_until
+from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT, Burst, Line, Sent
+from lab.clocks.offsets import Offset, measure_offset
+from lab.definitions import App, PlannedTrial, Role
+from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
+from lab.phone import netstats
+from lab.phone.network import require_way_out
+from lab.phone.phone import CallState, Phone
+from lab.run.events import EventLog
+from lab.run.recorded import Identified, Stored, clock, side
+from lab.run.steps import VERBS, Stage
+
+NOISY_RESTARTS = 3
+MARKER_SEEN_S = 5.0
+ROLES: tuple[Role, Role] = ("caller", "callee")
+
+
+class Attempt:
+    """One attempt at one trial, writing into one folder.
+
+    `run` returns what it wrote into trial.json when everything in the folder is verified; otherwise it raises
+    `AttemptVoid` or a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and
+    captures stopped.
+    """
+
+    def __init__(
+        self, bench: Bench, item: PlannedTrial, seed: int, number: int, folder: Path, show: Callable[[str], None]
+    ) -> None:
+        self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
+        spec, trial = bench.spec, item.trial
+        caller = spec.caller_of(trial.direction)
+        self._phones: dict[Role, Phone] = {
+            "caller": bench.phones[caller.name],
+            "callee": bench.phones[spec.other(caller).name],
+        }
+        self._app: App = bench.lab.apps[trial.app]
+        self._scenario = bench.lab.scenarios[trial.scenario]
+        self._drawn = self._scenario.draw(random.Random(f"{seed}/{trial.id}/{number}/drawn"))
+        self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
+        self._live_ns: dict[Role, int] = {}
+        self._evidence_kept = False
+        self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
+        self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
+        self._log = EventLog(folder / "events.jsonl", bench.clock, show)
+
+    def run(self, truth: Path) -> TrialRecord:
+        """The whole attempt; `truth` is where a virtual bench leaves what really happened."""
+        kept = False
+        try:
+            self._bench.begin(self._item, self._seed, self._number)
+            record = self._procedure()
+            self._refuse_unknown_commands(self._bench.kind.end(truth))
+            kept = True
+            return record
+        finally:
+            if not kept:
+                with self._bench.stop.held(), contextlib.suppress(LabError):
+                    self._bench.kind.end(None)
+            self._log.close()
+
+    def _refuse_unknown_commands(self, refused: list[str]) -> None:
+        if refused:
+            raise AttemptVoid("unknown_command", f"a phone did not know: {', '.join(refused)[:300]}")
+
+    def _procedure(self) -> TrialRecord:
+        started_ns = self._bench.clock.now_ns()
+        try:
+            phones = {role: self._identify(self._phones[role]) for role in ROLES}
+            compared = self._offsets()
+            self._open_chat()
+            captures, restarts, noise = self._captures_in_quiet()
+            with self._stopped_on_every_way_out(captures):
+                phones = {role: self._while_captured(phones[role], self._phones[role]) for role in ROLES}
+                before = self._accounts()
+                observed = self._call(captures)
+                carried = self._carried(before)
+                counters = {role: self._stop(role, captures[role]) for role in ROLES}
+                stored = {role: self._store(role, captures[role], counters[role]) for role in ROLES}
+            measured = self._offsets()
+            lines = {who: Line(compared[who], measured[who]) for who in compared}
+            lines |= {f"{role}_capture": self._capture_clock(role, stored[role], lines) for role in ROLES}
+            stamped = {role: self._stamped_by(role, stored[role], lines) for role in ROLES}
+            for who in stamped.values():
+                capture_clocks.without_step(who, lines[who])
+        except (AttemptVoid, PhoneTrouble):
+            self._keep_evidence()
+            raise
+        if observed != self._item.trial.scenario:
+            self._keep_evidence()
+            raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
+        record = TrialRecord(
+            trial=self._item.trial.id,
+            attempt=self._number,
+            asked=self._asked(),
+            outcome="completed",
+            observed_scenario=observed,
+            sides={role: side(phones[role], stored[role], stamped[role], carried[role]) for role in ROLES},
+            markers=Markers(address=MARKER_ADDRESS, port=MARKER_PORT, nonce=self._nonce),
+            started_ns=started_ns,
+            clocks={who: clock(line) for who, line in lines.items()},
+            capture_restarts=restarts,
+            noise_bytes_per_s=noise,
+            ended_ns=self._bench.clock.now_ns(),
+        )
+        documents.write(self._folder / "trial.json", record)
+        return record
+
+    def _asked(self) -> Asked:
+        trial = self._item.trial
+        return Asked(
+            app=trial.app,
+            service=trial.service,
+            direction=trial.direction,
+            scenario=trial.scenario,
+            repetition=trial.repetition,
+            caller=self._phones["caller"].spec.name,
+            callee=self._phones["callee"].spec.name,
+            ring_s=self._drawn.ring_s,
+            talk_s=self._drawn.talk_s,
+        )
+
+    def _identify(self, phone: Phone) -> Identified:
+        self._log.note("identify", phone=phone.spec.name)
+        phone.wake()
+        version = phone.identify(self._app)
+        way = phone.way_out()
+        require_way_out(phone.spec, way)
+        interface = tuple(phone.interface_addresses())
+        probed = tuple(phone.probe_public_addresses(self._bench.spec.stun_servers))
+        return Identified(phone.spec, version, way, interface, probed)
+
+    def _while_captured(self, before: Identified, phone: Phone) -> Identified:
+        """A capture in a VPN gives the phone an address more, which is the app's own from then on."""
+        if phone.spec.vantage != "vpn":
+            return before
+        return replace(before, interface=tuple(dict.fromkeys([*before.interface, *phone.interface_addresses()])))
+
+    def _offsets(self) -> dict[str, Offset]:
+        self._log.note("clocks")
+        clock = self._bench.clock
+        offsets: dict[str, Offset] = {}
+        for role in ROLES:
+            phone = self._phones[role]
+            offsets[role] = measure_offset(clock, phone.device.read_clock_ns, whose=f"the clock of {phone.spec.name}")
+        laptop = measure_offset(clock, self._bench.laptop.read_clock_ns, whose="the laptop's clock")
+        return offsets | {"laptop": laptop}
+
+    def _capture_clock(self, role: Role, stored: Stored, lines: dict[str, Line]) -> Line:
+        """What stamped the capture of one side."""
+        machine = lines[stored.machine]
+        markers = capture_clocks.Markers(MARKER_ADDRESS, MARKER_PORT, self._nonce, last=role == ROLES[-1])
+        note = partial(self._log.note, role=role)
+        path, bursts = self._folder / stored.file, self._bursts[role]
+        line = capture_clocks.capture_clock(path, markers, self._sent[role], bursts, machine, note)
+        if capture_clocks.differs(line, machine):
+            by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
+            self._log.note("capture_clock_differs", role=role, by_ns=by_ns, bound_ns=line.bound_ns)
+        return line
+
+    def _stamped_by(self, role: Role, stored: Stored, lines: dict[str, Line]) -> str:
+        """The clock by which a capture's times are read: its machine's system clock, or its own if that is another."""
+        own = f"{role}_capture"
+        is_other = capture_clocks.differs(lines[own], lines[stored.machine])
+        return own if stored.timestamps == capture_clocks.OWN_STAMPS or is_other else stored.machine
+
+    def _open_chat(self) -> None:
+        contact = self._phones["callee"].spec.address_in(self._app.name)
+        if contact is None or contact not in self._bench.spec.allowed_callees:
+            raise BadInput(f"{contact} is not in allowed_callees of bench {self._bench.spec.name}; nobody was called")
+        self._log.note("open_chat")
+        self._phones["caller"].open_chat(self._app, contact)
+
+    def _captures_in_quiet(self) -> tuple[dict[Role, Capture], int, dict[str, float]]:
+        """Both captures live, after an idle time that was quiet enough (paper 3.2, step 3)."""
+        limit = self._bench.spec.noise_max
+        for restarts in range(1 + NOISY_RESTARTS):
+            captures = self._live_captures()
+            try:
+                noise = self._noise(captures)
+            except BaseException:
+                self._discard(captures)
+                raise
+            if max(noise.values()) <= limit:
+                return captures, restarts, noise
+            self._log.note("too_loud", noise_bytes_per_s=noise)
+            self._discard(captures)
+        raise AttemptVoid("noisy", f"more than {limit} bytes/s of background after {NOISY_RESTARTS} restarts: {noise}")
+
+    def _live_captures(self) -> dict[Role, Capture]:
+        name = f"{self._item.trial.id}.{self._number}"
+        captures = {role: self._bench.new_capture(self._phones[role], self._app, f"{name}.{role}") for role in ROLES}
+        try:
+            for role, capture in captures.items():
+                capture.start()
+                self._live_ns[role] = self._bench.clock.now_ns()
+                self._log.note("capture_ready", role=role, interface=capture.interface)
+            self._mark("live", captures)
+        except BaseException:
+            self._discard(captures)
+            raise
+        return captures
+
+    def _noise(self, captures: dict[Role, Capture]) -> dict[str, float]:
+        idle_s = self._bench.spec.idle_s
+        self._log.note("idle", seconds=idle_s)
+        before = {role: capture.size_bytes() for role, capture in captures.items()}
+        self._bench.clock.sleep(idle_s)
+        growth = {role: captures[role].size_bytes() - before[role] for role in ROLES}
+        return {role: round(bytes_ / idle_s, 1) if idle_s else 0.0 for role, bytes_ in growth.items()}
+
+    def _mark(self, kind: str, captures: dict[Role, Capture]) -> None:
+        """Have each phone send a marker and see it in the capture of its side."""
+        text = f"im-call-lab {self._nonce} {kind}"
+        for role in ROLES:
+            from_ns = self._bench.clock.now_ns()
+            self._phones[role].send_marker(text)
+            self._sent[role][kind] = Sent(from_ns, self._bench.clock.now_ns())
+        for role, capture in captures.items():
+            if not wait_until(self._bench.clock, lambda capture=capture: capture.holds(text), MARKER_SEEN_S):  # type: ignore[misc]
+                where = f"{capture.tool} on {capture.interface}"
+                raise AttemptVoid("marker_not_captured", f"the {role}'s {kind} marker is not in the capture of {where}")
+        self._log.note(f"marked_{kind}")
+
+    def _stamp(self, kind: str, captures: dict[Role, Capture]) -> None:
+        """Have the laptop send what its capture stamps, outside of the window between the markers."""
+        for role, capture in captures.items():
+            text = f"im-call-lab {self._nonce} {capture_clocks.STAMP_TEXT}{kind}"
+            burst = self._bench.stamp(capture.lease, text)
+            if burst is not None:
+                self._bursts[role][kind] = burst
+
+    def _call(self, captures: dict[Role, Capture]) -> str:
+        self._stamp("begin", captures)
+        self._mark("begin", captures)
+        stage = Stage(self._phones, self._app, self._item.trial.service, self._drawn, self._bench.clock, self._log.note)
+        observed = self._run_steps(stage)
+        self._mark("end", captures)
+        self._stamp("end", captures)
+        self._bench.clock.sleep(DRAIN_S)
+        return observed
+
+    def _accounts(self) -> dict[Role, netstats.Account]:
+        return {role: netstats.take(phone, self._app) for role, phone in self._phones.items()}
+
+    def _carried(self, before: dict[Role, netstats.Account]) -> dict[Role, int]:
+        """The app's bytes on each phone's captured network during the call; none went another way."""
+        after = self._accounts()
+        return {role: netstats.carried(self._phones[role].spec.name, before[role], after[role]) for role in ROLES}
+
+    def _run_steps(self, stage: Stage) -> str:
+        try:
+            for step in self._scenario.steps:
+                self._log.note(step.do, by=step.by)
+                VERBS[step.do](stage, step)
+            return stage.observed()
+        except (AttemptVoid, PhoneTrouble):
+            self._keep_evidence()
+            raise
+        finally:
+            with self._bench.stop.held():
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Leave no phone in a call, whatever happened."""
+        for phone in self._phones.values():
+            try:
+                if phone.call_state(self._app) is not CallState.IDLE:
+                    phone.end_any_call(self._app)
+            except LabError as error:
+                self._log.note("not_hung_up", phone=phone.spec.name, text=str(error))
+
+    @contextlib.contextmanager
+    def _stopped_on_every_way_out(self, captures: dict[Role, Capture]) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._discard(captures)
+            raise
+
+    def _discard(self, captures: dict[Role, Capture]) -> None:
+        with self._bench.stop.held():
+            for capture in captures.values():
+                capture.discard()
+
+    def _stop(self, role: Role, capture: Capture) -> Counters:
+        self._log.note("stop_capture", role=role)
+        return capture.stop()
+
+    def _store(self, role: Role, capture: Capture, counters: Counters) -> Stored:
+        """Fetch and verify one capture. A damaged one voids the attempt."""
+        self._log.note("fetch", role=role)
+        path, snaplen_bytes = self._folder / f"{role}.{capture.suffix}", self._bench.spec.snaplen_bytes
+        sha256 = capture.fetch(path)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        by_laptop = self._phones[role].spec.capture == "dumpcap"
+        return Stored(
+            capture=capture,
+            file=path.name,
+            integrity=verified(path, counters, sha256, snaplen_bytes),
+            counters=counters,
+            snaplen_bytes=snaplen_bytes,
+            machine="laptop" if by_laptop else role,
+            coalescing=self._bench.laptop.coalescing(capture.interface) if by_laptop else None,
+            timestamps=capture_clocks.timestamps(self._bench.spec.laptop.os if by_laptop else None),
+            live_ns=self._live_ns[role],
+        )
+
+    def _keep_evidence(self) -> None:
+        """Screens, hierarchy and log of both phones, for whoever asks why the attempt is void."""
+        if self._evidence_kept:
+            return  # What the phones showed at the failure, before they were hung up, is what counts.
+        self._evidence_kept = True
+        for role, phone in self._phones.items():
+            with contextlib.suppress(LabError):
+                for name, data in phone.evidence().items():
+                    (self._folder / f"{role}-{name}").write_bytes(data)

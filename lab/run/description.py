@@ -1,0 +1,102 @@
+"""What dataset.json says of a run, and whether a dataset that is there fits it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from correlate.dataset import documents, write_text
+from correlate.dataset.record import AppEntry, DatasetRecord, Device, Machine, PlanEntry
+from lab.definitions import BenchSpec, PlannedTrial
+from lab.errors import BadInput
+from lab.run import versions
+from lab.run.dataset_lock import LOCK
+from lab.run.plan import Run
+
+BEGINNING = {LOCK, "scenarios"}
+
+
+def scenario_hash(run: Run) -> str:
+    """SHA-256 over the names and bytes of the YAML files that this matrix uses, without what is local."""
+    digest = hashlib.sha256()
+    for name, path in _used_files(run).items():
+        data = path.read_bytes()
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()
+
+
+def _used_files(run: Run) -> dict[str, Path]:
+    root = run.lab.directory
+    names = [f"benches/{run.spec.name}.yaml", f"matrices/{run.matrix.name}.yaml"]
+    names += [f"calls/{name}.yaml" for name in run.matrix.scenarios]
+    names += [f"apps/{name}.yaml" for name in run.matrix.apps]
+    if run.spec.kind == "virtual":
+        names += [f"virtual/{name}.yaml" for name in run.matrix.apps]
+    return {name: root / name for name in sorted(names)}
+
+
+def describe(run: Run) -> DatasetRecord:
+    """What dataset.json says of a run."""
+    spec, laptop = run.spec, run.spec.laptop
+    apps = {name: app for name, app in run.lab.apps.items() if name in run.matrix.apps}
+    services = list(run.matrix.services)
+    return DatasetRecord(
+        name=run.dataset.path.resolve().name,
+        bench=spec.name,
+        matrix=run.matrix.name,
+        seed=run.seed,
+        provenance="modelled" if spec.kind == "virtual" else "measured",
+        contact=spec.contact,
+        approval=spec.approval,
+        scenario_hash=scenario_hash(run),
+        versions=versions.of_the_controller(),
+        devices=[
+            Device(name=phone.name, model=phone.model, os=phone.os, tools=phone.tools, network=phone.network)
+            for phone in spec.phones
+        ],
+        laptop=Machine(model=laptop.model, os=laptop.os, tools=laptop.tools),
+        apps={
+            name: AppEntry(package=app.package, version=app.version, services=services, analysis=app.analysis)
+            for name, app in apps.items()
+        },
+        plan=[_plan_entry(item, spec) for item in run.planned],
+    )
+
+
+def _plan_entry(item: PlannedTrial, spec: BenchSpec) -> PlanEntry:
+    trial, caller = item.trial, spec.caller_of(item.trial.direction)
+    return PlanEntry(
+        id=trial.id,
+        app=trial.app,
+        service=trial.service,
+        direction=trial.direction,
+        scenario=trial.scenario,
+        repetition=trial.repetition,
+        caller=caller.name,
+        callee=spec.other(caller).name,
+    )
+
+
+def check_fits(run: Run) -> None:
+    """Refuse a dataset that was begun with another seed, matrix, bench or other scenarios. Raises `BadInput`."""
+    path = run.dataset.path
+    if not run.dataset.info_path.exists():
+        # A run that was killed while it began leaves no more than these.
+        if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - BEGINNING):
+            raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
+        return
+    there, here = run.dataset.info(), describe(run)
+    for key in ("bench", "matrix", "seed", "scenario_hash"):
+        before, now = getattr(there, key), getattr(here, key)
+        if before != now:
+            raise BadInput(
+                f"{run.dataset.info_path}: this dataset was begun with {key} {before}, not {now}; "
+                "name another folder with --dataset"
+            )
+
+
+def create(run: Run) -> None:
+    """Write a new dataset's dataset.json and its copy of the YAML."""
+    for name, path in _used_files(run).items():
+        write_text(run.dataset.path / "scenarios" / name, path.read_text("utf-8"))
+    documents.write(run.dataset.info_path, describe(run))

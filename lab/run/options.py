@@ -1,0 +1,74 @@
+"""What a command line asks for, as typed: a seed, a dataset's folder, a part of a matrix."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from correlate.dataset import Dataset
+from lab.definitions import PlannedTrial
+from lab.definitions.yaml import did_you_mean
+from lab.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a task was asked for, as typed."""
+
+    bench: str = "virtual"
+    matrix: str = "paper"
+    dataset: str = ""
+    seed: int | str = 1
+    scenarios: str = "scenarios"
+    only: str = ""
+
+
+FILTERS = ("app", "service", "direction", "scenario", "repetition", "id")
+
+
+def parse_seed(text: int | str) -> int:
+    """The number that `--seed` gives. Raises `BadInput`."""
+    if not re.fullmatch(r"\d{1,18}", str(text), re.ASCII):
+        raise BadInput(f"--seed {text}: write a whole number of at most 18 digits, without a sign")
+    return int(text)
+
+
+def dataset_at(folder: str) -> Dataset:
+    """The dataset of a folder, which need not exist. Raises `BadInput` for a path that no dataset.json can tell."""
+    path = Path(folder)
+    try:
+        f"{path} {path.resolve().name}".encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"--dataset {path}: is no UTF-8 text; name another folder") from error
+    return Dataset(path)
+
+
+def _filter(only: str) -> dict[str, str]:
+    wanted: dict[str, str] = {}
+    for part in filter(None, only.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or key not in FILTERS:
+            raise BadInput(
+                f"--only {part}: write KEY=VALUE with KEY one of {', '.join(FILTERS)}{did_you_mean(key, FILTERS)}"
+            )
+        if key in wanted:
+            raise BadInput(f"--only {part}: {key} is given a second time")
+        wanted[key] = value
+    return wanted
+
+
+def chosen(planned: tuple[PlannedTrial, ...], only: str) -> tuple[PlannedTrial, ...]:
+    """The trials that `--only` names. Raises `BadInput` where it names something that is not planned."""
+    wanted = _filter(only)
+    for key, value in wanted.items():
+        there = sorted({str(getattr(item.trial, key)) for item in planned})
+        if value not in there:
+            known = f"; there is {', '.join(there)}" if len(there) < 10 else ""
+            raise BadInput(f"--only {key}={value}: no trial of this matrix{did_you_mean(value, there) or known}")
+    found = tuple(
+        item for item in planned if all(str(getattr(item.trial, key)) == value for key, value in wanted.items())
+    )
+    if not found:
+        raise BadInput(f"--only {only}: no trial of this matrix is all of that")
+    return found

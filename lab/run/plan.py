@@ -1,0 +1,73 @@
+"""A matrix on a bench, planned: which trials there are, which are missing, who is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from correlate.dataset import Dataset
+from lab.definitions import BenchSpec, Lab, Matrix, PlannedTrial, plan, plan_routes
+from lab.definitions.yaml import did_you_mean
+from lab.errors import BadInput
+from lab.run.options import Options, chosen, dataset_at, parse_seed
+
+
+@dataclass(frozen=True)
+class Run:
+    """A matrix on a bench, planned; nothing is touched by making it."""
+
+    lab: Lab
+    spec: BenchSpec
+    matrix: Matrix
+    seed: int
+    dataset: Dataset
+    planned: tuple[PlannedTrial, ...]
+    chosen: tuple[PlannedTrial, ...]
+
+    def missing(self) -> list[PlannedTrial]:
+        """The chosen trials that have no complete folder, in order."""
+        return [item for item in self.chosen if not self.dataset.trial_dir(item.trial.id).is_dir()]
+
+    def only(self, *items: PlannedTrial) -> Run:
+        """The same run with these trials chosen."""
+        return replace(self, chosen=items)
+
+    def one(self, trial_id: str) -> PlannedTrial:
+        """The planned trial of that id. Raises `BadInput` with the nearest id."""
+        by_id = {item.trial.id: item for item in self.planned}
+        if trial_id not in by_id:
+            raise BadInput(f"no trial '{trial_id}' in matrix {self.matrix.name}{did_you_mean(trial_id, by_id)}")
+        return by_id[trial_id]
+
+
+def prepare(options: Options) -> Run:
+    """Read the YAML and lay the plan. Raises `BadInput`, also where an app has no emulation; touches nothing."""
+    lab = Lab.load(Path(options.scenarios))
+    spec, matrix = lab.bench(options.bench), lab.matrix(options.matrix)
+    seed = parse_seed(options.seed)
+    _require_emulations(lab, spec, matrix)
+    planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
+    dataset = dataset_at(options.dataset or f"datasets/{spec.name}-{matrix.name}")
+    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only))
+
+
+def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:
+    lacking = [name for name in matrix.apps if spec.kind == "virtual" and name not in lab.virtual_apps]
+    if lacking:
+        why = f"missing, bench {spec.name} needs it; write it (docs/add-an-app.md), or name a real bench with --bench"
+        raise BadInput("\n".join(f"{lab.directory}/virtual/{name}.yaml: {why}" for name in lacking))
+
+
+def check_callees(run: Run) -> None:
+    """Refuse to call anybody whom the bench file does not allow. Raises `BadInput`, one line a contact."""
+    mistakes: set[str] = set()
+    for trial in (item.trial for item in run.missing()):
+        callee = run.spec.other(run.spec.caller_of(trial.direction))
+        address = callee.address_in(trial.app)
+        where = f"{run.lab.directory / 'benches' / run.spec.name}.yaml: {callee.name}"
+        if address is None:
+            mistakes.add(f"{where} has no contact for {trial.app}; add it there or in the *.local.yaml")
+        elif address not in run.spec.allowed_callees:
+            mistakes.add(f"{where}: {trial.app} contact '{address}' is not in allowed_callees; nobody was called")
+    if mistakes:
+        raise BadInput("\n".join(sorted(mistakes)))

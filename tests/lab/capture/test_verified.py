@@ -1,0 +1,87 @@
+"""Which captures void an attempt."""
+
+import hashlib
+import struct
+from pathlib import Path
+
+import pytest
+
+from correlate.trace import verify
+from lab.capture.protocol import Counters
+from lab.capture.verified import verified
+from lab.errors import AttemptVoid
+
+START_S = 1_700_000_000
+
+
+def record(seconds: int, data: bytes = bytes(60), wire: int | None = None) -> bytes:
+    return struct.pack("<IIII", seconds, 0, len(data), len(data) if wire is None else wire) + data
+
+
+def pcap(*records: bytes) -> bytes:
+    return struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(records)
+
+
+def block(kind: int, body: bytes) -> bytes:
+    length = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + length + body + length
+
+
+def dumpcap(*blocks: bytes) -> bytes:
+    named = struct.pack("<HH", 4, 8) + b"Dumpcap " + bytes(4)
+    section = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + named)
+    packet = block(6, struct.pack("<IIIII", 0, 1, 0, 60, 60) + bytes(60))
+    return section + block(1, struct.pack("<HHI", 1, 0, 0)) + packet * 2 + b"".join(blocks)
+
+
+TWO = pcap(record(START_S), record(START_S + 1))
+ABOVE = bytes(12) + b"\x08\0" + struct.pack(">BBHHHBBH8x", 0x45, 0, 1501, 0, 0, 64, 17, 0)
+ABOVE += struct.pack(">HHHH", 1, 2, 1481, 0) + bytes(1473)
+
+
+def check(path: Path, data: bytes, counted: int = 2) -> int:
+    path.write_bytes(data)
+    return verified(path, Counters(counted, counted, 0), hashlib.sha256(data).hexdigest(), 256).packets
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (TWO + record(START_S + 2)[:-1], "byte 176, frame 3: a record is cut: 59 of 60 bytes"),
+        (TWO + bytes(3), "byte 176, frame 3: a record header is cut: 3 of 16 bytes"),
+        (TWO + record(START_S + 2, wire=59), "impossible length: 60 bytes captured of 59 on the wire"),
+        (TWO + bytes(512), "byte 176, frame 3: zero bytes where a record should be; 512 bytes are not read"),
+        (pcap(record(START_S + 1), record(START_S)), "byte 116, frame 2: time runs backwards by 1.000000000 s, 1 time"),
+        (dumpcap(), "byte 0: dumpcap wrote this section without interface statistics"),
+    ],
+)
+def test_a_damaged_capture_voids_the_attempt_and_says_where(tmp_path: Path, data: bytes, told: str) -> None:
+    with pytest.raises(AttemptVoid) as void:
+        check(tmp_path / "caller.pcap", data)
+    assert void.value.reason == "capture_damaged"
+    assert str(void.value).startswith("caller.pcap: ")
+    assert told in str(void.value)
+
+
+def test_a_capture_that_is_not_what_the_tool_counted_and_hashed_voids_the_attempt(tmp_path: Path) -> None:
+    with pytest.raises(AttemptVoid, match=r"2 packets are in the file, the capturing tool counted 3$"):
+        check(tmp_path / "caller.pcap", TWO, counted=3)
+    with pytest.raises(AttemptVoid, match=r"caller\.pcap: its hash is not the one that it had where it was captured$"):
+        verified(tmp_path / "caller.pcap", Counters(2, 2, 0), "0" * 64, 256)
+
+
+def test_a_capture_whose_frames_are_cut_shorter_than_was_asked_voids_the_attempt(tmp_path: Path) -> None:
+    def cut(length: int) -> bytes:
+        head = ABOVE[:length]
+        return pcap(struct.pack("<IIII", START_S, 0, len(head), len(ABOVE)) + head)
+
+    assert check(tmp_path / "caller.pcap", cut(256), counted=1) == 1
+    with pytest.raises(AttemptVoid, match=r"1 UDP frames are cut at less than the 256 bytes that were asked for$"):
+        check(tmp_path / "caller.pcap", cut(255), counted=1)
+
+
+def test_whole_captures_and_frames_above_the_mtu_void_nothing(tmp_path: Path) -> None:
+    assert check(tmp_path / "caller.pcap", TWO) == 2
+    assert check(tmp_path / "caller.pcap", pcap(record(START_S, ABOVE)), counted=1) == 1
+    assert [damage.kind for damage in verify(tmp_path / "caller.pcap").damage] == ["above_mtu"]
+    assert check(tmp_path / "callee.pcapng", dumpcap(block(5, struct.pack("<III", 0, 0, 0)))) == 2

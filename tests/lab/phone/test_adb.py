@@ -1,0 +1,154 @@
+"""Deadlines of the adb client against small servers that misbehave at one stage each, over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import lab.phone.adb
+from lab.errors import PhoneTrouble
+from lab.phone.adb import Adb, LabClient
+
+
+def read_command(sock: socket.socket) -> bytes:
+    size = int(sock.recv(4, socket.MSG_WAITALL), 16)
+    return sock.recv(size, socket.MSG_WAITALL)
+
+
+@contextmanager
+def server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that lets `behave` talk to each client."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    clients: list[socket.socket] = []
+
+    def talk(client: socket.socket) -> None:
+        # The client may go at any moment; what is being read then is no command.
+        with contextlib.suppress(OSError, ValueError):
+            behave(client)
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            clients.append(client)
+            threading.Thread(target=talk, args=(client,), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+        for client in clients:
+            client.close()
+
+
+@pytest.fixture(autouse=True)
+def short_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab.phone.adb, "HANDSHAKE_S", 0.2)
+
+
+def silent(sock: socket.socket) -> None:
+    read_command(sock)
+
+
+def silent_after_transport(sock: socket.socket) -> None:
+    assert read_command(sock) == b"host:tport:serial:PHONE"
+    sock.sendall(b"OKAY" + bytes(8))
+    read_command(sock)
+
+
+def refuses(sock: socket.socket) -> None:
+    read_command(sock)
+    sock.sendall(b"FAIL" + b"0016" + b"device 'PHONE' offline")
+
+
+def cut_in_the_refusal(sock: socket.socket) -> None:
+    read_command(sock)
+    sock.sendall(b"FAIL" + b"0016" + b"device")
+    sock.shutdown(socket.SHUT_WR)
+
+
+def opens_then(rest: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    def behave(sock: socket.socket) -> None:
+        read_command(sock)
+        sock.sendall(b"OKAY" + bytes(8))
+        read_command(sock)
+        sock.sendall(b"OKAY")
+        rest(sock)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("behave", "said"),
+    [
+        (silent, "adb read timeout"),
+        (silent_after_transport, "adb read timeout"),
+        (refuses, "device 'PHONE' offline"),
+        (cut_in_the_refusal, "Expected 22 bytes, got 6"),
+    ],
+)
+def test_a_server_that_fails_at_any_stage_is_phone_trouble_within_the_deadline(
+    behave: Callable[[socket.socket], None], said: str
+) -> None:
+    with server(behave) as port, pytest.raises(PhoneTrouble, match=said):
+        Adb(LabClient("127.0.0.1", port), "PHONE").run("id")
+
+
+def test_a_shell_that_says_nothing_is_phone_trouble_at_the_commands_deadline() -> None:
+    with server(opens_then(lambda _sock: None)) as port:
+        adb = Adb(LabClient("127.0.0.1", port), "PHONE")
+        with pytest.raises(PhoneTrouble, match="no whole answer to `id`"):
+            adb.run("id", timeout_s=0.2)
+
+
+def test_a_cut_answer_is_phone_trouble_and_the_next_call_opens_a_new_shell() -> None:
+    answers = iter([b"uid=2", b"uid=2000\nlab-end:0\n"])
+
+    def answer(sock: socket.socket) -> None:
+        sock.recv(100)
+        sock.sendall(next(answers))
+        sock.shutdown(socket.SHUT_WR)
+
+    with server(opens_then(answer)) as port:
+        adb = Adb(LabClient("127.0.0.1", port), "PHONE")
+        with pytest.raises(PhoneTrouble, match="the shell ended"):
+            adb.run("id")
+        assert adb.run("id").text == "uid=2000\n"
+        adb.close()
+
+
+def test_a_refused_port_starts_no_adb_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(PhoneTrouble, match="no adb server at"):
+        Adb(LabClient("127.0.0.1", port), "PHONE").run("id")
+
+
+def test_root_goes_through_su_in_a_shell_of_its_own() -> None:
+    opened: list[bytes] = []
+
+    def behave(sock: socket.socket) -> None:
+        read_command(sock)
+        sock.sendall(b"OKAY" + bytes(8))
+        opened.append(read_command(sock))
+        sock.sendall(b"OKAY")
+        sock.recv(100)
+        sock.sendall(b"lab-end:0\n")
+
+    with server(behave) as port:
+        adb = Adb(LabClient("127.0.0.1", port), "PHONE")
+        adb.run("id")
+        adb.run("id", root=True)
+        adb.close()
+    assert opened == [b"exec:sh", b"exec:su -c sh"]

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast, get_args
+
+import pytest
+
+from lab.definitions import App, Drawn, Scenario, Step, Verb
+from lab.definitions.yaml import read
+from lab.errors import AttemptVoid
+from lab.phone.phone import CallState, Phone
+from lab.run.steps import VERBS, Seen, Stage, observe
+
+SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
+IDLE, OUTGOING, INCOMING, CONNECTED = CallState.IDLE, CallState.OUTGOING, CallState.INCOMING, CallState.CONNECTED
+
+
+@dataclass
+class World:
+    """One fake call between two fake phones, and a clock; `plan` says what happens by itself, by the second."""
+
+    ns: int = 0
+    states: dict[str, CallState] = field(default_factory=lambda: {"caller": IDLE, "callee": IDLE})
+    plan: list[tuple[int, str, CallState]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    rings: bool = True
+    connects: bool = True
+    gives_up_s: float = 40.0
+
+    def now_ns(self) -> int:
+        return self.ns
+
+    def sleep(self, seconds: float) -> None:
+        self.ns += round(seconds * 1e9)
+        for change in [one for one in self.plan if one[0] <= self.ns]:
+            self.plan.remove(change)
+            self.states[change[1]] = change[2]
+
+    def after(self, seconds: float, who: str, state: CallState) -> None:
+        self.plan.append((self.ns + round(seconds * 1e9), who, state))
+
+    def end(self) -> None:
+        self.plan.clear()
+        for who in self.states:
+            self.after(0.3, who, IDLE)
+
+    def note(self, event: str, **fields: object) -> None:
+        self.events.append({"event": event, **fields})
+
+
+@dataclass
+class FakePhone:
+    role: str
+    world: World
+
+    @property
+    def spec(self) -> SimpleNamespace:
+        return SimpleNamespace(name=f"{self.role}phone")
+
+    def call_state(self, app: App) -> CallState:
+        return self.world.states[self.role]
+
+    def is_in(self, app: App, state: CallState) -> bool:
+        return self.world.states[self.role] is state
+
+    def wait_for(self, app: App, state: CallState, within_s: float) -> bool:
+        end_ns = self.world.ns + round(within_s * 1e9)
+        while not self.is_in(app, state):
+            if self.world.ns >= end_ns:
+                return False
+            self.world.sleep(0.2)
+        return True
+
+    def wait_idle(self, app: App, within_s: float) -> bool:
+        return self.wait_for(app, IDLE, within_s)
+
+    def void(self, app: App, wanted: CallState, reason: str) -> AttemptVoid:
+        return AttemptVoid(reason, f"{self.role} is not {wanted.value}")
+
+    def place_call(self, app: App, service: str, within_s: float) -> None:
+        assert (self.role, service) == ("caller", "video")
+        self.world.states["caller"] = OUTGOING
+        if self.world.rings:
+            self.world.after(1.0, "callee", INCOMING)
+            self.world.after(1.0 + self.world.gives_up_s, "callee", IDLE)
+            self.world.after(1.2 + self.world.gives_up_s, "caller", IDLE)
+
+    def answer(self, app: App, service: str, within_s: float) -> None:
+        assert (self.role, service) == ("callee", "video")
+        self.world.plan.clear()
+        self.world.states["callee"] = CONNECTED
+        if self.world.connects:
+            self.world.after(0.8, "caller", CONNECTED)
+
+    def reject(self, app: App, within_s: float) -> None:
+        assert self.role == "callee"
+        self.world.end()
+
+    def cancel(self, app: App, within_s: float) -> None:
+        assert self.role == "caller"
+        self.world.end()
+
+    def hang_up(self, app: App, within_s: float) -> None:
+        self.world.end()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def stage(world: World) -> Stage:
+    phones = {"caller": cast(Phone, FakePhone("caller", world)), "callee": cast(Phone, FakePhone("callee", world))}
+    app = read(SCENARIOS / "apps" / "whatsapp.yaml", App)
+    return Stage(cast(Any, phones), app, "video", Drawn(5.0, 30.0), world, world.note)
+
+
+def play(stage: Stage, name: str) -> str:
+    for step in read(SCENARIOS / "calls" / f"{name}.yaml", Scenario).steps:
+        VERBS[step.do](stage, step)
+    return stage.observed()
+
+
+def test_the_verbs_are_those_of_the_definitions():
+    assert tuple(VERBS) == get_args(Verb)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("caller_cancels", 6.4),
+        ("callee_rejects", 6.4),
+        ("system_timeout", 41.2),
+        ("caller_hangs_up", 37.2),
+        ("callee_hangs_up", 37.2),
+    ],
+)
+def test_each_scenario_is_observed_as_what_it_is(stage: Stage, world: World, name: str, seconds: float):
+    assert play(stage, name) == name
+    assert world.ns == pytest.approx(seconds * 1e9, abs=0.21e9)
+
+
+def test_the_time_out_of_the_system_is_measured(stage: Stage, world: World):
+    play(stage, "system_timeout")
+    assert [event["event"] for event in world.events] == ["calling", "ringing", "ended"]
+    assert world.events[1]["ring_s"] == 5.0
+    assert world.events[2]["after_s"] == pytest.approx(35.2, abs=0.21)
+
+
+def test_a_callee_that_never_rings_voids_the_attempt(stage: Stage, world: World):
+    world.rings = False
+    with pytest.raises(AttemptVoid) as caught:
+        play(stage, "callee_rejects")
+    assert caught.value.reason == "callee_never_rang"
+    assert stage.observed() == "never_rang"
+
+
+def test_a_call_that_ends_while_it_should_ring_voids_the_attempt(stage: Stage, world: World):
+    world.gives_up_s = 3.0
+    with pytest.raises(AttemptVoid, match="calleephone should be incoming, is idle") as caught:
+        play(stage, "callee_rejects")
+    assert caught.value.reason == "call_ended_early"
+
+
+def test_a_call_that_never_connects_voids_the_attempt(stage: Stage, world: World):
+    world.connects = False
+    with pytest.raises(AttemptVoid, match="caller is not connected") as caught:
+        play(stage, "caller_hangs_up")
+    assert caught.value.reason == "not_connected"
+    assert not stage.seen.connected
+
+
+def test_a_conversation_that_drops_voids_the_attempt(stage: Stage, world: World):
+    for step in read(SCENARIOS / "calls" / "caller_hangs_up.yaml", Scenario).steps[:3]:
+        VERBS[step.do](stage, step)
+    world.after(10.0, "callee", IDLE)
+    with pytest.raises(AttemptVoid, match="calleephone should be connected, is idle") as caught:
+        VERBS["talk"](stage, Step(do="talk"))
+    assert caught.value.reason == "dropped_while_talking"
+
+
+def test_a_phone_that_stays_in_the_call_voids_the_attempt(stage: Stage, world: World):
+    world.states = {"caller": IDLE, "callee": CONNECTED}
+    with pytest.raises(AttemptVoid, match=re.escape("calleephone is connected after 20 s")) as caught:
+        VERBS["wait_ended"](stage, Step(do="wait_ended"))
+    assert caught.value.reason == "still_in_call"
+    assert world.ns == pytest.approx(20e9, abs=0.21e9)
+
+
+def test_no_call_is_placed_while_a_phone_is_in_one(stage: Stage, world: World):
+    world.states["callee"] = OUTGOING
+    with pytest.raises(AttemptVoid, match="calleephone is outgoing before the call") as caught:
+        VERBS["place_call"](stage, Step(do="place_call", by="caller"))
+    assert caught.value.reason == "still_in_call"
+
+
+@pytest.mark.parametrize(
+    ("seen", "name"),
+    [
+        (Seen(), "never_rang"),
+        (Seen(rang=True), "never_ended"),
+        (Seen(rang=True, ended=True), "system_timeout"),
+        (Seen(rang=True, ended=True, ended_by="caller"), "caller_cancels"),
+        (Seen(rang=True, ended=True, ended_by="callee"), "callee_rejects"),
+        (Seen(rang=True, connected=True, ended=True), "dropped"),
+        (Seen(rang=True, connected=True, ended=True, ended_by="caller"), "caller_hangs_up"),
+        (Seen(rang=True, connected=True, ended=True, ended_by="callee"), "callee_hangs_up"),
+    ],
+)
+def test_what_was_seen_has_a_name(seen: Seen, name: str):
+    assert observe(seen) == name
