@@ -34,6 +34,7 @@ from lab.clocks.capture_clocks import (
 )
 from lab.clocks.offsets import DRIFT_LIMIT_PPM, Exchange, Offset
 from lab.errors import AttemptVoid
+from lab.run.recorded import clock as clock_record
 
 MINUTE_NS = 60_000_000_000
 MS = 1_000_000
@@ -46,7 +47,7 @@ def line(change_ns: int, bound_ns: int = 50_000, offset_ns: int = 3_000_000_000)
 
 
 def test_drift_is_computed_and_stored_beside_the_readings() -> None:
-    assert line(1_200_000).as_json() == {
+    assert clock_record(line(1_200_000)).model_dump() == {
         "before": {"offset_ns": 3_000_000_000, "bound_ns": 50_000, "at_ns": START_NS},
         "after": {"offset_ns": 3_001_200_000, "bound_ns": 50_000, "at_ns": START_NS + MINUTE_NS},
         "drift_ppm": 20.0,
@@ -91,7 +92,7 @@ def test_the_correlator_keeps_instants_and_durations_within_its_bounds_of_the_tr
         ]
         measured = Line(*readings)
         assert not measured.stepped
-        clock = clocks.parse(measured.as_json())
+        clock = clocks.of(clock_record(measured))
         assert clock.bound_ns == measured.bound_ns
         looks = sorted(chance.randrange(MINUTE_NS) for _ in range(20))
         told = [clock.to_controller(START_NS + at + offset(at)) - START_NS for at in looks]

@@ -16,6 +16,7 @@ from lab.run.matrix import clear_up, next_attempt, run_one
 from lab.run.options import Options
 from lab.run.plan import check_callees, prepare
 from lab.run.progress import Progress
+from tests import records
 
 SCENARIOS = str(Path(__file__).parents[3] / "scenarios")
 
@@ -103,14 +104,14 @@ def test_before_a_run_goes_on_the_journal_is_made_to_say_what_happened(tmp_path)
     dataset = run.dataset
     partial, lost, unseen = (item.trial.id for item in run.planned[:3])
     (dataset.trials_dir / f"{partial}.partial").mkdir(parents=True)
-    dataset.journal.append("completed", trial=lost, attempt=0, captures={})
+    dataset.journal.append("completed", trial=lost, attempt=0, captures=None)
     dataset.trial_dir(unseen).mkdir()
-    record = {"schema": 1, "trial": unseen, "attempt": 2, "captures": {"caller": "a", "callee": "b"}}
-    (dataset.trial_dir(unseen) / "trial.json").write_text(json.dumps(record))
+    (dataset.trial_dir(unseen) / "trial.json").write_text(json.dumps(records.trial(unseen, attempt=2)))
     clear_up(dataset)
     written = [("completed", lost), ("interrupted", partial), ("lost", lost), ("completed", unseen)]
     assert events(dataset) == written
-    assert dataset.journal.read()[-1].attempt == 2
+    last = dataset.journal.read()[-1]
+    assert (last.attempt, last.captures) == (2, {"caller": "a" * 64, "callee": "a" * 64})
     assert [path.name for path in dataset.trials_dir.iterdir()] == [unseen]
     clear_up(dataset)
     assert events(dataset) == written
@@ -161,7 +162,7 @@ def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keep
     with pytest.raises(Interrupted):
         run_one(run, bench, item, Progress(Console(file=io.StringIO())))
     assert events(run.dataset) == [("attempt", item.trial.id), ("interrupted", item.trial.id)]
-    assert run.dataset.journal.read()[-1]["reason"] == str(error)
+    assert run.dataset.journal.read()[-1].reason == str(error)
     assert next_attempt(run.dataset, item.trial.id) == 0
     assert not run.dataset.attempts_dir.exists()
     assert list(run.dataset.trials_dir.iterdir()) == []
