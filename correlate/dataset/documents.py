@@ -88,7 +88,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _finite(text: str) -> float | Unfit:
     number = float(text)
-    return number if math.isfinite(number) else Unfit(f"must be a finite number, is {shown(text)}")
+    return number if math.isfinite(number) else Unfit(f"must be a finite number, is {shown(text, quoted=False)}")
 
 
 def _unfit(value: object, place: Place) -> Iterator[tuple[Place, str]]:

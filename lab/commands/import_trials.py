@@ -9,6 +9,7 @@ from pathlib import Path
 
 from correlate.dataset import Dataset, documents
 from correlate.dataset.record import (
+    SCHEMA,
     Addresses,
     AppEntry,
     Asked,
@@ -151,6 +152,7 @@ def _describe(
     apps = sorted({entry.app for entry in plan})
     services = {name: sorted({entry.service for entry in plan if entry.app == name}) for name in apps}
     return DatasetRecord(
+        schema_number=SCHEMA,
         name=dataset.path.resolve().name,
         bench="imported",
         matrix=trials.stem,
@@ -190,6 +192,7 @@ def _record(row: ImportedTrial, entry: PlanEntry) -> TrialRecord:
     """trial.json; `markers` None says that the whole of both captures counts."""
     asked = {key: row[key] for key in ("app", "service", "direction", "scenario")}
     return TrialRecord(
+        schema_number=SCHEMA,
         **dict.fromkeys(nullable(TrialRecord)),
         trial=entry.id,
         attempt=0,

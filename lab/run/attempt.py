@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from correlate.dataset import documents
-from correlate.dataset.record import Asked, Markers, TrialRecord
+from correlate.dataset.record import SCHEMA, Asked, Markers, TrialRecord
 from lab.bench.bench import Bench
 from lab.capture.protocol import DRAIN_S, Capture, Counters
 from lab.capture.verified import verified
@@ -111,6 +111,7 @@ class Attempt:
             self._keep_evidence()
             raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
         record = TrialRecord(
+            schema_number=SCHEMA,
             trial=self._item.trial.id,
             attempt=self._number,
             asked=self._asked(),

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from correlate.dataset import documents, write_text
-from correlate.dataset.record import AppEntry, DatasetRecord, Device, Machine, PlanEntry
+from correlate.dataset.record import SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry
 from lab.definitions import BenchSpec, PlannedTrial
 from lab.errors import BadInput
 from lab.run import versions
@@ -41,6 +41,7 @@ def describe(run: Run) -> DatasetRecord:
     apps = {name: app for name, app in run.lab.apps.items() if name in run.matrix.apps}
     services = list(run.matrix.services)
     return DatasetRecord(
+        schema_number=SCHEMA,
         name=run.dataset.path.resolve().name,
         bench=spec.name,
         matrix=run.matrix.name,

@@ -19,7 +19,16 @@ from correlate.dataset.record.trial import (
     WayOut,
 )
 
+DOCUMENTS: dict[str, type[Document]] = {
+    "dataset": DatasetRecord,
+    "trial": TrialRecord,
+    "void": VoidRecord,
+    "journal": JournalLine,
+}
+"""What has a JSON Schema: dataset.json, trial.json, void.json and each line of journal.jsonl."""
+
 __all__ = [
+    "DOCUMENTS",
     "ID_CHARACTERS",
     "SCHEMA",
     "Addresses",

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from correlate.dataset.record.analysis import Analysis
-from correlate.dataset.record.base import SCHEMA, Count, Document, Name, Sha256, TrialId
+from correlate.dataset.record.base import Count, Document, Name, Sha256, TrialId
 
 Provenance = Literal["modelled", "rehearsed", "measured"]
 
@@ -75,7 +75,7 @@ class PlanEntry(Document):
 class DatasetRecord(Document):
     """dataset.json."""
 
-    schema_number: Literal[2] = Field(SCHEMA, alias="schema")
+    schema_number: Literal[2] = Field(alias="schema")
     """2"""
     name: str
     """The folder's name when it was made"""

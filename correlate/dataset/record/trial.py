@@ -8,7 +8,6 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from correlate.dataset.record.base import (
-    SCHEMA,
     Address,
     BySide,
     Count,
@@ -174,7 +173,7 @@ class Clock(Document):
 class TrialRecord(Document):
     """trial.json."""
 
-    schema_number: Literal[2] = Field(SCHEMA, alias="schema")
+    schema_number: Literal[2] = Field(alias="schema")
     """2"""
     trial: TrialId
     """The ID"""
