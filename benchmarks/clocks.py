@@ -21,14 +21,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lab.clocks.capture_clocks import Line  # noqa: E402
-from lab.clocks.offsets import Offset, measure_offset  # noqa: E402
+from correlate.dataset.clocks import ClockLine, Offset  # noqa: E402
+from lab.clocks.offsets import measure_offset  # noqa: E402
 from lab.errors import AttemptVoid  # noqa: E402
 from lab.laptop.bash import ProgramStream  # noqa: E402
 from lab.phone.adb import Adb, LabClient  # noqa: E402
 from lab.programs.processes import Program  # noqa: E402
 from lab.programs.shell import CLOCK_LOOP, ClockStream  # noqa: E402
-from lab.virtual.adb.daemon import Device, Service, Stream, listen  # noqa: E402
+from lab.virtual.adb.daemon import (  # noqa: E402
+    AdbStream,
+    Device,
+    Service,
+    listen,
+)
 from lab.virtual.adb.server import AdbServer  # noqa: E402
 
 MEASUREMENTS = 1000
@@ -143,7 +148,7 @@ def stepped(size_ms: float, *, trial_s: float = 60.0, count: int = MEASUREMENTS)
         try:
             before = clock.measure()
             clock.sleep(trial_s)
-            line = Line(before, clock.measure())
+            line = ClockLine(before, clock.measure())
         except AttemptVoid:
             told.voided += 1
             continue
@@ -196,7 +201,7 @@ class Shelled(Device):
         if self._waiting_s:
             await asyncio.sleep(self._chance.expovariate(1 / self._waiting_s))
 
-    async def _run(self, stream: Stream) -> None:
+    async def _run(self, stream: AdbStream) -> None:
         argv = [self._shell, "-c", CLOCK_LOOP]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)

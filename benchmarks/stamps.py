@@ -17,14 +17,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.clocks import MEASUREMENTS, MS, START_NS, Simulated, main, path  # noqa: E402
+from correlate import markers  # noqa: E402
+from correlate.dataset.clocks import ClockLine  # noqa: E402
+from correlate.dataset.record import Markers  # noqa: E402
 from correlate.trace import Trace  # noqa: E402
-from lab.clocks.capture_clocks import STAMPS, Burst, Line, Markers, Untold, stamp_times, stamped_line, stamped_offset  # noqa: E402
+from lab.clocks.capture_clocks import STAMPS, Burst, Untold, stamped_line, stamped_offset  # noqa: E402
 from lab.clocks.offsets import Exchange  # noqa: E402
 
 CALL_S, PAUSE_S = 60.0, 0.005
@@ -102,7 +106,7 @@ def simulated(kind: str, count: int = MEASUREMENTS) -> Found:
         laptop.sleep(CALL_S)
         end = laptop.burst()
         laptop.sleep(2.0)
-        machine = Line(before, laptop.measure())
+        machine = ClockLine(before, laptop.measure())
         both = {"begin": begin, "end": end}
         stamps, bursts = {kind: both[kind][1] for kind in both}, {kind: both[kind][0] for kind in both}
         try:
@@ -148,12 +152,13 @@ NAME = f"lab-stamps-{os.getpid()}"
 INSIDE = ["ip", "netns", "exec", NAME]
 TOOLS = {"dumpcap": ["-q"], "tcpdump": ["-U", "--immediate-mode", "-B", "16384", "-Z", "root"]}
 BURSTS = 50
+KNOWN_BY = Markers(address=markers.ADDRESS, port=markers.PORT, nonce="n")
 SEND = (
     "import json, sys, time\n"
     "from lab.laptop.agent.stamps import burst\n"
     "bursts = []\n"
     "for number in range(int(sys.argv[1])):\n"
-    "    bursts.append(burst(time.time_ns, '10.42.0.1', '10.42.0.2', f'im-call-lab n stamp-{number}', 20)['sent'])\n"
+    "    bursts.append(burst(time.time_ns, '10.42.0.1', '10.42.0.2', f'{sys.argv[2]}{number}', 20)['sent'])\n"
     "    time.sleep(0.02)\n"
     "print(json.dumps(bursts))\n"
 )
@@ -207,12 +212,13 @@ def measured(tool: str, state: str) -> list[list[Exchange]]:
             stack.callback(process.kill)
         time.sleep(1.0)
         sender = [*INSIDE, "env", f"PYTHONPATH={ROOT}", sys.executable, "-c", SEND, str(BURSTS)]
+        sender.append(markers.stamp_text("n", ""))
         bursts = json.loads(subprocess.run(sender, stdout=subprocess.PIPE, check=True).stdout)
         stack.close()
         time.sleep(1.6)
         capture.terminate()
         capture.wait()
-        times = stamp_times(Trace.read(file), Markers("192.0.2.1", 9, "n", last=False), "10.42.0.2")
+        times = markers.stamps_ns(Trace.read(file), KNOWN_BY, IPv4Address("10.42.0.2"))
     return [
         [Exchange(before, times[str(number)][each], after) for each, before, after in sent]
         for number, sent in enumerate(bursts)

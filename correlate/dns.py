@@ -15,8 +15,8 @@ import numpy as np
 from correlate.dataset import Dataset, write_json
 from correlate.dataset.names import Answer, is_host_name, newest
 from correlate.pairs import CallPair
-from correlate.pairs.addresses import Address, fold
 from correlate.trace import Trace
+from correlate.trace.addresses import Address, fold
 
 PORT = 53
 A, AAAA, INTERNET = 1, 28, 1

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import numpy as np
 
-from correlate.stun import HEADER_BYTES, is_message
+from correlate.stun import BINDING, ERROR, HEADER_BYTES, REQUEST, SHARED_SECRET, SUCCESS, is_message
 from correlate.trace import Block, Trace
+from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
 from correlate.trace.records import Column, Mask, Octets, u16
 from correlate.trace.rows import Rows
 from correlate.trace.tuples import Tuples
 
-# RFC 3489 11.1: Binding and Shared Secret, each as request, response and error response
-CLASSIC_TYPES = (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112)
+CLASSIC_TYPES = tuple(method | of for method in (BINDING, SHARED_SECRET) for of in (REQUEST, SUCCESS, ERROR))
+"""RFC 3489 11.1."""
 CLASSIC_PORT = 3478
 _NEVER = np.iinfo(np.int64).max
 
@@ -31,9 +31,9 @@ class Flow:
     file has none. `classic_stun` counts RFC 3489 messages without the cookie of RFC 8489 on port 3478.
     """
 
-    a: IPv4Address | IPv6Address
+    a: Address
     a_port: int
-    b: IPv4Address | IPv6Address
+    b: Address
     b_port: int
     packets_ab: int
     packets_ba: int
@@ -204,7 +204,7 @@ class Counter:
 class _Both:
     """The sums of the two directions of one flow: from a, from b."""
 
-    def __init__(self, a: IPv4Address | IPv6Address, b: IPv4Address | IPv6Address) -> None:
+    def __init__(self, a: Address, b: Address) -> None:
         self.a, self.b = a, b
         self.ways = [_EMPTY.tolist(), _EMPTY.tolist()]
 

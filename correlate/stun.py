@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from correlate.trace import Block, Trace
+from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
 from correlate.trace.records import Mask, Octets
 
@@ -26,20 +27,46 @@ COOKIE_END = 8
 _COOKIE_BYTES = struct.pack(">I", COOKIE)
 MAX_DEPTH = 8
 
-BINDING_REQUEST, BINDING_SUCCESS = 0x0001, 0x0101
-MAPPED_ADDRESS, XOR_MAPPED_ADDRESS = 0x0001, 0x0020
-USERNAME, DATA = 0x0006, 0x0013
-# attribute -> whether its address is XORed with cookie and transaction
-ADDRESS_ATTRIBUTES = {
-    MAPPED_ADDRESS: False,  # RFC 8489 14.1
-    0x0012: True,  # XOR-PEER-ADDRESS, RFC 8656 18.3
-    0x0016: True,  # XOR-RELAYED-ADDRESS, RFC 8656 18.5
-    XOR_MAPPED_ADDRESS: True,  # RFC 8489 14.2
-    0x8020: True,  # XOR-MAPPED-ADDRESS as drafts before RFC 5389 numbered it
-    0x8023: False,  # ALTERNATE-SERVER, RFC 8489 14.15
-}
+Form = Literal["address", "xored address", "text", "messages"]
+Named = Literal["client", "peer", "server"]
 
-Address = IPv4Address | IPv6Address
+
+class Attribute(NamedTuple):
+    """An attribute: its type, its name, how its value is read (a xored address with cookie and transaction), and whose
+    address it names: the client's as others see it, the peer's of a TURN client, or a server's."""
+
+    number: int
+    name: str
+    form: Form
+    named: Named | None
+
+
+ATTRIBUTES = (
+    # Of several that name the client's address the first in this order counts: what is not XORed, a NAT may rewrite.
+    Attribute(0x0020, "XOR-MAPPED-ADDRESS", "xored address", "client"),  # RFC 8489 14.2
+    Attribute(0x8020, "XOR-MAPPED-ADDRESS", "xored address", "client"),  # as drafts before RFC 5389 numbered it
+    Attribute(0x0001, "MAPPED-ADDRESS", "address", "client"),  # RFC 8489 14.1
+    Attribute(0x0012, "XOR-PEER-ADDRESS", "xored address", "peer"),  # RFC 8656 18.3
+    Attribute(0x0016, "XOR-RELAYED-ADDRESS", "xored address", "server"),  # RFC 8656 18.5
+    Attribute(0x8023, "ALTERNATE-SERVER", "address", "server"),  # RFC 8489 14.15
+    Attribute(0x0006, "USERNAME", "text", None),  # RFC 8489 14.3
+    Attribute(0x0013, "DATA", "messages", None),  # RFC 8656 18.4
+)
+NAMES = {each.number: each.name for each in ATTRIBUTES}
+CLIENT_ADDRESSES = tuple(each.number for each in ATTRIBUTES if each.named == "client")
+SERVER_ADDRESSES = tuple(each.number for each in ATTRIBUTES if each.named == "server")
+(USERNAME,) = (each.number for each in ATTRIBUTES if each.form == "text")
+(DATA,) = (each.number for each in ATTRIBUTES if each.form == "messages")
+_IS_XORED = {each.number: each.form == "xored address" for each in ATTRIBUTES if each.named}
+
+# Methods (RFC 8489 18.2, RFC 8656 17; the second of RFC 3489) and classes (RFC 8489 5). The bits of both make a type.
+BINDING, SHARED_SECRET = 0x001, 0x002
+ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND = 0x003, 0x004, 0x008, 0x009
+REQUEST, SUCCESS, ERROR = 0x0000, 0x0100, 0x0110
+ALLOCATED = ALLOCATE | SUCCESS
+TURN_REQUESTS = tuple(each | REQUEST for each in (ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND))
+"""A TURN client alone sends these."""
+
 Container = Literal["data", "channel"] | None
 
 
@@ -62,7 +89,7 @@ class Decoded(NamedTuple):
 
     @property
     def addresses(self) -> tuple[tuple[int, Address, int], ...]:
-        """(attribute, address, port) of every attribute in ADDRESS_ATTRIBUTES that holds a whole address."""
+        """(attribute, address, port) of every attribute of ATTRIBUTES that holds a whole address."""
         return _addresses(self.attributes, self.transaction)
 
 
@@ -101,8 +128,8 @@ def _username(attributes: tuple[tuple[int, bytes], ...]) -> str | None:
 
 
 def _addresses(attributes: tuple[tuple[int, bytes], ...], transaction: bytes) -> tuple[tuple[int, Address, int], ...]:
-    known = ((kind, value) for kind, value in attributes if kind in ADDRESS_ATTRIBUTES)
-    decoded = ((kind, _address(value, transaction, ADDRESS_ATTRIBUTES[kind])) for kind, value in known)
+    known = ((kind, value) for kind, value in attributes if kind in _IS_XORED)
+    decoded = ((kind, _address(value, transaction, _IS_XORED[kind])) for kind, value in known)
     return tuple((kind, *end) for kind, end in decoded if end)
 
 
@@ -271,7 +298,7 @@ def binding_request(transaction: bytes) -> bytes:
     """A Binding request without attributes (RFC 8489 2). `transaction` has 12 bytes, else ValueError."""
     if len(transaction) != 12:
         raise ValueError(f"a transaction id has 12 bytes, this one {len(transaction)}")
-    return struct.pack(">HHI", BINDING_REQUEST, 0, COOKIE) + transaction
+    return struct.pack(">HHI", BINDING | REQUEST, 0, COOKIE) + transaction
 
 
 def mapped_address(response: bytes) -> tuple[Address, int] | None:
@@ -281,6 +308,16 @@ def mapped_address(response: bytes) -> tuple[Address, int] | None:
     """
     for message in decode(response)[:1]:
         ends = {kind: (address, port) for kind, address, port in reversed(message.addresses)}
-        if message.type == BINDING_SUCCESS and message.nested is None:
-            return ends.get(XOR_MAPPED_ADDRESS) or ends.get(0x8020) or ends.get(MAPPED_ADDRESS)
+        if message.type == BINDING | SUCCESS and message.nested is None:
+            return next((ends[kind] for kind in CLIENT_ADDRESSES if kind in ends), None)
     return None
+
+
+def method(message_type: int) -> int:
+    """The method in a message type (RFC 8489 5)."""
+    return (message_type & 0x000F) | (message_type & 0x00E0) >> 1 | (message_type & 0x3E00) >> 2
+
+
+def is_success(message_type: int) -> bool:
+    """Whether a message type is a success response, of any method (RFC 8489 5)."""
+    return message_type & ERROR == SUCCESS

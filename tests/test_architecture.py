@@ -5,6 +5,12 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -55,10 +61,67 @@ def imports(path: Path, module: str) -> bool:
     return False
 
 
+@cache
+def imported() -> dict[str, set[str]]:
+    """By module of lab/ and correlate/: those of them that it imports, wherever in the file, for types alone too."""
+    paths = {name(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in MODULES}
+    found = {}
+    for module, path in paths.items():
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                members = [f"{node.module}.{alias.name}" for alias in node.names]
+                names |= {member if member in paths else node.module or "" for member in members}
+        found[module] = (names & paths.keys()) - {module}
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> list[tuple[str, ...]]:
+    """The sets of modules that reach each other, each sorted."""
+    reached = {module: set(direct) for module, direct in imports.items()}
+    for middle in imports:
+        for module in imports:
+            if middle in reached[module]:
+                reached[module] |= reached[middle]
+    return sorted({tuple(sorted(one for one in reached[m] if m in reached[one])) for m in imports if m in reached[m]})
+
+
+@pytest.mark.parametrize(
+    ("imports", "found"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"a"}, "c": {"a"}}, [("a", "b")]),
+        (
+            {"d": {"c"}, "a": {"b"}, "b": {"c"}, "c": {"d", "a"}, "e": {"f"}, "f": {"e"}},
+            [("a", "b", "c", "d"), ("e", "f")],
+        ),
+    ],
+)
+def test_circles_are_found(imports: dict[str, set[str]], found: list[tuple[str, ...]]) -> None:
+    assert circles(imports) == found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    imports = imported()
+    assert len(imports) > 150
+    assert circles(imports) == []
+
+
+def test_the_emulator_imports_of_lab_its_definitions_errors_and_processes_alone() -> None:
+    """So no codec and no client is tested against itself; a list of who may, not of who may not."""
+    allowed = re.compile(r"lab\.(virtual|definitions|errors|process|programs\.processes)(\.|$)")
+    emulator = {module: names for module, names in imported().items() if module.startswith("lab.virtual")}
+    others = [(module, other) for module, names in emulator.items() for other in names if not allowed.match(other)]
+    assert len(emulator) > 60
+    assert others == []
+
+
 def test_the_laptop_stand_in_is_one_file_of_the_standard_library() -> None:
     import sys
 
-    tree = ast.parse((ROOT / "lab/virtual/laptop.py").read_text())
+    tree = ast.parse((ROOT / "lab/virtual/standin/program.py").read_text())
     used = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     used |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert used <= set(sys.stdlib_module_names)
@@ -127,3 +190,63 @@ def test_every_verb_of_the_scenarios_has_its_function() -> None:
 
 def test_no_lock_file_names_a_package_host() -> None:
     assert "://" not in (ROOT / "constraints.txt").read_text()
+
+
+PLANTED = {
+    "lab/commands/planted.py": ("import correlate.flows", "and of correlate the dataset, traces and STUN alone"),
+    "lab/phone/planted.py": ("import lab.virtual", "only lab.bench knows that a bench may be virtual"),
+    "lab/run/planted.py": ("import lab.commands", "the rooms of lab stand on each other in this order"),
+    "lab/drawer.py": ("import lab.errors", "the rooms of lab stand on each other in this order"),
+    "lab/virtual/planted.py": (
+        "from correlate import stun",
+        "of lab these rooms alone read or write what",
+    ),
+    "lab/virtual/commands/planted.py": ("import lab.clocks", "the emulator has of the lab nothing but definitions and"),
+    "correlate/pairs/planted.py": ("import subprocess", "correlate knows no lab and no phone, and starts no program"),
+    "correlate/dimensions/planted.py": ("from correlate.dimensions import volume", "dimensions do not know each other"),
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("house")
+    for package in ("lab", "correlate"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
+
+
+def broken(house: Path) -> list[str]:
+    argv = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": str(house)}
+    done = subprocess.run(argv, cwd=house, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == (1 if " BROKEN" in done.stdout else 0), done.stdout
+    return re.findall(r"^(.+) BROKEN", done.stdout, re.MULTILINE)
+
+
+def test_the_house_keeps_its_contracts(house: Path) -> None:
+    assert broken(house) == []
+
+
+@pytest.mark.parametrize("path", PLANTED)
+def test_an_import_that_nobody_allowed_breaks_a_contract(house: Path, path: str) -> None:
+    line, contract = PLANTED[path]
+    planted = house / path
+    planted.write_text(f"{line}\n")
+    try:
+        assert [one for one in broken(house) if one.startswith(contract)] != []
+    finally:
+        planted.unlink()
+
+
+def test_the_contracts_are_short() -> None:
+    text = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")[2]
+    assert len(text.split("\n[[")) == 8
+    assert len([line for line in text.splitlines() if line.strip()]) < 45
+
+
+def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:
+    there = {path.name for path in (ROOT / "lab").iterdir() if path.name != "__pycache__"}
+    rooms = {"definitions", "clocks", "programs", "virtual", "phone", "laptop", "capture", "bench", "run", "commands"}
+    assert there == rooms | {"errors.py", "__init__.py", "py.typed"}
+    assert (ROOT / "correlate/py.typed").is_file()

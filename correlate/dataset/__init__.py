@@ -12,14 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from correlate.dataset import documents
-from correlate.dataset.durable import remove, sha256, sync_directory, write_json, write_text
+from correlate.dataset.attempts import AttemptFolder, commit, discard_unfinished
+from correlate.dataset.durable import remove, sha256, write_json, write_text
 from correlate.dataset.journal import BrokenJournal, Journal
 from correlate.dataset.names import is_host_name
 from correlate.dataset.record import DatasetRecord, PlanEntry, Role, Side, TrialRecord, VoidRecord
 from correlate.dataset.record.base import NAME
 from correlate.errors import BadDataset, NewerVersion
 
-__all__ = ["BadDataset", "BrokenJournal", "Dataset", "Journal", "check_id", "check_name", "write_json", "write_text"]
+__all__ = [
+    "AttemptFolder",
+    "BadDataset",
+    "BrokenJournal",
+    "Dataset",
+    "Journal",
+    "check_id",
+    "check_name",
+    "write_json",
+    "write_text",
+]
 
 SIDES = ("caller", "callee")
 MANIFEST = "manifest-sha256.txt"
@@ -51,6 +62,7 @@ class Dataset:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.info_path = self.path / "dataset.json"
+        self.lock_path = self.path / ".lock"
         self.names_path = self.path / "names.json"
         self.report_path = self.path / "report.html"
         self.manifest_path = self.path / MANIFEST
@@ -121,14 +133,36 @@ class Dataset:
         lines = [f"{sha256(path)}  {path.relative_to(self.path).as_posix()}\n" for path in self._stable_files()]
         write_text(self.manifest_path, "".join(lines))
 
+    def attempt(self, trial_id: str) -> AttemptFolder:
+        """The next attempt at a trial, to be made within a `with`."""
+        return AttemptFolder(self.trials_dir, self.attempts_dir, self.journal, check_id(trial_id))
+
     def commit_trial(self, trial_id: str) -> Path:
         """Renames `trials/ID.partial`, in which everything is verified, to `trials/ID`; durable on return."""
         final = self.trial_dir(trial_id)
-        partial = final.with_name(f"{trial_id}.partial")
-        sync_directory(partial)
-        partial.rename(final)
-        sync_directory(final.parent)
+        commit(final.with_name(f"{trial_id}.partial"), final)
         return final
+
+    def put_right(self) -> None:
+        """Put right what an earlier run left: unfinished folders, and a journal that says otherwise of which trials are
+        complete than the folders do."""
+        discard_unfinished(self.trials_dir, self.journal)
+        complete: set[str] = set()
+        for entry in self.journal.read():
+            if entry.event == "completed":
+                complete.add(str(entry.trial))
+            elif entry.event == "lost":
+                complete.discard(str(entry.trial))
+        there = set(self.trial_ids())
+        for trial_id in sorted(complete - there):
+            self.journal.append("lost", trial=trial_id)
+        for trial_id in sorted(there - complete):
+            try:
+                recorded: TrialRecord | None = self.record(trial_id)
+            except BadDataset:
+                recorded = None  # What is wrong with it the findings say, and the exit code.
+            attempt, captures = (recorded.attempt, recorded.captures) if recorded else (None, None)
+            self.journal.append("completed", trial=trial_id, attempt=attempt, captures=captures)
 
     def verify(self) -> list[str]:
         """Problems, one line each; empty if all that is complete is still what was recorded.

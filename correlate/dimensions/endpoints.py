@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.addresses import Address, Role, is_clat, is_global_unicast
+from correlate.pairs.addresses import Role, is_clat, is_global_unicast
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
 from correlate.pairs.sightings import IP_HEADER, Sighting
 from correlate.pairs.transport import MEDIA_NOT_UDP
+from correlate.trace.addresses import Address
 
 CONNECTING_NS = 3_000_000_000
 """A call that was answered takes up to this long until media flow; in that time the wire does not tell the answer."""
@@ -190,13 +191,13 @@ def unexplained_in(vantage: Vantage, pair: CallPair) -> tuple[Address, ...]:
 def foreign_packets(vantage: Vantage) -> int:
     """Packets of UDP flows that are no conversation of this phone with somebody else."""
     all_packets = sum(flow.packets_ab + flow.packets_ba for flow in vantage.flows.table)
-    return all_packets - sum(each.tx_packets + each.rx_packets for each in vantage.conversations)
+    return all_packets - sum(each.both.packets for each in vantage.conversations)
 
 
 def _payload_bytes(pair: CallPair, kind: str) -> int:
     media = [each.media for side in (pair.a, pair.b) for each in side.of_kind(kind)]
-    return sum(each.tx_payload_bytes + each.rx_payload_bytes for each in media)
+    return sum((each.tx + each.rx).payload_bytes for each in media)
 
 
 def _p2p_observed(pair: CallPair) -> bool:
-    return any(each.tx_packets and each.rx_packets for side in (pair.a, pair.b) for each in side.of_kind("direct"))
+    return any(each.tx.packets and each.rx.packets for side in (pair.a, pair.b) for each in side.of_kind("direct"))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.addresses import Address
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
 from correlate.pairs.vantage import Conversation
+from correlate.trace.addresses import Address
 
 MATCHES = ("address", "group", "prefix")
 HOST_BITS = {4: 8, 6: 80}
@@ -179,4 +179,4 @@ def _listed(used: Iterable[Conversation], pair: CallPair) -> Iterator[Server]:
 
 
 def _payload_bytes(conversation: Conversation) -> int:
-    return conversation.tx_payload_bytes + conversation.rx_payload_bytes
+    return conversation.both.payload_bytes

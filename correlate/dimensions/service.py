@@ -106,7 +106,7 @@ def media_rate(side: Vantage) -> float | None:
     first, last = media_span(side) or (None, None)
     if first is None or last is None or last.time_ns <= first.time_ns:
         return None
-    most_bytes = max(sum(each.tx_payload_bytes for each in media), sum(each.rx_payload_bytes for each in media))
+    most_bytes = max(sum(each.tx.payload_bytes for each in media), sum(each.rx.payload_bytes for each in media))
     return round(most_bytes / ((last.time_ns - first.time_ns) / 1e9), 3)
 
 
@@ -117,4 +117,4 @@ def identical_sessions(side: Vantage) -> bool | None:
 
 
 def _total(session: Conversation) -> tuple[int, int]:
-    return session.tx_packets + session.rx_packets, session.tx_payload_bytes + session.rx_payload_bytes
+    return session.both.packets, session.both.payload_bytes

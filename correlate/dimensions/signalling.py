@@ -88,7 +88,7 @@ def closest_sessions(side: Vantage, rule: RoleRule) -> tuple[Conversation, ...]:
 
 
 def _packets(session: Conversation) -> int:
-    return session.tx_packets + session.rx_packets
+    return session.both.packets
 
 
 def _named(rule: RoleRule) -> str:

@@ -181,25 +181,25 @@ def _traffic(session: Session | None) -> Traffic:
     if session is None:
         return Traffic(None, None, None, None, None, None)
     return Traffic(
-        session.tx_packets,
-        session.rx_packets,
-        session.tx_payload_bytes,
-        session.rx_payload_bytes,
-        session.tx_frame_bytes,
-        session.rx_frame_bytes,
+        session.tx.packets,
+        session.rx.packets,
+        session.tx.payload_bytes,
+        session.rx.payload_bytes,
+        session.tx.frame_bytes,
+        session.rx.frame_bytes,
     )
 
 
 def _relayed(side: Vantage) -> Relayed:
     sessions = side.of_kind("server")
-    return Relayed(sum(each.tx_packets for each in sessions), sum(each.rx_packets for each in sessions))
+    return Relayed(sum(each.tx.packets for each in sessions), sum(each.rx.packets for each in sessions))
 
 
 def _media(side: Vantage) -> MediaTotals:
     media = [each.media for each in side.conversations if each.kind != "other"]
     return MediaTotals(
-        tx_packets=sum(each.tx_packets for each in media),
-        rx_packets=sum(each.rx_packets for each in media),
-        tx_payload_bytes=sum(each.tx_payload_bytes for each in media),
-        rx_payload_bytes=sum(each.rx_payload_bytes for each in media),
+        tx_packets=sum(each.tx.packets for each in media),
+        rx_packets=sum(each.rx.packets for each in media),
+        tx_payload_bytes=sum(each.tx.payload_bytes for each in media),
+        rx_payload_bytes=sum(each.rx.payload_bytes for each in media),
     )

@@ -67,10 +67,10 @@ class Side:
             first_s=column(lambda call: (leg(call).first_ns - call.origin_ns) / 1e9),
             last_s=column(lambda call: (leg(call).last_ns - call.origin_ns) / 1e9),
             bound_s=column(lambda call: leg(call).bound_ns / 1e9),
-            tx_payload=column(lambda call: leg(call).tx_payload_bytes),
-            rx_payload=column(lambda call: leg(call).rx_payload_bytes),
-            tx_packets=column(lambda call: leg(call).tx_packets),
-            rx_packets=column(lambda call: leg(call).rx_packets),
+            tx_payload=column(lambda call: leg(call).tx.payload_bytes),
+            rx_payload=column(lambda call: leg(call).rx.payload_bytes),
+            tx_packets=column(lambda call: leg(call).tx.packets),
+            rx_packets=column(lambda call: leg(call).rx.packets),
             rate=column(lambda call: leg(call).media_bytes_per_s),
         )
 

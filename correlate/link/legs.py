@@ -14,24 +14,23 @@ from correlate.dimensions.service import media_rate
 from correlate.dimensions.signalling import fragments
 from correlate.errors import CorrelateError
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.amounts import Amounts, total
 
 
 @dataclass(frozen=True)
 class Leg:
     """What one side shows of a call; nothing of what was asked for, and nothing that only the other side shows.
 
-    Times are the controller's, right to within `bound_ns`; packets and UDP payload are of the call's conversations,
-    STUN included; `media_bytes_per_s` is the faster direction of what is no STUN, 0 in silence. `groups` are those of
+    Times are the controller's, right to within `bound_ns`; `tx` and `rx` are of the call's conversations, STUN
+    included; `media_bytes_per_s` is the faster direction of what is no STUN, 0 in silence. `groups` are those of
     the servers' host names, or their networks; `shown` are addresses in the trace that are not the phone's own.
     """
 
     first_ns: int
     last_ns: int
     bound_ns: int
-    tx_packets: int
-    rx_packets: int
-    tx_payload_bytes: int
-    rx_payload_bytes: int
+    tx: Amounts
+    rx: Amounts
     media_bytes_per_s: float
     servers: frozenset[str]
     groups: frozenset[str]
@@ -92,7 +91,7 @@ def _call(dataset: Dataset, trial: str, pair: CallPair | None, names: Mapping[st
 
 def leg(side: Vantage, pair: CallPair, names: Mapping[str, str]) -> Leg | None:
     """One side as a leg; None where it shows no conversation of the call, or its clock was never compared."""
-    used = [each for each in side.conversations if each.kind != "other"]
+    used = side.of_call
     if not used or not side.clock.known:
         return None
     spans = [side.span_ns(each) for each in used]
@@ -102,10 +101,8 @@ def leg(side: Vantage, pair: CallPair, names: Mapping[str, str]) -> Leg | None:
         first_ns=min(first for first, _ in spans),
         last_ns=max(last for _, last in spans),
         bound_ns=side.clock.bound_ns,
-        tx_packets=sum(each.tx_packets for each in used),
-        rx_packets=sum(each.rx_packets for each in used),
-        tx_payload_bytes=sum(each.tx_payload_bytes for each in used),
-        rx_payload_bytes=sum(each.rx_payload_bytes for each in used),
+        tx=total(each.tx for each in used),
+        rx=total(each.rx for each in used),
         media_bytes_per_s=media_rate(side) or 0.0,
         servers=servers,
         groups=frozenset(groups(servers, names)),

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from correlate.dataset import Dataset, record
+from correlate.dataset import Dataset, clocks, record
+from correlate.dataset.clocks import ClockLine
 from correlate.dataset.record import AppEntry, Markers
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
-from correlate.pairs import addresses, clocks
-from correlate.pairs.addresses import Address, Learned, Role
+from correlate.pairs import addresses
+from correlate.pairs.addresses import Learned, Role
+from correlate.pairs.amounts import total
 from correlate.pairs.analysis import Rules
 from correlate.pairs.answer import answered
-from correlate.pairs.clocks import Clock
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting
 from correlate.pairs.transport import Transport, transport
@@ -22,6 +23,7 @@ from correlate.pairs.vantage import Conversation, View, conversations, emptied, 
 from correlate.pairs.whole import at_home, fits, is_blind
 from correlate.stun import Message
 from correlate.trace import Trace
+from correlate.trace.addresses import Address
 
 ESTABLISHED_DATAGRAMS = 100
 
@@ -36,7 +38,7 @@ class SideRecord:
     capture: Path
     interface: frozenset[Address]
     probed: frozenset[Address]
-    clock: Clock
+    clock: ClockLine
     recorded: bool = True
     seen_at: str | None = None
 
@@ -55,7 +57,7 @@ class Vantage:
     trace: Trace
     messages: tuple[Message, ...]
     flows: Flows
-    clock: Clock
+    clock: ClockLine
     own: Mapping[Address, Role]
     visible: Mapping[Address, tuple[Sighting, ...]]
     conversations: tuple[Conversation, ...]
@@ -64,6 +66,11 @@ class Vantage:
     seen_at: str | None
     window_ns: tuple[int, int]
     answered: Frame | None
+
+    @property
+    def of_call(self) -> tuple[Conversation, ...]:
+        """The conversations with servers of the call and with the other phone."""
+        return tuple(conversation for conversation in self.conversations if conversation.kind != "other")
 
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
@@ -103,8 +110,9 @@ class CallPair:
     def media_udp(self) -> bool:
         """A conversation whose media are UDP datagrams."""
         return all(
-            min(tx_packets, rx_packets) >= ESTABLISHED_DATAGRAMS
-            for tx_packets, rx_packets in (media_packets(side) for side in (self.a, self.b))
+            total(each.media.tx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
+            and total(each.media.rx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
+            for side in (self.a, self.b)
         )
 
     @property
@@ -118,12 +126,6 @@ class CallPair:
     def without_packets(self) -> CallPair:
         """What is left when the captures are let go of: enough for names to be put in later."""
         return replace(self, a=self.a.without_packets(), b=self.b.without_packets())
-
-
-def media_packets(side: Vantage) -> tuple[int, int]:
-    """Media datagrams (tx, rx) of the call's servers and of the direct path, on one side."""
-    media = [conversation.media for conversation in side.conversations if conversation.kind != "other"]
-    return sum(each.tx_packets for each in media), sum(each.rx_packets for each in media)
 
 
 def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: Mapping[str, str]) -> CallPair:
@@ -143,8 +145,7 @@ def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: M
 
 def pair(a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Rules) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
-    where = None if markers is None else (addresses.fold(markers.address), markers.port)
-    views = [view(side.capture, where, "" if markers is None else markers.nonce) for side in (a, b)]
+    views = [view(side.capture, markers) for side in (a, b)]
     a, b = (told(side, seen) for side, seen in zip((a, b), views, strict=True))
     learned = [learn(seen, side.interface, side.probed) for seen, side in zip(views, (a, b), strict=True)]
     known = addresses.attribute(*learned)

@@ -8,11 +8,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
 
-Address = IPv4Address | IPv6Address
+from correlate.trace.addresses import Address, fold
+
 Role = Literal["public", "private"]
 
-NAT64 = IPv6Network("64:ff9b::/96")
-MAPPED = IPv6Network("::ffff:0:0/96")
 CLAT = IPv4Network("192.0.0.0/29")
 """IPv4 Service Continuity Prefix (RFC 7335): the same constants on every phone, so they tell nothing about one."""
 
@@ -32,14 +31,6 @@ NOT_GLOBAL_V4 = tuple(
     ]
 )
 GLOBAL_V6 = IPv6Network("2000::/3")
-
-
-@lru_cache(maxsize=65536)
-def fold(address: Address) -> Address:
-    """The IPv4 address inside a NAT64 (RFC 6052) or IPv4-mapped address; any other address itself."""
-    if isinstance(address, IPv6Address) and (address in NAT64 or address in MAPPED):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
 
 
 def folded(recorded: Iterable[Address]) -> frozenset[Address]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.amounts import Amounts, total
 from correlate.pairs.frames import Frame
 from correlate.pairs.vantage import Conversation
 
@@ -18,12 +19,8 @@ class Session:
 
     first: Frame
     last: Frame
-    tx_packets: int
-    rx_packets: int
-    tx_payload_bytes: int
-    rx_payload_bytes: int
-    tx_frame_bytes: int
-    rx_frame_bytes: int
+    tx: Amounts
+    rx: Amounts
     remote: str
 
     @property
@@ -51,7 +48,7 @@ def p2p(pair: CallPair) -> Choice:
     """Each side's longest conversation with the other phone that has packets both ways, chosen alike."""
     return _longest(
         pair,
-        lambda side: [each for each in side.of_kind("direct") if each.tx_packets and each.rx_packets],
+        lambda side: [each for each in side.of_kind("direct") if each.tx.packets and each.rx.packets],
         "no direct conversation with packets both ways",
     )
 
@@ -105,31 +102,20 @@ def _fullest_of_the_longest(sessions: Sequence[Conversation]) -> Conversation | 
 
 
 def _fullness(conversation: Conversation) -> tuple[int, float, str]:
-    payload_bytes = conversation.tx_payload_bytes + conversation.rx_payload_bytes
-    return payload_bytes, conversation.duration_s, _remote(conversation)
+    return conversation.both.payload_bytes, conversation.duration_s, _remote(conversation)
 
 
 def _missing(pair: CallPair, a: Session | None, b: Session | None) -> str:
     return " and ".join(side.phone for side, session in ((pair.a, a), (pair.b, b)) if session is None)
 
 
-def _session(conversation: Conversation) -> Session:
-    return Session(
-        first=conversation.first,
-        last=conversation.last,
-        tx_packets=conversation.tx_packets,
-        rx_packets=conversation.rx_packets,
-        tx_payload_bytes=conversation.tx_payload_bytes,
-        rx_payload_bytes=conversation.rx_payload_bytes,
-        tx_frame_bytes=conversation.tx_frame_bytes,
-        rx_frame_bytes=conversation.rx_frame_bytes,
-        remote=_remote(conversation),
-    )
+def _session(of: Conversation) -> Session:
+    return Session(of.first, of.last, of.tx, of.rx, _remote(of))
 
 
 def media_span(side: Vantage) -> tuple[Frame, Frame] | None:
     """The first and the last media frame of the call on one side; None without media."""
-    media = [each.media for each in side.conversations if each.kind != "other"]
+    media = [each.media for each in side.of_call]
     firsts = [each.first for each in media if each.first is not None]
     lasts = [each.last for each in media if each.last is not None]
     if not firsts:
@@ -142,21 +128,9 @@ def _by_time(frame: Frame) -> tuple[int, int]:
 
 
 def _union(side: Vantage) -> Session | None:
-    media = [each.media for each in side.conversations if each.kind != "other"]
+    media = [each.media for each in side.of_call]
     ends = media_span(side)
-    if ends is None:
-        return None
-    return Session(
-        first=ends[0],
-        last=ends[1],
-        tx_packets=sum(each.tx_packets for each in media),
-        rx_packets=sum(each.rx_packets for each in media),
-        tx_payload_bytes=sum(each.tx_payload_bytes for each in media),
-        rx_payload_bytes=sum(each.rx_payload_bytes for each in media),
-        tx_frame_bytes=sum(each.tx_frame_bytes for each in media),
-        rx_frame_bytes=sum(each.rx_frame_bytes for each in media),
-        remote="media",
-    )
+    return ends and Session(*ends, total(each.tx for each in media), total(each.rx for each in media), "media")
 
 
 def _remote(conversation: Conversation) -> str:

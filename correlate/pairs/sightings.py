@@ -7,21 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from correlate.pairs.addresses import Address, fold
 from correlate.pairs.frames import Frame
-from correlate.stun import Container, Message
+from correlate.stun import NAMES, Container, Message
 from correlate.trace import Datagrams
+from correlate.trace.addresses import Address, fold
 
 IP_HEADER = "IP header"
-SHOWING = {
-    0x0001: "MAPPED-ADDRESS",
-    0x0012: "XOR-PEER-ADDRESS",
-    0x0016: "XOR-RELAYED-ADDRESS",
-    0x0020: "XOR-MAPPED-ADDRESS",
-    0x8020: "XOR-MAPPED-ADDRESS",
-    0x8023: "ALTERNATE-SERVER",
-}
-"""STUN attributes (RFC 8489, RFC 8656; 0x8020 of drafts) that name an address of a phone or a server."""
 
 
 class Sighting(NamedTuple):
@@ -51,8 +42,7 @@ def sightings(
             seen[IP_HEADER, None] = min(row, seen.get((IP_HEADER, None), row))
     for message in found:
         for kind, address, _ in message.addresses:
-            if kind in SHOWING:
-                places.setdefault(fold(address), {}).setdefault((SHOWING[kind], message.nested), message.row)
+            places.setdefault(fold(address), {}).setdefault((NAMES[kind], message.nested), message.row)
     return {address: _sorted(udp, seen) for address, seen in places.items()}
 
 

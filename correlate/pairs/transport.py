@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from correlate.flows import Flows
-from correlate.pairs.addresses import Address, fold
 from correlate.pairs.vantage import Here, sent
 from correlate.trace import Datagrams
+from correlate.trace.addresses import Address, fold
 from correlate.trace.records import Mask
 from correlate.trace.tcp import Segments
 

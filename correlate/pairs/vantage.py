@@ -11,13 +11,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from correlate import markers
+from correlate.dataset.record import Markers
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
-from correlate.pairs.addresses import Address, Learned, fold
+from correlate.pairs.addresses import Learned
+from correlate.pairs.amounts import Amounts
 from correlate.pairs.frames import Frame
 from correlate.pairs.sightings import Sighting, sightings
-from correlate.stun import Message, is_message, messages
+from correlate.stun import (
+    ALLOCATED,
+    BINDING,
+    CLIENT_ADDRESSES,
+    SERVER_ADDRESSES,
+    USERNAME,
+    Message,
+    is_message,
+    is_success,
+    messages,
+    method,
+)
 from correlate.trace import Datagrams, Trace, tcp
+from correlate.trace.addresses import Address, fold
 from correlate.trace.records import NO_TIME
 from correlate.trace.tcp import Segments
 
@@ -28,26 +43,15 @@ phones behind one NAT that talk to each other have its public address at the far
 Kind = Literal["server", "direct", "other"]
 
 INTERFACE, OUTSIDE = 2, 1
-USERNAME = 0x0006
-BINDING = 0x001
-ALLOCATED = 0x0103
-SUCCESS = 0x0100
-CLASS_BITS = 0x0110
-MAPPED_ATTRIBUTES = (0x0001, 0x0020, 0x8020)
-SERVER_ATTRIBUTES = (0x0016, 0x8023)  # XOR-RELAYED-ADDRESS, ALTERNATE-SERVER
 
 
 @dataclass(frozen=True)
 class Media:
     """The UDP datagrams of a conversation that are no STUN, as counted on one side's wire. ChannelData counts with its
-    header. `*_frame_bytes` are whole frames; `first` and `last` are None where there is no datagram."""
+    header. `first` and `last` are None where there is no datagram."""
 
-    tx_packets: int
-    rx_packets: int
-    tx_payload_bytes: int
-    rx_payload_bytes: int
-    tx_frame_bytes: int
-    rx_frame_bytes: int
+    tx: Amounts
+    rx: Amounts
     first: Frame | None
     last: Frame | None
 
@@ -64,17 +68,18 @@ class Conversation:
     remote: Address
     remote_raw: Address
     remote_port: int
-    tx_packets: int
-    rx_packets: int
-    tx_frame_bytes: int
-    rx_frame_bytes: int
-    tx_payload_bytes: int
-    rx_payload_bytes: int
+    tx: Amounts
+    rx: Amounts
     first: Frame
     last: Frame
     sign: Frame | None
     media: Media
     flow: int
+
+    @property
+    def both(self) -> Amounts:
+        """What went either way."""
+        return self.tx + self.rx
 
     @property
     def first_ns(self) -> int:
@@ -112,25 +117,26 @@ class View:
     sender: Address | None
 
 
-def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
-    """Reads a capture and cuts it; without a marker the whole file counts. The path, which names scenario and role, is
-    left behind.
+def view(capture: Path, between: Markers | None) -> View:
+    """Reads a capture and cuts it to what lies strictly between its markers, by file order, without any datagram to or
+    from where they go; without markers the whole file counts. The path, which names scenario and role, is left behind.
 
     Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
     """
     finder = tcp.Finder()
-    whole = Trace.read(capture, look=finder)
-    for damage in whole.damage:
+    trace = Trace.read(capture, look=finder)
+    for damage in trace.damage:
         if damage.voids:
             raise Damaged(f"{capture}: {damage}")
-    segments, trace, window_ns = finder.segments(), whole, (whole.first_ns or 0, whole.last_ns or 0)
-    sender = None
-    if marker is not None:
-        begin, end = marked(whole, marker, nonce)
-        trace = cut(whole, marker, nonce)
-        segments = segments.between(int(whole.udp.frame[begin]), int(whole.udp.frame[end]))
-        window_ns = int(whole.udp.time_ns[begin]), int(whole.udp.time_ns[end])
-        sender = fold(whole.udp.addresses[int(whole.udp.src[begin])])
+    segments, window_ns, sender = finder.segments(), (trace.first_ns or 0, trace.last_ns or 0), None
+    if between is not None:
+        udp = trace.udp
+        begin, end = markers.window(trace, between)
+        segments = segments.between(int(udp.frame[begin]), int(udp.frame[end]))
+        window_ns = int(udp.time_ns[begin]), int(udp.time_ns[end])
+        sender = fold(udp.addresses[int(udp.src[begin])])
+        rows = np.arange(len(udp))
+        trace = replace(trace, udp=udp.take((rows > begin) & (rows < end) & ~markers.is_harness(udp, between)))
     trace = replace(trace, path=Path())
     if bool((trace.udp.time_ns == NO_TIME).any()):
         raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
@@ -138,30 +144,6 @@ def view(capture: Path, marker: tuple[Address, int] | None, nonce: str) -> View:
     found = tuple(messages(trace))
     visible = sightings(trace.udp, folded, found)
     return View(trace, found, flows(trace.udp), folded, visible, segments, window_ns, sender)
-
-
-def cut(trace: Trace, marker: tuple[Address, int], nonce: str) -> Trace:
-    """The trace of the rows strictly between the first `begin` and the last `end` marker, by file order, without any
-    datagram to or from the markers' address and port. Raises `Unreadable` where a marker is missing."""
-    udp = trace.udp
-    begin, end = marked(trace, marker, nonce)
-    here = np.array([fold(address) == marker[0] for address in udp.addresses], dtype=bool)
-    harness = (here[udp.dst] & (udp.dst_port == marker[1])) | (here[udp.src] & (udp.src_port == marker[1]))
-    rows = np.arange(len(udp))
-    return replace(trace, udp=udp.take((rows > begin) & (rows < end) & ~harness))
-
-
-def marked(trace: Trace, marker: tuple[Address, int], nonce: str) -> tuple[int, int]:
-    """The rows of the first `begin` and the last `end` marker. Raises `Unreadable` where one is missing."""
-    udp = trace.udp
-    here = np.array([fold(address) == marker[0] for address in udp.addresses], dtype=bool)
-    to_marker = here[udp.dst] & (udp.dst_port == marker[1])
-    texts = {int(row): bytes(trace.payload(int(row))).rstrip(b"\n\0") for row in np.flatnonzero(to_marker)}
-    begins = [row for row, text in texts.items() if text == f"im-call-lab {nonce} begin".encode()]
-    ends = [row for row, text in texts.items() if text == f"im-call-lab {nonce} end".encode()]
-    if not begins or not ends:
-        raise Unreadable(trace.path, f"has no {'begin' if not begins else 'end'} marker of this trial")
-    return min(begins), max(ends)
 
 
 def emptied(trace: Trace) -> Trace:
@@ -178,14 +160,14 @@ def learn(seen: View, interface: frozenset[Address], probed: frozenset[Address])
     reached = [
         message
         for message in seen.messages
-        if message.type & CLASS_BITS == SUCCESS and fold(message.dst) in here and fold(message.src) not in here
+        if is_success(message.type) and fold(message.dst) in here and fold(message.src) not in here
     ]
     return Learned(
         interface=interface,
         probed=probed,
-        mapped=_named(reached, MAPPED_ATTRIBUTES),
-        remote=frozenset(remote) - _named([each for each in reached if each.type == ALLOCATED], MAPPED_ATTRIBUTES),
-        relays=_named(seen.messages, SERVER_ATTRIBUTES),
+        mapped=_named(reached, CLIENT_ADDRESSES),
+        remote=frozenset(remote) - _named([each for each in reached if each.type == ALLOCATED], CLIENT_ADDRESSES),
+        relays=_named(seen.messages, SERVER_ADDRESSES),
     )
 
 
@@ -213,9 +195,8 @@ def conversations(
         forward = a > b
         local, local_port = (flow.a, flow.a_port) if forward else (flow.b, flow.b_port)
         remote, remote_port = (flow.b, flow.b_port) if forward else (flow.a, flow.a_port)
-        ab = (flow.packets_ab, flow.bytes_ab, flow.payload_ab)
-        ba = (flow.packets_ba, flow.bytes_ba, flow.payload_ba)
-        (tx_packets, tx_bytes, tx_payload), (rx_packets, rx_bytes, rx_payload) = (ab, ba) if forward else (ba, ab)
+        ab = Amounts(flow.packets_ab, flow.payload_ab, flow.bytes_ab)
+        ba = Amounts(flow.packets_ba, flow.payload_ba, flow.bytes_ba)
         is_server = index in signs and (not relay_ports or remote_port in relay_ports)
         found.append(
             Conversation(
@@ -225,12 +206,8 @@ def conversations(
                 remote=fold(remote),
                 remote_raw=remote,
                 remote_port=remote_port,
-                tx_packets=tx_packets,
-                rx_packets=rx_packets,
-                tx_frame_bytes=tx_bytes,
-                rx_frame_bytes=rx_bytes,
-                tx_payload_bytes=tx_payload,
-                rx_payload_bytes=rx_payload,
+                tx=ab if forward else ba,
+                rx=ba if forward else ab,
                 first=spans[index][0],
                 last=spans[index][1],
                 sign=signs.get(index),
@@ -255,25 +232,18 @@ def media_rows(udp: Datagrams) -> Rows:
 
 
 def _media(seen: View, is_sent: Rows) -> list[Media]:
-    udp = seen.trace.udp
-    of = seen.flows.of
-    count = len(seen.flows.table)
-    rows = media_rows(udp)
-    sums: dict[str, Rows] = {}
-    for way, chosen in (("tx", rows[is_sent[rows]]), ("rx", rows[~is_sent[rows]])):
-        sums[f"{way}_packets"] = np.bincount(of[chosen], minlength=count)
-        for name, column in (("payload", udp.payload_bytes), ("frame", udp.wire_bytes)):
-            weights = column[chosen].astype(np.float64)
-            sums[f"{way}_{name}_bytes"] = np.bincount(of[chosen], weights=weights, minlength=count)
+    rows = media_rows(seen.trace.udp)
+    tx, rx = (_amounts(seen, chosen) for chosen in (rows[is_sent[rows]], rows[~is_sent[rows]]))
     spans = _spans(seen, rows)
-    return [
-        Media(
-            **{name: int(column[index]) for name, column in sums.items()},
-            first=spans[index][0] if index in spans else None,
-            last=spans[index][1] if index in spans else None,
-        )
-        for index in range(count)
-    ]
+    return [Media(*each, *spans.get(index, (None, None))) for index, each in enumerate(zip(tx, rx, strict=True))]
+
+
+def _amounts(seen: View, rows: Rows) -> list[Amounts]:
+    """How much of these rows is of each flow."""
+    udp, of, count = seen.trace.udp, seen.flows.of[rows], len(seen.flows.table)
+    weights = (None, udp.payload_bytes[rows].astype(np.float64), udp.wire_bytes[rows].astype(np.float64))
+    sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]
+    return [Amounts(*each) for each in zip(*sums, strict=True)]
 
 
 def _spans(seen: View, rows: Rows) -> dict[int, tuple[Frame, Frame]]:
@@ -329,11 +299,6 @@ def _channel_rows(seen: View) -> dict[int, int]:
     for key, row in zip(keys[counts >= 2].tolist(), rows[first[counts >= 2]].tolist(), strict=True):
         found[key >> 16] = min(row, found.get(key >> 16, row))
     return found
-
-
-def method(message_type: int) -> int:
-    """The method in a STUN message type, class bits taken out (RFC 8489, 5)."""
-    return (message_type & 0x000F) | (message_type & 0x00E0) >> 1 | (message_type & 0x3E00) >> 2
 
 
 def _named(found: tuple[Message, ...] | list[Message], attributes: tuple[int, ...]) -> frozenset[Address]:

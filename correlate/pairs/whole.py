@@ -6,13 +6,12 @@ from collections import Counter
 
 import numpy as np
 
-from correlate.pairs.addresses import Address, fold, is_clat
+from correlate.pairs.addresses import is_clat
 from correlate.pairs.vantage import View
+from correlate.stun import TURN_REQUESTS
 from correlate.trace import Datagrams
+from correlate.trace.addresses import Address, fold
 from correlate.trace.tcp import Segments
-
-CLIENT_REQUESTS = (0x0003, 0x0004, 0x0008, 0x0009)
-"""Allocate, Refresh, CreatePermission, ChannelBind (RFC 8656 17): a TURN client alone sends these."""
 
 MOST = 0.9
 """At a phone's own interface, or its hotspot's, all but a little multicast has the phone at one end."""
@@ -58,7 +57,7 @@ def at_home(seen: View) -> frozenset[Address]:
     Whoever sends the markers, and TURN requests, is the phone. Of an IP version without TURN requests, the one address
     that is an end of at least nine tenths of the UDP datagrams and TCP segments, if there is just one such.
     """
-    clients = {fold(message.src) for message in seen.messages if message.type in CLIENT_REQUESTS}
+    clients = {fold(message.src) for message in seen.messages if message.type in TURN_REQUESTS}
     found = clients | ({seen.sender} if seen.sender else set())
     for version in (4, 6):
         if not any(address.version == version for address in clients):

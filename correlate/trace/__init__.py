@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, fields, replace
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,6 @@ __all__ = ["MTU_BYTES", "Block", "Damage", "Datagrams", "Integrity", "Stream", "
 MAX_HELD_BYTES = 512 << 20
 # A small file may unpack to anything; what people pack by hand is smaller than this.
 MAX_UNPACKED_BYTES = 96 << 20
-
-Address = IPv4Address | IPv6Address
 
 
 def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES) -> Stream:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from correlate.trace import fast
+from correlate.trace.addresses import Address
 from correlate.trace.fragments import Reassembly
 from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
 from correlate.trace.links import IPV4, IPV6, READERS
@@ -44,7 +45,7 @@ class Datagrams:
     payload_offset: Column
     payload_captured: Column
     head: Octets
-    addresses: tuple[IPv4Address | IPv6Address, ...]
+    addresses: tuple[Address, ...]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -168,12 +169,10 @@ def columns(rows: Rows, head: Octets, tuples: Tuples) -> Datagrams:
     )
 
 
-def _addresses(
-    version: Column, high: Words, low: Words
-) -> tuple[Indexes, Indexes, tuple[IPv4Address | IPv6Address, ...]]:
+def _addresses(version: Column, high: Words, low: Words) -> tuple[Indexes, Indexes, tuple[Address, ...]]:
     """Indexes of sources and destinations (halves are (2, n)) into the distinct addresses, which are sorted."""
     index = np.zeros((2, len(version)), np.int32)
-    addresses: list[IPv4Address | IPv6Address] = []
+    addresses: list[Address] = []
     four, six = np.flatnonzero(version == 4), np.flatnonzero(version == 6)
     distinct, place = np.unique(low[:, four], return_inverse=True)
     index[:, four] = place.reshape(2, -1)

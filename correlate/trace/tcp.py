@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 
+from correlate.trace.addresses import Address
 from correlate.trace.headers import IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
 from correlate.trace.records import Column, Interface, Octets, Records, u16, window
@@ -23,7 +24,6 @@ TCP_BYTES = 20
 TCP_NEEDED_BYTES = 13
 """Ports and the data offset; the rest of the header may be cut off."""
 
-Address = IPv4Address | IPv6Address
 Packed = tuple[Column, list[bytes], list[bytes]]
 
 

@@ -11,9 +11,9 @@ from ipaddress import IPv4Address, IPv6Address
 import numpy as np
 from numpy.typing import NDArray
 
+from correlate.trace.addresses import Address
 from correlate.trace.records import Column, Mask
 
-Address = IPv4Address | IPv6Address
 Words = NDArray[np.uint64]
 
 PORTS = 4  # the word that holds version, source port and destination port

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network
 from pathlib import Path
 
+from correlate import markers
 from lab.capture.protocol import EXIT_S, READY_S, Counters, search_command
 from lab.clocks.bench_time import Clock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
@@ -275,7 +276,7 @@ def sweep(phone: Phone) -> int:
     if not listed:
         return 0
     if not remote.gone():
-        text = f"im-call-lab sweep {phone.clock.now_ns()}"
+        text = markers.text("sweep", f"{phone.clock.now_ns()}")
         phone.send_marker(text)
         ours = search_command(text, files)
         if wait_until(phone.clock, lambda: phone.device.run(ours).code == 0, PROVEN_S):

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from correlate.dataset.clocks import DRIFT_LIMIT_PPM, Offset
 from lab.clocks.bench_time import Clock
 from lab.errors import AttemptVoid
-
-
-@dataclass(frozen=True)
-class Offset:
-    """How far a clock is ahead of the controller's: at `at_ns` the truth is within `bound_ns` of `offset_ns`."""
-
-    offset_ns: int
-    bound_ns: int
-    at_ns: int
-
-
-DRIFT_LIMIT_PPM = 500
-"""No clock that runs on gains or loses more against another: Linux slews by at most 500 ppm (MAXFREQ of its ntp.c, and
-adjtime(3)), oscillators are wrong by some tens. What changes faster is a step."""
-
 
 GOAL_NS = 1_000_000
 

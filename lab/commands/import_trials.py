@@ -28,7 +28,7 @@ from lab.definitions import Lab
 from lab.definitions.yaml import Mistake, did_you_mean
 from lab.errors import BadInput, BenchUnhealthy
 from lab.run import versions
-from lab.run.dataset_lock import LOCK, holding
+from lab.run.dataset_lock import holding
 
 ROLES: tuple[Role, Role] = ("caller", "callee")
 UNKNOWN = "unknown"
@@ -73,7 +73,7 @@ def _require_free(dataset: Dataset) -> None:
     path = dataset.path
     if not path.exists():
         return
-    found = {entry.name for entry in path.iterdir()} - {LOCK} if path.is_dir() else {path.name}
+    found = {entry.name for entry in path.iterdir()} - {dataset.lock_path.name} if path.is_dir() else {path.name}
     is_left = found <= {each.name for each in _begun(dataset)} and dataset.journal.path.name in found
     if found and not (is_left and all(line.event == "import" for line in dataset.journal.read()[:1])):
         is_dataset = "; what it holds is computed again by correlate" if dataset.info_path.exists() else ""

@@ -143,7 +143,7 @@ def way_out(route: str, connectivity: str, through: str | None = None) -> WayOut
     return WayOut(names[0], "vpn" if "vpn" in kinds else kinds[0])
 
 
-def way_out_now(shell: Callable[[str], str], spec: PhoneSpec, towards: str) -> WayOut:
+def way_out_now(shell: Callable[[str], str], spec: PhoneSpec, towards: Address) -> WayOut:
     """`way_out` of a phone by its shell, towards an address."""
     through = pcapdroid_interface(shell("ip addr")) if spec.capture == "pcapdroid" else None
     return way_out(shell(f"ip route get {towards}"), shell("dumpsys connectivity"), through)

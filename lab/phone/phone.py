@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from correlate import markers
 from lab.clocks.bench_time import POLL_S, Clock, wait_until
-from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT
 from lab.definitions import App, PhoneSpec, Selector, Service, StunServer, Way
 from lab.definitions.app import fill
 from lab.errors import AttemptVoid, PhoneTrouble
@@ -92,11 +92,11 @@ class Phone:
 
     def way_out(self) -> WayOut:
         """The interface and the kind of network that carry this phone's calls now; see `lab.phone.network.way_out`."""
-        return way_out_now(self._shell, self.spec, MARKER_ADDRESS)
+        return way_out_now(self._shell, self.spec, markers.ADDRESS)
 
     def send_marker(self, text: str) -> None:
         """Send `text` as one UDP datagram to the marker address; nobody answers it."""
-        output = self.device.run(datagram_command(text, MARKER_ADDRESS, MARKER_PORT))
+        output = self.device.run(datagram_command(text, markers.ADDRESS, markers.PORT))
         # toybox' timeout may end with 127 as well where nc fails at once.
         if "not found" in output.text:
             raise PhoneTrouble(f"{self.spec.name} cannot send a marker: {output.text[:100]!r}")

@@ -14,22 +14,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from correlate import markers
 from correlate.dataset import documents
+from correlate.dataset.clocks import ClockLine, Offset
 from correlate.dataset.record import SCHEMA, Asked, Markers, TrialRecord
 from lab.bench.bench import Bench
 from lab.capture.protocol import DRAIN_S, Capture, Counters
 from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.clocks.bench_time import wait_until
-from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT, Burst, Line, Sent
-from lab.clocks.offsets import Offset, measure_offset
+from lab.clocks.capture_clocks import Burst, Sent
+from lab.clocks.offsets import measure_offset
 from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import netstats
 from lab.phone.network import require_way_out
 from lab.phone.phone import CallState, Phone
 from lab.run.events import EventLog
-from lab.run.recorded import Identified, Stored, clock, side
+from lab.run.recorded import Identified, Stored, side
 from lab.run.steps import VERBS, Stage
 
 NOISY_RESTARTS = 3
@@ -59,6 +61,7 @@ class Attempt:
         self._scenario = bench.lab.scenarios[trial.scenario]
         self._drawn = self._scenario.draw(random.Random(f"{seed}/{trial.id}/{number}/drawn"))
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
+        self._markers = Markers(address=markers.ADDRESS, port=markers.PORT, nonce=self._nonce)
         self._live_ns: dict[Role, int] = {}
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
@@ -99,7 +102,7 @@ class Attempt:
                 counters = {role: self._stop(role, captures[role]) for role in ROLES}
                 stored = {role: self._store(role, captures[role], counters[role]) for role in ROLES}
             measured = self._offsets()
-            lines = {who: Line(compared[who], measured[who]) for who in compared}
+            lines = {who: ClockLine(compared[who], measured[who]) for who in compared}
             lines |= {f"{role}_capture": self._capture_clock(role, stored[role], lines) for role in ROLES}
             stamped = {role: self._stamped_by(role, stored[role], lines) for role in ROLES}
             for who in stamped.values():
@@ -118,9 +121,9 @@ class Attempt:
             outcome="completed",
             observed_scenario=observed,
             sides={role: side(phones[role], stored[role], stamped[role], carried[role]) for role in ROLES},
-            markers=Markers(address=MARKER_ADDRESS, port=MARKER_PORT, nonce=self._nonce),
+            markers=self._markers,
             started_ns=started_ns,
-            clocks={who: clock(line) for who, line in lines.items()},
+            clocks={who: line.recorded() for who, line in lines.items()},
             capture_restarts=restarts,
             noise_bytes_per_s=noise,
             ended_ns=self._bench.clock.now_ns(),
@@ -168,19 +171,18 @@ class Attempt:
         laptop = measure_offset(clock, self._bench.laptop.read_clock_ns, whose="the laptop's clock")
         return offsets | {"laptop": laptop}
 
-    def _capture_clock(self, role: Role, stored: Stored, lines: dict[str, Line]) -> Line:
+    def _capture_clock(self, role: Role, stored: Stored, lines: dict[str, ClockLine]) -> ClockLine:
         """What stamped the capture of one side."""
         machine = lines[stored.machine]
-        markers = capture_clocks.Markers(MARKER_ADDRESS, MARKER_PORT, self._nonce, last=role == ROLES[-1])
         note = partial(self._log.note, role=role)
         path, bursts = self._folder / stored.file, self._bursts[role]
-        line = capture_clocks.capture_clock(path, markers, self._sent[role], bursts, machine, note)
+        line = capture_clocks.capture_clock(path, self._markers, role, self._sent[role], bursts, machine, note)
         if capture_clocks.differs(line, machine):
             by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
             self._log.note("capture_clock_differs", role=role, by_ns=by_ns, bound_ns=line.bound_ns)
         return line
 
-    def _stamped_by(self, role: Role, stored: Stored, lines: dict[str, Line]) -> str:
+    def _stamped_by(self, role: Role, stored: Stored, lines: dict[str, ClockLine]) -> str:
         """The clock by which a capture's times are read: its machine's system clock, or its own if that is another."""
         own = f"{role}_capture"
         is_other = capture_clocks.differs(lines[own], lines[stored.machine])
@@ -233,7 +235,7 @@ class Attempt:
 
     def _mark(self, kind: str, captures: dict[Role, Capture]) -> None:
         """Have each phone send a marker and see it in the capture of its side."""
-        text = f"im-call-lab {self._nonce} {kind}"
+        text = markers.text(self._nonce, kind)
         for role in ROLES:
             from_ns = self._bench.clock.now_ns()
             self._phones[role].send_marker(text)
@@ -247,8 +249,7 @@ class Attempt:
     def _stamp(self, kind: str, captures: dict[Role, Capture]) -> None:
         """Have the laptop send what its capture stamps, outside of the window between the markers."""
         for role, capture in captures.items():
-            text = f"im-call-lab {self._nonce} {capture_clocks.STAMP_TEXT}{kind}"
-            burst = self._bench.stamp(capture.lease, text)
+            burst = self._bench.stamp(capture.lease, markers.stamp_text(self._nonce, kind))
             if burst is not None:
                 self._bursts[role][kind] = burst
 

@@ -9,12 +9,10 @@ from pathlib import Path
 from correlate.dataset import Dataset
 from lab.programs import locks
 
-LOCK = ".lock"
-
 
 def holding(dataset: Dataset) -> AbstractContextManager[None]:
     """Hold a dataset for this process alone. Raises `BenchBusy` naming the holder."""
-    return locks.held(dataset.path / LOCK, str(dataset.path))
+    return locks.held(dataset.lock_path, str(dataset.path))
 
 
 @contextmanager

@@ -10,10 +10,7 @@ from correlate.dataset.record import SCHEMA, AppEntry, DatasetRecord, Device, Ma
 from lab.definitions import BenchSpec, PlannedTrial
 from lab.errors import BadInput
 from lab.run import versions
-from lab.run.dataset_lock import LOCK
 from lab.run.plan import Run
-
-BEGINNING = {LOCK, "scenarios"}
 
 
 def scenario_hash(run: Run) -> str:
@@ -83,7 +80,8 @@ def check_fits(run: Run) -> None:
     path = run.dataset.path
     if not run.dataset.info_path.exists():
         # A run that was killed while it began leaves no more than these.
-        if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - BEGINNING):
+        begun = {run.dataset.lock_path.name, "scenarios"}
+        if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - begun):
             raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
         return
     there, here = run.dataset.info(), describe(run)

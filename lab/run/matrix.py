@@ -9,8 +9,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from correlate.dataset import BadDataset, Dataset, documents, write_text
-from correlate.dataset.record import TrialRecord, VoidRecord
+from correlate.dataset import AttemptFolder
+from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
@@ -51,37 +51,12 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
         if broken:
             kept = run.dataset.journal.set_aside()
             progress.say(f"{broken}; it is kept as {kept.name}, a new one begins with the trials that are complete")
-        clear_up(run.dataset)
+        run.dataset.put_right()
         void = _run_all(run, missing, progress, stop) if missing else []
     if void:
         named = ", ".join(sorted(void)[:5]) + (", ..." if len(void) > 5 else "")
         raise TrialsFailed(f"{len(void)} of {len(missing)} trials stay void: {named}; see {run.dataset.attempts_dir}")
     return True
-
-
-def clear_up(dataset: Dataset) -> None:
-    """Put right what an earlier run left, with the journal: unfinished folders, trials that came or went unseen."""
-    for partial in sorted(dataset.trials_dir.glob("*.partial")):
-        # Journalled first: a kill in between must not hide it.
-        dataset.journal.append("interrupted", trial=partial.name.removesuffix(".partial"), reason="killed")
-        shutil.rmtree(partial)
-    complete: set[str] = set()
-    for entry in dataset.journal.read():
-        if entry.event == "completed":
-            complete.add(str(entry.trial))
-        elif entry.event == "lost":
-            complete.discard(str(entry.trial))
-    there = set(dataset.trial_ids())
-    for trial_id in sorted(complete - there):
-        dataset.journal.append("lost", trial=trial_id)
-    for trial_id in sorted(there - complete):
-        try:
-            record = dataset.record(trial_id)
-        except BadDataset:
-            # What is wrong with it the findings say, and the exit code.
-            dataset.journal.append("completed", trial=trial_id, attempt=None, captures=None)
-        else:
-            dataset.journal.append("completed", trial=trial_id, attempt=record.attempt, captures=record.captures)
 
 
 def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop) -> list[str]:
@@ -107,47 +82,35 @@ def _require_room(path: Path) -> None:
 
 def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress) -> bool:
     """Attempt one trial until it is complete, at most four times; False when all attempts are void."""
-    dataset, trial_id = run.dataset, item.trial.id
     for retry in range(1 + FURTHER_ATTEMPTS):
-        number = next_attempt(dataset, trial_id)
-        folder = dataset.trials_dir / f"{trial_id}.partial"
-        folder.mkdir(parents=True)
-        progress.attempt(trial_id, retry)
-        dataset.journal.append("attempt", trial=trial_id, attempt=number)
-        attempt = Attempt(bench, item, run.seed, number, folder, progress.step)
-        try:
-            record = _recorded(attempt, bench, dataset.truth_dir / f"{trial_id}.json")
-        except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
-            if bench.stop.requested:
-                # The signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
-                _interrupted(dataset, trial_id, number, folder, str(error))
-                bench.stop.check()
-            reason = error.reason if isinstance(error, AttemptVoid) else "bench_trouble"
-            _keep_void(dataset, trial_id, number, folder, reason, str(error))
-            progress.void(trial_id, reason, str(error))
-            if not isinstance(error, AttemptVoid):
-                bench.check_health()
-            continue
-        except LabError as error:
-            _interrupted(dataset, trial_id, number, folder, str(error))
-            raise
-        dataset.commit_trial(trial_id)
-        dataset.journal.append("completed", trial=trial_id, attempt=number, captures=record.captures)
-        progress.completed(trial_id)
-        return True
+        progress.attempt(item.trial.id, retry)
+        with run.dataset.attempt(item.trial.id) as folder:
+            failed = _attempt(run, bench, item, folder, progress)
+        if failed is None:
+            progress.completed(item.trial.id)
+            return True
+        progress.void(item.trial.id, _reason(failed), str(failed))
+        if not isinstance(failed, AttemptVoid):
+            bench.check_health()
     return False
 
 
-def _interrupted(dataset: Dataset, trial_id: str, number: int, folder: Path, reason: str) -> None:
-    """Journal an attempt that counts for nothing and whose number is used again."""
-    dataset.journal.append("interrupted", trial=trial_id, attempt=number, reason=reason)
-    shutil.rmtree(folder)
+def _attempt(run: Run, bench: Bench, item: PlannedTrial, folder: AttemptFolder, progress: Progress) -> LabError | None:
+    """Make one attempt; why it is void, None where it is complete. Raises what ends the run."""
+    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, progress.step)
+    try:
+        record = _recorded(attempt, bench, run.dataset.truth_dir / f"{item.trial.id}.json")
+    except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
+        # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
+        bench.stop.check()
+        folder.void(_reason(error), str(error))
+        return error
+    folder.complete(record.captures)
+    return None
 
 
-def next_attempt(dataset: Dataset, trial_id: str) -> int:
-    """The number of attempts that are kept; where somebody took one away, the next free one."""
-    kept = [path.suffix[1:] for path in dataset.attempts_dir.glob(f"{trial_id}.*")]
-    return max((int(number) + 1 for number in kept if number.isdecimal()), default=0)
+def _reason(error: LabError) -> str:
+    return error.reason if isinstance(error, AttemptVoid) else "bench_trouble"
 
 
 def _recorded(attempt: Attempt, bench: Bench, truth: Path) -> TrialRecord:
@@ -157,15 +120,3 @@ def _recorded(attempt: Attempt, bench: Bench, truth: Path) -> TrialRecord:
     except (PhoneTrouble, LaptopTrouble):
         bench.clock.now_ns()
         raise
-
-
-def _keep_void(dataset: Dataset, trial_id: str, number: int, folder: Path, reason: str, text: str) -> None:
-    """Move a void attempt with its evidence to attempts/ID.N and journal it."""
-    void = VoidRecord(trial=trial_id, attempt=number, reason=reason, text=text)
-    documents.write(folder / "void.json", void)
-    note = "PRIVATE: screens and logs of the lab's phones. Do not publish.\n"
-    write_text(folder / "PRIVATE", note)
-    kept = dataset.attempts_dir / f"{trial_id}.{number}"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    folder.rename(kept)
-    dataset.journal.append("void", trial=trial_id, attempt=number, reason=reason, text=text[:500])

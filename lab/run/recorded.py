@@ -8,7 +8,6 @@ from ipaddress import IPv4Address, IPv6Address
 from correlate.dataset import record
 from correlate.trace import Integrity
 from lab.capture.protocol import Capture, Counters
-from lab.clocks.capture_clocks import Line
 from lab.definitions import PhoneSpec
 from lab.phone.network import WayOut
 
@@ -66,9 +65,3 @@ def side(phone: Identified, stored: Stored, clock: str, app_bytes: int) -> recor
         live_ns=stored.live_ns,
         app_bytes=app_bytes,
     )
-
-
-def clock(line: Line) -> record.Clock:
-    """A clock of trial.json."""
-    before, after = (record.Reading(**asdict(each)) for each in (line.before, line.after))
-    return record.Clock(before=before, after=after, drift_ppm=round(line.drift_ppm, 3))

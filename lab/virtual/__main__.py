@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lab.definitions import Lab
 from lab.errors import LabError
-from lab.virtual.bench import VirtualBench
+from lab.virtual.bench import EmulatedBench
 from lab.virtual.control import Control
 
 LINE_LIMIT_BYTES = 1 << 20
@@ -31,10 +31,10 @@ def write_line(data: bytes) -> None:
         view = view[os.write(1, view) :]
 
 
-def configured(config: dict[str, str], root: Path) -> VirtualBench:
+def configured(config: dict[str, str], root: Path) -> EmulatedBench:
     """The bench that the first line asks for. Raises LabError or KeyError."""
     lab = Lab.load(Path(config["scenarios"]))
-    return VirtualBench(lab.bench(config["bench"]), lab.virtual_apps, root)
+    return EmulatedBench(lab.bench(config["bench"]), lab.virtual_apps, root)
 
 
 async def serve(requests: asyncio.StreamReader) -> int:

@@ -12,22 +12,25 @@ from lab.definitions import BenchSpec, VirtualApp
 from lab.errors import BadInput
 from lab.virtual.adb.daemon import listen
 from lab.virtual.adb.server import AdbServer
+from lab.virtual.adb.services import PhoneServices
+from lab.virtual.commands.pcapdroid import Pcapdroid
 from lab.virtual.faults import Faults
-from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Exchange
-from lab.virtual.network import Network
+from lab.virtual.handset.handset import Handset
+from lab.virtual.laptop import VirtualLaptop
 from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.network import Network
 from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.machine import Machine
-from lab.virtual.standins import LaptopMachine, StandIns
+from lab.virtual.standin.server import StandIns
 from lab.virtual.world import World
 
 BOOT_NS = 1_767_500_000_000_000_000
 """Bench time before the first attempt begins."""
 
 
-class VirtualBench:
+class EmulatedBench:
     """All of one bench, and the four operations of its control channel."""
 
     def __init__(self, spec: BenchSpec, apps: dict[str, VirtualApp], root: Path) -> None:
@@ -40,16 +43,9 @@ class VirtualBench:
         self.faults = Faults()
         self.phones = {phone.name: self._phone(phone.name, apps, root) for phone in spec.phones}
         self.exchange.networks = {phone.name: phone.network for phone in spec.phones}
-        self.exchange.handsets = {name: phone.handset for name, phone in self.phones.items()}
-        self.laptop = LaptopMachine(
-            spec.laptop,
-            spec.laptop.emulation,
-            self.world,
-            root,
-            self.network,
-            self.faults,
-            self.ledger.clock_read,
-        )
+        self.exchange.subscribers = {name: phone.handset.calls for name, phone in self.phones.items()}
+        clock_read = self.ledger.clock_read
+        self.laptop = VirtualLaptop(spec.laptop, spec.laptop.emulation, self.network, root, self.faults, clock_read)
         self.standins = StandIns(self.laptop)
         self.adb = AdbServer(root / "adb")
         self._servers: list[asyncio.Server] = []
@@ -62,24 +58,17 @@ class VirtualBench:
         if spec.emulation is None:
             raise BadInput(f"bench {self.spec.name}: phone {name} has no emulation, so the bench cannot be virtual")
         contacts = {contact.app: contact.address for contact in spec.contacts}
-        handset = Handset(name, contacts, apps, self.world, self.exchange, spec.emulation.locale)
-        return VirtualPhone(
-            spec,
-            spec.emulation,
-            handset,
-            self.network,
-            self.world,
-            root,
-            apps,
-            self.faults,
-            self.ledger.clock_read,
-        )
+        handset = Handset(name, contacts, apps, self.world, self.exchange)
+        phone = VirtualPhone(spec, spec.emulation, handset, self.network, root, self.faults, self.ledger.clock_read)
+        if spec.emulation.pcapdroid is not None:
+            phone.pcapdroid = Pcapdroid(phone, spec.emulation.pcapdroid)
+        return phone
 
     async def start(self) -> dict[str, Any]:
         """Open all ports; what the first line of the control channel says."""
         ports = []
         for phone in self.phones.values():
-            server, port = await listen(phone)
+            server, port = await listen(PhoneServices(phone))
             self._servers.append(server)
             ports.append({"name": phone.name, "port": port})
         prefix = await self.standins.start()

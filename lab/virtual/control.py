@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lab.virtual.bench import VirtualBench
+from lab.virtual.bench import EmulatedBench
 
 BEGIN_KEYS = {"key": str, "trial": str, "attempt": int, "start_ns": int, "direct": bool}
 
@@ -36,7 +35,7 @@ def _taken(request: dict[str, Any], wanted: dict[str, type]) -> dict[str, Any]:
 class Control:
     """Answers requests for one bench."""
 
-    def __init__(self, bench: VirtualBench) -> None:
+    def __init__(self, bench: EmulatedBench) -> None:
         self._bench = bench
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
             "advance": self._advance,

@@ -116,8 +116,7 @@ class Files:
 
     def matches(self, pattern: str) -> list[str]:
         """Paths that fit a shell pattern, sorted; hidden names only where the pattern names their dot."""
-        found = sorted(self._matches("/", [part for part in pattern.split("/") if part]))
-        return found
+        return sorted(self._matches("/", [part for part in pattern.split("/") if part]))
 
     def _matches(self, base: str, parts: list[str]) -> Iterator[str]:
         if not parts:

@@ -1,132 +1,54 @@
-"""The laptop of the virtual bench, one program at a time: `laptop.py ADDRESS:PORT/TOKEN PROGRAM ARG...`.
-
-It stands where `ssh HOST` stands on a real bench. The bench process plays the program; this one hands it the lines of
-standard input and SIGINT, prints what it says, and writes and acknowledges the bytes of a capture, so that the file is
-written by another process than the one that makes the frames, as on hardware. Standard library alone, few imports:
-it starts in 15 ms.
-
-Frames on the socket, both ways: kind (1 byte), length (4 bytes, big-endian), data. From here: A token and argv with NUL
-between, I input, E end of input, S SIGINT, K acknowledgement. To here: 1 standard output, 2 standard error, O open a
-file, W write to it, Q acknowledge when all before is written, X exit code.
-"""
+"""A virtual laptop: the machine that its programs run on. Files, processes, a wrong clock, the hotspot."""
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import socket
-import struct
-import sys
+from collections.abc import Callable
+from pathlib import Path
 
-HEAD = struct.Struct(">cI")
-CHUNK_BYTES = 65536
-
-
-class Gone(Exception):
-    """The bench has closed the connection."""
+from lab.definitions import LaptopEmulation, LaptopSpec
+from lab.virtual.clocks import DriftingClock
+from lab.virtual.faults import Faults
+from lab.virtual.files import Files
+from lab.virtual.network.network import Network
+from lab.virtual.network.wire import Wire
+from lab.virtual.processes import ProcessTable
+from lab.virtual.shell.terminal import tariffs
 
 
-def write_all(descriptor: int, data: bytes) -> bool:
-    """Write everything; a reader that has gone is told by False."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BrokenPipeError:
-            return False
-    return True
+class VirtualLaptop:
+    """The hotspot laptop: its files, clock, interfaces and the wire that its hotspot sees."""
 
+    shell_name = "bash"
+    architecture = "x86_64"
+    name = "laptop"
 
-class StandIn:
-    """One program of the laptop, as the bench plays it."""
+    def __init__(
+        self,
+        spec: LaptopSpec,
+        emulation: LaptopEmulation,
+        network: Network,
+        root: Path,
+        faults: Faults,
+        on_clock_read: Callable[[str, int], None],
+    ) -> None:
+        self.spec, self.emulation, self.faults = spec, emulation, faults
+        self.network, self.world = network, network.world
+        self.kernel = emulation.kernel
+        self.files = Files(root / "laptop", (Files.normal(spec.directory),))
+        self.processes = ProcessTable()
+        self.refused: list[str] = []
+        self.clock = DriftingClock(self.name, self.world, emulation.clock, faults, on_clock_read)
+        self.costs = tariffs(emulation.channel)
 
-    def __init__(self, address: str, argv: list[str]) -> None:
-        where, _, token = address.partition("/")
-        host, _, port = where.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = -1
-        self.buffer = bytearray()
-        # A word holds no NUL, so one separates them.
-        self.send(b"A", "\0".join([token, *argv]).encode("utf-8", "surrogateescape"))
+    def hotspot(self) -> str:
+        """The interface that holds the hotspot's address. Raises LookupError where none does."""
+        for interface in self.emulation.interfaces:
+            if any(one.ip == self.spec.hotspot_address for one in interface.addresses):
+                return interface.name
+        raise LookupError(f"no interface of the laptop holds {self.spec.hotspot_address}")
 
-    def send(self, kind: bytes, data: bytes = b"") -> None:
-        try:
-            self.socket.sendall(HEAD.pack(kind, len(data)) + data)
-        except OSError as error:
-            raise Gone from error
-
-    def run(self) -> int:
-        """Serve the bench until it says how the program ended."""
-        wake, waker = os.pipe()
-        os.set_blocking(waker, False)
-        signal.set_wakeup_fd(waker)
-        signal.signal(signal.SIGINT, lambda number, frame: None)
-        poll = select.poll()
-        for descriptor in (self.socket.fileno(), wake, 0):
-            poll.register(descriptor, select.POLLIN)
-        while True:
-            for descriptor, _ in poll.poll():
-                if descriptor == self.socket.fileno():
-                    code = self.receive()
-                    if code is not None:
-                        return code
-                elif descriptor == wake:
-                    os.read(wake, 64)
-                    self.send(b"S")
-                elif not self.forward_input():
-                    poll.unregister(0)
-
-    def forward_input(self) -> bool:
-        try:
-            data = os.read(0, CHUNK_BYTES)
-        except OSError:
-            data = b""
-        self.send(b"I" if data else b"E", data)
-        return bool(data)
-
-    def receive(self) -> int | None:
-        """Take what the bench sent; an exit code once it sends one."""
-        try:
-            data = self.socket.recv(1 << 20)
-        except OSError as error:
-            raise Gone from error
-        if not data:
-            raise Gone
-        self.buffer += data
-        while len(self.buffer) >= HEAD.size:
-            kind, length = HEAD.unpack_from(self.buffer)
-            if len(self.buffer) < HEAD.size + length:
-                break
-            body = bytes(self.buffer[HEAD.size : HEAD.size + length])
-            del self.buffer[: HEAD.size + length]
-            if kind == b"X":
-                return body[0]
-            self.obey(kind, body)
-        return None
-
-    def obey(self, kind: bytes, body: bytes) -> None:
-        if kind in (b"1", b"2"):
-            write_all(int(kind), body)
-        elif kind == b"O":
-            self.file = os.open(body, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-        elif kind == b"W":
-            write_all(self.file, body)
-        elif kind == b"Q":
-            self.send(b"K")
-
-
-def main() -> int:
-    if len(sys.argv) < 3 or "/" not in sys.argv[1]:
-        write_all(2, b"usage: laptop.py ADDRESS:PORT/TOKEN PROGRAM [ARG...]\n")
-        return 2
-    try:
-        return StandIn(sys.argv[1], sys.argv[2:]).run()
-    except (Gone, OSError):
-        # The bench has ended: so do its programs, like those of a laptop that is switched off.
-        return 255
-
-
-if __name__ == "__main__":
-    os._exit(main())
+    def hotspot_wire(self, mac: str) -> Wire:
+        """The wire of the phone with this MAC behind the hotspot; of another one behind it where no phone has it."""
+        behind = self.network.others
+        phone = next((one for one in behind if self.network.datapath.accesses[one].mac == mac), next(iter(behind)))
+        return self.network.datapath.wires[phone]

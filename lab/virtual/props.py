@@ -16,7 +16,7 @@ def properties(spec: PhoneSpec, emulation: PhoneEmulation) -> dict[str, str]:
     found = re.search(r"\d+", spec.os)
     release = found.group() if found else "16"
     build = "BP1A.250305.019"
-    values = {
+    return {
         "gsm.operator.alpha": emulation.operator or "",
         "persist.sys.locale": emulation.locale,
         "ro.boot.qemu": "0",
@@ -37,4 +37,3 @@ def properties(spec: PhoneSpec, emulation: PhoneEmulation) -> dict[str, str]:
         "ro.serialno": spec.serial or f"VIRTUAL{spec.name.upper()}",
         "sys.boot_completed": "1",
     }
-    return values

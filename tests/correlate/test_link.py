@@ -13,11 +13,12 @@ from correlate.dataset import Dataset
 from correlate.link import choice, measures, population
 from correlate.link.features import FEATURES, NAMES, Ids, Pairing, chosen
 from correlate.link.legs import Call, Leg, groups
+from correlate.pairs.amounts import Amounts
 
 T0_NS = 1_700_000_000_000_000_000
 QUIET = Leg(
-    first_ns=T0_NS, last_ns=T0_NS + 20_000_000_000, bound_ns=1_000_000, tx_packets=900, rx_packets=900,
-    tx_payload_bytes=90_000, rx_payload_bytes=90_000, media_bytes_per_s=4_500.0, servers=frozenset({"192.0.2.50"}),
+    first_ns=T0_NS, last_ns=T0_NS + 20_000_000_000, bound_ns=1_000_000,
+    tx=Amounts(900, 90_000), rx=Amounts(900, 90_000), media_bytes_per_s=4_500.0, servers=frozenset({"192.0.2.50"}),
     groups=frozenset({"192.0.0.0/16"}), ports=frozenset({3478}), user_ids=frozenset(), own=frozenset(),
     shown=frozenset(),
 )  # fmt: skip
@@ -31,11 +32,11 @@ def distinct(count, app):
         size = 50_000 * (index + 1)
         mine, theirs = f"{app}: 203.0.113.{index}", f"{app}: 198.51.100.{index}"
         leg = dataclasses.replace(
-            QUIET, last_ns=last_ns, tx_payload_bytes=size, rx_payload_bytes=size + 7, media_bytes_per_s=size / 20,
+            QUIET, last_ns=last_ns, tx=Amounts(900, size), rx=Amounts(900, size + 7), media_bytes_per_s=size / 20,
             user_ids=frozenset({f"{app}{index:04}"}), own=frozenset({mine}), shown=frozenset({theirs}),
         )  # fmt: skip
         other = dataclasses.replace(
-            leg, tx_payload_bytes=size + 7, rx_payload_bytes=size, own=frozenset({theirs}), shown=frozenset({mine})
+            leg, tx=Amounts(900, size + 7), rx=Amounts(900, size), own=frozenset({theirs}), shown=frozenset({mine})
         )
         made.append(Call(f"{app}-{index:02}", app, leg, other))
     return made
@@ -130,7 +131,7 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
 
 def test_the_tested_app_is_never_learned_from():
     others, tested = distinct(8, "birch"), distinct(8, "maple")
-    poison = dataclasses.replace(QUIET, tx_payload_bytes=10**12, media_bytes_per_s=float("nan"))
+    poison = dataclasses.replace(QUIET, tx=Amounts(900, 10**12), media_bytes_per_s=float("nan"))
     poisoned = [dataclasses.replace(call, caller=poison, callee=poison) for call in tested]
     clean = link.learned(others + tested, "maple", 1, "7")
     for one, other in zip(clean, link.learned(others + poisoned, "maple", 1, "7"), strict=True):

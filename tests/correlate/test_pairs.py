@@ -9,14 +9,17 @@ from ipaddress import ip_address
 import pytest
 
 from correlate import findings, pairs
-from correlate.dataset import Dataset, record
+from correlate.dataset import Dataset
+from correlate.dataset.clocks import ClockLine, Offset
+from correlate.dataset.record import Analysis
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, Unreadable
-from correlate.pairs import addresses, clocks
+from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned
+from correlate.pairs.amounts import Amounts, total
 from correlate.pairs.analysis import Rules
-from correlate.pairs.clocks import Clock, Reading
 from correlate.trace import Trace
+from correlate.trace.addresses import fold
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 
@@ -63,9 +66,9 @@ def test_a_capture_without_its_markers_is_refused_by_name(tmp_path, build):
     call = build.call()
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    written = json.loads(path.read_text())
-    written["markers"]["nonce"] = "another"
-    path.write_text(json.dumps(written))
+    record = json.loads(path.read_text())
+    record["markers"]["nonce"] = "another"
+    path.write_text(json.dumps(record))
     dataset = Dataset(tmp_path)
     with pytest.raises(Unreadable, match=r"caller\.pcap: has no begin marker of this trial"):
         pairs.load(dataset, call.trial, dataset.info().apps, {})
@@ -87,9 +90,9 @@ def test_a_record_without_clocks_is_refused(tmp_path, build):
     call = build.call()
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    written = json.loads(path.read_text())
-    del written["clocks"]["caller"]["after"]
-    path.write_text(json.dumps(written))
+    record = json.loads(path.read_text())
+    del record["clocks"]["caller"]["after"]
+    path.write_text(json.dumps(record))
     with pytest.raises(BadDataset, match=r"trial\.json: clocks\.caller\.after: is missing"):
         pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info().apps, {})
 
@@ -99,15 +102,15 @@ def test_a_hotspot_capture_is_stamped_by_the_laptops_clock(tmp_path, build):
     call.callee.offset_ns = 3_000_000_000
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    written = json.loads(path.read_text())
-    written["sides"]["callee"]["clock"] = "laptop"
-    path.write_text(json.dumps(written))
+    record = json.loads(path.read_text())
+    record["sides"]["callee"]["clock"] = "laptop"
+    path.write_text(json.dumps(record))
     dataset = Dataset(tmp_path)
     pair = pairs.load(dataset, call.trial, dataset.info().apps, {})
     assert pair.b.clock.before.offset_ns == 0
     assert pair.a.clock.before.offset_ns == 0
-    written["clocks"]["laptop"]["before"]["offset_ns"] = -9
-    path.write_text(json.dumps(written))
+    record["clocks"]["laptop"]["before"]["offset_ns"] = -9
+    path.write_text(json.dumps(record))
     assert pairs.load(dataset, call.trial, dataset.info().apps, {}).b.clock.before.offset_ns == -9
 
 
@@ -115,34 +118,15 @@ def test_a_capture_with_stamps_of_its_own_is_read_by_its_own_clock(tmp_path, bui
     call = build.call()
     build.dataset(tmp_path, [call])
     path = tmp_path / "trials" / call.trial / "trial.json"
-    written = json.loads(path.read_text())
-    written["sides"]["callee"]["clock"] = "callee_capture"
+    record = json.loads(path.read_text())
+    record["sides"]["callee"]["clock"] = "callee_capture"
     readings = {"before": (7_000_000_000, 60_000_000, 1_000), "after": (7_001_000_000, 50_000_000, 2_000_000_000)}
     keys = ("offset_ns", "bound_ns", "at_ns")
-    written["clocks"]["callee_capture"] = {when: dict(zip(keys, of, strict=True)) for when, of in readings.items()}
-    path.write_text(json.dumps(written))
+    record["clocks"]["callee_capture"] = {when: dict(zip(keys, of, strict=True)) for when, of in readings.items()}
+    path.write_text(json.dumps(record))
     clock = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info().apps, {}).b.clock
-    assert clock == Clock(*(Reading(*of) for of in readings.values()))
+    assert clock == ClockLine(*(Offset(*of) for of in readings.values()))
     assert (clock.bound_ns, clock.elapsed_bound_ns) == (61_000_000, 111_000_000)
-
-
-def test_a_drifting_clock_is_mapped_exactly_between_its_readings():
-    clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(3_000_000, 50_000, 1_100_000_000_000))
-    assert clock.to_controller(1_000_002_000_000) == 1_000_000_000_000
-    assert clock.to_controller(1_100_003_000_000) == 1_100_000_000_000
-    assert clock.to_controller(1_050_002_500_000) == 1_050_000_000_000
-
-
-def test_drift_between_the_readings_enters_the_bounds():
-    clock = Clock(Reading(2_000_000, 30_000, 1_000_000_000_000), Reading(2_400_000, 50_000, 1_100_000_000_000))
-    assert clock.drift_ns == 400_000
-    assert clock.bound_ns == 50_000 + 400_000
-    assert clock.elapsed_bound_ns == 30_000 + 50_000 + 400_000
-
-
-def test_a_clock_without_a_span_is_shifted_by_its_first_offset():
-    reading = record.Reading(offset_ns=-5, bound_ns=1, at_ns=100)
-    assert clocks.of(record.Clock(before=reading, after=reading, drift_ppm=None)).to_controller(95) == 100
 
 
 def learned(interface=(), probed=(), mapped=(), remote=(), relays=()):
@@ -178,9 +162,9 @@ def test_documentation_addresses_are_global_and_private_ones_are_not(text, is_gl
 
 
 def test_nat64_and_mapped_addresses_are_folded_and_others_are_not():
-    assert addresses.fold(ip_address("64:ff9b::c000:232")) == ip_address("192.0.2.50")
-    assert addresses.fold(ip_address("::ffff:192.0.2.50")) == ip_address("192.0.2.50")
-    assert addresses.fold(ip_address("64:ff9b:1::c000:232")) == ip_address("64:ff9b:1::c000:232")
+    assert fold(ip_address("64:ff9b::c000:232")) == ip_address("192.0.2.50")
+    assert fold(ip_address("::ffff:192.0.2.50")) == ip_address("192.0.2.50")
+    assert fold(ip_address("64:ff9b:1::c000:232")) == ip_address("64:ff9b:1::c000:232")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +182,7 @@ def test_an_analysis_that_does_not_fit_is_refused(tmp_path, build, analysis, wha
 
 def test_groups_of_twins_joined_are_the_cluster():
     twins = r"(turn)s?6?-(\d+)-([a-z]{3}\d)\.example\.org"
-    analysis = Rules.of(record.Analysis(relay_ports=[3478], twins=twins))
+    analysis = Rules.of(Analysis(relay_ports=[3478], twins=twins))
     assert analysis.cluster("turns6-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org.evil") is None
@@ -217,3 +201,19 @@ def test_a_capture_with_packets_without_a_time_is_refused_by_name(tmp_path, buil
     monkeypatch.setattr(Trace, "read", staticmethod(timeless))
     with pytest.raises(Unreadable, match=r"caller\.pcap: has packets without a time"):
         load(tmp_path, build, call)
+
+
+def test_amounts_add_up_each_by_itself_and_to_zeros_where_there_are_none():
+    assert Amounts(1, 20, 300) + Amounts(4, 50, 600) == Amounts(5, 70, 900)
+    assert total([Amounts(1, 20, 300), Amounts(4, 50, 600), Amounts(7, 8, 9)]) == Amounts(12, 78, 909)
+    assert total([]) == Amounts(packets=0, payload_bytes=0, frame_bytes=0)
+
+
+def test_a_conversation_counts_each_direction_as_the_phone_sees_it_and_its_media_without_stun(tmp_path, build):
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    call.caller.talk(A, RELAY, 1.0, 2.0, 3, 2, payload=bytes(100))
+    (found,) = load(tmp_path, build, call).a.conversations
+    assert (found.tx, found.rx) == (Amounts(4, 20 + 300, 4 * 28 + 320), Amounts(3, 20 + 200, 3 * 28 + 220))
+    assert found.both == Amounts(7, 540, 7 * 28 + 540)
+    assert (found.media.tx, found.media.rx) == (Amounts(3, 300, 384), Amounts(2, 200, 256))

@@ -30,6 +30,38 @@ def head(*payloads):
     return np.array([list(payload[:16].ljust(16, b"\0")) for payload in payloads], np.uint8).reshape(-1, 16)
 
 
+def test_every_attribute_that_is_read_stands_in_one_table():
+    """Numbers as IANA's STUN registry has them."""
+    table = {(each.number, each.name, each.named) for each in stun.ATTRIBUTES}
+    assert table == {
+        (0x0001, "MAPPED-ADDRESS", "client"), (0x0006, "USERNAME", None), (0x0012, "XOR-PEER-ADDRESS", "peer"),
+        (0x0013, "DATA", None), (0x0016, "XOR-RELAYED-ADDRESS", "server"), (0x0020, "XOR-MAPPED-ADDRESS", "client"),
+        (0x8020, "XOR-MAPPED-ADDRESS", "client"), (0x8023, "ALTERNATE-SERVER", "server"),
+    }  # fmt: skip
+    assert stun.CLIENT_ADDRESSES == (0x0020, 0x8020, 0x0001)
+    assert set(stun.SERVER_ADDRESSES) == {0x0016, 0x8023}
+    assert (stun.USERNAME, stun.DATA) == (0x0006, 0x0013)
+    assert all((each.named is None) == ("address" not in each.form) for each in stun.ATTRIBUTES)
+
+
+def test_a_type_is_a_method_and_a_class():
+    """RFC 8489 5: the class bits stand between those of the method."""
+    types = (0x0001, 0x0101, 0x0111, 0x0003, 0x0103, 0x0017, 0x0110, 0x3EEF, 0x3FFF)
+    assert [stun.method(kind) for kind in types] == [1, 1, 1, 3, 3, 7, 0, 0xFFF, 0xFFF]
+    assert [stun.is_success(kind) for kind in types] == [False, True, False, False, True, False, False, False, False]
+    assert (stun.ALLOCATED, stun.TURN_REQUESTS) == (0x0103, (0x0003, 0x0004, 0x0008, 0x0009))
+
+
+def test_of_several_mapped_addresses_the_xored_one_counts_by_its_number_and_of_one_number_the_first():
+    one, two, three = (IPv4Address(f"203.0.113.{number}") for number in (1, 2, 3))
+    plain = attribute(0x0001, struct.pack(">BBH", 0, 1, 1) + one.packed)
+    draft, first, second = (
+        attribute(kind, xored(end, 2)) for kind, end in ((0x8020, two), (0x0020, three), (0x0020, one))
+    )
+    assert stun.mapped_address(message(plain, draft, first, second, kind=0x0101)) == (three, 2)
+    assert stun.mapped_address(message(plain, draft, kind=0x0101)) == (two, 2)
+
+
 def test_a_binding_request_is_these_20_bytes():
     assert stun.binding_request(TRANSACTION).hex() == "00010000" + "2112a442" + "000102030405060708090a0b"
 

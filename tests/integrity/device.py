@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.virtual.adb.daemon import Device, Service, Stream, StreamClosed, listen
+from lab.virtual.adb.daemon import AdbStream, Device, Service, StreamClosed, listen
 from lab.virtual.adb.server import AdbServer, adb_binary
 from lab.virtual.adb.sync import SyncService
 from lab.virtual.files import Files
@@ -49,7 +49,7 @@ class RealShell(Device):
             return SyncService(self._files)
         return (lambda stream: self._run(rest, stream)) if kind in ("exec", "shell") else None
 
-    async def _run(self, command: str, stream: Stream) -> None:
+    async def _run(self, command: str, stream: AdbStream) -> None:
         process = await asyncio.create_subprocess_exec(
             *("ip", "netns", "exec", self._namespace, "env", "-i", f"PATH={self._path}", MKSH, "-c", command),
             stdin=asyncio.subprocess.PIPE,
@@ -70,7 +70,7 @@ class RealShell(Device):
         await process.wait()
         self._groups.discard(process.pid)
 
-    async def _feed(self, process: asyncio.subprocess.Process, stream: Stream) -> None:
+    async def _feed(self, process: asyncio.subprocess.Process, stream: AdbStream) -> None:
         assert process.stdin is not None
         with contextlib.suppress(StreamClosed, ConnectionError):
             while data := await stream.read():

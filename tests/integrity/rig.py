@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
+from correlate import markers
 from correlate.trace import Trace
 from lab.capture.dumpcap import HostDumpcap
 from lab.capture.protocol import Capture
 from lab.capture.tcpdump import PhoneTcpdump
 from lab.clocks.bench_time import WallClock, wait_until
-from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT
 from lab.clocks.stop import Stop
 from lab.laptop.bash import Laptop
 from lab.laptop.lease import Lease, find_lease
@@ -109,7 +109,7 @@ class Lane:
 
     def lease(self) -> Lease:
         """The phone's lease on its wire; it is talked to before, as every client of a hotspot is."""
-        self.adb.run(self.datagram("hello", MARKER_ADDRESS, MARKER_PORT))
+        self.adb.run(self.datagram("hello", markers.ADDRESS, markers.PORT))
         own = [ip_address(PHONE)]
         return find_lease("phone", own, self.laptop.hotspot(IPv4Address(LAPTOP)), self.laptop)
 
@@ -145,13 +145,13 @@ class Lane:
         self.adb.close()
         self.laptop.close()
 
-    def datagram(self, text: str, address: str, port: int) -> str:
+    def datagram(self, text: str, address: IPv4Address | str, port: int) -> str:
         return datagram_command(text, address, port, str(self.root / "datagram"))
 
     def mark(self, text: str, *captures: Capture) -> tuple[int, int]:
         """Have the phone send a marker and wait until every capture holds it; when it was sent, and seen."""
         sent_ns = self.clock.now_ns()
-        assert self.adb.run(self.datagram(text, MARKER_ADDRESS, MARKER_PORT)).code == 124
+        assert self.adb.run(self.datagram(text, markers.ADDRESS, markers.PORT)).code == 124
         for capture in captures:
             assert wait_until(self.clock, lambda capture=capture: capture.holds(text), MARKER_SEEN_S), capture.tool
         return sent_ns, self.clock.now_ns()

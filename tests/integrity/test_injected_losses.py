@@ -218,7 +218,7 @@ def test_that(outcomes, case):
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_an_interrupted_bench_leaves_no_namespace_no_tool_and_no_file(namespaces, number):
     code = (
-        "from lab.clocks.bench_time import terminable\nfrom tests.integrity.rig import Rig\n"
+        "from lab.clocks.stop import terminable\nfrom tests.integrity.rig import Rig\n"
         "with terminable(), Rig(1) as rig:\n"
         "    lane = rig.lanes[0]\n    lane.tcpdump('t').start()\n    lane.dumpcap('t').start()\n"
         "    print(lane.root.parent, flush=True)\n    lane.clock.sleep(60)\n"

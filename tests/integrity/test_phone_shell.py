@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from lab.clocks.capture_clocks import MARKER_ADDRESS, MARKER_PORT
+from correlate import markers
 from lab.clocks.offsets import measure_offset
 from lab.definitions import StunServer
 from lab.phone import network
@@ -68,7 +68,7 @@ def test_a_marker_that_an_icmp_error_answers_ends_as_well(lane):
 def test_a_marker_without_a_route_says_so(lane):
     ip("-n", lane.phone_space, "route", "del", "default")
     try:
-        output = lane.adb.run(lane.datagram("im-call-lab 00ff begin", MARKER_ADDRESS, MARKER_PORT))
+        output = lane.adb.run(lane.datagram("im-call-lab 00ff begin", markers.ADDRESS, markers.PORT))
     finally:
         ip("-n", lane.phone_space, "route", "add", "default", "via", LAPTOP)
     assert (output.code in (1, 127), "Network is unreachable" in output.text) == (True, True)

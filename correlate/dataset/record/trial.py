@@ -204,7 +204,7 @@ class TrialRecord(Document):
     """When the attempt ended, by the controller"""
 
     @property
-    def captures(self) -> dict[Role, str]:
+    def captures(self) -> dict[str, str]:
         """SHA-256 of both captures."""
         return {role: side.sha256 for role, side in self.sides.items()}
 

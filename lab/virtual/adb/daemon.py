@@ -17,7 +17,7 @@ HEADER = struct.Struct("<6I")
 COMMANDS = {name: int.from_bytes(name.encode(), "little") for name in ("CNXN", "OPEN", "OKAY", "WRTE", "CLSE")}
 NAMES = {number: name for name, number in COMMANDS.items()}
 
-Service = Callable[["Stream"], Awaitable[None]]
+Service = Callable[["AdbStream"], Awaitable[None]]
 """What runs behind a stream; the stream closes when it returns."""
 
 
@@ -32,7 +32,7 @@ def packet(command: str, arg0: int, arg1: int, data: bytes = b"") -> bytes:
     return HEADER.pack(number, arg0, arg1, len(data), checksum, number ^ 0xFFFFFFFF) + data
 
 
-class Stream:
+class AdbStream:
     """One ADB stream, seen from the device.
 
     An OPEN is answered when the service first blocks, writes or returns. So whatever the service did to the bench
@@ -57,40 +57,34 @@ class Stream:
 
     async def read(self) -> bytes:
         """What has arrived, at least one byte; nothing at the end of the stream."""
-        self.accept()
-        while not self._input:
-            if self.closed.is_set():
-                return b""
-            self._arrived.clear()
-            await self._arrived.wait()
-        data = bytes(self._input)
-        self._input.clear()
-        return data
+        await self._arrival(lambda: bool(self._input))
+        return self._take(len(self._input))
 
     async def read_exactly(self, count: int) -> bytes:
         """Exactly `count` bytes. Raises StreamClosed if the stream ends before."""
-        self.accept()
-        while len(self._input) < count:
-            if self.closed.is_set():
-                raise StreamClosed("the stream ended inside a message")
-            self._arrived.clear()
-            await self._arrived.wait()
-        data = bytes(self._input[:count])
-        del self._input[:count]
-        return data
+        if not await self._arrival(lambda: len(self._input) >= count):
+            raise StreamClosed("the stream ended inside a message")
+        return self._take(count)
 
     async def read_line(self) -> bytes:
         """A line with its newline; what is left without one at the end of the stream."""
+        await self._arrival(lambda: b"\n" in self._input)
+        return self._take(self._input.find(b"\n") + 1 or len(self._input))
+
+    async def _arrival(self, enough: Callable[[], bool]) -> bool:
+        """Wait until enough has arrived; False where the stream ends before."""
         self.accept()
-        while (end := self._input.find(b"\n") + 1) == 0:
+        while not enough():
             if self.closed.is_set():
-                end = len(self._input)
-                break
+                return False
             self._arrived.clear()
             await self._arrived.wait()
-        line = bytes(self._input[:end])
-        del self._input[:end]
-        return line
+        return True
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self._input[:count])
+        del self._input[:count]
+        return data
 
     async def write(self, data: bytes) -> None:
         """Send `data`, each piece once the one before is acknowledged. Raises StreamClosed if the peer is gone."""
@@ -144,7 +138,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._next_id = 1
         self._tasks: set[asyncio.Task[None]] = set()
-        self.streams: dict[int, Stream] = {}
+        self.streams: dict[int, AdbStream] = {}
         self.max_data_bytes = 4096
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -201,14 +195,14 @@ class Connection(asyncio.Protocol):
         if service is None:
             self.send("CLSE", 0, remote_id)
             return
-        stream = Stream(self, self._next_id, remote_id)
+        stream = AdbStream(self, self._next_id, remote_id)
         self.streams[self._next_id] = stream
         self._next_id += 1
         task = asyncio.get_running_loop().create_task(self._serve(service, stream))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, service: Service, stream: Stream) -> None:
+    async def _serve(self, service: Service, stream: AdbStream) -> None:
         try:
             await service(stream)
         except StreamClosed:

@@ -10,7 +10,7 @@ import posixpath
 import struct
 from collections.abc import Awaitable, Callable
 
-from lab.virtual.adb.daemon import Stream, StreamClosed
+from lab.virtual.adb.daemon import AdbStream, StreamClosed
 from lab.virtual.files import SHELL_UID, Files
 
 CHUNK_BYTES = 64 * 1024
@@ -29,7 +29,7 @@ class SyncService:
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    async def __call__(self, stream: Stream) -> None:
+    async def __call__(self, stream: AdbStream) -> None:
         while True:
             try:
                 header = await stream.read_exactly(REQUEST.size)
@@ -44,7 +44,7 @@ class SyncService:
             path = (await stream.read_exactly(length)).decode("utf-8", "surrogateescape")
             await handler(self, stream, request, path)
 
-    async def _stat_v1(self, stream: Stream, _request: bytes, path: str) -> None:
+    async def _stat_v1(self, stream: AdbStream, _request: bytes, path: str) -> None:
         try:
             found = self._files.stat(path)
         except OSError:
@@ -52,7 +52,7 @@ class SyncService:
             return
         await stream.write(STAT_V1.pack(b"STAT", found.st_mode, found.st_size & 0xFFFFFFFF, int(found.st_mtime)))
 
-    async def _stat_v2(self, stream: Stream, request: bytes, path: str) -> None:
+    async def _stat_v2(self, stream: AdbStream, request: bytes, path: str) -> None:
         try:
             fields = self._fields_v2(path)
         except OSError as error:
@@ -66,7 +66,7 @@ class SyncService:
         times = (int(found.st_atime), int(found.st_mtime), int(found.st_ctime))
         return found.st_dev, found.st_ino, found.st_mode, found.st_nlink, owner, owner, found.st_size, *times
 
-    async def _list(self, stream: Stream, request: bytes, path: str) -> None:
+    async def _list(self, stream: AdbStream, request: bytes, path: str) -> None:
         answer = bytearray()
         try:
             names = [".", "..", *self._files.listing(path)]
@@ -83,7 +83,7 @@ class SyncService:
         padding = ENTRY_V1.size if request == b"LIST" else ENTRY_V2.size
         await stream.write(bytes(answer) + b"DONE".ljust(padding, b"\0"))
 
-    async def _receive(self, stream: Stream, request: bytes, path: str) -> None:
+    async def _receive(self, stream: AdbStream, request: bytes, path: str) -> None:
         if request == b"RCV2":
             await stream.read_exactly(8)  # its identifier again, and flags: no compression is advertised
         try:
@@ -98,7 +98,7 @@ class SyncService:
         # Data and DONE in one write: a second small write would wait for a delayed acknowledgement.
         await stream.write(bytes(answer) + REQUEST.pack(b"DONE", 0))
 
-    async def _send(self, stream: Stream, request: bytes, path: str) -> None:
+    async def _send(self, stream: AdbStream, request: bytes, path: str) -> None:
         if request == b"SND2":
             _, mode, _ = struct.unpack("<4sII", await stream.read_exactly(12))
         else:
@@ -127,7 +127,7 @@ class SyncService:
         os.utime(self._files.on_disk(path), (mtime_s, mtime_s))
         return REQUEST.pack(b"OKAY", 0)
 
-    _HANDLERS: dict[bytes, Callable[[SyncService, Stream, bytes, str], Awaitable[None]]] = {  # noqa: RUF012
+    _HANDLERS: dict[bytes, Callable[[SyncService, AdbStream, bytes, str], Awaitable[None]]] = {  # noqa: RUF012
         b"STAT": _stat_v1,
         b"STA2": _stat_v2,
         b"LST2": _stat_v2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.virtual.adb.daemon import Stream
+from lab.virtual.adb.daemon import AdbStream
 
 MAX_BODY_BYTES = 1 << 20
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found"}
@@ -22,7 +22,7 @@ def http_response(status: int, content_type: str, body: bytes) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def read_request(stream: Stream) -> HttpRequest | None:
+async def read_request(stream: AdbStream) -> HttpRequest | None:
     """The next request of a connection; None at its end. Raises ValueError for what is no HTTP."""
     start = (await stream.read_line()).decode("latin-1").split()
     if not start:

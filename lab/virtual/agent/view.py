@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping
+from operator import contains, eq
 from typing import TYPE_CHECKING, Any
 
 from lab.definitions.virtual_app import HEIGHT, WIDTH
@@ -14,37 +15,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def _equal(have: str, wanted: str) -> bool:
-    return have == wanted
-
-
-def _contains(have: str, wanted: str) -> bool:
-    return wanted in have
-
-
 def _matches(have: str, wanted: str) -> bool:
     # Java's Matcher.matches: the whole text.
     return re.fullmatch(wanted, have, re.DOTALL) is not None
 
 
-def _starts(have: str, wanted: str) -> bool:
-    return have.startswith(wanted)
-
-
 TEXT_FIELDS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
-    "text": ("text", _equal),
-    "textContains": ("text", _contains),
+    "text": ("text", eq),
+    "textContains": ("text", contains),
     "textMatches": ("text", _matches),
-    "textStartsWith": ("text", _starts),
-    "className": ("class_name", _equal),
+    "textStartsWith": ("text", str.startswith),
+    "className": ("class_name", eq),
     "classNameMatches": ("class_name", _matches),
-    "description": ("description", _equal),
-    "descriptionContains": ("description", _contains),
+    "description": ("description", eq),
+    "descriptionContains": ("description", contains),
     "descriptionMatches": ("description", _matches),
-    "descriptionStartsWith": ("description", _starts),
-    "packageName": ("package", _equal),
+    "descriptionStartsWith": ("description", str.startswith),
+    "packageName": ("package", eq),
     "packageNameMatches": ("package", _matches),
-    "resourceId": ("resource_id", _equal),
+    "resourceId": ("resource_id", eq),
     "resourceIdMatches": ("resource_id", _matches),
 }
 FLAGS = {"clickable": None, "enabled": True, "checkable": False, "checked": False, "longClickable": False}
@@ -95,13 +84,8 @@ def record(node: Node) -> dict[str, object]:
         "childCount": 0,
         "clickable": node.clickable,
         "focusable": node.clickable,
-        "checkable": False,
-        "checked": False,
         "enabled": True,
-        "focused": False,
-        "longClickable": False,
-        "scrollable": False,
-        "selected": False,
+        **dict.fromkeys(("checkable", "checked", "focused", "longClickable", "scrollable", "selected"), False),
     }
 
 

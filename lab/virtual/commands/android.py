@@ -5,20 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from lab.definitions import VirtualApp
 from lab.definitions.virtual_app import HEIGHT, WIDTH
-from lab.virtual.agent import Agent
+from lab.virtual.agent.agent import Agent
 from lab.virtual.agent.view import hierarchy, picture
 from lab.virtual.commands.dumpsys import PERMISSIONS, UnknownDump
 from lab.virtual.commands.dumpsys import dumpsys as dumped
 from lab.virtual.commands.dumpsys_device import uid_of
 from lab.virtual.handset.keys import UnknownKey, named
+from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.definitions import VirtualApp
-    from lab.virtual.phone import VirtualPhone
 
 AGENT_JAR = "/data/local/tmp/u2.jar"
 AGENT_CLASS = "com.wetest.uia2.Main"
@@ -37,11 +34,9 @@ def getprop(phone: VirtualPhone, call: Call) -> int:
 
 def settings(phone: VirtualPhone, call: Call) -> int:
     """settings get|put|delete|list NAMESPACE [NAME [VALUE]]."""
-    words = (
-        [word for word in call.argv[1:] if word not in ("--user", "current", "0")]
-        if "--user" in call.argv
-        else call.argv[1:]
-    )
+    words = call.argv[1:]
+    if "--user" in words:
+        words = [word for word in words if word not in ("--user", "current", "0")]
     verb, namespace, name = [*words, "", "", ""][:3]
     if namespace not in NAMESPACES:
         return call.fail(f"Invalid namespace '{namespace}'", 255)
@@ -88,7 +83,7 @@ def start(phone: VirtualPhone, call: Call) -> int:
     call.say(f"Starting: Intent {{ {described}{' (has extras)' if extras else ''} }}\n")
     component, package = given.get("-n"), given.get("-p")
     if phone.pcapdroid is not None and component == phone.pcapdroid.component:
-        phone.pcapdroid.asked(extras)
+        phone.pcapdroid.on_intent(extras)
         return 0
     if "-a" not in given and component:
         done = phone.handset.start(component.split("/")[0])
@@ -97,10 +92,10 @@ def start(phone: VirtualPhone, call: Call) -> int:
     if done:
         return 0
     if component:
-        call.ends.err.write(f"Error type 3\nError: Activity class {{{component}}} does not exist.\n".encode())
+        call.streams.err.write(f"Error type 3\nError: Activity class {{{component}}} does not exist.\n".encode())
     else:
         text = f"Error: Activity not started, unable to resolve Intent {{ {described} flg=0x10000000 }}\n"
-        call.ends.err.write(text.encode())
+        call.streams.err.write(text.encode())
     return 1
 
 
@@ -155,7 +150,7 @@ def cmd(phone: VirtualPhone, call: Call) -> int:
     """cmd package ...: what `pm` does."""
     if call.argv[1:2] != ["package"]:
         raise Unbuilt("built as 'cmd package' only")
-    return pm(phone, Call(call.argv[1:], call.ends, call.shell))
+    return pm(phone, Call(call.argv[1:], call.streams, call.shell))
 
 
 def uiautomator(phone: VirtualPhone, call: Call) -> int:
@@ -256,7 +251,7 @@ def screencap(phone: VirtualPhone, call: Call) -> int:
     picture(phone.handset.nodes(), 1.0).save(data, "PNG", compress_level=1)
     if operands:
         return write_file(call, operands[0], data.getvalue())
-    call.ends.out.write(data.getvalue())
+    call.streams.out.write(data.getvalue())
     return 0
 
 

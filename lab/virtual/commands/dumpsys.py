@@ -20,12 +20,13 @@ from lab.virtual.commands.dumpsys_device import (
     uid_of,
 )
 from lab.virtual.commands.netstats import netstats
-from lab.virtual.handset import Handset
+from lab.virtual.handset.handset import Handset
 from lab.virtual.handset.windows import SHADE_ACTIVITY, SYSTEM_UI, Notification, Window
 
 __all__ = ["DeviceFacts", "dumpsys"]
 
-Service = Callable[[Handset, Sequence[str], DeviceFacts], str]
+Service = Callable[[Handset, Sequence[str], DeviceFacts], list[str]]
+"""The lines of one dump."""
 
 _INSTALLED = "2025-09-01 09:00:00"
 PERMISSIONS = ("CAMERA", "POST_NOTIFICATIONS", "RECORD_AUDIO")
@@ -43,7 +44,7 @@ def dumpsys(handset: Handset, service: str, args: Sequence[str], device: DeviceF
         raise UnknownDump(f"service {service} is not built; there is {', '.join(SERVICES)}")
     if service != "package" and not set(args) <= set(ARGUMENTS.get(service, ())):
         raise UnknownDump(f"dumpsys {service} is not built with {' '.join(args)}")
-    return dump(handset, args, device)
+    return "\n".join(dump(handset, args, device))
 
 
 def _uid(handset: Handset, app: VirtualApp) -> int:
@@ -59,7 +60,7 @@ def _wall(at_ns: int, handset: Handset, device: DeviceFacts) -> datetime:
     return datetime.fromtimestamp((device.clock_ns() - (handset.world.now_ns - at_ns)) / 1e9, UTC)
 
 
-def audio(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def audio(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     view = handset.call
     lines = ["", "Stream volumes (device: index)", "- STREAM_VOICE_CALL:", "   Muted: false", "   Min: 1", "   Max: 7"]
     lines += ["", "Audio mode: ", f"- Requested mode = {handset.audio_mode}", f"- Actual mode = {handset.audio_mode}"]
@@ -73,10 +74,10 @@ def audio(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
     for change in handset.calls.audio_changes:
         at = _wall(change.at_ns, handset, device).strftime("%m-%d %H:%M:%S:%f")[:-3]
         lines.append(f"{at} setMode({change.mode}) from package={change.package} selected mode={change.mode}")
-    return "\n".join(lines)
+    return lines
 
 
-def telecom(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def telecom(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     """Calls of apps that register themselves with Telecom; addresses are masked, as Android masks them."""
     view = handset.call
     call = ""
@@ -92,15 +93,15 @@ def telecom(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
     lines += ["  mCallAudioManager:", "    All calls:", *([f"      {call}"] if call else [])]
     lines += ["    Active dialing, or connecting calls:", "    Ringing calls:", "    Holding calls:"]
     lines += ["  mTtyManager:", "    mCurrentTtyMode: 0", "Historical Events:"]
-    return "\n".join(lines)
+    return lines
 
 
-def notification(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def notification(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     """Posted notifications, newest first; texts only with --noredact."""
     lines = ["Current Notification Manager state:", "  Notification List:"]
     for posted in reversed(handset.notifications):
         lines += _record(posted, _uid(handset, posted.app), "--noredact" in args)
-    return "\n".join([*lines, "  ", "  mUseAttentionLight=false", "  mInCallStateOffHook=false"])
+    return [*lines, "  ", "  mUseAttentionLight=false", "  mInCallStateOffHook=false"]
 
 
 def _record(posted: Notification, uid: int, plain: bool) -> list[str]:
@@ -150,31 +151,30 @@ def _task(handset: Handset) -> int:
     return 20 + packages.index(window.package) if window is not None and window.package in packages else 1
 
 
-def activity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def activity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     window = handset.top_activity()
     if args and args[0] == "top":
         if window is None:
-            return ""
+            return []
         name = f"{window.package}/{window.activity}"
-        return f"TASK {window.package} id={_task(handset)} userId=0\n  ACTIVITY {name} {token(name)} pid=11000"
+        task = f"TASK {window.package} id={_task(handset)} userId=0"
+        return [task, f"  ACTIVITY {name} {token(name)} pid=11000"]
     record = _activity_record(handset)
     package = window.package if window is not None else "null"
-    return "\n".join(
-        [
-            "ACTIVITY MANAGER ACTIVITIES (dumpsys activity activities)",
-            "Display #0 (activities from top to bottom):",
-            f"  * Task{{{token(package)} #{_task(handset)} type=standard A={package} U=0 visible=true "
-            "visibleRequested=true mode=fullscreen translucent=false sz=1}",
-            "    mLastPausedActivity: null",
-            f"    topResumedActivity={record}",
-            f"    * Hist  #0: {record}",
-            "",
-            f"  ResumedActivity: {record}",
-        ]
-    )
+    return [
+        "ACTIVITY MANAGER ACTIVITIES (dumpsys activity activities)",
+        "Display #0 (activities from top to bottom):",
+        f"  * Task{{{token(package)} #{_task(handset)} type=standard A={package} U=0 visible=true "
+        "visibleRequested=true mode=fullscreen translucent=false sz=1}",
+        "    mLastPausedActivity: null",
+        f"    topResumedActivity={record}",
+        f"    * Hist  #0: {record}",
+        "",
+        f"  ResumedActivity: {record}",
+    ]
 
 
-def window(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def window(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     shown = list(reversed(handset.windows()))
     lines = ["WINDOW MANAGER WINDOWS (dumpsys window windows)"]
     for index, one in enumerate(shown):
@@ -182,7 +182,7 @@ def window(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
     focused = handset.focused()
     lines.append(f"  mCurrentFocus={_window(focused) if focused is not None else 'null'}")
     lines.append(f"  mFocusedApp={_activity_record(handset)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _window(one: Window) -> str:
@@ -190,21 +190,21 @@ def _window(one: Window) -> str:
     return f"Window{{{token(title)} u0 {title}}}"
 
 
-def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     wanted = [app for app in handset.apps.values() if not args or app.package == args[0]]
     other = device.other_packages().get(args[0]) if args else None
     if other is not None:
-        return f"Packages:\n  Package [{args[0]}] ({token(args[0])}):\n    versionName={other}"
+        return ["Packages:", f"  Package [{args[0]}] ({token(args[0])}):", f"    versionName={other}"]
     if not wanted:
-        return f"Unable to find package: {args[0]}"
-    return "\n".join(["Packages:", *(line for app in wanted for line in _package(handset, app, device))])
+        return [f"Unable to find package: {args[0]}"]
+    return ["Packages:", *(line for app in wanted for line in _package(handset, app, device))]
 
 
 def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str]:
     def granted(name: str) -> str:
         return "false" if (app.package, name) in device.denied else "true"
 
-    stopped = "true" if app.package in handset.foreground.stopped else "false"
+    stopped = "true" if app.package in handset.packages.stopped else "false"
     return [
         f"  Package [{app.package}] ({token(app.package)}):",
         f"    appId={_uid(handset, app)}",

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lab.definitions.bench import PhoneSpec
 from lab.definitions.virtual_app import HEIGHT, WIDTH
-from lab.virtual.handset import Handset
+from lab.virtual.handset.handset import Handset
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
 
@@ -59,79 +59,73 @@ def token(*of: str) -> str:
     return hashlib.blake2b("/".join(of).encode(), digest_size=4).hexdigest().lstrip("0") or "0"
 
 
-def power(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def power(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     on = handset.screen_on
     held = "true" if on else "false"
     # 2 is USB, the plug of a phone on a bench (BatteryManager.BATTERY_PLUGGED_USB).
     stays = int(device.settings["global"].get("stay_on_while_plugged_in", "0")) & 2
-    return "\n".join(
-        [
-            "POWER MANAGER (dumpsys power)",
-            "",
-            "Power Manager State:",
-            "  Settings power_manager_constants:",
-            "    no_cached_wake_locks=true",
-            "  mDirty=0x0",
-            f"  mWakefulness={'Awake' if on else 'Asleep'}",
-            "  mWakefulnessChanging=false",
-            "  mIsPowered=true",
-            "  mPlugType=2",
-            f"  mStayOn={'true' if stays else 'false'}",
-            "  mBootCompleted=true",
-            "  mSystemReady=true",
-            f"  mHoldingWakeLockSuspendBlocker={held}",
-            f"  mHoldingDisplaySuspendBlocker={held}",
-            "",
-            f"Display Power: state={'ON' if on else 'OFF'}",
-        ]
-    )
+    return [
+        "POWER MANAGER (dumpsys power)",
+        "",
+        "Power Manager State:",
+        "  Settings power_manager_constants:",
+        "    no_cached_wake_locks=true",
+        "  mDirty=0x0",
+        f"  mWakefulness={'Awake' if on else 'Asleep'}",
+        "  mWakefulnessChanging=false",
+        "  mIsPowered=true",
+        "  mPlugType=2",
+        f"  mStayOn={'true' if stays else 'false'}",
+        "  mBootCompleted=true",
+        "  mSystemReady=true",
+        f"  mHoldingWakeLockSuspendBlocker={held}",
+        f"  mHoldingDisplaySuspendBlocker={held}",
+        "",
+        f"Display Power: state={'ON' if on else 'OFF'}",
+    ]
 
 
-def display(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def display(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     frame = f"Rect(0, 0 - {WIDTH}, {HEIGHT})"
     state = "ON" if handset.screen_on else "OFF"
-    return "\n".join(
-        [
-            "DISPLAY MANAGER (dumpsys display)",
-            "  mSafeMode=false",
-            "  mPendingTraversal=false",
-            f"  mGlobalDisplayState={state}",
-            "  mViewports=[DisplayViewport{type=INTERNAL, valid=true, isActive=true, displayId=0, uniqueId='local:0', "
-            f"physicalPort=0, orientation=0, logicalFrame={frame}, physicalFrame={frame}, "
-            f"deviceWidth={WIDTH}, deviceHeight={HEIGHT}}}]",
-            "",
-            "Display Devices: size=1",
-            f'  DisplayDeviceInfo{{"Built-in Screen": uniqueId="local:0", {WIDTH} x {HEIGHT}, state {state}}}',
-        ]
-    )
+    return [
+        "DISPLAY MANAGER (dumpsys display)",
+        "  mSafeMode=false",
+        "  mPendingTraversal=false",
+        f"  mGlobalDisplayState={state}",
+        "  mViewports=[DisplayViewport{type=INTERNAL, valid=true, isActive=true, displayId=0, uniqueId='local:0', "
+        f"physicalPort=0, orientation=0, logicalFrame={frame}, physicalFrame={frame}, "
+        f"deviceWidth={WIDTH}, deviceHeight={HEIGHT}}}]",
+        "",
+        "Display Devices: size=1",
+        f'  DisplayDeviceInfo{{"Built-in Screen": uniqueId="local:0", {WIDTH} x {HEIGHT}, state {state}}}',
+    ]
 
 
-def battery(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def battery(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     emulation = device.spec.emulation
     level = emulation.battery_percent if emulation is not None else 100
-    return "\n".join(
-        [
-            "Current Battery Service state:",
-            "  AC powered: false",
-            "  USB powered: true",
-            "  Wireless powered: false",
-            "  Dock powered: false",
-            "  Max charging current: 500000",
-            "  Max charging voltage: 5000000",
-            f"  Charge counter: {level * 46_000}",
-            f"  status: {5 if level == 100 else 2}",
-            "  health: 2",
-            "  present: true",
-            f"  level: {level}",
-            "  scale: 100",
-            f"  voltage: {3600 + level * 7}",
-            "  temperature: 281",
-            "  technology: Li-ion",
-        ]
-    )
+    return [
+        "Current Battery Service state:",
+        "  AC powered: false",
+        "  USB powered: true",
+        "  Wireless powered: false",
+        "  Dock powered: false",
+        "  Max charging current: 500000",
+        "  Max charging voltage: 5000000",
+        f"  Charge counter: {level * 46_000}",
+        f"  status: {5 if level == 100 else 2}",
+        "  health: 2",
+        "  present: true",
+        f"  level: {level}",
+        "  scale: 100",
+        f"  voltage: {3600 + level * 7}",
+        "  temperature: 281",
+        "  technology: Li-ion",
+    ]
 
 
-def connectivity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def connectivity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     """One network agent for each interface that is up; under 464XLAT the v4- interface is stacked on its own."""
     up = [interface for interface in device.interfaces() if interface.up and interface.name != "lo"]
     stacked = {interface.name.removeprefix("v4-"): interface for interface in up if interface.name.startswith("v4-")}
@@ -148,7 +142,7 @@ def connectivity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> 
             f"nc{{[ Transports: {transports} Capabilities: INTERNET&NOT_RESTRICTED&TRUSTED&"
             f"{capability}VALIDATED ]}}}}"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _kind_of(interface: Interface, default: Interface, device: DeviceFacts) -> tuple[str, str, str]:
@@ -178,24 +172,21 @@ def _address(address: IPv4Interface | IPv6Interface) -> str:
     return f"{address.ip}/{address.network.prefixlen}"
 
 
-def telephony_registry(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def telephony_registry(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     emulation = device.spec.emulation
     operator = emulation.operator if emulation is not None else None
     technology, network = _RADIO.get(device.spec.network, ("0(Unknown)", "UNKNOWN"))
     registered = "0(IN_SERVICE)" if operator is not None else "1(OUT_OF_SERVICE)"
-    return "\n".join(
-        [
-            "last known state:",
-            "  Phone Id=0",
-            "    mCallState=0",
-            "    mRingingCallState=0",
-            "    mForegroundCallState=0",
-            "    mCallIncomingNumber=",
-            f"    mServiceState={{mVoiceRegState={registered}, mDataRegState={registered}, "
-            f"mOperatorAlphaLong={operator}, mOperatorAlphaShort={operator}, isManualNetworkSelection=false(automatic),"
-            f" getRilVoiceRadioTechnology={technology}, getRilDataRadioTechnology={technology}, "
-            "mCssIndicator=unsupported}",
-            f"    mTelephonyDisplayInfo=TelephonyDisplayInfo {{network={network}, overrideNetwork=NONE, "
-            "isRoaming=false}",
-        ]
-    )
+    return [
+        "last known state:",
+        "  Phone Id=0",
+        "    mCallState=0",
+        "    mRingingCallState=0",
+        "    mForegroundCallState=0",
+        "    mCallIncomingNumber=",
+        f"    mServiceState={{mVoiceRegState={registered}, mDataRegState={registered}, "
+        f"mOperatorAlphaLong={operator}, mOperatorAlphaShort={operator}, isManualNetworkSelection=false(automatic),"
+        f" getRilVoiceRadioTechnology={technology}, getRilDataRadioTechnology={technology}, "
+        "mCssIndicator=unsupported}",
+        f"    mTelephonyDisplayInfo=TelephonyDisplayInfo {{network={network}, overrideNetwork=NONE, isRoaming=false}}",
+    ]

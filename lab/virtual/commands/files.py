@@ -1,11 +1,13 @@
-"""Commands on files: cat, ls, rm, mkdir, rmdir, chmod, stat, mv, cp, touch, df, sync, basename, dirname."""
+"""Commands on files: ls, rm, mkdir, rmdir, chmod, stat, mv, cp, touch, df, sync, basename, dirname."""
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import re
 import stat as modes
+from collections.abc import Callable
 
 from lab.virtual.shell.machine import Call, Command, Unbuilt, options
 
@@ -14,39 +16,33 @@ DISK_USED_KIB = 41_943_040
 OWNERS = {0: "root", 2000: "shell"}
 
 
-async def cat(call: Call) -> int:
+def on_each(call: Call, names: list[str], action: Callable[[str], None], quote: str = "") -> int:
+    """Do something to each file; 1, and a message for each, where that is not possible."""
     failed = 0
-    for name in call.argv[1:] or ["-"]:
+    for name in names:
         try:
-            data = (
-                await call.ends.input.read_all() if name == "-" else call.machine.files.read(call.path(name), call.uid)
-            )
+            action(name)
         except OSError as error:
-            failed = call.fail(f"{name}: {error.strerror}")
-            continue
-        call.ends.out.write(data)
+            failed = call.fail(f"{quote}{name}{quote}: {error.strerror}")
     return failed
 
 
 def ls(call: Call) -> int:
     given, operands = options(call, "1aldA")
-    failed = 0
-    for name in operands or ["."]:
+
+    def show(name: str) -> None:
         path = call.path(name)
-        try:
-            is_directory = modes.S_ISDIR(call.machine.files.stat(path).st_mode) and "d" not in given
-            names = call.machine.files.listing(path) if is_directory else [name]
-        except OSError as error:
-            failed = call.fail(f"{name}: {error.strerror}")
-            continue
-        if is_directory and "a" not in given and "A" not in given:
+        is_directory = modes.S_ISDIR(call.machine.files.stat(path).st_mode) and "d" not in given
+        names = call.machine.files.listing(path) if is_directory else [name]
+        if is_directory and not {"a", "A"} & given.keys():
             names = [one for one in names if not one.startswith(".")]
         if len(operands) > 1 and is_directory:
             call.say(f"{name}:\n")
         for one in names:
             full = posixpath.join(path, one) if is_directory else path
             call.say(long_line(call, full, one) if "l" in given else one + "\n")
-    return failed
+
+    return on_each(call, operands or ["."], show)
 
 
 def long_line(call: Call, path: str, name: str) -> str:
@@ -58,23 +54,21 @@ def long_line(call: Call, path: str, name: str) -> str:
 def rm(call: Call) -> int:
     given, operands = options(call, "frR")
     files = call.machine.files
-    failed = 0
-    for name in operands:
+
+    def remove(name: str) -> None:
         path = call.path(name)
         try:
-            if files.on_disk(path).is_dir():
-                if not {"r", "R"} & given.keys():
-                    failed = call.fail(f"{name}: Is a directory")
-                    continue
-                remove_tree(call, path)
-            else:
+            if not files.on_disk(path).is_dir():
                 files.remove(path, call.uid)
-        except FileNotFoundError as error:
+            elif not {"r", "R"} & given.keys():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            else:
+                remove_tree(call, path)
+        except FileNotFoundError:
             if "f" not in given:
-                failed = call.fail(f"{name}: {error.strerror}")
-        except OSError as error:
-            failed = call.fail(f"{name}: {error.strerror}")
-    return failed
+                raise
+
+    return on_each(call, operands, remove)
 
 
 def remove_tree(call: Call, path: str) -> None:
@@ -91,35 +85,20 @@ def remove_tree(call: Call, path: str) -> None:
 
 def mkdir(call: Call) -> int:
     given, operands = options(call, "p", "m")
-    failed = 0
-    for name in operands:
-        try:
-            call.machine.files.make_directory(call.path(name), call.uid, "p" in given)
-        except OSError as error:
-            failed = call.fail(f"'{name}': {error.strerror}")
-    return failed
+    make = call.machine.files.make_directory
+    return on_each(call, operands, lambda name: make(call.path(name), call.uid, "p" in given), "'")
 
 
 def rmdir(call: Call) -> int:
-    failed = 0
-    for name in call.argv[1:]:
-        try:
-            call.machine.files.remove_directory(call.path(name), call.uid)
-        except OSError as error:
-            failed = call.fail(f"{name}: {error.strerror}")
-    return failed
+    remove = call.machine.files.remove_directory
+    return on_each(call, call.argv[1:], lambda name: remove(call.path(name), call.uid))
 
 
 def chmod(call: Call) -> int:
     if len(call.argv) < 3 or not re.fullmatch(r"[0-7]{3,4}", call.argv[1]):
         raise Unbuilt("built as 'chmod OCTAL FILE...' only")
-    failed = 0
-    for name in call.argv[2:]:
-        try:
-            call.machine.files.change_mode(call.path(name), int(call.argv[1], 8), call.uid)
-        except OSError as error:
-            failed = call.fail(f"{name}: {error.strerror}")
-    return failed
+    mode, change = int(call.argv[1], 8), call.machine.files.change_mode
+    return on_each(call, call.argv[2:], lambda name: change(call.path(name), mode, call.uid))
 
 
 STAT_FIELDS = {"s": "st_size", "Y": "st_mtime", "X": "st_atime", "h": "st_nlink", "i": "st_ino"}
@@ -130,16 +109,13 @@ def stat(call: Call) -> int:
     given, operands = options(call, "", "c")
     if "c" not in given:
         raise Unbuilt("built as 'stat -c FORMAT FILE...' only")
-    failed = 0
-    for name in operands:
-        try:
-            found = call.machine.files.stat(call.path(name))
-        except OSError as error:
-            failed = call.fail(f"'{name}': {error.strerror}")
-            continue
-        owner = call.machine.files.owner(call.path(name))
-        call.say(re.sub(r"%(.)", lambda code: stat_field(code[1], found, name, owner), given["c"]) + "\n")  # noqa: B023
-    return failed
+    files = call.machine.files
+
+    def show(name: str) -> None:
+        found, owner = files.stat(call.path(name)), files.owner(call.path(name))
+        call.say(re.sub(r"%(.)", lambda code: stat_field(code[1], found, name, owner), given["c"]) + "\n")
+
+    return on_each(call, operands, show, "'")
 
 
 def stat_field(code: str, found: os.stat_result, name: str, owner: int) -> str:
@@ -154,33 +130,27 @@ def stat_field(code: str, found: os.stat_result, name: str, owner: int) -> str:
 
 
 def mv(call: Call) -> int:
-    _, operands = options(call, "f")
-    if len(operands) != 2:
-        raise Unbuilt("built as 'mv FILE TARGET' only")
-    source, target = (call.path(name) for name in operands)
-    if call.machine.files.on_disk(target).is_dir():
-        target = posixpath.join(target, posixpath.basename(source))
-    try:
-        call.machine.files.rename(source, target, call.uid)
-    except OSError as error:
-        return call.fail(f"{operands[0]}: {error.strerror}")
-    return 0
+    return _onto(call, "f", lambda source, target: call.machine.files.rename(source, target, call.uid))
 
 
 def cp(call: Call) -> int:
-    _, operands = options(call, "fp")
-    if len(operands) != 2:
-        raise Unbuilt("built as 'cp FILE TARGET' only")
-    source, target = (call.path(name) for name in operands)
-    if call.machine.files.on_disk(target).is_dir():
-        target = posixpath.join(target, posixpath.basename(source))
-    try:
+    def copy(source: str, target: str) -> None:
         data = call.machine.files.read(source, call.uid)
         with open(call.machine.files.open_write(target, call.uid), "wb") as file:
             file.write(data)
-    except OSError as error:
-        return call.fail(f"{operands[0]}: {error.strerror}")
-    return 0
+
+    return _onto(call, "fp", copy)
+
+
+def _onto(call: Call, flags: str, action: Callable[[str, str], None]) -> int:
+    """Move or copy a file to a path, or into a directory."""
+    _, operands = options(call, flags)
+    if len(operands) != 2:
+        raise Unbuilt(f"built as '{call.argv[0]} FILE TARGET' only")
+    source, target = (call.path(name) for name in operands)
+    if call.machine.files.on_disk(target).is_dir():
+        target = posixpath.join(target, posixpath.basename(source))
+    return on_each(call, operands[:1], lambda name: action(source, target))
 
 
 def touch(call: Call) -> int:
@@ -220,7 +190,6 @@ def dirname(call: Call) -> int:
 
 
 COMMANDS: dict[str, Command] = {
-    "cat": cat,
     "ls": ls,
     "rm": rm,
     "mkdir": mkdir,

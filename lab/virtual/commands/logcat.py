@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from lab.virtual.phone import LogLine, VirtualPhone
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
 
 _PRIORITIES = "VDIWEF"
 _PID = 4242
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line: when by the phone's clock, priority (V, D, I, W, E, F), tag and text."""
-
-    at_ns: int
-    priority: str
-    tag: str
-    text: str
-
-    def __str__(self) -> str:
-        """As logcat's `threadtime` prints it."""
-        at = datetime.fromtimestamp(self.at_ns / 1e9, UTC).strftime("%m-%d %H:%M:%S.%f")[:-3]
-        return f"{at} {_PID:5} {_PID:5} {self.priority} {self.tag}: {self.text}"
 
 
 def log(phone: VirtualPhone, call: Call) -> int:
@@ -49,9 +30,14 @@ def logcat(phone: VirtualPhone, call: Call) -> int:
     wanted = dict(spec.partition(":")[::2] for spec in specs)
     if ("s" in given) != bool(wanted) or not all(p == "" or p in _PRIORITIES for p in wanted.values()):
         raise Unbuilt("built with tags behind -s only")
-    lines = [str(line) for line in phone.log if not wanted or _shown(line, wanted.get(line.tag))]
+    lines = [_threadtime(line) for line in phone.log if not wanted or _shown(line, wanted.get(line.tag))]
     lines = lines[-int(given["t"]) :] if "t" in given else lines
     return call.say("\n".join(["--------- beginning of main", "--------- beginning of system", *lines, ""]))
+
+
+def _threadtime(line: LogLine) -> str:
+    at = datetime.fromtimestamp(line.at_ns / 1e9, UTC).strftime("%m-%d %H:%M:%S.%f")[:-3]
+    return f"{at} {_PID:5} {_PID:5} {line.priority} {line.tag}: {line.text}"
 
 
 def _shown(line: LogLine, least: str | None) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from lab.virtual.commands.dumpsys_device import DeviceFacts, uid_of
-from lab.virtual.handset import Handset
+from lab.virtual.handset.handset import Handset
 from lab.virtual.network.usage import BUCKET_S, Bytes, Kind, Place
 
 _REST = "defaultNetwork=true, oemManaged=OEM_NONE"
@@ -19,12 +19,12 @@ _IDENTITIES: dict[Kind, str] = {
 }
 
 
-def netstats(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
+def netstats(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     """`--poll` reads the counters and says nothing else; `--uid` shows what was read last, app by app."""
     usage = device.usage()
     if "--poll" in args:
         usage.poll()
-        return "Forced poll"
+        return ["Forced poll"]
     empty = ["  Pending bytes: 0", "  History since boot:"]
     lines = ["Active interfaces:", "Active UID interfaces:", "Dev stats:", *empty, "Xt stats:", *empty]
     if "--uid" in args:
@@ -34,7 +34,7 @@ def netstats(handset: Handset, args: Sequence[str], device: DeviceFacts) -> str:
             lines.append(f"  ident=[{{{_IDENTITIES[kind]}}}] uid={uid} set=FOREGROUND tag=0x0")
             lines.append(f"    NetworkStatsHistory: bucketDuration={BUCKET_S}")
             lines += [_bucket(place, usage.polled[place]) for place in places]
-    return "\n".join(lines)
+    return lines
 
 
 def _bucket(place: Place, total: Bytes) -> str:

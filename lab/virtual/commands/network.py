@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
-from typing import TYPE_CHECKING
 
 from lab.virtual.commands.networktext import addresses_text
 from lab.virtual.network.addresses import Interface
+from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import SIGNAL_NUMBERS
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
 
 
 def ip(phone: VirtualPhone, call: Call) -> int:
@@ -34,7 +31,7 @@ def show_addresses(phone: VirtualPhone, call: Call, family: str, one_line: bool,
     if names:
         interfaces = [interface for interface in interfaces if interface.name == names[0]]
         if not interfaces:
-            call.ends.err.write(f'Device "{names[0]}" does not exist.\n'.encode())
+            call.streams.err.write(f'Device "{names[0]}" does not exist.\n'.encode())
             return 1
     return call.say(addresses_text(interfaces, family, one_line))
 
@@ -43,12 +40,12 @@ def route_get(phone: VirtualPhone, call: Call, text: str) -> int:
     try:
         destination = ip_address(text)
     except ValueError:
-        call.ends.err.write(f'Error: any valid prefix is expected rather than "{text}".\n'.encode())
+        call.streams.err.write(f'Error: any valid prefix is expected rather than "{text}".\n'.encode())
         return 1
-    interface = phone.network.route(phone.name, destination)
+    interface = phone.network.datapath.route(phone.name, destination)
     source = source_address(interface, destination) if interface else None
     if interface is None or source is None:
-        call.ends.err.write(b"RTNETLINK answers: Network is unreachable\n")
+        call.streams.err.write(b"RTNETLINK answers: Network is unreachable\n")
         return 2
     return call.say(f"{destination} dev {interface.name} table 1009 src {source} uid {call.uid}\n    cache\n")
 
@@ -88,14 +85,14 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
         destination = ip_address(operands[0])
     except ValueError:
         return call.fail(f"{operands[0]}: No address associated with hostname")
-    payload = await call.ends.input.read_all()
-    if phone.network.route(phone.name, destination) is None:
+    payload = await call.streams.input.read_all()
+    if phone.network.datapath.route(phone.name, destination) is None:
         return call.fail("connect: Network is unreachable")
     world, until_ns = phone.world, call.shell.ends_at_ns
     left_ns = 0 if until_ns is None else until_ns - world.now_ns
     if payload:
         answer = phone.network.send_udp(phone.name, destination, int(operands[1]), payload, left_ns)
-        call.ends.out.write(answer or b"")
+        call.streams.out.write(answer or b"")
     if until_ns is None:
         process = call.shell.process
         process.on_signal = lambda signal: process.end(128 + SIGNAL_NUMBERS[signal])
@@ -106,8 +103,4 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
     return 128 + SIGNAL_NUMBERS["TERM"]
 
 
-COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
-    "ip": ip,
-    "ifconfig": ifconfig,
-    "nc": nc,
-}
+COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {"ip": ip, "ifconfig": ifconfig, "nc": nc}

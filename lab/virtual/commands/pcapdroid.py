@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from lab.definitions.virtual_app import WIDTH
 from lab.definitions.virtual_network import PcapdroidEmulation
@@ -15,9 +14,7 @@ from lab.virtual.files import SHELL_UID
 from lab.virtual.handset.windows import Node, Shown, Window
 from lab.virtual.network import vpn
 from lab.virtual.network.capturefile import PCAPDROID_BLOCKS, Capture
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
+from lab.virtual.phone import VirtualPhone
 
 PACKAGE = "com.emanuelef.remote_capture"
 ACTIVITY = ".activities.CaptureCtrl"
@@ -47,7 +44,7 @@ def consent() -> Window:
 
 
 class Pcapdroid:
-    """The app. `begin` is a clean state; `asked` is an intent; `kill` ends its process and all it does.
+    """The app. `begin` is a clean state; `on_intent` is an intent; `kill` ends its process and all it does.
 
     A fault `pcapdroid` strikes at a start: `how: killed` ends it `after_ns` later, `how: dropped` has its interface
     drop `packets`. With `how: busy` it captures already for somebody else when the attempt begins.
@@ -72,7 +69,7 @@ class Pcapdroid:
             self._phone.faults.take("pcapdroid", self._phone.name)
             self._up({"pcap_name": "theirs.pcap"})
 
-    def asked(self, extras: Mapping[str, str]) -> None:
+    def on_intent(self, extras: Mapping[str, str]) -> None:
         """An intent with these extras."""
         if self._key is None or extras.get("api_key") != self._key:
             self._phone.handset.foreground.over = consent()
@@ -109,14 +106,14 @@ class Pcapdroid:
         phone, network, ip_mode = self._phone, self._phone.network, extras.get("ip_mode", "ipv4")
         packages = frozenset(extras["app_filter"].split(",")) if "app_filter" in extras else frozenset(phone.packages())
         # Android goes from one VPN to the next: whatever was up is revoked.
-        below = network.accesses[phone.name]
-        network.lower_vpn(phone.name)
-        network.raise_vpn(phone.name, vpn.pcapdroid(below, packages, ipv6=ip_mode != "ipv4"))
+        below = network.datapath.accesses[phone.name]
+        network.datapath.lower_vpn(phone.name)
+        network.datapath.raise_vpn(phone.name, vpn.pcapdroid(below, packages, ipv6=ip_mode != "ipv4"))
         phone.files.make_directory(DIRECTORY, SHELL_UID, parents=True)
         self._descriptor = phone.files.open_write(f"{DIRECTORY}/{extras['pcap_name']}", SHELL_UID)
         self._header = None
         snaplen = int(extras.get("snaplen", "0")) or DEFAULT_SNAPLEN
-        wire = network.tuns[phone.name]
+        wire = network.datapath.tuns[phone.name]
         self._capture = Capture(wire, "pcap", snaplen, PCAPDROID_BLOCKS, phone.clock.at, self._write)
         self._write_devices()
         self._strike(phone.faults.take("pcapdroid", phone.name) or {})
@@ -124,7 +121,7 @@ class Pcapdroid:
     def _strike(self, fault: Mapping[str, object]) -> None:
         generation = self._generation
         if fault.get("how") == "dropped":
-            self._phone.network.vpns[self._phone.name].dropped += int(str(fault.get("packets", 1)))
+            self._phone.network.datapath.vpns[self._phone.name].dropped += int(str(fault.get("packets", 1)))
             self._phone.world.after(int(str(fault.get("after_ns", 0))), self._write_devices)
         elif fault.get("how") == "killed":
 
@@ -157,7 +154,7 @@ class Pcapdroid:
     def _close(self) -> None:
         if self._capture is not None:
             self._capture = None
-            self._phone.network.lower_vpn(self._phone.name)
+            self._phone.network.datapath.lower_vpn(self._phone.name)
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -167,8 +164,8 @@ class Pcapdroid:
         """/proc/net/dev (Linux, dev_seq_printf_stats). Its bytes and packets are not kept, what was dropped is."""
         network, file = self._phone.network, self._phone.files.on_disk("/proc/net/dev")
         file.parent.mkdir(parents=True, exist_ok=True)
-        up, lines = network.vpns.get(self._phone.name), []
-        for one in network.interfaces(self._phone.name):
+        up, lines = network.datapath.vpns.get(self._phone.name), []
+        for one in network.datapath.interfaces(self._phone.name):
             drops = up.dropped if up is not None and one is up.interface else 0
             lines.append(f"{one.name:>6}: " + " ".join(["0"] * 11 + [str(drops)] + ["0"] * 4) + "\n")
         file.write_text(_DEVICE_HEAD + "".join(lines))

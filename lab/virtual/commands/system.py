@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from lab.virtual.files import ROOT_UID
+from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import SIGNAL_NUMBERS, SIGNALS
 from lab.virtual.shell.machine import Call, Command, Result, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
 
 FIRST_PACKAGE_PID = 6_001
 SYSTEM_PROCESSES = ((1, "/system/bin/init"), (412, "/system/bin/netd"), (1603, "system_server"))
@@ -31,7 +28,7 @@ def uname(call: Call) -> int:
 
 def date(call: Call) -> int:
     """date [-u] [+FORMAT] of the machine's own clock, in UTC; %N is nanoseconds."""
-    clock_ns = call.machine.read_clock_ns()
+    clock_ns = call.machine.clock.read()
     seconds, rest_ns = divmod(clock_ns, 1_000_000_000)
     words = [word for word in call.argv[1:] if word != "-u"]
     if len(words) > 1 or (words and not words[0].startswith("+")):
@@ -43,13 +40,17 @@ def date(call: Call) -> int:
     return call.say(datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime(form) + "\n")
 
 
+def seconds_of(call: Call) -> float | None:
+    """The first argument as a number of seconds; None where it is none."""
+    try:
+        return float(call.argv[1])
+    except (IndexError, ValueError):
+        return None
+
+
 def sleep(call: Call) -> int:
     """Let bench time pass: nothing else would end this command."""
-    try:
-        seconds = float(call.argv[1])
-    except (IndexError, ValueError):
-        return call.fail("bad time")
-    if not 0 <= seconds <= 3600:
+    if (seconds := seconds_of(call)) is None or not 0 <= seconds <= 3600:
         return call.fail("bad time")
     world, until_ns = call.machine.world, call.shell.ends_at_ns
     over_ns = world.now_ns + round(seconds * 1e9)
@@ -59,16 +60,14 @@ def sleep(call: Call) -> int:
 
 async def timeout(call: Call) -> int:
     """timeout SECONDS COMMAND...: SIGTERM for what is not over by then, and 124."""
-    try:
-        seconds = float(call.argv[1])
-    except (IndexError, ValueError):
+    if (seconds := seconds_of(call)) is None:
         return call.fail("bad time")
     if not 0 < seconds <= 3600 or len(call.argv) < 3:
         raise Unbuilt("built as 'timeout SECONDS COMMAND...' only")
-    child, world = call.shell.child(call.ends), call.machine.world
+    child, world = call.shell.child(call.streams), call.machine.world
     ends_at_ns = world.now_ns + round(seconds * 1e9)
     child.ends_at_ns = ends_at_ns
-    code = await child.call(Call(call.argv[2:], call.ends, child))
+    code = await child.call(Call(call.argv[2:], call.streams, child))
     child.process.end(code)
     return 124 if world.now_ns >= ends_at_ns else code
 
@@ -76,7 +75,7 @@ async def timeout(call: Call) -> int:
 def which(call: Call) -> int:
     missing = 0
     for name in call.argv[1:]:
-        if name in call.machine.commands or name == "sh":
+        if name in call.shell.software.commands or name == "sh":
             call.say(f"/system/bin/{name}\n")
         else:
             missing = 1
@@ -98,10 +97,10 @@ def kill(call: Call) -> int:
         return call.fail(f"{signal}: unknown signal")
     if not words or not all(word.isdigit() for word in words):
         return call.fail("usage: kill [-SIGNAL] PID...")
-    return max(kill_one(call, signal, int(word)) for word in words)
+    return max(send_signal(call, signal, int(word)) for word in words)
 
 
-def kill_one(call: Call, signal: str, number: int) -> int:
+def send_signal(call: Call, signal: str, number: int) -> int:
     process = call.machine.processes.find(number)
     if process is None:
         return call.fail(f"{number}: No such process")
@@ -143,13 +142,13 @@ def identity(phone: VirtualPhone, call: Call) -> int:
 async def su(phone: VirtualPhone, call: Call) -> int:
     """Magisk's su: what follows -c is joined with blanks and run by a shell as root."""
     if not phone.spec.rooted:
-        call.ends.err.write(b"sh: su: inaccessible or not found\n")
+        call.streams.err.write(b"sh: su: inaccessible or not found\n")
         return 127
     words = call.argv[1:]
     if words[:1] in (["-v"], ["-V"]):
         return call.say("29.0:MAGISKSU\n" if words[0] == "-v" else "29000\n")
     words = [word for word in words if word not in ("-mm", "-M", "--mount-master", "0", "root")]
-    child = call.shell.child(call.ends, ROOT_UID)
+    child = call.shell.child(call.streams, ROOT_UID)
     if not words:
         return await child.interactive()
     if words[0] != "-c" or len(words) < 2:

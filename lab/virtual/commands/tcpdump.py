@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 from lab.virtual.files import ROOT_UID
 from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture
-from lab.virtual.shell.machine import Call, Unbuilt, options
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import VirtualPhone
-    from lab.virtual.processes import Process
+from lab.virtual.phone import VirtualPhone
+from lab.virtual.processes import Process
+from lab.virtual.shell.machine import Call, Command, Unbuilt, options
 
 LISTENING_NS = (70_000_000, 100_000_000)
 STOPPING_NS = (2_000_000, 9_000_000)
@@ -28,7 +27,7 @@ LINK_NAMES = {"raw": "RAW (Raw IP)", "ethernet": "EN10MB (Ethernet)"}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Options:
     """What the command line asks for."""
 
     interface: str
@@ -38,10 +37,10 @@ class Wanted:
     seconds: int | None
 
 
-def wanted(call: Call) -> Wanted:
+def parsed(call: Call) -> Options:
     """The command line, understood. Raises Unbuilt for what is not."""
     words = [word for word in call.argv if word != "--immediate-mode"]
-    given, operands = options(Call(words, call.ends, call.shell), "Uqnp", "iBswZGW")
+    given, operands = options(Call(words, call.streams, call.shell), "Uqnp", "iBswZGW")
     if operands or "w" not in given or "i" not in given:
         raise Unbuilt("built with -i INTERFACE and -w FILE, without a filter, only")
     numbers = [given.get("s", "0"), given.get("B", "0"), given.get("G", "1")]
@@ -51,22 +50,30 @@ def wanted(call: Call) -> Wanted:
         raise Unbuilt("-G is built with -W 1, as the end of a single file, only")
     snaplen = int(numbers[0]) or DEFAULT_SNAPLEN
     seconds = int(given["G"]) if "G" in given else None
-    return Wanted(given["i"], given["w"], snaplen, "--immediate-mode" in call.argv, seconds)
+    return Options(given["i"], given["w"], snaplen, "--immediate-mode" in call.argv, seconds)
 
 
 async def tcpdump(phone: VirtualPhone, call: Call) -> int:
     """The one that the system brings; where it brings none, a shell finds none."""
     if phone.emulation.tcpdump is None:
-        call.ends.err.write(b"sh: tcpdump: inaccessible or not found\n")
+        call.streams.err.write(b"sh: tcpdump: inaccessible or not found\n")
         return 127
     return await run(phone, call, phone.emulation.tcpdump)
+
+
+def executable(phone: VirtualPhone, path: str) -> Command | None:
+    """A file that was pushed and may be run; what it is, is read in it."""
+    file = phone.files.on_disk(path)
+    if not file.is_file() or not file.stat().st_mode & stat.S_IXUSR:
+        return None
+    return partial(pushed, phone, file.read_bytes())
 
 
 async def pushed(phone: VirtualPhone, program: bytes, call: Call) -> int:
     """A file that somebody put on the phone: a tcpdump for its processor, or nothing that it can run."""
     version = _VERSION.search(program)
     if program[:5] != b"\x7fELF\x02" or program[18:20] != _AARCH64 or version is None:
-        call.ends.err.write(f"sh: {call.argv[0]}: not executable: 64-bit ELF file\n".encode())
+        call.streams.err.write(f"sh: {call.argv[0]}: not executable: 64-bit ELF file\n".encode())
         return 126
     return await run(phone, call, version[1].decode())
 
@@ -74,23 +81,23 @@ async def pushed(phone: VirtualPhone, program: bytes, call: Call) -> int:
 async def run(phone: VirtualPhone, call: Call, version: str) -> int:
     if call.argv[1:] == ["--version"]:
         return call.say(f"tcpdump version {version}\nlibpcap version 1.10.5\n")
-    asked = wanted(call)
+    given = parsed(call)
     if fault := phone.faults.take("tcpdump", phone.name):
         return call.fail(fault.get("text", "Permission denied"))
     if call.uid != ROOT_UID:
-        call.fail(f"{asked.interface}: You don't have permission to perform this capture on that device")
-        call.ends.err.write(b"(socket: Operation not permitted)\n")
+        call.fail(f"{given.interface}: You don't have permission to perform this capture on that device")
+        call.streams.err.write(b"(socket: Operation not permitted)\n")
         return 1
-    wire = phone.network.wires[phone.name]
-    if asked.interface != wire.name:
-        call.fail(f"{asked.interface}: No such device exists")
-        call.ends.err.write(b"(No such device exists)\n")
+    wire = phone.network.datapath.wires[phone.name]
+    if given.interface != wire.name:
+        call.fail(f"{given.interface}: No such device exists")
+        call.streams.err.write(b"(No such device exists)\n")
         return 1
     try:
-        descriptor = phone.files.open_write(call.path(asked.file), call.uid)
+        descriptor = phone.files.open_write(call.path(given.file), call.uid)
     except OSError as error:
-        return call.fail(f"{asked.file}: {error.strerror}")
-    running = Running(phone, call, asked, descriptor)
+        return call.fail(f"{given.file}: {error.strerror}")
+    running = Tcpdump(phone, call, given, descriptor)
     try:
         await call.shell.keeper.park()
         await running.process.ended.wait()
@@ -99,23 +106,23 @@ async def run(phone: VirtualPhone, call: Call, version: str) -> int:
     return running.process.code or 0
 
 
-class Running:
+class Tcpdump:
     """A tcpdump that captures until a signal ends it."""
 
-    def __init__(self, phone: VirtualPhone, call: Call, asked: Wanted, descriptor: int) -> None:
-        self._phone, self._call, self._asked = phone, call, asked
+    def __init__(self, phone: VirtualPhone, call: Call, given: Options, descriptor: int) -> None:
+        self._phone, self._call, self._given = phone, call, given
         self._descriptor: int | None = descriptor
         self._stopping = False
         self.process: Process = call.shell.process
         self.process.args = call.argv
         self.process.on_signal = self._signalled
         phone.processes.number(self.process)
-        buffering = IMMEDIATE if asked.immediate else TCPDUMP_BLOCKS
-        wire = phone.network.wires[phone.name]
-        self._capture = Capture(wire, "pcap", asked.snaplen, buffering, phone.clock.at, self._write)
+        buffering = IMMEDIATE if given.immediate else TCPDUMP_BLOCKS
+        wire = phone.network.datapath.wires[phone.name]
+        self._capture = Capture(wire, "pcap", given.snaplen, buffering, phone.clock.at, self._write)
         self._later("listening", LISTENING_NS, self._listening)
-        if asked.seconds is not None:
-            phone.world.after(asked.seconds * 1_000_000_000, lambda: self._signalled("INT"))
+        if given.seconds is not None:
+            phone.world.after(given.seconds * 1_000_000_000, lambda: self._signalled("INT"))
 
     def _write(self, data: bytes) -> None:
         if self._descriptor is not None:
@@ -128,9 +135,9 @@ class Running:
 
     def _listening(self) -> None:
         if self.process.code is None:
-            link = LINK_NAMES[self._phone.network.wires[self._phone.name].link_type]
-            size = f"snapshot length {self._asked.snaplen} bytes"
-            self._call.fail(f"listening on {self._asked.interface}, link-type {link}, {size}")
+            link = LINK_NAMES[self._phone.network.datapath.wires[self._phone.name].link_type]
+            size = f"snapshot length {self._given.snaplen} bytes"
+            self._call.fail(f"listening on {self._given.interface}, link-type {link}, {size}")
 
     def _signalled(self, signal: str) -> None:
         if signal == "KILL":
@@ -141,10 +148,7 @@ class Running:
             self._later("stopping", STOPPING_NS, self._stop)
         elif signal == "USR1" and not self._stopping:
             # What a read of the kernel would still hand over is not captured yet: the real tool says the same.
-            self._call.fail(
-                f"{self._capture.captured} packets captured, {self._capture.received} packets received by filter, "
-                f"{self._capture.dropped} packets dropped by kernel"
-            )
+            self._call.fail(", ".join(self._counters()))
         elif signal == "HUP":
             self._stop()
 
@@ -152,13 +156,13 @@ class Running:
         if self.process.code is not None:
             return
         self._capture.stop()
-        counters = (
-            f"{self._capture.captured} packets captured\n"
-            f"{self._capture.received} packets received by filter\n"
-            f"{self._capture.dropped} packets dropped by kernel\n"
-        )
-        self._call.ends.err.write(counters.encode())
+        self._call.streams.err.write("".join(f"{line}\n" for line in self._counters()).encode())
         self.process.end(0)
+
+    def _counters(self) -> tuple[str, str, str]:
+        capture = self._capture
+        received = f"{capture.received} packets received by filter"
+        return f"{capture.captured} packets captured", received, f"{capture.dropped} packets dropped by kernel"
 
     def close(self) -> None:
         """Give everything back, however it ended."""

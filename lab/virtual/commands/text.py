@@ -1,112 +1,11 @@
-"""Commands on streams of bytes: echo, printf, grep, od, sha256sum, md5sum, wc, head, tail, cut, tr, sort, test."""
+"""Commands on streams of bytes: cat, grep, od, sha256sum, md5sum, wc, head, tail, cut, sort."""
 
 from __future__ import annotations
 
 import hashlib
-import operator as op
 import re
-from collections.abc import Callable
 
 from lab.virtual.shell.machine import Call, Command, Unbuilt, options
-
-ESCAPES = {
-    "n": b"\n",
-    "t": b"\t",
-    "r": b"\r",
-    "a": b"\a",
-    "b": b"\b",
-    "f": b"\f",
-    "v": b"\v",
-    "e": b"\x1b",
-    "\\": b"\\",
-}
-COMPARISONS: dict[str, Callable[[int, int], bool]] = {
-    "-eq": op.eq,
-    "-ne": op.ne,
-    "-lt": op.lt,
-    "-le": op.le,
-    "-gt": op.gt,
-    "-ge": op.ge,
-}
-ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
-PRINTF = re.compile(r"%(%|0?\d*[sdcxXob])|\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)|([^%\\]+)|(.)", re.DOTALL)
-
-
-def unescape(code: str) -> bytes:
-    """The byte of one backslash escape, given without its backslash."""
-    if code[0] == "x" and len(code) > 1:
-        return bytes([int(code[1:], 16)])
-    if code[0] in "01234567":
-        return bytes([int(code, 8) & 255])
-    return ESCAPES.get(code, b"\\" + code.encode())
-
-
-def echo(call: Call) -> int:
-    """echo -n -e -E: mksh expands backslash escapes unless told not to, bash only when told to."""
-    words = call.argv[1:]
-    end = b"\n"
-    expand = call.machine.shell_name == "sh"
-    while words and re.fullmatch(r"-[neE]+", words[0]):
-        option = words.pop(0)
-        end = b"" if "n" in option else end
-        expand = (expand or "e" in option) and "E" not in option
-    data = " ".join(words).encode("utf-8", "surrogateescape")
-    if expand:
-        data = re.sub(
-            rb"\\(x[0-9A-Fa-f]{1,2}|0?[0-7]{1,3}|.)", lambda found: unescape(found[1].decode("latin-1")), data
-        )
-    call.ends.out.write(data + end)
-    return 0
-
-
-def printf(call: Call) -> int:
-    """printf with escapes, %s %d %c %x %X %o %b %%; the format is used again while arguments are left."""
-    if len(call.argv) < 2:
-        return call.fail("usage: printf FORMAT [ARG...]", 2)
-    left = call.argv[2:]
-    out = bytearray()
-    while True:
-        before = len(left)
-        try:
-            out += printed(call.argv[1], left)
-        except ValueError as error:
-            return call.fail(str(error))
-        if not left or len(left) == before:
-            break
-    call.ends.out.write(bytes(out))
-    return 0
-
-
-def printed(form: str, left: list[str]) -> bytes:
-    """One pass over a printf format; takes its arguments off the front of `left`."""
-    out = bytearray()
-    for conversion, escape, text, stray in PRINTF.findall(form):
-        if conversion == "%":
-            out += b"%"
-        elif conversion:
-            out += converted(conversion, left.pop(0) if left else "")
-        elif escape:
-            out += unescape(escape)
-        elif text:
-            out += text.encode("utf-8", "surrogateescape")
-        elif stray == "\\":
-            out += b"\\"
-        else:
-            raise ValueError(f"{form}: bad conversion")
-    return bytes(out)
-
-
-def converted(conversion: str, argument: str) -> bytes:
-    kind, width = conversion[-1], conversion[:-1]
-    if kind == "b":
-        parts = ESCAPE.sub(lambda found: unescape(found[1]).decode("latin-1"), argument)
-        return parts.encode("latin-1", "replace")
-    if kind == "c":
-        return argument[:1].encode()
-    if kind == "s":
-        return argument.rjust(int(width or 0)).encode("utf-8", "surrogateescape")
-    number = int(argument or "0", 0)
-    return format(number, f"{width}{kind}").encode()
 
 
 async def inputs(call: Call, files: list[str]) -> list[tuple[str, bytes]] | None:
@@ -114,14 +13,26 @@ async def inputs(call: Call, files: list[str]) -> list[tuple[str, bytes]] | None
     found = []
     for name in files or ["-"]:
         try:
-            data = (
-                await call.ends.input.read_all() if name == "-" else call.machine.files.read(call.path(name), call.uid)
-            )
+            found.append((name, await contents(call, name)))
         except OSError as error:
             call.fail(f"{name}: {error.strerror}")
             return None
-        found.append((name, data))
     return found
+
+
+async def contents(call: Call, name: str) -> bytes:
+    """What a file holds, or standard input for `-`. Raises OSError."""
+    return await call.streams.input.read_all() if name == "-" else call.machine.files.read(call.path(name), call.uid)
+
+
+async def cat(call: Call) -> int:
+    failed = 0
+    for name in call.argv[1:] or ["-"]:
+        try:
+            call.streams.out.write(await contents(call, name))
+        except OSError as error:
+            failed = call.fail(f"{name}: {error.strerror}")
+    return failed
 
 
 async def grep(call: Call) -> int:
@@ -140,11 +51,11 @@ async def grep(call: Call) -> int:
     total = 0
     for name, data in sources:
         prefix = f"{name}:".encode() if len(sources) > 1 else b""
-        total += grep_one(call, given, wanted, prefix, data)
+        total += grep_input(call, given, wanted, prefix, data)
     return 0 if total else 1
 
 
-def grep_one(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefix: bytes, data: bytes) -> int:
+def grep_input(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefix: bytes, data: bytes) -> int:
     end = b"\0" if "z" in given else b"\n"
     lines = data.split(end)
     if lines and not lines[-1]:
@@ -155,12 +66,12 @@ def grep_one(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefi
     hits = [(number, line) for number, line in enumerate(lines, 1) if bool(wanted.search(line)) != ("v" in given)]
     hits = hits[: int(given.get("m", len(hits)))]
     if "c" in given:
-        call.ends.out.write(prefix + b"%d\n" % len(hits))
+        call.streams.out.write(prefix + b"%d\n" % len(hits))
     elif "q" not in given:
         for number, line in hits:
             start = prefix + (b"%d:" % number if "n" in given else b"")
             pieces = [found.group() for found in wanted.finditer(line)] if "o" in given else [line]
-            call.ends.out.write(b"".join(start + piece + end for piece in pieces))
+            call.streams.out.write(b"".join(start + piece + end for piece in pieces))
     return len(hits)
 
 
@@ -209,25 +120,13 @@ async def wc(call: Call) -> int:
 
 
 async def head(call: Call) -> int:
+    """head and tail: -n LINES or -c BYTES of each input, from its beginning or up to its end."""
     given, operands = options(call, "", "nc")
     sources = await inputs(call, operands)
+    count = int(given.get("c") or given.get("n", "10"))
+    part = slice(count) if call.argv[0].endswith("head") else slice(-count, None) if count else slice(0)
     for _, data in sources or []:
-        if "c" in given:
-            call.ends.out.write(data[: int(given["c"])])
-        else:
-            call.ends.out.write(b"".join(data.splitlines(keepends=True)[: int(given.get("n", "10"))]))
-    return 1 if sources is None else 0
-
-
-async def tail(call: Call) -> int:
-    given, operands = options(call, "", "nc")
-    sources = await inputs(call, operands)
-    for _, data in sources or []:
-        if "c" in given:
-            call.ends.out.write(data[-int(given["c"]) :] if int(given["c"]) else b"")
-        else:
-            count = int(given.get("n", "10"))
-            call.ends.out.write(b"".join(data.splitlines(keepends=True)[-count:]) if count else b"")
+        call.streams.out.write(data[part] if "c" in given else b"".join(data.splitlines(keepends=True)[part]))
     return 1 if sources is None else 0
 
 
@@ -242,7 +141,7 @@ async def cut(call: Call) -> int:
     for line in b"".join(data for _, data in sources).splitlines():
         fields = line.split(mark)
         picked = [fields[index] for index in wanted if index < len(fields)] if len(fields) > 1 else fields
-        call.ends.out.write(mark.join(picked) + b"\n")
+        call.streams.out.write(mark.join(picked) + b"\n")
     return 0
 
 
@@ -255,54 +154,12 @@ async def sort(call: Call) -> int:
     if "n" in given:
         lines.sort(key=lambda line: int(re.match(rb"\s*(-?\d*)", line)[1] or 0), reverse="r" in given)  # type: ignore[index]
     lines = list(dict.fromkeys(lines)) if "u" in given else lines
-    call.ends.out.write(b"".join(line + b"\n" for line in lines))
+    call.streams.out.write(b"".join(line + b"\n" for line in lines))
     return 0
-
-
-def test(call: Call) -> int:
-    """`[ ... ]` and `test`: -e -f -d -s -n -z, = and !=, -eq -ne -lt -gt; `!` in front."""
-    words = call.argv[1:]
-    if call.argv[0] == "[":
-        if words[-1:] != ["]"]:
-            return call.fail("missing ]", 2)
-        words = words[:-1]
-    negated = words[:1] == ["!"]
-    result = _holds(call, words[1:] if negated else words)
-    return call.fail("syntax not built", 2) if result is None else int(result == negated)
-
-
-def _holds(call: Call, words: list[str]) -> bool | None:
-    """The truth of one expression; None where it is not built."""
-    if len(words) == 1:
-        return bool(words[0])
-    if len(words) == 2:
-        path = call.machine.files.on_disk(call.path(words[1]))
-        size = path.stat().st_size if path.exists() else 0
-        unary = {"-e": path.exists(), "-f": path.is_file(), "-d": path.is_dir(), "-s": size > 0}
-        unary |= {"-n": bool(words[1]), "-z": not words[1]}
-        return unary.get(words[0])
-    if len(words) != 3:
-        return None
-    left, operator, right = words
-    if operator in ("=", "==", "!="):
-        return (left == right) != (operator == "!=")
-    numbers = re.fullmatch(r"(-?\d+) (-?\d+)", f"{left} {right}")
-    if operator not in COMPARISONS or numbers is None:
-        return None
-    return COMPARISONS[operator](int(numbers[1]), int(numbers[2]))
-
-
-def true(call: Call) -> int:
-    return 0
-
-
-def false(call: Call) -> int:
-    return 1
 
 
 COMMANDS: dict[str, Command] = {
-    "echo": echo,
-    "printf": printf,
+    "cat": cat,
     "grep": grep,
     "od": od,
     "sha256sum": checksum,
@@ -310,13 +167,7 @@ COMMANDS: dict[str, Command] = {
     "md5sum": checksum,
     "wc": wc,
     "head": head,
-    "tail": tail,
+    "tail": head,
     "cut": cut,
     "sort": sort,
-    "test": test,
-    "[": test,
-    "true": true,
-    ":": true,
-    "false": false,
 }
-TOYBOX = tuple(COMMANDS)

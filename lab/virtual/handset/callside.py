@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lab.definitions.scenario import Uniform
@@ -27,6 +28,19 @@ class Display:
     shade: bool = False
 
 
+@dataclass
+class Packages:
+    """The packages of a phone: the apps `installed`, by name; which have a process; which were force-stopped."""
+
+    installed: Mapping[str, VirtualApp]
+    started: set[str] = field(default_factory=set)
+    stopped: set[str] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """No app has a process, and each can be reached."""
+        self.started, self.stopped = set(), set()
+
+
 @dataclass(frozen=True)
 class Place:
     """A screen of an app, shown for the account `peer`."""
@@ -46,12 +60,16 @@ class AudioChange:
 
 
 class CallSide:
-    """What one phone knows, shows and plays of its calls. `front`: the call screen is the one that is shown."""
+    """What one phone knows, shows and plays of its calls; the subscriber of the exchange.
 
-    def __init__(self, name: str, world: World, display: Display) -> None:
-        self.name = name
-        self.world = world
-        self.display = display
+    `contacts` are its own addresses, by app name. `front`: the call screen is the one that is shown.
+    """
+
+    def __init__(
+        self, name: str, contacts: Mapping[str, str], world: World, display: Display, packages: Packages
+    ) -> None:
+        self.name, self.contacts, self.world = name, contacts, world
+        self.display, self._packages = display, packages
         self.begin()
 
     def begin(self) -> None:
@@ -105,6 +123,10 @@ class CallSide:
         self.controls_hidden = False
         self._hide_later()
 
+    def reachable(self, app: VirtualApp) -> bool:
+        """Whether a call in `app` can ring here: installed, and not force-stopped."""
+        return app.name in self._packages.installed and app.package not in self._packages.stopped
+
     def placed(self, call: Call, peer: str) -> None:
         self._take(CallView(call, "caller", peer))
         self.front = True
@@ -113,6 +135,7 @@ class CallSide:
 
     def offered(self, call: Call, peer: str) -> None:
         """An incoming call: over what is shown, or full screen, as app and screen have it; a dark screen wakes."""
+        self._packages.started.add(call.app.package)
         awake = self.display.on and not self.display.locked
         self._take(CallView(call, "callee", peer))
         form = call.app.incoming_as

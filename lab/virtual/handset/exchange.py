@@ -98,18 +98,18 @@ class CallListener(Protocol):
     def ended(self, call: Call) -> None: ...
 
 
-class Leg(Protocol):
-    """What the exchange needs of a handset."""
+class Subscriber(Protocol):
+    """What the exchange needs of a phone: `contacts` are its own addresses, by app name."""
 
     contacts: Mapping[str, str]
 
     def reachable(self, app: VirtualApp) -> bool: ...
-    def call_placed(self, call: Call, peer: str) -> None: ...
-    def call_offered(self, call: Call, peer: str) -> None: ...
+    def placed(self, call: Call, peer: str) -> None: ...
+    def offered(self, call: Call, peer: str) -> None: ...
     def callee_rings(self, call: Call) -> None: ...
-    def call_accepted(self, call: Call) -> None: ...
-    def call_connected(self, call: Call) -> None: ...
-    def call_over(self, call: Call) -> None: ...
+    def accepted(self, call: Call) -> None: ...
+    def connected(self, call: Call) -> None: ...
+    def over(self, call: Call) -> None: ...
 
 
 @dataclass(eq=False)
@@ -127,7 +127,7 @@ class _Line:
 
 
 class Exchange:
-    """Signals calls between the handsets of `handsets`; a phone has at most one call at a time.
+    """Signals calls between its `subscribers`, by phone; a phone has at most one call at a time.
 
     `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks.
     """
@@ -135,7 +135,7 @@ class Exchange:
     def __init__(self, world: World, listeners: list[CallListener]) -> None:
         self.world = world
         self.listeners = listeners
-        self.handsets: dict[str, Leg] = {}
+        self.subscribers: dict[str, Subscriber] = {}
         self.networks: Mapping[str, str] = {}
         self.calls: list[Call] = []
         self._lines: dict[str, _Line] = {}
@@ -158,8 +158,8 @@ class Exchange:
 
     def peers(self, phone: str, app: VirtualApp) -> list[str]:
         """The addresses of the other phones in that app."""
-        others = [handset for name, handset in self.handsets.items() if name != phone]
-        return [handset.contacts[app.name] for handset in others if app.name in handset.contacts]
+        others = [one for name, one in self.subscribers.items() if name != phone]
+        return [other.contacts[app.name] for other in others if app.name in other.contacts]
 
     def place(self, phone: str, app: VirtualApp, service: Service, contact: str) -> Call | None:
         """Have `phone` call the phone whose address in `app` is `contact`.
@@ -172,7 +172,7 @@ class Exchange:
         call = Call(app, service, phone, callee, self.world.now_ns)
         line = self._lines[phone] = _Line(call, len(self.calls))
         self.calls.append(call)
-        self.handsets[phone].call_placed(call, contact)
+        self.subscribers[phone].placed(call, contact)
         self._tell("placed", call)
         ring_ns = self._ring_delay(line)
         timeout_ns = self._draw(line, "ring_timeout", app.timers.ring_timeout_s)
@@ -187,7 +187,7 @@ class Exchange:
             return
         line.accepted = True
         self._cancel(line)
-        self.handsets[phone].call_accepted(line.call)
+        self.subscribers[phone].accepted(line.call)
         answer_ns = self._draw(line, "answer_delay", line.call.app.timers.answer_delay_s)
         self._later(line, answer_ns, lambda: self._answered(line))
 
@@ -204,8 +204,8 @@ class Exchange:
             self._end(line, line.call.role(phone))
 
     def _owner(self, phone: str, app: VirtualApp, contact: str) -> str | None:
-        for name, handset in self.handsets.items():
-            if name != phone and handset.contacts.get(app.name) == contact:
+        for name, subscriber in self.subscribers.items():
+            if name != phone and subscriber.contacts.get(app.name) == contact:
                 return name
         return None
 
@@ -220,7 +220,7 @@ class Exchange:
 
     def _ring(self, line: _Line) -> None:
         call = line.call
-        callee = self.handsets[call.callee]
+        callee = self.subscribers[call.callee]
         if not callee.reachable(call.app):
             return
         if call.callee in self._lines:
@@ -228,18 +228,18 @@ class Exchange:
             return
         self._lines[call.callee] = line
         call.rung_ns = self.world.now_ns
-        callee.call_offered(call, self.handsets[call.caller].contacts.get(call.app.name, ""))
+        callee.offered(call, self.subscribers[call.caller].contacts.get(call.app.name, ""))
         self._tell("rung", call)
         signal_ns = self._draw(line, "ring_signal", call.app.timers.signal_s)
-        self._later(line, signal_ns, lambda: self.handsets[call.caller].callee_rings(call))
+        self._later(line, signal_ns, lambda: self.subscribers[call.caller].callee_rings(call))
 
     def _answered(self, line: _Line) -> None:
         call = line.call
         call.answered_ns = self.world.now_ns
         self._tell("answered", call)
-        self.handsets[call.callee].call_connected(call)
+        self.subscribers[call.callee].connected(call)
         signal_ns = self._draw(line, "answer_signal", call.app.timers.signal_s)
-        self._later(line, signal_ns, lambda: self.handsets[call.caller].call_connected(call))
+        self._later(line, signal_ns, lambda: self.subscribers[call.caller].connected(call))
 
     def _end(self, line: _Line, by: EndedBy) -> None:
         """The one who ends knows at once; the others after the hang-up delay (the system tells both)."""
@@ -256,7 +256,7 @@ class Exchange:
     def _leave(self, line: _Line, phone: str) -> None:
         if self._lines.get(phone) is line:
             del self._lines[phone]
-            self.handsets[phone].call_over(line.call)
+            self.subscribers[phone].over(line.call)
 
     def _close(self, line: _Line, by: EndedBy) -> None:
         if not line.over:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from lab.definitions.virtual_app import VirtualApp
-from lab.virtual.handset.callside import CallSide, Display, Place
+from lab.virtual.handset.callside import CallSide, Display, Packages, Place
 from lab.virtual.handset.windows import Shown, Window, app_window, keyguard, launcher
 from lab.virtual.world import Timer, World
 
@@ -13,41 +13,34 @@ Peers = Callable[[VirtualApp], list[str]]
 
 
 class Foreground:
-    """The app in front, and which apps have a process. `peers` gives the accounts that an app can reach."""
+    """The app in front. `peers` gives the accounts that an app can reach."""
 
-    def __init__(
-        self, apps: Mapping[str, VirtualApp], world: World, display: Display, calls: CallSide, peers: Peers
-    ) -> None:
-        self.apps = apps
-        self.world = world
-        self.display = display
-        self.calls = calls
-        self.peers = peers
+    def __init__(self, packages: Packages, world: World, display: Display, calls: CallSide, peers: Peers) -> None:
+        self._packages, self._apps = packages, packages.installed
+        self._world, self._display, self._calls, self._peers = world, display, calls, peers
         self.begin()
 
     def begin(self) -> None:
-        """The launcher, and every app reachable; `over` is a dialog that some other app put over it."""
+        """The launcher; `over` is a dialog that some other app put over it."""
         self.place: Place | None = None
         self.over: Window | None = None
-        self.started: set[str] = set()
-        self.stopped: set[str] = set()
         self._opening: Timer | None = None
         self._next: Place | None = None
 
     def window(self) -> Window:
         """What is shown where no call screen is."""
-        if self.display.locked:
+        if self._display.locked:
             return keyguard()
         if self.over is not None:
             return self.over
         if self.place is None:
-            return launcher(self.apps.values())
+            return launcher(self._apps.values())
         app = self.place.app
         return app_window(app, app.screen(self.place.screen), self.place.peer, 0)
 
     def start(self, package: str) -> bool:
         """Start an app as from its icon: its first screen, or its call if it is in one. False: not installed."""
-        app = next((app for app in self.apps.values() if app.package == package), None)
+        app = next((app for app in self._apps.values() if app.package == package), None)
         if app is None:
             return False
         self._open(self._first(app))
@@ -58,7 +51,7 @@ class Foreground:
     ) -> bool:
         """Start what answers an intent; False where nothing does. An unknown contact opens the app's first screen."""
         wanted = component.split("/", 1)[0] if component else package
-        for app in self.apps.values():
+        for app in self._apps.values():
             if wanted not in (None, app.package):
                 continue
             for known in app.intents:
@@ -67,15 +60,15 @@ class Foreground:
                 contact = _contact(known.data, data)
                 if contact is not None:
                     place = Place(app, known.opens, contact)
-                    self._open(place if contact in self.peers(app) else self._first(app))
+                    self._open(place if contact in self._peers(app) else self._first(app))
                     return True
         return self.start(wanted) if component and wanted and data is None else False
 
     def stop(self, package: str) -> None:
         """Stop an app: nothing of it is shown and it cannot be reached until it is started again."""
-        self.started.discard(package)
-        if any(app.package == package for app in self.apps.values()):
-            self.stopped.add(package)
+        self._packages.started.discard(package)
+        if any(app.package == package for app in self._apps.values()):
+            self._packages.stopped.add(package)
         if self.place is not None and self.place.app.package == package:
             self.place = None
         self._cancel()
@@ -88,7 +81,7 @@ class Foreground:
         """From a dialog to what is under it, from a chat to the app's first screen, from there to the launcher."""
         if self.over is not None:
             self.over = None
-        elif self.place is not None and not self.display.locked:
+        elif self.place is not None and not self._display.locked:
             first = self._first(self.place.app)
             self.place = first if self.place.screen != first.screen else None
 
@@ -105,22 +98,22 @@ class Foreground:
             return
         place = Place(shown.app, shown.screen, shown.peer)
         if shown.app.screen(shown.screen).dialog:
-            self.calls.dialog = place
+            self._calls.dialog = place
         else:
             self.place = place
 
     def _first(self, app: VirtualApp) -> Place:
-        return Place(app, app.launch, next(iter(self.peers(app)), ""))
+        return Place(app, app.launch, next(iter(self._peers(app)), ""))
 
     def _open(self, place: Place) -> None:
-        self.started.add(place.app.package)
-        self.stopped.discard(place.app.package)
+        self._packages.started.add(place.app.package)
+        self._packages.stopped.discard(place.app.package)
         if self._next == place:
             return
         self._cancel()
         self._next = place
-        delay_ns = self.calls.draw_ns("open", place.app.timers.open_s)
-        self._opening = self.world.after(delay_ns, lambda: self._opened(place))
+        delay_ns = self._calls.draw_ns("open", place.app.timers.open_s)
+        self._opening = self._world.after(delay_ns, lambda: self._opened(place))
 
     def _cancel(self) -> None:
         self._next = None
@@ -128,14 +121,14 @@ class Foreground:
             self._opening.cancel()
 
     def _opened(self, place: Place) -> None:
-        view = self.calls.view
+        view = self._calls.view
         self._next = None
         self.place, self.over = place, None
-        self.display.shade = False
-        self.calls.dialog = self.calls.after = None
-        self.calls.front = False
+        self._display.shade = False
+        self._calls.dialog = self._calls.after = None
+        self._calls.front = False
         if view is not None and view.call.app is place.app and place.screen == place.app.launch:
-            self.calls.bring_to_front()
+            self._calls.bring_to_front()
 
 
 def _contact(template: str, data: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from lab.virtual.network.datagrams import Integers, Octets
-from lab.virtual.network.wire import Passing, Wire, joined
+from lab.virtual.network.wire import Frames, Wire, joined
 
 LINK_TYPES = {"ethernet": 1, "raw": 101}
 _DUMPCAP = "Dumpcap (Wireshark) 4.0.17"
@@ -53,7 +53,7 @@ def pcap_header(link_type: int, snaplen: int) -> bytes:
     return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link_type)
 
 
-def pcap_records(times_ns: Integers, frames: Passing, snaplen: int) -> bytes:
+def pcap_records(times_ns: Integers, frames: Frames, snaplen: int) -> bytes:
     """Frames as records of a classic pcap, stamped with `times_ns` cut to microseconds."""
     captured = np.minimum(frames.lengths, snaplen)
     heads = np.empty((len(frames), 4), dtype="<u4")
@@ -83,7 +83,7 @@ def pcapng_header(link_type: int, snaplen: int, interface: str) -> bytes:
     return _block(0x0A0D0D0A, section) + _block(1, description)
 
 
-def pcapng_packets(times_ns: Integers, frames: Passing, snaplen: int) -> bytes:
+def pcapng_packets(times_ns: Integers, frames: Frames, snaplen: int) -> bytes:
     """Frames as enhanced packet blocks without options."""
     captured = np.minimum(frames.lengths, snaplen)
     padded = captured + -captured % 4
@@ -153,14 +153,14 @@ class Capture:
         self.started_ns = wire.world.now_ns
         self._wire, self._format, self._buffering = wire, format, buffering
         self._clock, self._write, self._mac = clock, write, mac
-        self._waiting: list[Passing] = []
+        self._waiting: list[Frames] = []
         self._stopped = False
         link = LINK_TYPES[wire.link_type]
         name = wire.name if interface is None else interface
         write(pcap_header(link, snaplen) if format == "pcap" else pcapng_header(link, snaplen, name))
         wire.attach(self)
 
-    def take(self, frames: Passing) -> None:
+    def take(self, frames: Frames) -> None:
         """Receive frames that passed on the wire."""
         taken = frames if self._mac is None else frames.of_mac(self._mac)
         if len(taken):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.definitions.bench import Stimulus
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Address, Endpoint
 from lab.virtual.network.datagrams import Integers
-from lab.virtual.network.ledger import Meaning
-from lab.virtual.network.media import Level, Packets, Stream, in_channel
+from lab.virtual.network.ice import IceSession
+from lab.virtual.network.meaning import Meaning
+from lab.virtual.network.media import Level, Packets, RtpStream, in_channel
 from lab.virtual.network.sessions import Leg
-
-if TYPE_CHECKING:
-    from lab.virtual.network.traffic import CallTraffic
 
 _MILLISECOND_NS = 1_000_000
 _SLOT_NS = 2_000_000_000
@@ -38,78 +37,77 @@ class _Path:
 class Conversation:
     """Media and checks from the answer until `end`."""
 
-    def __init__(self, traffic: CallTraffic) -> None:
-        self._traffic, self._network, self._app = traffic, traffic.network, traffic.app
-        self._group = f"{traffic.key}/media"
-        self._draw = traffic.network.draw(f"{traffic.key}/conversation")
-        self.channels_bound = False
-        now_ns = self._network.world.now_ns
+    def __init__(self, ice: IceSession, stimuli: Mapping[str, Stimulus], direct: bool) -> None:
+        self._ice, self._datapath, self._app, self._service = ice, ice.datapath, ice.app, ice.call.service
+        self._group = f"{ice.key}/media"
+        self._draw = ice.world.chance(f"network/{ice.key}/conversation")
+        now_ns = ice.world.now_ns
         low, high = _MEDIA_AFTER_MS
         self._start_ns = now_ns + self._draw.randint(low, high) * _MILLISECOND_NS
         # PCAPdroid's proxy passes no datagram of a peer that the app has not written to from that very socket.
-        proxied = any(leg.access is not traffic.network.accesses[leg.phone] for leg in traffic.legs)
-        self._direct = self._network.direct_allowed and self._app.direct_capable and not proxied
+        proxied = any(leg.access is not ice.datapath.accesses[leg.phone] for leg in ice.legs)
+        self._direct = direct and self._app.direct_capable and not proxied
         move = self._app.moves_to_direct
         moves_ns = now_ns + self._draw.randint(round(move.low_s * 1e9), round(move.high_s * 1e9))
         self._direct_from_ns = max(moves_ns, self._start_ns) if self._direct else None
-        self._streams = {leg.role: self._stream(leg) for leg in traffic.legs}
-        self._losses = {leg.role: traffic.network.world.generator(f"{self._group}/{leg.role}") for leg in traffic.legs}
+        self._streams = {leg.role: self._stream(leg, stimuli[leg.phone]) for leg in ice.legs}
+        self._losses = {leg.role: ice.world.generator(f"{self._group}/{leg.role}") for leg in ice.legs}
 
     def start(self) -> None:
         """Begin: permissions and channels at once, candidates and ids soon, media by its slots."""
-        after = self._traffic.after
+        after = self._ice.after
         if self._app.media_framing == "channel_data":
-            for leg in self._traffic.legs:
-                leg.media.permit(self._traffic.other(leg).media.relayed)
-                leg.media.bind(self._traffic.other(leg).media.relayed)
-        self.channels_bound = self._app.media_framing == "channel_data"
+            for leg in self._ice.legs:
+                leg.media.create_permission(self._ice.other(leg).media.relayed)
+                leg.media.channel_bind(self._ice.other(leg).media.relayed)
+        self._ice.channels_bound = self._app.media_framing == "channel_data"
         after(200 * _MILLISECOND_NS, self._show_candidates)
         ids = self._app.user_ids
         if ids is not None and ids.when == "conversation":
-            after(260 * _MILLISECOND_NS, self._traffic.exchange_ids)
+            after(260 * _MILLISECOND_NS, self._ice.exchange_ids)
         if self._direct:
-            for leg in self._traffic.legs:
+            for leg in self._ice.legs:
                 leg.gather()
             after(150 * _MILLISECOND_NS, self._check_directly)
             for number in range(_PRIVATE_CHECKS):
                 after(180 * _MILLISECOND_NS + number * _PRIVATE_SPACING_NS, self._check_private)
-        after(self._start_ns - self._network.world.now_ns, lambda: self._slot(self._start_ns))
+        after(self._start_ns - self._ice.world.now_ns, lambda: self._slot(self._start_ns))
 
     def end(self) -> None:
         """Take back what was to be sent from now on."""
-        for leg in self._traffic.legs:
-            self._network.cut(leg.phone, self._group)
+        for leg in self._ice.legs:
+            self._datapath.cut(leg.phone, self._group)
 
     def _show_candidates(self) -> None:
         if self._app.exposure.conversation in ("public", "all"):
-            for leg in self._traffic.legs:
+            for leg in self._ice.legs:
                 private = self._app.exposure.conversation == "all"
-                self._traffic.expose(leg, self._traffic.other(leg), private=private)
+                self._ice.expose(leg, self._ice.other(leg), private=private)
 
     def _check_directly(self) -> None:
         """A Binding request each way and its answer, which tells the sender how the other sees it."""
-        for leg in self._traffic.legs:
-            peer = self._traffic.other(leg)
-            check, ids = self._traffic.check(leg, peer)
-            arrives_ns = self._traffic.across_ns(leg)
+        for leg in self._ice.legs:
+            peer = self._ice.other(leg)
+            check, ids = self._ice.check(leg, peer)
+            arrives_ns = self._ice.across_ns(leg)
             self._direct_frame(leg, peer, check, True, 0, ids)
             self._direct_frame(peer, leg, check, False, arrives_ns, ids)
-            reply = stunwire.binding_success(check[8:20], leg.public)
+            reply = stunwire.binding_success(check[8:20], leg.server_reflexive)
             self._direct_frame(peer, leg, reply, True, arrives_ns + _MILLISECOND_NS)
             back_ns = arrives_ns + _MILLISECOND_NS + leg.access.delay_ns + peer.access.delay_ns
-            self._direct_frame(leg, peer, reply, False, back_ns, mapped=leg.public.address)
-        self._traffic.after(_CHECKS_EVERY_NS, self._check_directly)
+            self._direct_frame(leg, peer, reply, False, back_ns, mapped=leg.server_reflexive.address)
+        self._ice.after(_CHECKS_EVERY_NS, self._check_directly)
 
     def _check_private(self) -> None:
         """Checks towards the other's interface address: they leave the phone and reach nobody."""
         if self._app.exposure.conversation not in ("all", "direct_only"):
             return
-        for leg in self._traffic.legs:
-            peer = self._traffic.other(leg)
-            check, ids = self._traffic.check(leg, peer)
-            shows = ((peer.phone, peer.private.address),)
-            meaning = Meaning("direct", True, True, bool(ids), peer=peer.private, shows=shows, user_ids=ids)
-            self._network.outgoing(leg.phone, leg.socket, peer.private, check, meaning)
+        for leg in self._ice.legs:
+            peer = self._ice.other(leg)
+            check, ids = self._ice.check(leg, peer)
+            shows = ((peer.phone, peer.host.address),)
+            meaning = Meaning("direct", True, True, bool(ids), peer=peer.host, shows=shows, user_ids=ids)
+            self._datapath.forward(leg.phone, leg.socket, peer.host, check, meaning)
 
     def _direct_frame(
         self,
@@ -121,19 +119,17 @@ class Conversation:
         ids: tuple[str, ...] = (),
         mapped: Address | None = None,
     ) -> None:
-        shows = ((peer.phone, peer.public.address),)
-        meaning = Meaning("direct", outgoing, True, bool(ids), None, peer.public, shows, mapped, ids)
-        send = self._network.outgoing if outgoing else self._network.incoming
-        send(leg.phone, leg.socket, peer.public, payload, meaning, when_ns)
+        shows = ((peer.phone, peer.server_reflexive.address),)
+        meaning = Meaning("direct", outgoing, True, bool(ids), None, peer.server_reflexive, shows, mapped, ids)
+        self._datapath.forward(leg.phone, leg.socket, peer.server_reflexive, payload, meaning, when_ns)
 
-    def _stream(self, leg: Leg) -> Stream:
-        stimulus = self._network.phones[leg.phone].stimulus
+    def _stream(self, leg: Leg, stimulus: Stimulus) -> RtpStream:
         level: Level = "speech" if stimulus.sound == "speech" else "pause"
-        if self._traffic.call.service == "video":
+        if self._service == "video":
             level = stimulus.scene
-        generator = self._network.world.generator(f"network/{self._traffic.key}/stream/{leg.role}")
+        generator = self._ice.world.generator(f"network/{self._ice.key}/stream/{leg.role}")
         extension = leg.media.relay.framing == "warp"
-        return Stream(generator, self._traffic.call.service, level, self._start_ns, extension=extension)
+        return RtpStream(generator, self._service, level, self._start_ns, extension=extension)
 
     def _slot(self, low_ns: int) -> None:
         """Generate the media of one slot, both ways, and ask for the next."""
@@ -142,14 +138,14 @@ class Conversation:
         if turn_ns is not None and low_ns < turn_ns < high_ns:
             high_ns = turn_ns
         direct = turn_ns is not None and low_ns >= turn_ns
-        for leg in self._traffic.legs:
+        for leg in self._ice.legs:
             packets = self._streams[leg.role].slot(low_ns, high_ns)
             if len(packets.sizes):
                 self._carry(leg, packets, direct)
-        self._traffic.after(high_ns - low_ns, lambda: self._slot(high_ns))
+        self._ice.after(high_ns - low_ns, lambda: self._slot(high_ns))
 
     def _carry(self, sender: Leg, packets: Packets, direct: bool) -> None:
-        receiver = self._traffic.other(sender)
+        receiver = self._ice.other(sender)
         path = self._path(sender, receiver, direct, outgoing=True)
         self._pass(sender, path, packets, packets.sent_ns)
         generator = self._losses[sender.role]
@@ -166,13 +162,13 @@ class Conversation:
     def _pass(self, leg: Leg, path: _Path, packets: Packets, times_ns: Integers) -> None:
         if path.channel is not None:
             packets = in_channel(packets, path.channel)
-        self._network.stream(leg.phone, path.socket, path.remote, packets, times_ns, path.meaning, self._group)
+        self._datapath.forward_stream(leg.phone, path.socket, path.remote, packets, times_ns, path.meaning, self._group)
 
     def _path(self, leg: Leg, peer: Leg, direct: bool, *, outgoing: bool) -> _Path:
         if direct:
-            shows = ((peer.phone, peer.public.address),)
-            meaning = Meaning("direct", outgoing, peer=peer.public, shows=shows)
-            return _Path(leg.socket, peer.public, meaning, None)
+            shows = ((peer.phone, peer.server_reflexive.address),)
+            meaning = Meaning("direct", outgoing, peer=peer.server_reflexive, shows=shows)
+            return _Path(leg.socket, peer.server_reflexive, meaning, None)
         session = leg.media
         channel = session.channel if self._app.media_framing == "channel_data" else None
         meaning = Meaning("call", outgoing, marks=channel is not None, server=session.server)

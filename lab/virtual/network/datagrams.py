@@ -34,11 +34,11 @@ class Link:
         """What stands before the IP header."""
         if not self.ethernet:
             return b""
-        there, here = (self.gateway_mac, self.mac) if outgoing else (self.mac, self.gateway_mac)
+        destination_mac, source_mac = (self.gateway_mac, self.mac) if outgoing else (self.mac, self.gateway_mac)
         if destination.is_multicast:
-            there = _MULTICAST_MACS[destination.version]
+            destination_mac = _MULTICAST_MACS[destination.version]
         kind = 0x0800 if destination.version == 4 else 0x86DD
-        return bytes.fromhex((there + here).replace(":", "")) + struct.pack("!H", kind)
+        return bytes.fromhex((destination_mac + source_mac).replace(":", "")) + struct.pack("!H", kind)
 
 
 def _sum(octets: bytes) -> int:
@@ -56,20 +56,20 @@ def _addresses(source: Address, destination: Address) -> bytes:
     return source.packed + destination.packed
 
 
-def _ip_header(source: Address, destination: Address, hops: int) -> bytes:
+def _ip_header(source: Address, destination: Address, hop_limit: int) -> bytes:
     """An IP header whose length, identification and checksum are still zero."""
     if isinstance(source, IPv6Address):
-        return struct.pack("!IHBB", 0x6 << 28, 0, _UDP, hops) + _addresses(source, destination)
+        return struct.pack("!IHBB", 0x6 << 28, 0, _UDP, hop_limit) + _addresses(source, destination)
     # DF set, as phones and media servers send it.
-    return struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0x4000, hops, _UDP, 0) + _addresses(source, destination)
+    return struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0x4000, hop_limit, _UDP, 0) + _addresses(source, destination)
 
 
 def frame(
-    link: bytes, source: Endpoint, destination: Endpoint, payload: bytes, *, identification: int, hops: int
+    link: bytes, source: Endpoint, destination: Endpoint, payload: bytes, *, identification: int, hop_limit: int
 ) -> bytes:
     """One UDP datagram behind `link`, the bytes of the link header."""
     length = 8 + len(payload)
-    header = _ip_header(source.address, destination.address, hops)
+    header = _ip_header(source.address, destination.address, hop_limit)
     if isinstance(source.address, IPv4Address):
         header = header[:2] + struct.pack("!HH", 20 + length, identification) + header[6:]
         header = header[:10] + struct.pack("!H", _checksum(_sum(header))) + header[12:]
@@ -89,7 +89,7 @@ def frames(
     sizes: Integers,
     *,
     identifications: Integers,
-    hops: int,
+    hop_limit: int,
 ) -> Octets:
     """Many datagrams of one flow as rows: `payload` (n x even width) holds the first bytes of each, the rest is zeros.
 
@@ -97,7 +97,7 @@ def frames(
     is `len(link)` + IP header + 8 + size.
     """
     count, width = payload.shape
-    ip = _ip_header(source.address, destination.address, hops)
+    ip = _ip_header(source.address, destination.address, hop_limit)
     lengths = sizes + 8
     start, udp = len(link), len(link) + len(ip)
     rows = np.zeros((count, udp + 8 + width), dtype=np.uint8)
@@ -128,6 +128,6 @@ def overhead_bytes(link: bytes, address: Address) -> int:
     return len(link) + (20 if address.version == 4 else 40) + 8
 
 
-def hops_left(address: Address) -> int:
+def hop_limit_left(address: Address) -> int:
     """What is left of a far end's hop limit of 64: the same for all its datagrams."""
     return 64 - 5 - int(address) % 13

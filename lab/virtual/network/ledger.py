@@ -6,48 +6,14 @@ Nothing here reads bytes of a frame. `lab.virtual.network.truth` turns the notes
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from lab.virtual.network.addresses import Address, Endpoint
+from lab.virtual.handset.exchange import Exchange
+from lab.virtual.network.addresses import Address
 from lab.virtual.network.datagrams import Integers
-from lab.virtual.network.truth import Clock, Notes, Row, truth
+from lab.virtual.network.meaning import Meaning
+from lab.virtual.network.truth import ClockTruth, Notes, Row, truth
 from lab.virtual.world import World
-
-if TYPE_CHECKING:
-    from lab.virtual.handset.exchange import Exchange
-
-
-@dataclass(frozen=True)
-class Server:
-    """One server of a call as one phone reaches it: `host` is the same for both addresses of one machine."""
-
-    host: str
-    address: Address
-    port: int
-    name: str | None
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a frame is, as its sender knows.
-
-    `stun`: the datagram itself is STUN (ChannelData is not). `marks`: it carries more than a bare Binding. `server`:
-    its far end is this server of the call. `peer`: its far end is this address of the other phone. `shows`: addresses
-    of phones that it lets be read, with their owner. `mapped`: the address it tells this phone is its own. `user_ids`:
-    fragments of user names in it. `marker`: nonce and word of a marker.
-    """
-
-    kind: Literal["call", "direct", "marker", "noise"]
-    outgoing: bool
-    stun: bool = False
-    marks: bool = False
-    server: Server | None = None
-    peer: Endpoint | None = None
-    shows: tuple[tuple[str, Address], ...] = ()
-    mapped: Address | None = None
-    user_ids: tuple[str, ...] = ()
-    marker: tuple[str, str] | None = None
 
 
 class Ledger:
@@ -117,6 +83,6 @@ class Ledger:
         head = {"trial": self._trial, "attempt": self._attempt}
         return head | truth(call, self._notes, clocks) | {"capture_restarts": restarts}
 
-    def _clock(self, who: str) -> Clock:
+    def _clock(self, who: str) -> ClockTruth:
         reads = self._clocks.get(who, [])
-        return Clock(reads[0] if reads else None, reads[-1] if reads else None, self._drift_ppm.get(who, 0.0))
+        return ClockTruth(reads[0] if reads else None, reads[-1] if reads else None, self._drift_ppm.get(who, 0.0))

@@ -28,9 +28,9 @@ _SIZES: dict[Level, tuple[int, int]] = {
     "bright": (880, 1140),
     "dark": (260, 360),
 }
-_TURN_MS = ((900, 3200), (250, 1100))
+_TALKSPURT_MS = ((900, 3200), (250, 1100))
 _PAYLOAD_TYPE = {"voice": 120, "video": 97}
-_TICKS = {"voice": 960, "video": 600}
+_TIMESTAMP_STEP = {"voice": 960, "video": 600}
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,22 @@ class Packets:
     rows: Octets
 
 
-class Stream:
+class RtpStream:
     """One direction of a call's media from `start_ns` on. Draw its slots in order, each once.
 
     `extension` sets the X bit and a four-byte header extension of profile 0xDEBE.
     """
 
     def __init__(
-        self,
-        generator: np.random.Generator,
-        service: Service,
-        level: Level,
-        start_ns: int,
-        *,
-        extension: bool,
+        self, generator: np.random.Generator, service: Service, level: Level, start_ns: int, *, extension: bool
     ) -> None:
         self._generator, self._service, self._level = generator, service, level
         self._start_ns, self._interval_ns = start_ns, INTERVAL_NS[service]
         self._head = bytes([0x90 if extension else 0x80, _PAYLOAD_TYPE[service]])
         self._tail = struct.pack("!HH", 0xDEBE, 0) if extension else b""
         self._ssrc = int(generator.integers(1 << 32))
-        self._sequence, self._ticks = int(generator.integers(1 << 16)), int(generator.integers(1 << 32))
-        self._turns: list[int] = [0]
+        self._sequence, self._timestamp = int(generator.integers(1 << 16)), int(generator.integers(1 << 32))
+        self._talkspurts: list[int] = [0]
 
     def slot(self, low_ns: int, high_ns: int) -> Packets:
         """The packets whose regular instant lies in [low_ns, high_ns)."""
@@ -84,11 +78,11 @@ class Stream:
         return np.where(self._talking(offsets), sizes, small)
 
     def _talking(self, offsets: Integers) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        while self._turns[-1] <= int(offsets[-1]):
-            low, high = _TURN_MS[(len(self._turns) + 1) % 2]
-            self._turns.append(self._turns[-1] + int(self._generator.integers(low, high)) * 1_000_000)
-        turns: Integers = np.searchsorted(np.array(self._turns), offsets, side="right")
-        return np.equal(turns % 2, 1)
+        while self._talkspurts[-1] <= int(offsets[-1]):
+            low, high = _TALKSPURT_MS[(len(self._talkspurts) + 1) % 2]
+            self._talkspurts.append(self._talkspurts[-1] + int(self._generator.integers(low, high)) * 1_000_000)
+        talkspurts: Integers = np.searchsorted(np.array(self._talkspurts), offsets, side="right")
+        return np.equal(talkspurts % 2, 1)
 
     def _rows(self, numbers: Integers, sizes: Integers) -> Octets:
         count = len(numbers)
@@ -96,8 +90,8 @@ class Stream:
         head = np.empty((count, 12), dtype=np.uint8)
         head[:, :2] = np.frombuffer(self._head, dtype=np.uint8)
         head[:, 2:4] = ((self._sequence + numbers) & 0xFFFF).astype(">u2").view(np.uint8).reshape(-1, 2)
-        ticks = (self._ticks + numbers * _TICKS[self._service]) & 0xFFFFFFFF
-        head[:, 4:8] = ticks.astype(">u4").view(np.uint8).reshape(-1, 4)
+        timestamps = (self._timestamp + numbers * _TIMESTAMP_STEP[self._service]) & 0xFFFFFFFF
+        head[:, 4:8] = timestamps.astype(">u4").view(np.uint8).reshape(-1, 4)
         head[:, 8:12] = np.frombuffer(struct.pack("!I", self._ssrc), dtype=np.uint8)
         rows[:, :12] = head
         rows[:, 12 : 12 + len(self._tail)] = np.frombuffer(self._tail, dtype=np.uint8)

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import struct
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Address, Endpoint
-from lab.virtual.network.ledger import Meaning
+from lab.virtual.network.datapath import Datapath
+from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.media import Packets
-
-if TYPE_CHECKING:
-    from lab.virtual.network import Network
 
 _FOREIGN_IPV4 = IPv4Address("192.0.2.0")
 _FOREIGN_IPV6 = IPv6Address("2001:db8:a11::")
@@ -34,13 +31,14 @@ _LOUD_GROUP = "loud"
 
 
 class Noise:
-    """The background of one phone in one attempt."""
+    """The background of one phone in one attempt; behind the hotspot it asks `hotspot` for names."""
 
-    def __init__(self, network: Network, phone: str, *, loud: bool) -> None:
-        self._network, self._phone, self._loud = network, phone, loud
-        self._access, self._wire = network.accesses[phone], network.wires[phone]
-        self._draw = network.draw(f"noise/{phone}")
-        self._generator = network.world.generator(f"network/loud/{phone}")
+    def __init__(self, datapath: Datapath, phone: str, hotspot: IPv4Address, *, loud: bool) -> None:
+        self._datapath, self._world, self._phone, self._loud = datapath, datapath.world, phone, loud
+        self._access, self._wire = datapath.accesses[phone], datapath.wires[phone]
+        self._name_server = hotspot if self._access.spec.link == "ethernet" else _NAME_SERVER
+        self._draw = self._world.chance(f"network/noise/{phone}")
+        self._generator = self._world.generator(f"network/loud/{phone}")
         self._flows = [(self._socket(remote := self._foreign(443)), remote) for _ in range(3)]
         self._running_loud = False
 
@@ -50,7 +48,7 @@ class Noise:
         self._wait()
 
     def _wait(self) -> None:
-        self._network.world.after(self._draw.randrange(*_PAUSE_MS) * 1_000_000, self._act)
+        self._world.after(self._draw.randrange(*_PAUSE_MS) * 1_000_000, self._act)
 
     def _act(self) -> None:
         kind = self._draw.choice(_KINDS)
@@ -77,15 +75,13 @@ class Noise:
     ) -> None:
         """One request now and its reply a round trip later."""
         stun = mapped is not None
-        self._network.outgoing(self._phone, socket, remote, request, Meaning("noise", outgoing=True, stun=stun))
-        when_ns = self._network.world.now_ns + 2 * self._access.delay(self._draw)
+        self._datapath.forward(self._phone, socket, remote, request, Meaning("noise", outgoing=True, stun=stun))
+        when_ns = self._world.now_ns + 2 * self._access.delay(self._draw)
         meaning = Meaning("noise", outgoing=False, stun=stun, mapped=mapped)
-        self._network.incoming(self._phone, socket, remote, reply, meaning, when_ns)
+        self._datapath.forward(self._phone, socket, remote, reply, meaning, when_ns)
 
     def _dns(self) -> None:
-        remote = Endpoint(_NAME_SERVER, 53)
-        if self._access.spec.link == "ethernet":
-            remote = Endpoint(self._network.bench.laptop.hotspot_address, 53)
+        remote = Endpoint(self._name_server, 53)
         labels = (self._draw.choice(_HOSTS), "example", "org")
         name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
         question = name + struct.pack("!HH", 1, 1)
@@ -105,15 +101,14 @@ class Noise:
 
     def _quic(self) -> None:
         socket, remote = self._draw.choice(self._flows)
-        when_ns = self._network.world.now_ns
+        when_ns = self._world.now_ns
         for _ in range(self._draw.randrange(2, 7)):
             when_ns += self._draw.randrange(1, 60) * 1_000_000
             # A first byte of 0x50-0x5f and an impossible length behind it: never ChannelData to any reader.
             head = bytes([0x50 | self._draw.randrange(16), self._draw.randrange(256), 0xFF])
             payload = head + self._draw.randbytes(self._draw.choice((30, 34, 62, 120, 410)))
-            send = self._network.outgoing if self._draw.randrange(2) else self._network.incoming
-            meaning = Meaning("noise", outgoing=send == self._network.outgoing)
-            send(self._phone, socket, remote, payload, meaning, when_ns)
+            meaning = Meaning("noise", outgoing=bool(self._draw.randrange(2)))
+            self._datapath.forward(self._phone, socket, remote, payload, meaning, when_ns)
 
     def _stun(self) -> None:
         remote = self._foreign(self._draw.choice((3478, 3478, 19302)))
@@ -128,7 +123,7 @@ class Noise:
         name = b"\x0b_googlecast\x04_tcp\x05local\0"
         query = struct.pack("!HHHHHH", 0, 0, 1, 0, 0, 0) + name + struct.pack("!HH", 12, 1)
         socket = Endpoint(self._access.ipv4.ip, 5353)
-        self._network.outgoing(self._phone, socket, _MDNS, query, Meaning("noise", outgoing=True))
+        self._datapath.forward(self._phone, socket, _MDNS, query, Meaning("noise", outgoing=True))
 
     def _attached(self, before: int) -> None:
         if self._loud and before == 0:
@@ -138,12 +133,12 @@ class Noise:
     def _detached(self) -> None:
         if self._running_loud:
             self._running_loud = False
-            self._wire.cut(_LOUD_GROUP, self._network.world.now_ns)
+            self._wire.cut(_LOUD_GROUP, self._world.now_ns)
 
     def _loud_slot(self) -> None:
         if not self._running_loud:
             return
-        now_ns = self._network.world.now_ns
+        now_ns = self._world.now_ns
         times = now_ns + np.arange(_LOUD_FRAMES, dtype=np.int64) * (_LOUD_SLOT_NS // _LOUD_FRAMES)
         text = self._generator.bytes(_LOUD_FRAMES * 64)
         rows = np.frombuffer(text, dtype=np.uint8).reshape(_LOUD_FRAMES, 64).copy()
@@ -152,5 +147,5 @@ class Noise:
         packets = Packets(times, np.full(_LOUD_FRAMES, _LOUD_BYTES), rows)
         socket, remote = self._flows[0]
         meaning = Meaning("noise", outgoing=False)
-        self._network.stream(self._phone, socket, remote, packets, times, meaning, _LOUD_GROUP)
-        self._network.world.after(_LOUD_SLOT_NS, self._loud_slot)
+        self._datapath.forward_stream(self._phone, socket, remote, packets, times, meaning, _LOUD_GROUP)
+        self._world.after(_LOUD_SLOT_NS, self._loud_slot)

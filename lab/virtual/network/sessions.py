@@ -7,18 +7,16 @@ methods 0x0800-0x0805 and attributes 0x4000-0x4025. STUN is never lost on the wa
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lab.definitions.base import Role
 from lab.definitions.virtual_network import AppNetwork, Packets, Relay
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Address, Endpoint, folded, nat64
-from lab.virtual.network.ledger import Meaning, Server
-from lab.virtual.network.stunwire import Attribute
-
-if TYPE_CHECKING:
-    from lab.virtual.network import Network
+from lab.virtual.network.datapath import Datapath
+from lab.virtual.network.meaning import Meaning, Server
+from lab.virtual.network.stunwire import ALLOCATE, ERROR, SUCCESS, Attribute
 
 _REALM = b"relay.example"
 _UDP_TRANSPORT = bytes([17, 0, 0, 0])
@@ -56,7 +54,7 @@ class Session:
         self.local = Endpoint(leg.local(address), leg.access.open_port())
         self.relayed = Endpoint(relay.ipv4, leg.draw.randrange(40_100, 60_000))
         self.channel = leg.draw.randrange(0x4000, 0x4FF0)
-        self.asked = 0
+        self.requests = 0
         self._nonce = leg.draw.randbytes(8).hex().encode()
         self._key = leg.draw.randbytes(16)
 
@@ -76,7 +74,7 @@ class Session:
     ) -> None:
         """A datagram from the phone to the server, now."""
         meaning = Meaning("call", True, stun, marks, self.server, shows=shows, user_ids=user_ids)
-        self.leg.network.outgoing(self.leg.phone, self.local, self.remote, payload, meaning)
+        self.leg.datapath.forward(self.leg.phone, self.local, self.remote, payload, meaning)
 
     def receive(
         self,
@@ -90,7 +88,7 @@ class Session:
     ) -> None:
         """A datagram from the server that reaches the phone at an instant."""
         meaning = Meaning("call", False, stun, marks, self.server, mapped=mapped, user_ids=user_ids)
-        self.leg.network.incoming(self.leg.phone, self.local, self.remote, payload, meaning, when_ns)
+        self.leg.datapath.forward(self.leg.phone, self.local, self.remote, payload, meaning, when_ns)
 
     def binding(self) -> None:
         """A bare Binding and its answer, which tells the phone its public address."""
@@ -99,48 +97,40 @@ class Session:
         reply = stunwire.binding_success(transaction, self.mapped)
         self.receive(reply, self.leg.answer_ns(), marks=False, mapped=self.mapped.address)
 
-    def ask(self, plan: Plan) -> None:
-        """The next request of a plan, and its answer."""
-        self.asked += 1
+    def request(self, plan: Plan) -> None:
+        """The next request of a plan, and its response."""
+        self.requests += 1
         if self.relay.framing == "warp":
-            first = self.asked == 1
-            kinds = (
-                (stunwire.ALLOCATE, stunwire.ALLOCATE_SUCCESS) if first else (stunwire.WARP_PING, stunwire.WARP_PONG)
+            first = self.requests == 1
+            self._warp(
+                *((ALLOCATE, ALLOCATE | SUCCESS) if first else (stunwire.WARP_PING, stunwire.WARP_PONG)), plan.size
             )
-            self._warp(*kinds, plan.size)
-        elif self.asked == 1:
-            self._turn(stunwire.ALLOCATE, stunwire.ALLOCATE_ERROR, [(stunwire.REQUESTED_TRANSPORT, _UDP_TRANSPORT)])
-        elif self.asked == 2:
+        elif self.requests == 1:
+            self._challenge()
+        elif self.requests == 2:
             self._allocate()
         else:
-            lifetime = (stunwire.LIFETIME, (600).to_bytes(4, "big"))
-            self._turn(stunwire.REFRESH, stunwire.REFRESH_SUCCESS, [lifetime], [lifetime])
+            self._refresh(600)
 
     def farewell(self, plan: Plan) -> None:
-        """The last request, and its answer."""
+        """The last request, and its response."""
         if self.relay.framing == "warp":
             self._warp(stunwire.WARP_BYE, stunwire.WARP_BYE_REPLY, plan.size)
         else:
-            none = (stunwire.LIFETIME, bytes(4))
-            self._turn(stunwire.REFRESH, stunwire.REFRESH_SUCCESS, [none], [none])
+            self._refresh(0)
 
-    def permit(self, peer: Endpoint, shows: tuple[tuple[str, Address], ...] = ()) -> None:
+    def create_permission(self, peer: Endpoint, shows: tuple[tuple[str, Address], ...] = ()) -> None:
         """CreatePermission for a peer's address."""
         transaction = stunwire.new_transaction(self.leg.draw)
-        asked = [stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction), *self._credentials()]
-        self.send(stunwire.protected(stunwire.CREATE_PERMISSION, transaction, asked, self._key), shows=shows)
-        reply = stunwire.protected(stunwire.CREATE_PERMISSION_SUCCESS, transaction, [], self._key)
-        self.receive(reply, self.leg.answer_ns())
+        address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
+        self._authenticated(stunwire.CREATE_PERMISSION, transaction, [address], shows=shows)
 
-    def bind(self, peer: Endpoint) -> None:
+    def channel_bind(self, peer: Endpoint) -> None:
         """ChannelBind of this session's channel to a peer's relayed address."""
         number = (stunwire.CHANNEL_NUMBER, self.channel.to_bytes(2, "big") + bytes(2))
         transaction = stunwire.new_transaction(self.leg.draw)
         address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
-        asked = [number, address, *self._credentials()]
-        self.send(stunwire.protected(stunwire.CHANNEL_BIND, transaction, asked, self._key))
-        reply = stunwire.protected(stunwire.CHANNEL_BIND_SUCCESS, transaction, [], self._key)
-        self.receive(reply, self.leg.answer_ns())
+        self._authenticated(stunwire.CHANNEL_BIND, transaction, [number, address])
 
     def indication(self, kind: int, peer: Endpoint, data: bytes) -> bytes:
         """A Send or Data indication that carries `data` to or from a peer."""
@@ -148,40 +138,50 @@ class Session:
         address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
         return stunwire.message(kind, transaction, [address, (stunwire.DATA_ATTRIBUTE, data)])
 
-    def _credentials(self) -> list[Attribute]:
+    def _authenticated(
+        self,
+        method: int,
+        transaction: bytes,
+        attributes: list[Attribute],
+        response: Sequence[Attribute] = (),
+        *,
+        shows: tuple[tuple[str, Address], ...] = (),
+        mapped: Address | None = None,
+    ) -> None:
+        """A request with long-term credentials (RFC 8489 section 9.2) and its success response."""
         user = self.leg.draw.randbytes(6).hex().encode()
-        return [(stunwire.USERNAME, user), (stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
+        credentials = [(stunwire.USERNAME, user), (stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
+        self.send(stunwire.protected(method, transaction, [*attributes, *credentials], self._key), shows=shows)
+        reply = stunwire.protected(method | SUCCESS, transaction, response, self._key)
+        self.receive(reply, self.leg.answer_ns(), mapped=mapped)
 
-    def _turn(self, kind: int, reply_kind: int, asked: list[Attribute], told: list[Attribute] | None = None) -> None:
+    def _challenge(self) -> None:
+        """RFC 8489 section 9.2.4: the first Allocate has no credentials; its error response has realm and nonce."""
         transaction = stunwire.new_transaction(self.leg.draw)
-        if told is None:
-            # RFC 8489 section 9.2.4: the first try has no credentials and is told realm and nonce.
-            told = [(stunwire.ERROR_CODE, b"\0\0\x04\x01Unauthorized")]
-            told += [(stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
-            request, reply = stunwire.message(kind, transaction, asked), stunwire.message(reply_kind, transaction, told)
-        else:
-            request = stunwire.protected(kind, transaction, [*asked, *self._credentials()], self._key)
-            reply = stunwire.protected(reply_kind, transaction, told, self._key)
-        self.send(request)
-        self.receive(reply, self.leg.answer_ns())
+        self.send(stunwire.message(ALLOCATE, transaction, [(stunwire.REQUESTED_TRANSPORT, _UDP_TRANSPORT)]))
+        challenge = [(stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
+        error = [(stunwire.ERROR_CODE, b"\0\0\x04\x01Unauthorized"), *challenge]
+        self.receive(stunwire.message(ALLOCATE | ERROR, transaction, error), self.leg.answer_ns())
 
     def _allocate(self) -> None:
         transaction = stunwire.new_transaction(self.leg.draw)
-        asked = [(stunwire.REQUESTED_TRANSPORT, _UDP_TRANSPORT), *self._credentials()]
-        self.send(stunwire.protected(stunwire.ALLOCATE, transaction, asked, self._key))
-        told = [
+        response = [
             stunwire.xor_address(stunwire.XOR_RELAYED_ADDRESS, self.relayed, transaction),
             (stunwire.LIFETIME, (600).to_bytes(4, "big")),
             stunwire.xor_address(stunwire.XOR_MAPPED_ADDRESS, self.mapped, transaction),
         ]
-        reply = stunwire.protected(stunwire.ALLOCATE_SUCCESS, transaction, told, self._key)
-        self.receive(reply, self.leg.answer_ns(), mapped=self.mapped.address)
+        transport = (stunwire.REQUESTED_TRANSPORT, _UDP_TRANSPORT)
+        self._authenticated(ALLOCATE, transaction, [transport], response, mapped=self.mapped.address)
+
+    def _refresh(self, lifetime_s: int) -> None:
+        lifetime = (stunwire.LIFETIME, lifetime_s.to_bytes(4, "big"))
+        self._authenticated(stunwire.REFRESH, stunwire.new_transaction(self.leg.draw), [lifetime], [lifetime])
 
     def _warp(self, kind: int, reply_kind: int, size: int) -> None:
         transaction = stunwire.new_transaction(self.leg.draw)
         token = self.leg.draw.randbytes(size)
-        asked = [(stunwire.WARP_TOKEN, token), (stunwire.WARP_STREAMS, bytes(8))]
-        self.send(stunwire.message(kind, transaction, asked))
+        attributes = [(stunwire.WARP_TOKEN, token), (stunwire.WARP_STREAMS, bytes(8))]
+        self.send(stunwire.message(kind, transaction, attributes))
         reply = stunwire.message(reply_kind, transaction, [(stunwire.WARP_STATE, token[: size // 2])])
         self.receive(reply, self.leg.answer_ns())
 
@@ -189,10 +189,10 @@ class Session:
 class Leg:
     """One phone in a call. `gathered` is the socket that its candidates and a direct path come from."""
 
-    def __init__(self, network: Network, app: AppNetwork, package: str, phone: str, role: Role, key: str) -> None:
-        self.network, self.app, self.phone, self.role = network, app, phone, role
-        self.access = network.path(phone, package)
-        self.draw = network.draw(f"{key}/{role}")
+    def __init__(self, datapath: Datapath, app: AppNetwork, package: str, phone: str, role: Role, key: str) -> None:
+        self.datapath, self.app, self.phone, self.role = datapath, app, phone, role
+        self.access = datapath.access(phone, package)
+        self.draw = datapath.world.chance(f"network/{key}/{role}")
         self.sessions = [Session(self, relay, number) for number, relay in enumerate(app.relays)]
         self.media = next(session for session in self.sessions if session.relay.purpose == "media")
         self.candidates = next((session for session in self.sessions if session.relay.candidates), None)
@@ -225,18 +225,18 @@ class Leg:
         return address
 
     @property
-    def public(self) -> Endpoint:
+    def server_reflexive(self) -> Endpoint:
         """The IPv4 address and port that others see of this leg's direct socket."""
         return self.access.mapped(self.socket, self._gather_remote.address)
 
     @property
-    def private(self) -> Endpoint:
+    def host(self) -> Endpoint:
         """The interface address and port of this leg's direct socket."""
         return self.socket
 
     def answer_ns(self) -> int:
         """When the answer to a request sent now is here."""
-        return self.network.world.now_ns + self.access.delay(self.draw) + self.access.delay_ns
+        return self.datapath.world.now_ns + self.access.delay(self.draw) + self.access.delay_ns
 
     def gather(self) -> None:
         """Learn the public address of the direct socket, once."""
@@ -248,10 +248,10 @@ class Leg:
             return
         transaction = stunwire.new_transaction(self.draw)
         request = stunwire.message(stunwire.BINDING, transaction)
-        reply = stunwire.binding_success(transaction, self.public)
-        self.network.outgoing(self.phone, self.socket, self._gather_remote, request, Meaning("call", True, stun=True))
-        told = Meaning("call", False, stun=True, mapped=self.public.address)
-        self.network.incoming(self.phone, self.socket, self._gather_remote, reply, told, self.answer_ns())
+        reply = stunwire.binding_success(transaction, self.server_reflexive)
+        self.datapath.forward(self.phone, self.socket, self._gather_remote, request, Meaning("call", True, stun=True))
+        answered = Meaning("call", False, stun=True, mapped=self.server_reflexive.address)
+        self.datapath.forward(self.phone, self.socket, self._gather_remote, reply, answered, self.answer_ns())
 
     def early_ns(self, index: int) -> int:
         """How long after the start of its session the early request number `index` goes out."""

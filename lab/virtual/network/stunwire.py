@@ -15,13 +15,10 @@ from lab.virtual.network.addresses import Endpoint
 COOKIE = 0x2112A442
 HEADER_BYTES = 20
 
-# Message types: method and class already joined (RFC 8489 section 5, RFC 8656 section 17).
-BINDING, BINDING_SUCCESS, BINDING_INDICATION = 0x0001, 0x0101, 0x0011
-ALLOCATE, ALLOCATE_SUCCESS, ALLOCATE_ERROR = 0x0003, 0x0103, 0x0113
-REFRESH, REFRESH_SUCCESS = 0x0004, 0x0104
-SEND, DATA = 0x0016, 0x0017
-CREATE_PERMISSION, CREATE_PERMISSION_SUCCESS = 0x0008, 0x0108
-CHANNEL_BIND, CHANNEL_BIND_SUCCESS = 0x0009, 0x0109
+# Requests and indications; the class bits that make a response of a request (RFC 8489 section 5, RFC 8656 section 17).
+BINDING, ALLOCATE, REFRESH, CREATE_PERMISSION, CHANNEL_BIND = 0x0001, 0x0003, 0x0004, 0x0008, 0x0009
+BINDING_INDICATION, SEND, DATA = 0x0011, 0x0016, 0x0017
+SUCCESS, ERROR = 0x0100, 0x0110
 # The messages of WARP relays, as captures show them.
 WARP_HELLO, WARP_PING, WARP_PONG, WARP_HELLO_REPLY, WARP_BYE, WARP_BYE_REPLY = range(0x0800, 0x0806)
 
@@ -86,7 +83,7 @@ def new_fragment(draw: random.Random, length: int) -> str:
 
 def binding_success(transaction: bytes, mapped: Endpoint) -> bytes:
     """The answer of a STUN server to a Binding request."""
-    return message(BINDING_SUCCESS, transaction, [xor_address(XOR_MAPPED_ADDRESS, mapped, transaction)])
+    return message(BINDING | SUCCESS, transaction, [xor_address(XOR_MAPPED_ADDRESS, mapped, transaction)])
 
 
 def is_binding_request(payload: bytes) -> bool:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from lab.virtual.handset.exchange import Call
 from lab.virtual.network.addresses import Address, folded
 from lab.virtual.network.datagrams import Integers
-
-if TYPE_CHECKING:
-    from lab.virtual.handset.exchange import Call
-    from lab.virtual.network.ledger import Meaning, Server
+from lab.virtual.network.meaning import Meaning, Server
 
 _CONVERSATION_PACKETS = 100
 _VIDEO_BYTES_PER_S = 20_000
@@ -36,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockTruth:
     """How wrong a clock was at its first and last reading, and its drift."""
 
     before_ns: int | None
@@ -117,7 +115,7 @@ class _SideFacts:
         return row.meaning.peer is not None and folded(row.meaning.peer.address) in other.own
 
 
-def _ways(rows: list[Row]) -> dict[str, int]:
+def _counters(rows: list[Row]) -> dict[str, int]:
     tx = [row for row in rows if row.meaning.outgoing]
     rx = [row for row in rows if not row.meaning.outgoing]
     return {
@@ -128,14 +126,14 @@ def _ways(rows: list[Row]) -> dict[str, int]:
     }
 
 
-def truth(call: Call | None, notes: dict[str, Notes], clocks: dict[str, Clock]) -> dict[str, Any]:
+def truth(call: Call | None, notes: dict[str, Notes], clocks: dict[str, ClockTruth]) -> dict[str, Any]:
     """All fields but `trial`, `attempt` and `capture_restarts`."""
     if call is None:
         return _nothing() | {"clocks": {"caller": None, "callee": None, "laptop": clocks["laptop"].as_json()}}
     caller, callee = _SideFacts(notes[call.caller]), _SideFacts(notes[call.callee])
     media = {"caller": caller.media(callee), "callee": callee.media(caller)}
-    ways = {side: _ways(rows) for side, rows in media.items()}
-    least = min(way[key] for way in ways.values() for key in ("tx_packets", "rx_packets"))
+    counters = {side: _counters(rows) for side, rows in media.items()}
+    least = min(counter[key] for counter in counters.values() for key in ("tx_packets", "rx_packets"))
     established = least >= _CONVERSATION_PACKETS
     sides = {"caller": call.caller, "callee": call.callee, "laptop": "laptop"}
     return {
@@ -149,7 +147,7 @@ def truth(call: Call | None, notes: dict[str, Notes], clocks: dict[str, Clock]) 
         "exposed": _exposed(call, caller, callee),
         "servers": _servers(caller, callee),
         "user_ids": _user_ids(call, caller, callee),
-        "media": ways,
+        "media": counters,
         "clocks": {side: clocks[who].as_json() for side, who in sides.items()},
     }
 
@@ -165,7 +163,7 @@ def _nothing() -> dict[str, Any]:
         "exposed": dict.fromkeys(("caller_public", "caller_private", "callee_public", "callee_private"), False),
         "servers": {"caller": [], "callee": [], "shared": []},
         "user_ids": [],
-        "media": {"caller": _ways([]), "callee": _ways([])},
+        "media": {"caller": _counters([]), "callee": _counters([])},
     }
 
 
@@ -183,8 +181,8 @@ def _service(media: dict[str, list[Row]]) -> str:
     fastest = 0.0
     for rows in media.values():
         span_ns = max(row.last_ns for row in rows) - min(row.first_ns for row in rows)
-        ways = _ways(rows)
-        most = max(ways["tx_payload_bytes"], ways["rx_payload_bytes"])
+        counters = _counters(rows)
+        most = max(counters["tx_payload_bytes"], counters["rx_payload_bytes"])
         fastest = max(fastest, most * 1e9 / max(span_ns, 1))
     return "video" if fastest >= _VIDEO_BYTES_PER_S else "voice"
 
@@ -238,7 +236,9 @@ def _servers(caller: _SideFacts, callee: _SideFacts) -> dict[str, list[dict[str,
     def entry(server: Server) -> dict[str, Any]:
         return {"address": str(server.address), "port": server.port, "name": server.name}
 
-    shared = [mine for mine in caller.servers if any(_meets(mine, caller, its, callee) for its in callee.servers)]
+    shared = [
+        server for server in caller.servers if any(_same(server, caller, other, callee) for other in callee.servers)
+    ]
     return {
         "caller": [entry(server) for server in caller.servers],
         "callee": [entry(server) for server in callee.servers],
@@ -246,12 +246,12 @@ def _servers(caller: _SideFacts, callee: _SideFacts) -> dict[str, list[dict[str,
     }
 
 
-def _meets(mine: Server, caller: _SideFacts, its: Server, callee: _SideFacts) -> bool:
-    if (mine.host, mine.port) != (its.host, its.port):
+def _same(server: Server, caller: _SideFacts, other: Server, callee: _SideFacts) -> bool:
+    if (server.host, server.port) != (other.host, other.port):
         return False
-    first, last = caller.span(mine)
-    its_first, its_last = callee.span(its)
-    return first <= its_last and its_first <= last
+    first, last = caller.span(server)
+    other_first, other_last = callee.span(other)
+    return first <= other_last and other_first <= last
 
 
 def _user_ids(call: Call, caller: _SideFacts, callee: _SideFacts) -> list[str]:

@@ -15,12 +15,13 @@ from typing import Literal, Protocol
 import numpy as np
 
 from lab.virtual.network.datagrams import Integers, Octets
-from lab.virtual.network.ledger import Ledger, Meaning
+from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.meaning import Meaning
 from lab.virtual.world import World
 
 
 @dataclass(frozen=True)
-class Passing:
+class Frames:
     """Frames that pass together: instants, whole lengths, and rows of bytes with zeros behind the known ones."""
 
     times_ns: Integers
@@ -30,15 +31,15 @@ class Passing:
     def __len__(self) -> int:
         return len(self.times_ns)
 
-    def part(self, low: int, high: int) -> Passing:
+    def part(self, low: int, high: int) -> Frames:
         """The frames from index `low` up to `high`."""
-        return Passing(self.times_ns[low:high], self.lengths[low:high], self.rows[low:high])
+        return Frames(self.times_ns[low:high], self.lengths[low:high], self.rows[low:high])
 
-    def of_mac(self, mac: bytes) -> Passing:
+    def of_mac(self, mac: bytes) -> Frames:
         """The Ethernet frames that a MAC sends or receives."""
         wanted = np.frombuffer(mac, dtype=np.uint8)
         kept = (self.rows[:, :6] == wanted).all(axis=1) | (self.rows[:, 6:12] == wanted).all(axis=1)
-        return Passing(self.times_ns[kept], self.lengths[kept], self.rows[kept])
+        return Frames(self.times_ns[kept], self.lengths[kept], self.rows[kept])
 
 
 class Listener(Protocol):
@@ -46,7 +47,7 @@ class Listener(Protocol):
 
     snaplen: int
 
-    def take(self, frames: Passing) -> None:
+    def take(self, frames: Frames) -> None:
         """Receive frames that passed."""
 
     def tick(self, now_ns: int) -> None:
@@ -204,7 +205,7 @@ class Wire:
             self._note(single, self.positions.passed)
             self.positions.passed += 1
         if self._captures:
-            self._hand_over(_as_passing(singles, self._width()))
+            self._hand_over(_as_frames(singles, self._width()))
 
     def _pass_mixed(self, singles: list[_Single], pieces: list[_Piece]) -> None:
         times = [batch.times_ns[low:high] for batch, low, high in pieces]
@@ -229,10 +230,10 @@ class Wire:
             self._note(single, int(positions[at]))
             at += 1
         if self._captures:
-            parts = [Passing(b.times_ns[lo:hi], b.lengths[lo:hi], b.rows[lo:hi]) for b, lo, hi in pieces]
-            parts += [_as_passing(singles, self._width())] if singles else []
+            parts = [Frames(b.times_ns[lo:hi], b.lengths[lo:hi], b.rows[lo:hi]) for b, lo, hi in pieces]
+            parts += [_as_frames(singles, self._width())] if singles else []
             merged = joined(parts)
-            self._hand_over(Passing(merged.times_ns[order], merged.lengths[order], merged.rows[order]))
+            self._hand_over(Frames(merged.times_ns[order], merged.lengths[order], merged.rows[order]))
 
     def _note(self, single: _Single, position: int) -> None:
         if self.is_vantage:
@@ -242,22 +243,22 @@ class Wire:
     def _width(self) -> int:
         return max(capture.snaplen for capture in self._captures)
 
-    def _hand_over(self, frames: Passing) -> None:
+    def _hand_over(self, frames: Frames) -> None:
         for capture in tuple(self._captures):
             capture.take(frames)
 
 
-def _as_passing(singles: list[_Single], widest: int) -> Passing:
+def _as_frames(singles: list[_Single], widest: int) -> Frames:
     width = min(widest, max(len(single.octets) for single in singles))
     text = b"".join(single.octets[:width].ljust(width, b"\0") for single in singles)
-    return Passing(
+    return Frames(
         np.array([single.when_ns for single in singles], dtype=np.int64),
         np.array([len(single.octets) for single in singles], dtype=np.int64),
         np.frombuffer(text, dtype=np.uint8).reshape(len(singles), width),
     )
 
 
-def joined(parts: list[Passing]) -> Passing:
+def joined(parts: list[Frames]) -> Frames:
     """Several runs of frames as one, in this order, as wide as the widest."""
     if len(parts) == 1:
         return parts[0]
@@ -267,4 +268,4 @@ def joined(parts: list[Passing]) -> Passing:
     for part in parts:
         rows[at : at + len(part), : part.rows.shape[1]] = part.rows
         at += len(part)
-    return Passing(np.concatenate([p.times_ns for p in parts]), np.concatenate([p.lengths for p in parts]), rows)
+    return Frames(np.concatenate([p.times_ns for p in parts]), np.concatenate([p.lengths for p in parts]), rows)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
-from lab.virtual.shell.machine import Call, ShellExit
-
-if TYPE_CHECKING:
-    from lab.virtual.shell.interpreter import Shell
+from lab.virtual.shell.machine import Call, Shell, ShellExit
 
 
 async def read(shell: Shell, call: Call) -> int:
@@ -16,7 +12,7 @@ async def read(shell: Shell, call: Call) -> int:
     names = [text for text in call.argv[1:] if text != "-r"]
     if len(names) != 1 or "-r" not in call.argv or not names[0].isidentifier():
         return call.fail("built as 'read -r NAME' only", 2)
-    line = await call.ends.input.read_line("clock")
+    line = await call.streams.input.read_line("clock")
     shell.variables[names[0]] = line.decode("utf-8", "surrogateescape").rstrip("\n").strip(" \t")
     return 0 if line.endswith(b"\n") else 1
 
@@ -26,7 +22,7 @@ async def exec_(shell: Shell, call: Call) -> int:
     if len(call.argv) == 1:
         return call.fail("built with a command only", 2)
     shell.process.args = call.argv[1:]
-    inner = Call(call.argv[1:], call.ends, shell)
+    inner = Call(call.argv[1:], call.streams, shell)
     builtin = BUILTINS.get(inner.argv[0])
     raise ShellExit(await builtin(shell, inner) if builtin else await shell.call(inner))
 
@@ -75,7 +71,7 @@ async def wait(shell: Shell, call: Call) -> int:
 
 async def sh(shell: Shell, call: Call) -> int:
     """`sh`, `sh -c SCRIPT`, `sh FILE`: a shell of its own on the same streams."""
-    child = shell.child(call.ends)
+    child = shell.child(call.streams)
     if call.argv[1:2] == ["-c"]:
         if len(call.argv) < 3:
             return call.fail("-c requires an argument", 2)

@@ -8,13 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from lab.virtual.files import Files
+from lab.virtual.shell.machine import Shell
 from lab.virtual.shell.words import PATTERN, Literal, Part, Variable, Word
-
-if TYPE_CHECKING:
-    from lab.virtual.shell.interpreter import Shell
 
 BLANKS = " \t\n"
 
@@ -61,7 +58,7 @@ async def expand(shell: Shell, word: Word) -> list[str]:
     return [name for runs in fields.done for name in _file_names(shell, runs)]
 
 
-async def expand_one(shell: Shell, word: Word) -> str:
+async def expand_unsplit(shell: Shell, word: Word) -> str:
     """The text of a word where no fields are split: in assignments and as the target of a redirection."""
     if word.fixed is not None:
         return word.fixed

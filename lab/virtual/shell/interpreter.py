@@ -11,14 +11,14 @@ import inspect
 import posixpath
 from dataclasses import dataclass, field, replace
 
-from lab.virtual.files import Files
 from lab.virtual.processes import Process
 from lab.virtual.shell.builtins import BUILTINS
-from lab.virtual.shell.expansion import expand, expand_one
-from lab.virtual.shell.machine import Call, Ends, Machine, ShellExit, Unbuilt
+from lab.virtual.shell.expansion import expand, expand_unsplit
+from lab.virtual.shell.machine import Call, Machine, ShellExit, Software, Streams, Unbuilt
 from lab.virtual.shell.machine import Command as MachineCommand
-from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Redirect, Script, Simple, While, parse
-from lab.virtual.shell.terminal import Buffer, Input, Keeper, Nowhere, OpenFile, Sink, Text
+from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Script, Simple, While, parse
+from lab.virtual.shell.redirections import RedirectionFailed, redirected
+from lab.virtual.shell.terminal import Buffer, Keeper, OpenFile, Text
 from lab.virtual.shell.words import Incomplete, ShellSyntaxError
 
 MAX_ROUNDS = 100_000
@@ -26,10 +26,6 @@ NOT_FOUND, SYNTAX = 127, 2
 
 JOBS: set[asyncio.Task[None]] = set()
 """Background jobs that run; asyncio itself keeps only weak references to its tasks."""
-
-
-class RedirectionFailed(Exception):
-    """A redirection's file does not open; the text is the message."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +43,13 @@ class Background:
 
 
 @dataclass
-class Shell:
+class Interpreter:
     """One shell process."""
 
     machine: Machine
+    software: Software
     uid: int
-    ends: Ends
+    streams: Streams
     keeper: Keeper
     variables: dict[str, str] = field(default_factory=dict)
     directory: str = "/"
@@ -85,14 +82,14 @@ class Shell:
 
     def _refuse_syntax(self, error: ShellSyntaxError) -> int:
         self.machine.refused.append(f"{self.machine.name}: syntax: {error}")
-        self.ends.err.write(f"{self.machine.shell_name}: syntax error: {error}\n".encode())
+        self.streams.err.write(f"{self.machine.shell_name}: syntax error: {error}\n".encode())
         self.code = SYNTAX
         return SYNTAX
 
     async def interactive(self) -> int:
         """Run the lines of standard input as they come, until it ends, `exit`, or a line that is not understood."""
         text = ""
-        while line := await self.ends.input.read_line("line"):
+        while line := await self.streams.input.read_line("line"):
             text += line.decode("utf-8", "surrogateescape")
             try:
                 script = parse(text)
@@ -107,9 +104,11 @@ class Shell:
                 return end.code
         return self._refuse_syntax(Incomplete("unexpected end of input")) if text.strip() else self.code
 
-    def child(self, ends: Ends | None = None, uid: int | None = None) -> Shell:
+    def child(self, streams: Streams | None = None, uid: int | None = None) -> Interpreter:
         """A shell of its own with a copy of the variables."""
-        made = Shell(self.machine, self.uid if uid is None else uid, ends or self.ends, self.keeper)
+        made = Interpreter(
+            self.machine, self.software, self.uid if uid is None else uid, streams or self.streams, self.keeper
+        )
         made.variables, made.directory, made.code = dict(self.variables), self.directory, self.code
         made.ends_at_ns = self.ends_at_ns
         return made
@@ -129,7 +128,7 @@ class Shell:
 
     async def _background(self, entry: Entry) -> None:
         """Start it, and go on once it ends or keeps running: what it did to the bench so far comes first."""
-        child = self.child(replace(self.ends, input=Text(b"")))
+        child = self.child(replace(self.streams, input=Text(b"")))
         started = asyncio.Event()
         child.keeper = Background(self.keeper, started)
 
@@ -148,76 +147,76 @@ class Shell:
         self.code = 0
 
     async def _pipeline(self, pipeline: Pipeline) -> None:
-        source = self.ends.input
+        source = self.streams.input
         for command in pipeline.commands[:-1]:
             pipe = Buffer()
-            await self.child(Ends(source, pipe, self.ends.err))._guarded(command)
+            await self.child(Streams(source, pipe, self.streams.err))._guarded(command)
             source = Text(bytes(pipe.data))
         if len(pipeline.commands) == 1:
-            await self._command(pipeline.commands[0], self.ends)
+            await self._command(pipeline.commands[0], self.streams)
         else:
-            last = self.child(replace(self.ends, input=source))
+            last = self.child(replace(self.streams, input=source))
             self.code = await last._guarded(pipeline.commands[-1])
         if pipeline.negated:
             self.code = 0 if self.code else 1
 
     async def _guarded(self, command: Command) -> int:
         try:
-            await self._command(command, self.ends)
+            await self._command(command, self.streams)
         except ShellExit as end:
             self.code = end.code
         return self.code
 
-    async def _command(self, command: Command, ends: Ends) -> None:
+    async def _command(self, command: Command, streams: Streams) -> None:
         opened: list[OpenFile] = []
         # The way up took bench time: a capture's frames that came due in it are on disk before a command looks.
         await self.machine.world.settle()
         try:
-            ends = await self._redirected(ends, command.redirects, opened)
+            streams = await redirected(self, streams, command.redirects, opened)
             if isinstance(command, Simple):
-                await self._simple(command, ends)
+                await self._simple(command, streams)
             elif isinstance(command, While):
-                await self._while(command, ends)
+                await self._while(command, streams)
             else:
-                await self._group(command, ends)
+                await self._group(command, streams)
         except RedirectionFailed as error:
-            ends.err.write(f"{self.machine.shell_name}: {error}\n".encode())
+            streams.err.write(f"{self.machine.shell_name}: {error}\n".encode())
             self.code = 1
         finally:
             for file in opened:
                 file.close()
 
-    async def _group(self, command: Group, ends: Ends) -> None:
+    async def _group(self, command: Group, streams: Streams) -> None:
         if command.copies:
-            self.code = await self.child(ends)._until_exit(command.body)
+            self.code = await self.child(streams)._until_exit(command.body)
         else:
-            await self._inside(command.body, ends)
+            await self._inside(command.body, streams)
 
-    async def _while(self, command: While, ends: Ends) -> None:
+    async def _while(self, command: While, streams: Streams) -> None:
         code = 0
         for _ in range(MAX_ROUNDS):
-            await self._inside(command.condition, ends)
+            await self._inside(command.condition, streams)
             if self.code != 0:
                 self.code = code
                 return
-            await self._inside(command.body, ends)
+            await self._inside(command.body, streams)
             code = self.code
-        ends.err.write(f"{self.machine.shell_name}: while: {MAX_ROUNDS} rounds\n".encode())
+        streams.err.write(f"{self.machine.shell_name}: while: {MAX_ROUNDS} rounds\n".encode())
         raise ShellExit(SYNTAX)
 
-    async def _inside(self, script: Script, ends: Ends) -> None:
-        kept, self.ends = self.ends, ends
+    async def _inside(self, script: Script, streams: Streams) -> None:
+        kept, self.streams = self.streams, streams
         try:
             await self._script(script)
         finally:
-            self.ends = kept
+            self.streams = kept
 
     # -- what expansions ask
 
     def variable(self, name: str) -> str:
         """The value of `$name`; empty where there is none."""
         if name == "EPOCHREALTIME":
-            return epoch_text(self.machine.read_clock_ns())
+            return epoch_text(self.machine.clock.read())
         if name == "$":
             return str(self.machine.processes.number(self.process))
         if name == "!":
@@ -227,22 +226,22 @@ class Shell:
     async def substitute(self, script: str) -> str:
         """What a script in `$(...)` prints, without the newlines at its end."""
         printed = Buffer()
-        child = self.child(replace(self.ends, out=printed))
+        child = self.child(replace(self.streams, out=printed))
         self.substituted = await child.run(script)
         return printed.data.decode("utf-8", "surrogateescape").rstrip("\n")
 
     # -- simple commands
 
-    async def _simple(self, command: Simple, ends: Ends) -> None:
+    async def _simple(self, command: Simple, streams: Streams) -> None:
         self.substituted = 0
         argv = [field for word in command.words for field in await expand(self, word)]
-        values = {name: await expand_one(self, word) for name, word in command.assignments}
+        values = {name: await expand_unsplit(self, word) for name, word in command.assignments}
         if not argv:
             self.variables.update(values)
             self.code = self.substituted
             return
         builtin = BUILTINS.get(argv[0])
-        call = Call(argv, ends, self)
+        call = Call(argv, streams, self)
         if not values:
             self.code = await (builtin(self, call) if builtin is not None else self.call(call))
             return
@@ -262,13 +261,13 @@ class Shell:
         name = call.argv[0]
         if name.startswith(("/system/bin/", "/usr/bin/", "/bin/")):
             name = posixpath.basename(name)
-        if fault := self.machine.command_fault(call.argv):
-            call.ends.err.write(fault[0].encode() + b"\n")
-            return fault[1]
-        function = self._program(name) or self.machine.commands.get(name)
+        if fault := self.machine.faults.take("shell", self.machine.name, " ".join(call.argv)):
+            call.streams.err.write(str(fault.get("text", "")).encode() + b"\n")
+            return int(fault.get("code", 1))
+        function = self._program(name) or self.software.commands.get(name)
         if function is None:
             self.machine.refused.append(f"{self.machine.name}: {' '.join(call.argv)}")
-            call.ends.err.write(f"{self.machine.shell_name}: {name}: {self._not_found()}\n".encode())
+            call.streams.err.write(f"{self.machine.shell_name}: {name}: {self._not_found()}\n".encode())
             return NOT_FOUND
         try:
             result = function(call)
@@ -280,47 +279,12 @@ class Shell:
     def _program(self, name: str) -> MachineCommand | None:
         """A file of the machine that a name means: by its path, or as the first of that name on PATH."""
         if "/" in name:
-            return self.machine.program(posixpath.join(self.directory, name))
+            return self.software.program(posixpath.join(self.directory, name))
         places = [place for place in self.variables.get("PATH", "").split(":") if place]
-        return next(filter(None, (self.machine.program(posixpath.join(place, name)) for place in places)), None)
+        return next(filter(None, (self.software.program(posixpath.join(place, name)) for place in places)), None)
 
     def _not_found(self) -> str:
         return "inaccessible or not found" if self.machine.shell_name == "sh" else "command not found"
-
-    # -- redirections
-
-    async def _redirected(self, ends: Ends, redirects: tuple[Redirect, ...], opened: list[OpenFile]) -> Ends:
-        for redirect in redirects:
-            target = await expand_one(self, redirect.target)
-            if redirect.operator == "<":
-                ends = replace(ends, input=self._open_input(target))
-                continue
-            if redirect.operator == ">&":
-                sink = ends.out if target == "1" else ends.err
-            else:
-                sink = self._open_output(target, redirect.operator == ">>", opened)
-            ends = replace(ends, err=sink) if redirect.fd == 2 else replace(ends, out=sink)
-        return ends
-
-    def _open_input(self, target: str) -> Input:
-        if target == "/dev/null":
-            return Text(b"")
-        try:
-            path = Files.normal(posixpath.join(self.directory, target))
-            return Text(self.machine.files.read(path, self.uid))
-        except OSError as error:
-            raise RedirectionFailed(f"can't open {target}: {error.strerror}") from error
-
-    def _open_output(self, target: str, append: bool, opened: list[OpenFile]) -> Sink:
-        if target == "/dev/null":
-            return Nowhere()
-        try:
-            path = Files.normal(posixpath.join(self.directory, target))
-            file = OpenFile(self.machine.files.open_write(path, self.uid, append))
-        except OSError as error:
-            raise RedirectionFailed(f"can't create {target}: {error.strerror}") from error
-        opened.append(file)
-        return file
 
 
 def epoch_text(clock_ns: int) -> str:

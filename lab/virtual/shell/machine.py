@@ -1,19 +1,18 @@
-"""What a virtual machine is to the commands that run on it, and what one run of a command is."""
+"""What commands know: the machine they run on, the shell that runs them, and one run of a command."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from lab.virtual.clocks import DriftingClock
+from lab.virtual.faults import Faults
 from lab.virtual.files import Files
-from lab.virtual.processes import ProcessTable
-from lab.virtual.shell.terminal import Input, Sink
+from lab.virtual.processes import Process, ProcessTable
+from lab.virtual.shell.terminal import Input, Keeper, Sink
 from lab.virtual.world import World
-
-if TYPE_CHECKING:
-    from lab.virtual.shell.interpreter import Shell
 
 
 class ShellExit(Exception):
@@ -25,7 +24,7 @@ class ShellExit(Exception):
 
 
 @dataclass(frozen=True)
-class Ends:
+class Streams:
     """The three standard streams of a command."""
 
     input: Input
@@ -38,7 +37,7 @@ class Call:
     """One command that is run: its arguments, its streams, and the shell it runs in."""
 
     argv: list[str]
-    ends: Ends
+    streams: Streams
     shell: Shell
 
     @property
@@ -51,12 +50,12 @@ class Call:
 
     def say(self, text: str) -> int:
         """Write text to standard output; 0, so that a command can end with it."""
-        self.ends.out.write(text.encode("utf-8", "surrogateescape"))
+        self.streams.out.write(text.encode("utf-8", "surrogateescape"))
         return 0
 
     def fail(self, text: str, code: int = 1) -> int:
         """Write `NAME: text` to standard error; `code`."""
-        self.ends.err.write(f"{posixpath.basename(self.argv[0])}: {text}\n".encode("utf-8", "surrogateescape"))
+        self.streams.err.write(f"{posixpath.basename(self.argv[0])}: {text}\n".encode("utf-8", "surrogateescape"))
         return code
 
     def path(self, text: str) -> str:
@@ -79,14 +78,43 @@ class Machine(Protocol):
     files: Files
     processes: ProcessTable
     refused: list[str]
+    clock: DriftingClock
+    faults: Faults
+
+
+@dataclass(frozen=True)
+class Software:
+    """What a machine can run: its commands by name, and what a file runs as, None where it may not be run."""
+
     commands: Mapping[str, Command]
+    program: Callable[[str], Command | None] = lambda path: None
 
-    def read_clock_ns(self) -> int: ...
 
-    def command_fault(self, argv: list[str]) -> tuple[str, int] | None: ...
+class Shell(Protocol):
+    """What a command may ask of the shell that runs it. `ends_at_ns`: when a `timeout` around it ends what runs."""
 
-    def program(self, path: str) -> Command | None:
-        """What runs when a file of the machine is started; None where there is none that may be."""
+    machine: Machine
+    software: Software
+    uid: int
+    keeper: Keeper
+    process: Process
+    variables: dict[str, str]
+    directory: str
+    code: int
+    last_background: int
+    ends_at_ns: int | None
+
+    def child(self, streams: Streams | None = None, uid: int | None = None) -> Shell: ...
+
+    async def call(self, call: Call) -> int: ...
+
+    async def run(self, text: str) -> int: ...
+
+    async def interactive(self) -> int: ...
+
+    def variable(self, name: str) -> str: ...
+
+    async def substitute(self, script: str) -> str: ...
 
 
 class Unbuilt(Exception):

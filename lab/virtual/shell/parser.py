@@ -65,21 +65,7 @@ class Script:
     entries: tuple[Entry, ...]
 
 
-RESERVED_UNBUILT = (
-    "if",
-    "for",
-    "case",
-    "until",
-    "function",
-    "select",
-    "[[",
-    "time",
-    "then",
-    "else",
-    "fi",
-    "esac",
-    "in",
-)
+UNBUILT = ("if", "for", "case", "until", "function", "select", "[[", "time", "then", "else", "fi", "esac", "in")
 CLOSERS = ("do", "done", "}")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 
@@ -168,7 +154,7 @@ class Parser:
 
     def _command(self) -> Command:
         word = self._reserved()
-        if word in RESERVED_UNBUILT:
+        if word in UNBUILT:
             raise ShellSyntaxError(f"'{word}' is not built")
         if word == "while":
             return self._while()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from lab.virtual.phone import PlainPeer
+from lab.virtual.shell.terminal import Peer
 
 ERASE = (b"\x7f", b"\b")
 INTERRUPT, END = b"\x03", b"\x04"
@@ -14,7 +11,7 @@ INTERRUPT, END = b"\x03", b"\x04"
 class LineDiscipline:
     """Stands between a peer in raw mode and a terminal: hands on whole lines, and shows `prompt` before each."""
 
-    def __init__(self, peer: PlainPeer, prompt: str) -> None:
+    def __init__(self, peer: Peer, prompt: str) -> None:
         self._peer, self._prompt = peer, prompt.encode()
         self._line = bytearray()
         self._typed = bytearray()

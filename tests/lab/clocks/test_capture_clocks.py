@@ -4,54 +4,42 @@ from __future__ import annotations
 
 import random
 import struct
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from benchmarks.clocks import START_NS, stepped
 from benchmarks.stamps import simulated
-from correlate.pairs import clocks
-from correlate.trace import Trace
+from correlate.dataset.clocks import DRIFT_LIMIT_PPM, ClockLine, Offset, of
+from correlate.dataset.record import Markers
 from lab.clocks.capture_clocks import (
     STAMP_LATE_NS,
     STAMPS_NEEDED,
     TRANSIT_NS,
     Burst,
-    Line,
-    Markers,
     Sent,
     Untold,
     capture_clock,
     capture_line,
     capture_offset,
     differs,
-    marker_times,
-    stamp_times,
     stamped_line,
     stamped_offset,
     timestamps,
     without_step,
 )
-from lab.clocks.offsets import DRIFT_LIMIT_PPM, Exchange, Offset
+from lab.clocks.offsets import Exchange
 from lab.errors import AttemptVoid
-from lab.run.recorded import clock as clock_record
 
 MINUTE_NS = 60_000_000_000
 MS = 1_000_000
 WHEN = ("begin", "end")
 
 
-def line(change_ns: int, bound_ns: int = 50_000, offset_ns: int = 3_000_000_000) -> Line:
+def line(change_ns: int, bound_ns: int = 50_000, offset_ns: int = 3_000_000_000) -> ClockLine:
     before = Offset(offset_ns, bound_ns, START_NS)
-    return Line(before, Offset(offset_ns + change_ns, bound_ns, START_NS + MINUTE_NS))
-
-
-def test_drift_is_computed_and_stored_beside_the_readings() -> None:
-    assert clock_record(line(1_200_000)).model_dump() == {
-        "before": {"offset_ns": 3_000_000_000, "bound_ns": 50_000, "at_ns": START_NS},
-        "after": {"offset_ns": 3_001_200_000, "bound_ns": 50_000, "at_ns": START_NS + MINUTE_NS},
-        "drift_ppm": 20.0,
-    }
+    return ClockLine(before, Offset(offset_ns + change_ns, bound_ns, START_NS + MINUTE_NS))
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -90,9 +78,9 @@ def test_the_correlator_keeps_instants_and_durations_within_its_bounds_of_the_tr
             Offset(offset(at) + error, abs(error), START_NS + at)
             for at, error in zip((0, MINUTE_NS), errors, strict=True)
         ]
-        measured = Line(*readings)
+        measured = ClockLine(*readings)
         assert not measured.stepped
-        clock = clocks.of(clock_record(measured))
+        clock = of(measured.recorded())
         assert clock.bound_ns == measured.bound_ns
         looks = sorted(chance.randrange(MINUTE_NS) for _ in range(20))
         told = [clock.to_controller(START_NS + at + offset(at)) - START_NS for at in looks]
@@ -113,7 +101,7 @@ def test_a_marker_bounds_its_capture_by_when_it_was_sent() -> None:
 
 
 def test_a_capture_whose_stamps_are_not_its_machines_clock_is_told() -> None:
-    def capture(off_ns: int) -> Line:
+    def capture(off_ns: int) -> ClockLine:
         stamps = {"begin": START_NS + MS + off_ns, "end": START_NS + MINUTE_NS // 2 + MS + off_ns}
         sent = {kind: Sent(stamp - off_ns - MS, stamp - off_ns + MS) for kind, stamp in stamps.items()}
         found = capture_line(stamps, sent)
@@ -234,27 +222,7 @@ def capture(path: Path, *frames: bytes) -> Path:
     return path
 
 
-def known_by(*, last: bool) -> Markers:
-    return Markers("192.0.2.1", 9, "n0nce", last)
-
-
-def test_markers_of_this_trial_alone_are_read_first_or_last_of_each_kind(tmp_path: Path) -> None:
-    trace = Trace.read(
-        capture(
-            tmp_path / "caller.pcap",
-            marker(1_000_005_000, b"im-call-lab old begin"),
-            marker(2_000_005_000, b"im-call-lab n0nce begin", address=bytes([192, 0, 2, 2])),
-            marker(3_000_005_000, b"im-call-lab n0nce begin", port=10),
-            marker(4_000_005_000, b"im-call-lab n0nce begin"),
-            marker(5_000_005_000, b"im-call-lab n0nce begin\n"),
-            marker(6_000_005_000, b"im-call-lab n0nce end"),
-        )
-    )
-    for last, begin_s in ((False, 4), (True, 5)):
-        times = marker_times(trace, known_by(last=last))
-        assert times == {"begin": begin_s * 10**9 + 5_000, "end": 6 * 10**9 + 5_000}
-
-
+MARKERS = Markers(address=ip_address("192.0.2.1"), port=9, nonce="n0nce")
 PHONE = bytes([10, 42, 0, 2])
 
 
@@ -262,29 +230,12 @@ def stamp(at_ns: int, kind: str, number: int, address: bytes = PHONE) -> bytes:
     return marker(at_ns, f"im-call-lab n0nce stamp-{kind} {number}".encode(), address=address)
 
 
-def test_the_first_stamp_of_each_of_the_laptops_datagrams_counts_and_no_marker_is_among_them(tmp_path: Path) -> None:
-    trace = Trace.read(
-        capture(
-            tmp_path / "callee.pcapng",
-            stamp(1_000, "begin", 0),
-            stamp(2_000, "begin", 0),
-            stamp(3_000, "begin", 1),
-            stamp(4_000, "begin", 2, address=bytes([10, 42, 0, 3])),
-            marker(5_000, b"im-call-lab n0nce begin"),
-            marker(6_000, b"im-call-lab n0nce stamp-begin nonsense", address=PHONE),
-            stamp(7_000, "end", 0),
-        )
-    )
-    assert stamp_times(trace, known_by(last=True), "10.42.0.2") == {"begin": {0: 1_000, 1: 3_000}, "end": {0: 7_000}}
-    assert marker_times(trace, known_by(last=True)) == {"begin": 5_000}
-
-
 class Trial:
     """A minute's capture by a laptop whose clock is the controller's; its stamps are `ahead_ns` off."""
 
     def __init__(self, path: Path, ahead_ns: int, captured: int = 20) -> None:
         self.notes: list[tuple[str, dict[str, object]]] = []
-        self.machine = Line(Offset(0, 50_000, START_NS), Offset(0, 50_000, START_NS + MINUTE_NS))
+        self.machine = ClockLine(Offset(0, 50_000, START_NS), Offset(0, 50_000, START_NS + MINUTE_NS))
         self.sent, self.bursts, frames = {}, {}, []
         for kind, at_ns in (("begin", START_NS + 10**9), ("end", START_NS + MINUTE_NS - 10**9)):
             sent = {n: (at_ns + n * MS, at_ns + n * MS + 100_000) for n in range(20)}
@@ -294,8 +245,8 @@ class Trial:
             frames.append(marker(at_ns + 150 * MS + ahead_ns, f"im-call-lab n0nce {kind}".encode()))
         self.path = capture(path, *frames)
 
-    def clock(self) -> Line:
-        return capture_clock(self.path, known_by(last=False), self.sent, self.bursts, self.machine, self.note)
+    def clock(self) -> ClockLine:
+        return capture_clock(self.path, MARKERS, "caller", self.sent, self.bursts, self.machine, self.note)
 
     def note(self, event: str, **fields: object) -> None:
         self.notes.append((event, fields))
@@ -327,9 +278,9 @@ def test_stamps_that_are_not_captured_leave_the_markers_bound_and_are_told(tmp_p
 
 def test_stamps_by_a_system_clock_that_was_set_or_against_the_markers_are_not_used(tmp_path: Path) -> None:
     trial = Trial(tmp_path / "callee.pcap", 700 * MS)
-    trial.machine = Line(trial.machine.before, Offset(2_000 * MS, 50_000, START_NS + MINUTE_NS))
+    trial.machine = ClockLine(trial.machine.before, Offset(2_000 * MS, 50_000, START_NS + MINUTE_NS))
     assert 500 * MS < trial.clock().bound_ns < 600 * MS
-    trial.machine = Line(trial.machine.before, trial.machine.before)
+    trial.machine = ClockLine(trial.machine.before, trial.machine.before)
     trial.bursts = {
         kind: Burst(one.address, {n: (a - 2_000 * MS, b - 2_000 * MS) for n, (a, b) in one.sent.items()})
         for kind, one in trial.bursts.items()

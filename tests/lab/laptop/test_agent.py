@@ -20,12 +20,14 @@ from pathlib import Path
 
 import pytest
 
+from correlate.dataset.clocks import ClockLine
+from correlate.dataset.record import Markers
 from correlate.trace import verify
 from lab.bench.bench import Bench
 from lab.capture.agent_dumpcap import AgentDumpcap
 from lab.capture.protocol import DRAIN_S, Counters, last_counters
 from lab.clocks.bench_time import WallClock
-from lab.clocks.capture_clocks import Line, Markers, Sent, capture_clock
+from lab.clocks.capture_clocks import Sent, capture_clock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
 from lab.definitions import Lab, PlannedTrial
@@ -279,11 +281,11 @@ def stamped(site, made, path, seconds=1.5):
     made.stop()
     made.fetch(path)
     lines.append(measure_offset(clock, laptop.read_clock_ns))
-    return sent, bursts, Line(*lines)
+    return sent, bursts, ClockLine(*lines)
 
 
 SOCKET = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
-MARKERS = Markers("10.42.0.2", 9, "n0nce", last=True)
+MARKERS = Markers(address=IPv4Address("10.42.0.2"), port=9, nonce="n0nce")
 
 
 def burst(laptop, kind):
@@ -300,9 +302,8 @@ def test_a_capture_whose_clock_is_off_and_drifts_is_told_to_a_millisecond_by_wha
     program(site.bin / "dumpcap", f"#!{sys.executable}\n{values}\n{SHIFTING}")
     notes = []
     sent, bursts, machine = stamped(site, capture(site.laptop()), tmp_path / "callee.pcapng")
-    line = capture_clock(
-        tmp_path / "callee.pcapng", MARKERS, sent, bursts, machine, lambda event, **fields: notes.append(event)
-    )
+    path = tmp_path / "callee.pcapng"
+    line = capture_clock(path, MARKERS, "callee", sent, bursts, machine, lambda event, **fields: notes.append(event))
     assert notes == []
     assert [len(each.sent) for each in bursts.values()] == [20, 20]
     for part in range(11):
@@ -318,8 +319,9 @@ def test_what_the_laptop_sends_is_fallen_back_from_and_told_where_its_capture_do
     sent, bursts, machine = stamped(site, capture(site.laptop()), tmp_path / "callee.pcapng", seconds=0.1)
     lost = {kind: replace(one, address="10.42.0.9") for kind, one in bursts.items()}
     notes = []
+    path = tmp_path / "callee.pcapng"
     line = capture_clock(
-        tmp_path / "callee.pcapng", MARKERS, sent, lost, machine, lambda event, **fields: notes.append((event, fields))
+        path, MARKERS, "callee", sent, lost, machine, lambda event, **fields: notes.append((event, fields))
     )
     why = "0 different stamps in a burst, 15 are needed"
     counts = {"begin": [20, 0], "end": [20, 0]}

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from lab.definitions import BenchSpec, yaml
-from lab.virtual.agent import Agent
+from lab.virtual.agent.agent import Agent
 from lab.virtual.agent.view import find, hierarchy
-from lab.virtual.bench import VirtualBench
+from lab.virtual.bench import EmulatedBench
 from lab.virtual.handset.windows import Node
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -52,7 +52,7 @@ class Screen:
 
 @pytest.fixture
 def phone(tmp_path):
-    bench = VirtualBench(yaml.read(SCENARIOS / "benches" / "virtual.yaml", BenchSpec), {}, tmp_path)
+    bench = EmulatedBench(yaml.read(SCENARIOS / "benches" / "virtual.yaml", BenchSpec), {}, tmp_path)
     bench.begin(key="1/t/0", trial="t", attempt=0, start_ns=START_NS, direct=False)
     made = bench.phones["pixel6"]
     made.handset = Screen()

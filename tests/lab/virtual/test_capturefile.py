@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture
-from lab.virtual.network.ledger import Ledger, Meaning
+from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.wire import Batch, Wire
 from lab.virtual.world import World
 

@@ -15,7 +15,7 @@ HERE6, THERE6 = Endpoint(ip_address("2001:db8::1"), 4000), Endpoint(ip_address("
 
 
 def test_an_ipv4_datagram_has_its_checksums():
-    found = frame(b"", HERE4, THERE4, b"abc", identification=0x1234, hops=64)
+    found = frame(b"", HERE4, THERE4, b"abc", identification=0x1234, hop_limit=64)
     assert found[:10] == bytes.fromhex("4500001f123440004011")
     assert found[12:20] == bytes.fromhex("c0000201c0000209")
     words = np.frombuffer(found[:20], dtype=">u2").sum(dtype=np.int64)
@@ -26,7 +26,7 @@ def test_an_ipv4_datagram_has_its_checksums():
 
 
 def test_an_ipv6_datagram_has_its_checksum():
-    found = frame(b"", HERE6, THERE6, b"abcd", identification=0, hops=55)
+    found = frame(b"", HERE6, THERE6, b"abcd", identification=0, hop_limit=55)
     assert found[:8] == bytes.fromhex("60000000000c1137")
     pseudo = found[8:40] + bytes([0, 17, 0, 12]) + found[40:]
     assert np.frombuffer(pseudo, dtype=">u2").sum(dtype=np.int64) % 0xFFFF == 0
@@ -47,16 +47,16 @@ def test_rows_are_the_datagrams_one_by_one(here, there, link):
     payload = np.random.Generator(np.random.PCG64(5)).integers(0, 256, (4, 20)).astype(np.uint8)
     payload *= np.arange(20) < sizes[:, None]
     numbers = np.array([0, 5, 0xFFFF, 77])
-    rows = frames(header, here, there, payload, sizes, identifications=numbers, hops=64)
+    rows = frames(header, here, there, payload, sizes, identifications=numbers, hop_limit=64)
     for row, text, size, number in zip(rows, payload, sizes.tolist(), numbers.tolist(), strict=True):
         whole = text.tobytes()[:size].ljust(size, b"\0")
-        alone = frame(header, here, there, whole, identification=number, hops=64)
+        alone = frame(header, here, there, whole, identification=number, hop_limit=64)
         assert len(alone) == overhead_bytes(header, here.address) + size
         assert row.tobytes()[: len(alone)] == alone[: len(row)]
 
 
 def test_a_udp_checksum_of_zero_is_sent_as_all_ones():
-    plain = frame(b"", HERE4, THERE4, b"\0\0", identification=0, hops=64)
+    plain = frame(b"", HERE4, THERE4, b"\0\0", identification=0, hop_limit=64)
     payload = plain[26:28]
-    found = frame(b"", HERE4, THERE4, payload, identification=0, hops=64)
+    found = frame(b"", HERE4, THERE4, payload, identification=0, hop_limit=64)
     assert found[26:28] == b"\xff\xff"

@@ -7,8 +7,8 @@ import pytest
 
 from lab.definitions import PhoneSpec
 from lab.virtual.commands.dumpsys import SERVICES, UnknownDump, dumpsys
-from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Exchange
+from lab.virtual.handset.handset import Handset
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
 from lab.virtual.world import World
@@ -87,8 +87,9 @@ class Bench:
         apps = {name: emulated(name) for name in names}
         for phone, address in (("a", A), ("b", B)):
             contacts = dict.fromkeys(names, address)
-            self.exchange.handsets[phone] = Handset(phone, contacts, apps, self.world, self.exchange)
-        self.a, self.b = self.exchange.handsets["a"], self.exchange.handsets["b"]
+            handset = Handset(phone, contacts, apps, self.world, self.exchange)
+            self.exchange.subscribers[phone] = handset.calls
+            setattr(self, phone, handset)
 
     def run(self, seconds):
         self.world.advance_to(self.world.now_ns + round(seconds * S))

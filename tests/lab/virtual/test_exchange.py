@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lab.virtual.handset import Handset
 from lab.virtual.handset.exchange import Call, Exchange
+from lab.virtual.handset.handset import Handset
 from lab.virtual.world import World
 from tests.lab.virtual.emulated_apps import emulated
 
@@ -40,8 +40,9 @@ class Bench:
         self.app = emulated(name)
         for number, phone in enumerate(phones, 1):
             contacts = {name: f"1555555010{number}"}
-            self.exchange.handsets[phone] = Handset(phone, contacts, {name: self.app}, self.world, self.exchange)
-        self.a, self.b = (self.exchange.handsets[phone] for phone in ("a", "b"))
+            handset = Handset(phone, contacts, {name: self.app}, self.world, self.exchange)
+            self.exchange.subscribers[phone] = handset.calls
+            setattr(self, phone, handset)
 
     def run(self, seconds):
         self.world.advance_to(self.world.now_ns + round(seconds * S))
@@ -185,7 +186,7 @@ def test_a_busy_callee_ends_the_placing_side():
     second = bench.exchange.place("c", bench.app, "voice", B)
     bench.run(5)
     assert (second.ended_by, second.rung_ns, second.scenario) == ("system", None, None)
-    assert (bench.exchange.handsets["c"].call, first.ended_ns) == (None, None)
+    assert (bench.c.call, first.ended_ns) == (None, None)
     assert bench.b.call.call is first
 
 

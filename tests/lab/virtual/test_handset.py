@@ -5,8 +5,9 @@ import yaml
 from pydantic import ValidationError
 
 from lab.definitions import VirtualApp
-from lab.virtual.handset import Handset, Node
 from lab.virtual.handset.exchange import Exchange
+from lab.virtual.handset.handset import Handset
+from lab.virtual.handset.windows import Node
 from lab.virtual.world import World
 from tests.lab.virtual.emulated_apps import SCENARIOS, emulated
 
@@ -27,8 +28,9 @@ class Bench:
         apps = {name: emulated(name) for name in names}
         for phone, address in (("a", A), ("b", B)):
             contacts = dict.fromkeys(names, address)
-            self.exchange.handsets[phone] = Handset(phone, contacts, apps, self.world, self.exchange)
-        self.a, self.b = self.exchange.handsets["a"], self.exchange.handsets["b"]
+            handset = Handset(phone, contacts, apps, self.world, self.exchange)
+            self.exchange.subscribers[phone] = handset.calls
+            setattr(self, phone, handset)
 
     def run(self, seconds):
         self.world.advance_to(self.world.now_ns + round(seconds * S))

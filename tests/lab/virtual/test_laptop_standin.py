@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lab.definitions import BenchSpec, yaml
-from lab.virtual import laptop
-from lab.virtual.bench import VirtualBench
+from lab.virtual.bench import EmulatedBench
 from lab.virtual.commands.networktext import addresses_text
+from lab.virtual.standin import program
 
 BENCH = Path(__file__).parents[3] / "scenarios" / "benches" / "virtual.yaml"
 START_NS = 1_767_571_200_000_000_000
@@ -23,7 +23,7 @@ def with_bench(tmp_path, talk):
     """Run `talk(bench, start)` on a bench without apps; `start(*argv)` starts a program of its laptop."""
 
     async def main():
-        bench = VirtualBench(yaml.read(BENCH, BenchSpec), {}, tmp_path)
+        bench = EmulatedBench(yaml.read(BENCH, BenchSpec), {}, tmp_path)
         prefix = await bench.standins.start()
         bench.begin(key="1/t/0", trial="t", attempt=0, start_ns=START_NS, direct=False)
         running = []
@@ -36,10 +36,10 @@ def with_bench(tmp_path, talk):
         try:
             return await asyncio.wait_for(talk(bench, start), 20)
         finally:
-            for program in running:
-                if program.returncode is None:
-                    program.kill()
-                await program.communicate()
+            for one in running:
+                if one.returncode is None:
+                    one.kill()
+                await one.communicate()
             await bench.standins.close()
 
     return asyncio.run(main())
@@ -127,7 +127,7 @@ def test_a_capture_is_in_the_file_when_bench_time_has_moved_on(tmp_path):
 def test_a_filtered_capture_leaves_another_client_out_and_counts_what_it_took(tmp_path):
     async def talk(bench, start):
         (tmp_path / "laptop/captures").mkdir(parents=True, exist_ok=True)
-        mac = bench.network.accesses["pixel6pro"].mac
+        mac = bench.network.datapath.accesses["pixel6pro"].mac
         found = {}
         for name, words in {"all": [], "one": ["-f", f"ether host {mac}"]}.items():
             bench.begin(key="1/t/0", trial="t", attempt=0, start_ns=START_NS, direct=False)
@@ -158,7 +158,7 @@ def test_the_laptop_knows_its_hotspots_clients_and_asks_for_them(tmp_path):
             out, _ = await program.communicate()
             return program.returncode, out.decode().splitlines()
 
-        access, other = bench.network.accesses["pixel6pro"], bench.network.others["pixel6pro"]
+        access, other = bench.network.datapath.accesses["pixel6pro"], bench.network.others["pixel6pro"]
         shown = [
             f"{other.address} lladdr {other.mac} STALE",
             f"{access.ipv4.ip} lladdr {access.mac} REACHABLE",
@@ -216,19 +216,19 @@ async def slow_dumpcap(bench, file: Path, late_s: float):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     argv = ["dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng"]
     text = "\0".join([bench.standins._token, *argv]).encode()
-    writer.write(laptop.HEAD.pack(b"A", len(text)) + text)
+    writer.write(program.HEAD.pack(b"A", len(text)) + text)
     ready = asyncio.Event()
 
     async def obey():
         while True:
-            kind, length = laptop.HEAD.unpack(await reader.readexactly(laptop.HEAD.size))
+            kind, length = program.HEAD.unpack(await reader.readexactly(program.HEAD.size))
             body = await reader.readexactly(length)
             if kind == b"W":
                 await asyncio.sleep(late_s)
                 with file.open("ab") as stream:
                     stream.write(body)
             elif kind == b"Q":
-                writer.write(laptop.HEAD.pack(b"K", 0))
+                writer.write(program.HEAD.pack(b"K", 0))
             elif kind == b"2":
                 ready.set()
 
@@ -321,7 +321,7 @@ def test_cat_gives_the_bytes_of_a_file_and_dumpcap_lists_its_interfaces(tmp_path
 def test_a_wrong_token_is_turned_away(tmp_path):
     async def talk(bench, start):
         port = bench.standins._server.sockets[0].getsockname()[1]
-        argv = [sys.executable, "-I", "-S", laptop.__file__, f"127.0.0.1:{port}/wrong", "bash"]
+        argv = [sys.executable, "-I", "-S", program.__file__, f"127.0.0.1:{port}/wrong", "bash"]
         done = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.DEVNULL)
         assert await done.wait() == 255
 
@@ -330,6 +330,6 @@ def test_a_wrong_token_is_turned_away(tmp_path):
 
 @pytest.mark.parametrize("argv", [[], ["nowhere"], ["127.0.0.1:1/x", "bash"]])
 def test_without_a_bench_it_ends_without_a_traceback(argv):
-    done = subprocess.run([sys.executable, "-I", "-S", laptop.__file__, *argv], capture_output=True, timeout=10)
+    done = subprocess.run([sys.executable, "-I", "-S", program.__file__, *argv], capture_output=True, timeout=10)
     assert done.returncode in (2, 255)
     assert b"Traceback" not in done.stderr

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lab.virtual.network.addresses import Endpoint
-from lab.virtual.network.ledger import Ledger, Meaning, Server
+from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.meaning import Meaning, Server
 from lab.virtual.world import World
 
 A_PRIVATE, B_PRIVATE = ip_address("100.64.0.9"), ip_address("192.168.137.9")

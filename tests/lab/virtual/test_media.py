@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from lab.virtual.network.media import WIDTH, Stream, in_channel
+from lab.virtual.network.media import WIDTH, RtpStream, in_channel
 
 SECOND = 1_000_000_000
 
 
-def stream(service="voice", level="speech", *, extension=False, seed=3) -> Stream:
+def stream(service="voice", level="speech", *, extension=False, seed=3) -> RtpStream:
     generator = np.random.Generator(np.random.PCG64(seed))
-    return Stream(generator, service, level, 5 * SECOND, extension=extension)
+    return RtpStream(generator, service, level, 5 * SECOND, extension=extension)
 
 
 @pytest.mark.parametrize(

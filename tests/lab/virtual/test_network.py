@@ -8,9 +8,9 @@ import pytest
 
 from lab.definitions.bench import BenchSpec
 from lab.definitions.yaml import read
-from lab.virtual.network import Network
 from lab.virtual.network.capturefile import IMMEDIATE, Capture
 from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.network import Network
 from lab.virtual.world import World
 
 BENCH = read(Path(__file__).parents[3] / "scenarios/benches/virtual.yaml", BenchSpec)
@@ -55,7 +55,7 @@ def test_an_ipv6_probe_is_told_the_interface_address(network):
     reply = network.send_udp("pixel6", STUN6, 3478, REQUEST, SECOND)
     mask = int.from_bytes(bytes.fromhex("2112a442") + b"abcdefghijkl", "big")
     told = ip_address(int.from_bytes(reply[28:44], "big") ^ mask)
-    assert told == network.interfaces("pixel6")[1].addresses[1].ip
+    assert told == network.datapath.interfaces("pixel6")[1].addresses[1].ip
 
 
 def test_a_phone_without_ipv6_gets_no_answer_and_spends_no_time(network):
@@ -75,10 +75,10 @@ def test_an_answer_later_than_the_timeout_is_no_answer(network):
 
 
 def test_routes_lead_through_the_one_interface(network):
-    assert network.route("pixel6", STUN4).name == "rmnet1"
-    assert network.route("pixel6", STUN6).name == "rmnet1"
-    assert network.route("pixel6pro", STUN4).name == "wlan0"
-    assert network.route("pixel6pro", STUN6) is None
+    assert network.datapath.route("pixel6", STUN4).name == "rmnet1"
+    assert network.datapath.route("pixel6", STUN6).name == "rmnet1"
+    assert network.datapath.route("pixel6pro", STUN4).name == "wlan0"
+    assert network.datapath.route("pixel6pro", STUN6) is None
 
 
 @pytest.mark.parametrize("phone", ["pixel6", "pixel6pro"])
@@ -88,12 +88,12 @@ def test_a_marker_is_a_frame_on_the_phones_own_wire(network, phone):
     from scapy.utils import PcapReader
 
     out = bytearray()
-    capture = Capture(network.wires[phone], "pcap", 256, IMMEDIATE, lambda t: t, out.extend)
+    capture = Capture(network.datapath.wires[phone], "pcap", 256, IMMEDIATE, lambda t: t, out.extend)
     network.send_udp(phone, ip_address("192.0.2.1"), 9, b"im-call-lab N begin", SECOND)
     capture.stop()
     frames = [frame for frame in PcapReader(io.BytesIO(bytes(out))) if frame[UDP].dport == 9]
     assert [bytes(frame[UDP].payload) for frame in frames] == [b"im-call-lab N begin"]
-    interface = network.interfaces(phone)[1]
+    interface = network.datapath.interfaces(phone)[1]
     assert (frames[0][IP].src, frames[0][IP].dst) == (str(interface.addresses[0].ip), "192.0.2.1")
     assert frames[0].time == START // SECOND
     if phone == "pixel6pro":
@@ -104,16 +104,16 @@ def test_a_marker_is_a_frame_on_the_phones_own_wire(network, phone):
 
 
 def test_each_attempt_has_its_own_addresses_and_the_same_key_the_same(network):
-    first = network.interfaces("pixel6")
+    first = network.datapath.interfaces("pixel6")
     for key, same in (("1/t/1", False), ("1/t/0", True)):
         network.world.begin(key, START)
         network.ledger.begin("t", 1)
         network.begin(direct=True)
-        assert (network.interfaces("pixel6") == first) is same
+        assert (network.datapath.interfaces("pixel6") == first) is same
 
 
 def test_the_phone_on_the_hotspot_is_not_the_hotspot(network):
-    address = network.interfaces("pixel6pro")[1].addresses[0]
+    address = network.datapath.interfaces("pixel6pro")[1].addresses[0]
     assert address.network == ip_network("192.168.137.0/24")
     assert address.ip != BENCH.laptop.hotspot_address
 

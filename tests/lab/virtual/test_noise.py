@@ -8,9 +8,9 @@ import pytest
 
 from lab.definitions.bench import BenchSpec
 from lab.definitions.yaml import read
-from lab.virtual.network import Network
 from lab.virtual.network.capturefile import IMMEDIATE, Capture
 from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.network import Network
 from lab.virtual.world import World
 
 BENCH = read(Path(__file__).parents[3] / "scenarios/benches/virtual.yaml", BenchSpec)
@@ -32,7 +32,7 @@ def begin(key: str) -> Network:
 
 def recorded(network: Network, phone: str, seconds: int) -> bytes:
     out = bytearray()
-    capture = Capture(network.wires[phone], "pcap", 256, IMMEDIATE, lambda t: t, out.extend)
+    capture = Capture(network.datapath.wires[phone], "pcap", 256, IMMEDIATE, lambda t: t, out.extend)
     network.world.advance_to(network.world.now_ns + seconds * SECOND)
     capture.stop()
     return bytes(out)

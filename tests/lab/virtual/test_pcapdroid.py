@@ -7,7 +7,7 @@ import pytest
 
 from lab.definitions import Lab
 from lab.definitions.virtual_network import PcapdroidEmulation
-from lab.virtual.bench import VirtualBench
+from lab.virtual.bench import EmulatedBench
 from lab.virtual.commands.dumpsys import dumpsys
 from lab.virtual.commands.pcapdroid import DIRECTORY, PACKAGE
 from lab.virtual.network.addresses import Endpoint, nat64
@@ -29,7 +29,7 @@ def bench(tmp_path):
         )
         for phone in spec.phones
     ]
-    made = VirtualBench(spec.model_copy(update={"phones": phones}), lab.virtual_apps, tmp_path)
+    made = EmulatedBench(spec.model_copy(update={"phones": phones}), lab.virtual_apps, tmp_path)
     made.begin(key="1/t/0", trial="t", attempt=0, start_ns=1_767_571_200 * SECOND, direct=False)
     return made
 
@@ -40,7 +40,7 @@ def phone(bench):
 
 
 def asked(bench, phone, extras, seconds=1.0):
-    phone.pcapdroid.asked(extras)
+    phone.pcapdroid.on_intent(extras)
     bench.advance(round(seconds * SECOND))
 
 
@@ -70,7 +70,7 @@ def test_its_vpn_comes_up_over_the_default_network_and_the_shell_is_routed_into_
     asked(bench, phone, START)
     tun = phone.interfaces()[-1]
     assert (tun.name, [str(one) for one in tun.addresses], tun.mtu) == ("tun0", ["10.215.173.1/30"], 10_000)
-    assert bench.network.route(phone.name, MARKERS) is tun
+    assert bench.network.datapath.route(phone.name, MARKERS) is tun
     lines = dumpsys(phone.handset, "connectivity", [], phone).splitlines()
     assert "Active default network: 100" in lines
     assert [line.partition("Transports: ")[2].split()[0] for line in lines if "Transports" in line] == [
@@ -79,14 +79,14 @@ def test_its_vpn_comes_up_over_the_default_network_and_the_shell_is_routed_into_
     ]
     assert "versionName=1.9.1" in dumpsys(phone.handset, "package", [PACKAGE], phone)
     asked(bench, phone, STOP)
-    assert bench.network.route(phone.name, MARKERS).name == "wlan0"
+    assert bench.network.datapath.route(phone.name, MARKERS).name == "wlan0"
 
 
 def test_a_filter_without_the_shell_leaves_the_shell_below(bench, phone):
     asked(bench, phone, {**START, "app_filter": "com.whatsapp"})
-    assert bench.network.route(phone.name, MARKERS).name == "wlan0"
-    assert bench.network.path(phone.name, "com.whatsapp").ipv4.ip == ip_address("10.215.173.1")
-    assert bench.network.path(phone.name, "com.facebook.orca") is bench.network.accesses[phone.name]
+    assert bench.network.datapath.route(phone.name, MARKERS).name == "wlan0"
+    assert bench.network.datapath.access(phone.name, "com.whatsapp").ipv4.ip == ip_address("10.215.173.1")
+    assert bench.network.datapath.access(phone.name, "com.facebook.orca") is bench.network.datapath.accesses[phone.name]
 
 
 def test_what_passes_is_in_the_file_a_second_later_behind_a_header_that_comes_with_it(bench, phone):
@@ -138,17 +138,17 @@ def test_ipv6_is_there_where_it_is_asked_for_and_nat64_is_on_no_route(bench):
     phone, network = bench.phones["pixel6"], bench.network
     for ip_mode, address in (("both", "fd00:2:fd00:1:fd00:1:fd00:1"), ("ipv4", None)):
         asked(bench, phone, {**START, "ip_mode": ip_mode}, 2)
-        inner = network.path(phone.name, "com.whatsapp")
+        inner = network.datapath.access(phone.name, "com.whatsapp")
         native = inner.local(ip_address("2001:db8::1"))
         assert (None if native is None else str(native)) == address
         assert inner.local(nat64(MARKERS)) is None
-    assert network.accesses[phone.name].local(nat64(MARKERS)) is not None
+    assert network.datapath.accesses[phone.name].local(nat64(MARKERS)) is not None
 
 
 def test_its_proxy_is_a_nat_that_looks_at_the_far_end_and_sends_from_the_network_below(bench):
     phone, network = bench.phones["pixel6"], bench.network
     asked(bench, phone, {**START, "ip_mode": "both"})
-    below, inner = network.accesses[phone.name], network.path(phone.name, "com.whatsapp")
+    below, inner = network.datapath.accesses[phone.name], network.datapath.access(phone.name, "com.whatsapp")
     socket = Endpoint(inner.ipv4.ip, 40_000)
     seen = {inner.mapped(socket, ip_address(f"192.0.2.{host}")) for host in range(1, 9) for _ in range(2)}
     assert len(seen) == 8
@@ -170,7 +170,7 @@ def test_what_its_interface_drops_stands_in_proc(bench, phone):
 
 def test_an_attempt_begins_without_a_vpn_and_the_one_before_writes_nothing_more(bench, phone):
     asked(bench, phone, START)
-    phone.pcapdroid.asked(STOP)
+    phone.pcapdroid.on_intent(STOP)
     bench.begin(key="1/t/1", trial="t", attempt=1, start_ns=1_767_575_200 * SECOND, direct=False)
     bench.advance(5 * SECOND)
     assert ([one.name for one in phone.interfaces()], said(phone)) == (["lo", "wlan0"], [])

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from lab.definitions.virtual_network import Latency
-from lab.virtual.commands import COMMON
+from lab.definitions.virtual_network import ClockEmulation, Latency
+from lab.virtual.clocks import DriftingClock
+from lab.virtual.commands.tables import COMMON
+from lab.virtual.faults import Faults
 from lab.virtual.files import SHELL_UID, Files
 from lab.virtual.processes import ProcessTable
-from lab.virtual.shell.interpreter import Shell
-from lab.virtual.shell.machine import Ends
+from lab.virtual.shell.interpreter import Interpreter
+from lab.virtual.shell.machine import Software, Streams
 from lab.virtual.shell.parser import parse
 from lab.virtual.shell.terminal import Buffer, Terminal, Text, operation, tariffs
 from lab.virtual.shell.words import Incomplete, ShellSyntaxError
 from lab.virtual.world import World
 
 LATENCY = Latency(up_low_ns=100, up_high_ns=200, down_low_ns=10, down_high_ns=20)
+CLOCK = ClockEmulation(offset_ns=1_234)
 
 
 class TinyMachine:
@@ -32,13 +35,8 @@ class TinyMachine:
         self.files = Files(root, ("/data/local/tmp",))
         self.processes = ProcessTable()
         self.refused: list[str] = []
-        self.commands = COMMON
-
-    def read_clock_ns(self) -> int:
-        return self.world.now_ns + 1_234
-
-    def command_fault(self, argv: list[str]) -> None:
-        return None
+        self.faults = Faults()
+        self.clock = DriftingClock("tiny", self.world, CLOCK, self.faults, lambda name, offset_ns: None)
 
     async def park(self) -> None:
         pass
@@ -68,7 +66,9 @@ def machine(tmp_path):
 
 def run(machine: TinyMachine, script: str, stdin: bytes = b"", uid: int = SHELL_UID) -> tuple[bytes, bytes, int]:
     out, err = Buffer(), Buffer()
-    shell = Shell(machine, uid, Ends(Text(stdin), out, err), machine, directory="/data/local/tmp")
+    shell = Interpreter(
+        machine, Software(COMMON), uid, Streams(Text(stdin), out, err), machine, directory="/data/local/tmp"
+    )
     code = asyncio.run(shell.run(script))
     return bytes(out.data), bytes(err.data), code
 
@@ -218,7 +218,7 @@ def test_numbers_of_processes_do_not_depend_on_shells_that_nobody_asked_for_thei
 def test_a_persistent_shell_answers_each_line_in_one_piece_and_pays_for_it(machine):
     peer = Lines(b'echo a; echo b; echo "T:$?"\n', b"ec", b"ho c\nexit 4\n")
     terminal = Terminal(machine.world, "phone", tariffs(LATENCY), peer)
-    shell = Shell(machine, SHELL_UID, Ends(terminal, terminal.out, terminal.err), terminal)
+    shell = Interpreter(machine, Software(COMMON), SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
     started = machine.world.now_ns
     assert asyncio.run(shell.interactive()) == 4
     assert peer.sent == [[(1, b"a\n"), (1, b"b\n"), (1, b"T:0\n")], [(1, b"c\n")]]
@@ -229,7 +229,7 @@ def test_a_persistent_shell_answers_each_line_in_one_piece_and_pays_for_it(machi
 def test_a_line_that_is_not_complete_waits_for_the_next(machine):
     peer = Lines(b"echo 'a\n", b"b'\n")
     terminal = Terminal(machine.world, "phone", tariffs(LATENCY), peer)
-    shell = Shell(machine, SHELL_UID, Ends(terminal, terminal.out, terminal.err), terminal)
+    shell = Interpreter(machine, Software(COMMON), SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
     assert asyncio.run(shell.interactive()) == 0
     assert peer.sent == [[(1, b"a\nb\n")]]
 
@@ -237,7 +237,7 @@ def test_a_line_that_is_not_complete_waits_for_the_next(machine):
 def test_a_clock_loop_spends_its_way_before_and_after_the_reading(machine):
     peer = Lines(b"\n", b"\n")
     terminal = Terminal(machine.world, "phone", tariffs(LATENCY), peer)
-    shell = Shell(machine, SHELL_UID, Ends(terminal, terminal.out, terminal.err), terminal)
+    shell = Interpreter(machine, Software(COMMON), SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
     started = machine.world.now_ns
     asyncio.run(shell.run("while read -r l; do echo $EPOCHREALTIME; done"))
     assert len(peer.sent) == 2

@@ -14,9 +14,9 @@ from lab.definitions.bench import BenchSpec
 from lab.definitions.virtual_network import AppNetwork
 from lab.definitions.yaml import read
 from lab.virtual.handset.exchange import Call
-from lab.virtual.network import Network
 from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture
 from lab.virtual.network.ledger import Ledger
+from lab.virtual.network.network import Network
 from lab.virtual.world import World
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -83,9 +83,16 @@ class Bench:
 
     def capture(self, mobile=IMMEDIATE) -> list[Capture]:
         return [
-            Capture(self.network.wires[MOBILE], "pcap", self.snaplen, mobile, lambda t: t, self.files[MOBILE].extend),
             Capture(
-                self.network.wires[FIXED],
+                self.network.datapath.wires[MOBILE],
+                "pcap",
+                self.snaplen,
+                mobile,
+                lambda t: t,
+                self.files[MOBILE].extend,
+            ),
+            Capture(
+                self.network.datapath.wires[FIXED],
                 "pcapng",
                 self.snaplen,
                 DUMPCAP_BLOCKS,
@@ -323,7 +330,7 @@ def test_the_same_key_gives_the_same_bytes_however_time_moves_and_another_key_ot
 def test_a_stop_in_the_middle_of_a_call_loses_what_the_tool_loses():
     bench = Bench()
     slow, _ = bench.capture(mobile=TCPDUMP_BLOCKS)
-    exact = Capture(bench.network.wires[MOBILE], "pcap", 256, IMMEDIATE, lambda t: t, lambda text: None)
+    exact = Capture(bench.network.datapath.wires[MOBILE], "pcap", 256, IMMEDIATE, lambda t: t, lambda text: None)
     call = Call(app("whatsapp"), "voice", MOBILE, FIXED, bench.world.now_ns)
     bench.network.placed(call)
     bench.network.rung(call)
@@ -338,7 +345,7 @@ def test_a_stop_in_the_middle_of_a_call_loses_what_the_tool_loses():
 
 def test_media_of_a_direct_call_go_directly_and_its_private_checks_get_no_answer():
     bench, truth = recorded("whatsapp", "voice", MOBILE, "caller_hangs_up", direct=True)
-    private = {phone: str(bench.network.interfaces(phone)[1].addresses[0].ip) for phone in PHONES}
+    private = {phone: str(bench.network.datapath.interfaces(phone)[1].addresses[0].ip) for phone in PHONES}
     for phone, other in ((MOBILE, FIXED), (FIXED, MOBILE)):
         towards = [bytes(udp.payload) for header, udp, _ in packets(bench, phone) if header.dst == private[other]]
         answers = [udp for header, udp, _ in packets(bench, phone) if header.src == private[other]]
@@ -377,7 +384,7 @@ def test_dropping_all_that_shows_an_address_hides_it_for_one_call(shows):
 
 def test_losing_the_answers_that_tell_the_public_address_leaves_only_the_private_one():
     bench = Bench()
-    before = bench.network.wires[FIXED].admit
-    bench.network.wires[FIXED].admit = lambda meaning: before(meaning) and meaning.mapped is None
+    before = bench.network.datapath.wires[FIXED].admit
+    bench.network.datapath.wires[FIXED].admit = lambda meaning: before(meaning) and meaning.mapped is None
     exposed = bench.call("messenger", "voice", FIXED, "caller_cancels")["exposed"]
     assert exposed == CALLER | {"caller_public": False}

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
 
 from lab.virtual.files import ROOT_UID
+from lab.virtual.laptop import VirtualLaptop
 from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, Capture
 from lab.virtual.processes import Process
 from lab.virtual.shell.machine import Call, Unbuilt
-
-if TYPE_CHECKING:
-    from lab.virtual.standins import Connection, LaptopMachine
+from lab.virtual.standin.connection import Connection
 
 LIVE_NS = (11_000_000, 39_000_000)
 DEFAULT_SNAPLEN = 262_144
 _FILTER = re.compile(r"ether host ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})|")
 
 
-def dumpcap_in_shell(machine: LaptopMachine, call: Call) -> int:
+def dumpcap_in_shell(machine: VirtualLaptop, call: Call) -> int:
     """dumpcap --version and dumpcap -D: what it does besides capturing."""
     if call.argv[1:] == ["--version"]:
         return call.say(f"Dumpcap (Wireshark) {machine.emulation.dumpcap_version} (Git commit packaged as 4.0.17)\n")
@@ -42,7 +40,7 @@ def dumpcap_in_shell(machine: LaptopMachine, call: Call) -> int:
 class Dumpcap:
     """One capture of the hotspot's wire, written by a stand-in program."""
 
-    def __init__(self, machine: LaptopMachine, connection: Connection, argv: list[str]) -> None:
+    def __init__(self, machine: VirtualLaptop, connection: Connection, argv: list[str]) -> None:
         self._machine, self._connection, self._argv = machine, connection, argv
         self._capture: Capture | None = None
         self._ended = asyncio.Event()

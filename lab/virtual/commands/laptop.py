@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING
 
 from lab.virtual.commands.networktext import addresses_text
+from lab.virtual.laptop import VirtualLaptop
 from lab.virtual.network.addresses import Interface
-from lab.virtual.shell.machine import Call, Unbuilt
-
-if TYPE_CHECKING:
-    from lab.virtual.standins import LaptopMachine
+from lab.virtual.shell.machine import Call, Result, Unbuilt
 
 ANSWER_NS = 4_210_000
 SECOND_NS = 1_000_000_000
@@ -24,7 +22,7 @@ rx-udp-gro-forwarding: off
 """Those of a usual Linux laptop that join packets; the real list is longer."""
 
 
-def ip(machine: LaptopMachine, call: Call) -> int:
+def ip(machine: VirtualLaptop, call: Call) -> int:
     """ip [-o] addr; ip neigh show dev NAME."""
     words = [word for word in call.argv[1:] if word not in ("-o", "-4", "-6")]
     if words[:3] == ["neigh", "show", "dev"] and len(words) == 4:
@@ -36,23 +34,23 @@ def ip(machine: LaptopMachine, call: Call) -> int:
     return call.say(addresses_text(shown, family, "-o" in call.argv))
 
 
-def neighbours(machine: LaptopMachine, call: Call, interface: str) -> int:
+def neighbours(machine: VirtualLaptop, call: Call, interface: str) -> int:
     """Who is on the hotspot. A fault `neighbours`: the entries of the phones have aged and were not answered."""
     if interface not in [one.name for one in machine.emulation.interfaces]:
-        call.ends.err.write(f'Cannot find device "{interface}"\n'.encode())
+        call.streams.err.write(f'Cannot find device "{interface}"\n'.encode())
         return 1
     lines = []
     if interface == machine.hotspot():
         aged = machine.faults.take("neighbours", machine.name) is not None
         for phone, other in machine.network.others.items():
-            access = machine.network.accesses[phone]
+            access = machine.network.datapath.accesses[phone]
             lines.append(f"{other.address} lladdr {other.mac} STALE")
             lines.append(f"{access.ipv4.ip} FAILED" if aged else f"{access.ipv4.ip} lladdr {access.mac} REACHABLE")
             lines.append(f"{access.link_local.ip} lladdr {access.mac} STALE")
     return call.say("".join(line + "\n" for line in lines))
 
 
-def ping(machine: LaptopMachine, call: Call) -> int:
+def ping(machine: VirtualLaptop, call: Call) -> int:
     """ping -c 1 -W 1 ADDRESS: phones on the hotspot answer, nobody else does."""
     if call.argv[1:-1] != ["-c", "1", "-W", "1"]:
         raise Unbuilt("built as 'ping -c 1 -W 1 ADDRESS' only")
@@ -60,17 +58,17 @@ def ping(machine: LaptopMachine, call: Call) -> int:
         address = IPv4Address(call.argv[-1])
     except ValueError:
         return call.fail(f"{call.argv[-1]}: Name or service not known", 2)
-    here = any(machine.network.accesses[phone].ipv4.ip == address for phone in machine.network.others)
-    machine.world.advance_to(machine.world.now_ns + (ANSWER_NS if here else SECOND_NS))
+    answers = any(machine.network.datapath.accesses[phone].ipv4.ip == address for phone in machine.network.others)
+    machine.world.advance_to(machine.world.now_ns + (ANSWER_NS if answers else SECOND_NS))
     lines = [f"PING {address} ({address}) 56(84) bytes of data."]
-    lines += [f"64 bytes from {address}: icmp_seq=1 ttl=64 time={ANSWER_NS / 1e6:.2f} ms"] if here else []
-    share = "1 received, 0% packet loss" if here else "0 received, 100% packet loss"
+    lines += [f"64 bytes from {address}: icmp_seq=1 ttl=64 time={ANSWER_NS / 1e6:.2f} ms"] if answers else []
+    share = "1 received, 0% packet loss" if answers else "0 received, 100% packet loss"
     lines += ["", f"--- {address} ping statistics ---", f"1 packets transmitted, {share}, time 0ms"]
     call.say("\n".join(lines) + "\n")
-    return 0 if here else 1
+    return 0 if answers else 1
 
 
-def ethtool(machine: LaptopMachine, call: Call) -> int:
+def ethtool(machine: VirtualLaptop, call: Call) -> int:
     """ethtool -k INTERFACE."""
     if call.argv[1:2] != ["-k"] or len(call.argv) != 3:
         raise Unbuilt("built as 'ethtool -k INTERFACE' only")
@@ -79,9 +77,12 @@ def ethtool(machine: LaptopMachine, call: Call) -> int:
     return call.say(f"Features for {call.argv[2]}:\n{FEATURES}")
 
 
-def ps(machine: LaptopMachine, call: Call) -> int:
+def ps(machine: VirtualLaptop, call: Call) -> int:
     """ps -A -ww -o pid,args."""
     if call.argv[1:] != ["-A", "-ww", "-o", "pid,args"]:
         raise Unbuilt("built as 'ps -A -ww -o pid,args' only")
     lines = [f"{number:>7} {' '.join(process.args)}\n" for number, process in machine.processes]
     return call.say("".join(["    PID COMMAND\n", *lines]))
+
+
+COMMANDS: dict[str, Callable[[VirtualLaptop, Call], Result]] = {"ip": ip, "ping": ping, "ethtool": ethtool, "ps": ps}

@@ -1,0 +1,236 @@
+"""The agent of uiautomator2 (u2.jar 0.4.1) on a virtual phone: HTTP/1.1 with /ping and JSON-RPC on /jsonrpc/0.
+
+Method names, parameters and error texts as uiautomator2 3.7.1 uses them; an unknown method is error -32601.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from lab.definitions.virtual_app import HEIGHT, WIDTH
+from lab.virtual.adb.daemon import AdbStream
+from lab.virtual.agent.http import http_response, read_request
+from lab.virtual.agent.view import UnknownSelector, find, hierarchy, picture, record
+from lab.virtual.handset.keys import UnknownKey, named
+from lab.virtual.handset.windows import Node
+from lab.virtual.phone import VirtualPhone
+from lab.virtual.shell.machine import Unbuilt
+
+TOUCH_DOWN, TOUCH_UP = 0, 1
+NOT_FOUND, UNKNOWN_METHOD, BAD_PARAMETERS, REFUSED = -32002, -32601, -32602, -32000
+
+Selector = dict[str, Any]
+
+
+class RpcError(Exception):
+    """An error object of JSON-RPC."""
+
+    def __init__(self, code: int, message: str, data: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+
+class Agent:
+    """One running agent. Each call costs bench time up before it and down after it; /ping costs nothing."""
+
+    def __init__(self, phone: VirtualPhone, port: int) -> None:
+        self.port = port
+        self._phone = phone
+        self.begin()
+        self._settings: dict[str, Any] = {
+            "actionAcknowledgmentTimeout": 3000,
+            "keyInjectionDelay": 0,
+            "scrollAcknowledgmentTimeout": 200,
+            "waitForIdleTimeout": 0,
+            "waitForSelectorTimeout": 0,
+        }
+        self._methods = self._input_methods() | self._object_methods() | self._device_methods()
+
+    def begin(self) -> None:
+        """Clean state for an attempt: nothing in the clipboard, no finger on the screen."""
+        self._clipboard = ""
+        self._touched: tuple[float, float] | None = None
+
+    async def serve(self, stream: AdbStream) -> None:
+        """Serve one connection until it ends."""
+        while True:
+            try:
+                request = await read_request(stream)
+            except ValueError:
+                await stream.write(http_response(400, "text/plain", b"Bad Request"))
+                return
+            if request is None:
+                return
+            if request.path == "/ping":
+                answer = http_response(200, "text/html", b"pong")
+            elif request.path == "/jsonrpc/0":
+                answer = http_response(200, "application/json", await self._rpc(request.body))
+            else:
+                answer = http_response(404, "text/html", b"Not Found!!!")
+            await stream.write(answer)
+
+    async def _rpc(self, body: bytes) -> bytes:
+        try:
+            call = json.loads(body)
+            method, params, identifier = str(call["method"]), call.get("params") or [], call.get("id")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return json.dumps(
+                {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}}
+            ).encode()
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": identifier}
+        try:
+            answer["result"] = await self._phone.charged_call(
+                f"{method}/{json.dumps(params, sort_keys=True)}", lambda: self.call(method, params)
+            )
+        except RpcError as error:
+            answer["error"] = {"code": error.code, "message": error.message, "data": error.data}
+        return json.dumps(answer).encode()
+
+    def call(self, method: str, params: Any) -> Any:
+        """Run one method, in no time but what a wait takes. Raises RpcError."""
+        function = self._methods.get(method)
+        if function is None:
+            self._phone.refused.append(f"{self._phone.name}: agent: {method}")
+            raise RpcError(UNKNOWN_METHOD, "method not found")
+        try:
+            return function(**params) if isinstance(params, dict) else function(*params)
+        except (UnknownSelector, UnknownKey, Unbuilt) as error:
+            self._phone.refused.append(f"{self._phone.name}: agent: {method}: {error}")
+            raise RpcError(REFUSED, f"java.lang.IllegalArgumentException: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise RpcError(BAD_PARAMETERS, f"method parameters invalid: {error}") from error
+
+    # -- objects
+
+    def _object_methods(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "exist": lambda selector: bool(self._find(selector)),
+            "count": lambda selector: len(self._find(selector)),
+            "objInfo": lambda selector: record(self._one(selector)),
+            "objInfoOfAllInstances": lambda selector: [record(node) for node in self._find(selector)],
+            "waitForExists": lambda selector, ms: self._wait(lambda: bool(self._find(selector)), ms),
+            "waitUntilGone": lambda selector, ms: self._wait(lambda: not self._find(selector), ms),
+            "getText": lambda selector: self._one(selector).text,
+        }
+
+    def _find(self, selector: Selector) -> list[Node]:
+        return find(self._phone.handset.nodes(), selector)
+
+    def _one(self, selector: Selector) -> Node:
+        found = self._find(selector)
+        if not found:
+            shown = {name: value for name, value in selector.items() if name not in ("mask", "childOrSibling")}
+            raise RpcError(NOT_FOUND, "androidx.test.uiautomator.UiObjectNotFoundException", json.dumps(shown))
+        return found[0]
+
+    def _wait(self, holds: Callable[[], bool], timeout_ms: int) -> bool:
+        """Let bench time pass from event to event until it holds; False where it does not by the deadline."""
+        world = self._phone.world
+        deadline_ns = world.now_ns + timeout_ms * 1_000_000
+        while not holds():
+            due_ns = world.next_event_ns()
+            if due_ns is None or due_ns > deadline_ns:
+                world.advance_to(deadline_ns)
+                return holds()
+            world.advance_to(due_ns)
+        return True
+
+    # -- gestures and keys
+
+    def _input_methods(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "click": self._click,
+            "swipe": self._swipe,
+            "swipePoints": lambda points, steps: self._swipe(points[0], points[1], points[-2], points[-1], steps),
+            "drag": self._swipe,
+            "injectInputEvent": self._inject,
+            "pressKey": self._press_key,
+            "pressKeyCode": lambda code, meta=0: self._press_key(str(code)),
+            "wakeUp": lambda: self._phone.handset.key("wakeup"),
+            "sleep": lambda: self._phone.handset.key("sleep"),
+            "openNotification": self._open_notification,
+        }
+
+    def _click(self, x: float, y: float, duration_ms: int = 0) -> bool:
+        self._phone.handset.tap(float(x), float(y))
+        return True
+
+    def _swipe(self, x1: float, y1: float, x2: float, y2: float, steps: int) -> bool:
+        self._phone.handset.swipe(float(x1), float(y1), float(x2), float(y2))
+        return True
+
+    def _inject(self, action: int, x: float, y: float, meta: int) -> bool:
+        """Touch events one by one: a down and an up make a tap, or a swipe where they are apart."""
+        if action == TOUCH_DOWN:
+            self._touched = (float(x), float(y))
+        elif action == TOUCH_UP and self._touched is not None:
+            start, self._touched = self._touched, None
+            self._phone.handset.swipe(*start, float(x), float(y))
+        return True
+
+    def _press_key(self, name: str) -> bool:
+        key = named(name)
+        if key is not None:
+            self._phone.handset.key(key)
+        return True
+
+    def _open_notification(self) -> bool:
+        self._phone.handset.open_notifications()
+        return True
+
+    # -- the device
+
+    def _device_methods(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "deviceInfo": self._device_info,
+            "dumpWindowHierarchy": self._dump,
+            "takeScreenshot": self._screenshot,
+            "setClipboard": self._set_clipboard,
+            "getClipboard": lambda: self._clipboard,
+            "getLastToast": lambda: None,
+            "clearLastToast": lambda: None,
+            "getConfigurator": lambda: dict(self._settings),
+            "setConfigurator": self._configure,
+            "setOrientation": self._orient,
+        }
+
+    def _device_info(self) -> dict[str, Any]:
+        phone = self._phone
+        return {
+            "currentPackageName": phone.handset.package,
+            "displayHeight": HEIGHT,
+            "displayRotation": 0,
+            "displaySizeDpX": 411,
+            "displaySizeDpY": 914,
+            "displayWidth": WIDTH,
+            "naturalOrientation": True,
+            "productName": phone.props["ro.product.name"],
+            "screenOn": phone.handset.screen_on,
+            "sdkInt": phone.emulation.sdk,
+        }
+
+    def _dump(self, compressed: bool, max_depth: int = 50, root_in_active: bool = False) -> str:
+        return hierarchy(self._phone.handset.nodes())
+
+    def _screenshot(self, scale: float, quality: int) -> str:
+        data = io.BytesIO()
+        picture(self._phone.handset.nodes(), scale).save(data, "JPEG", quality=quality)
+        return base64.b64encode(data.getvalue()).decode()
+
+    def _set_clipboard(self, label: str | None, text: str) -> None:
+        self._clipboard = text
+
+    def _orient(self, orientation: str) -> None:
+        if orientation not in ("natural", "n"):
+            raise Unbuilt(f"orientation {orientation}: a virtual phone stays upright")
+
+    def _configure(self, values: dict[str, Any]) -> dict[str, Any]:
+        unknown = values.keys() - self._settings.keys()
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        self._settings.update(values)
+        return dict(self._settings)

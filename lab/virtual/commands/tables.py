@@ -1,0 +1,47 @@
+"""What phones and the laptop can run: the tables of all command modules, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from lab.virtual.commands import android, arguments, files, laptop, logcat, network, system, text
+from lab.virtual.commands.dumpcap import dumpcap_in_shell
+from lab.virtual.commands.tcpdump import executable, tcpdump
+from lab.virtual.laptop import VirtualLaptop
+from lab.virtual.phone import VirtualPhone
+from lab.virtual.shell.machine import Call, Command, Result, Software
+
+COMMON: dict[str, Command] = {**arguments.COMMANDS, **text.COMMANDS, **files.COMMANDS, **system.COMMANDS}
+"""What phones and laptops both have."""
+
+OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
+    **android.COMMANDS,
+    **logcat.COMMANDS,
+    **network.COMMANDS,
+    **system.OF_PHONES,
+    "tcpdump": tcpdump,
+}
+
+OF_LAPTOPS: dict[str, Callable[[VirtualLaptop, Call], Result]] = {**laptop.COMMANDS, "dumpcap": dumpcap_in_shell}
+
+TOYBOX = (*COMMON, "nc", "ps", "pidof", "ifconfig")
+
+
+async def toybox(call: Call) -> int:
+    """`toybox NAME ...`: one of its own commands."""
+    name = call.argv[1] if len(call.argv) > 1 else ""
+    if name not in TOYBOX:
+        return call.fail(f"Unknown command {name}", 127)
+    return await call.shell.call(Call(call.argv[1:], call.streams, call.shell))
+
+
+def of_phone(phone: VirtualPhone) -> Software:
+    """What a phone can run; a file that was pushed too."""
+    own = {name: partial(function, phone) for name, function in OF_PHONES.items()}
+    return Software({**COMMON, **own, "toybox": toybox}, partial(executable, phone))
+
+
+def of_laptop(laptop: VirtualLaptop) -> Software:
+    """What the laptop can run: it has nothing installed but this."""
+    return Software({**COMMON, **{name: partial(function, laptop) for name, function in OF_LAPTOPS.items()}})

@@ -1,0 +1,88 @@
+"""The life of a trial's folder: partial, then complete, void, interrupted or lost, and what the journal says of it."""
+
+import json
+
+import pytest
+
+from correlate.dataset import Dataset
+
+TRIAL = "maple-voice-lte_to_fixed-caller_hangs_up-1"
+CAPTURES = {"caller": "a" * 64, "callee": "b" * 64}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return Dataset(tmp_path)
+
+
+def journalled(dataset):
+    return [entry.model_dump(exclude_unset=True, exclude={"seq", "sha256"}) for entry in dataset.journal.read()]
+
+
+def folders(dataset):
+    return sorted(str(path.relative_to(dataset.path)) for path in dataset.path.rglob("*") if path.is_dir())
+
+
+def test_an_attempt_is_written_beside_its_place_and_complete_once_it_is_renamed(dataset):
+    with dataset.attempt(TRIAL) as folder:
+        (folder.path / "caller.pcap").write_bytes(b"packets")
+        assert folders(dataset) == ["trials", f"trials/{TRIAL}.partial"]
+        folder.complete(CAPTURES)
+    assert folders(dataset) == ["trials", f"trials/{TRIAL}"]
+    assert (dataset.trial_dir(TRIAL) / "caller.pcap").read_bytes() == b"packets"
+    assert journalled(dataset) == [
+        {"event": "attempt", "trial": TRIAL, "attempt": 0},
+        {"event": "completed", "trial": TRIAL, "attempt": 0, "captures": CAPTURES},
+    ]
+
+
+def test_a_void_attempt_is_kept_with_its_evidence_and_the_next_has_another_number(dataset):
+    for number in (0, 1):
+        with dataset.attempt(TRIAL) as folder:
+            assert folder.number == number
+            (folder.path / "callee-screen.jpg").write_bytes(b"screen")
+            folder.void("noisy", "x" * 600)
+    assert folders(dataset) == ["attempts", f"attempts/{TRIAL}.0", f"attempts/{TRIAL}.1", "trials"]
+    kept = dataset.attempts_dir / f"{TRIAL}.1"
+    assert sorted(path.name for path in kept.iterdir()) == ["PRIVATE", "callee-screen.jpg", "void.json"]
+    about = {"trial": TRIAL, "attempt": 1, "reason": "noisy", "text": "x" * 600}
+    assert json.loads((kept / "void.json").read_text()) == about
+    assert journalled(dataset)[-1] == {"event": "void", **about, "text": "x" * 500}
+
+
+def test_an_attempt_that_an_error_ends_is_interrupted_and_gives_its_number_back(dataset):
+    def failing():
+        with dataset.attempt(TRIAL) as folder:
+            folder.complete(CAPTURES)
+            raise ValueError("why")
+
+    with pytest.raises(ValueError, match="why"):
+        failing()
+    assert folders(dataset) == ["trials"]
+    assert journalled(dataset)[-1] == {"event": "interrupted", "trial": TRIAL, "attempt": 0, "reason": "why"}
+    assert dataset.attempt(TRIAL).number == 0
+
+
+def test_an_attempt_of_which_nothing_is_said_was_interrupted(dataset):
+    with dataset.attempt(TRIAL):
+        pass
+    assert folders(dataset) == ["trials"]
+    assert journalled(dataset)[-1]["reason"] == "left without an end"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_a_full_disk_or_a_kill_leaves_the_next_run_takes_away(dataset, error):
+    with pytest.raises(type(error)), dataset.attempt(TRIAL):
+        raise error
+    assert folders(dataset) == ["trials", f"trials/{TRIAL}.partial"]
+    assert [entry["event"] for entry in journalled(dataset)] == ["attempt"]
+
+
+def test_a_number_is_never_that_of_an_attempt_that_is_kept(dataset):
+    assert dataset.attempt("a-b-1").number == 0
+    for number in (0, 1):
+        (dataset.attempts_dir / f"a-b-1.{number}").mkdir(parents=True)
+    (dataset.attempts_dir / "a-b-10.7").mkdir()
+    assert dataset.attempt("a-b-1").number == 2
+    (dataset.attempts_dir / "a-b-1.0").rmdir()
+    assert dataset.attempt("a-b-1").number == 2
