@@ -24,7 +24,6 @@ sys.path.insert(0, str(ROOT))
 from correlate.dataset.clocks import ClockLine, Offset  # noqa: E402
 from lab.clocks.offsets import measure_offset  # noqa: E402
 from lab.errors import AttemptVoid  # noqa: E402
-from lab.laptop.bash import ProgramStream  # noqa: E402
 from lab.phone.adb import Adb, LabClient  # noqa: E402
 from lab.programs.processes import Program  # noqa: E402
 from lab.programs.shell import CLOCK_LOOP, ClockStream  # noqa: E402
@@ -182,7 +181,7 @@ def against_itself(read_ns: Callable[[], int], count: int) -> Row:
 def through_pipes(shell: str, count: int) -> Row:
     """A shell's clock behind the pipes of a program, as a local laptop's is read."""
     with Program([shell, "-c", CLOCK_LOOP]) as program:
-        return against_itself(ClockStream(ProgramStream(program)).read_ns, count)
+        return against_itself(ClockStream(program).read_ns, count)
 
 
 class Shelled(Device):

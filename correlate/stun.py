@@ -218,24 +218,14 @@ def messages(trace: Trace) -> list[Message]:
     """Every message of the trace in capture order, nested ones right behind the one that holds them."""
     udp, found = trace.udp, list[Message]()
     for row in candidates(udp.head).tolist():
-        found += [_placed(udp, row, one) for one in decode(trace.payload(row))]
+        found += [_placed(udp, row, decoded) for decoded in decode(trace.payload(row))]
     return found
 
 
-def _placed(udp: Datagrams, row: int, one: Decoded) -> Message:
-    return Message(
-        row=row,
-        time_ns=int(udp.time_ns[row]),
-        src=udp.addresses[udp.src[row]],
-        src_port=int(udp.src_port[row]),
-        dst=udp.addresses[udp.dst[row]],
-        dst_port=int(udp.dst_port[row]),
-        type=one.type,
-        transaction=one.transaction,
-        channel=one.channel,
-        nested=one.nested,
-        attributes=one.attributes,
-    )
+def _placed(udp: Datagrams, row: int, decoded: Decoded) -> Message:
+    src, src_port = udp.addresses[udp.src[row]], int(udp.src_port[row])
+    dst, dst_port = udp.addresses[udp.dst[row]], int(udp.dst_port[row])
+    return Message(row, int(udp.time_ns[row]), src, src_port, dst, dst_port, *decoded)
 
 
 def rows(trace: Trace) -> list[dict[str, Any]]:
@@ -259,8 +249,8 @@ def in_block(block: Block) -> Iterator[Message]:
     octets = block.octets.data
     for number, time_ns, ends, offset, captured in zip(*(column.tolist() for column in columns), strict=True):
         source, sport, target, dport = block.tuples.ends(ends)
-        for one in decode(octets[offset : offset + captured].tobytes()):
-            yield Message(number, time_ns, source, sport, target, dport, *one)
+        for decoded in decode(octets[offset : offset + captured].tobytes()):
+            yield Message(number, time_ns, source, sport, target, dport, *decoded)
 
 
 def _suspects(block: Block) -> NDArray[np.intp]:

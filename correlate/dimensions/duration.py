@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import RULES, Session
@@ -47,7 +48,13 @@ class Durations:
     start_bound_ns: int | None
     duration_bound_ns: int | None
     evidence: tuple[Evidence, ...]
-    reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    def under(self, rule: str) -> Timing:
+        """The session under one of `RULES`."""
+        timing: Timing = getattr(self, rule)
+        return timing
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class _Bounds:
 def measure(pair: CallPair) -> Sided[Durations]:
     """Durations on both sides. Duration = last minus first packet of a UDP conversation."""
     choices = {name: rule(pair) for name, rule in RULES.items()}
-    missing = [f"{name}: {choice.reason}" for name, choice in choices.items() if choice.reason]
+    missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
     a, b = ({name: getattr(choice, side) for name, choice in choices.items()} for side in ("a", "b"))
     return Sided(_side(pair.a, pair.b, a, b, missing), _side(pair.b, pair.a, b, a, missing))
 
@@ -69,7 +76,7 @@ def _side(
     other: Vantage,
     sessions: Mapping[str, Session | None],
     others: Mapping[str, Session | None],
-    missing: list[str],
+    missing: list[Reason],
 ) -> Durations:
     is_known = own.clock.known and other.clock.known
     bounds = _Bounds(
@@ -77,18 +84,21 @@ def _side(
         own.clock.elapsed_bound_ns + other.clock.elapsed_bound_ns if is_known else None,
     )
     timings = {name: _timing(own, session, other, others[name], bounds) for name, session in sessions.items()}
-    why = [] if is_known else ["start, within_bound, bound: the other side's clock was never compared"]
+    why = [] if is_known else [Reason(("start", "within_bound", "bound"), "the other side's clock was never compared")]
     if not own.clock.known:
-        why = ["first, last, start, within_bound, bound: this clock was never compared"]
-    return Durations(
+        why = [Reason(("first", "last", "start", "within_bound", "bound"), "this clock was never compared")]
+    finding = Durations(
         phone=own.phone,
+        longest_relay=timings["longest_relay"],
+        best_match=timings["best_match"],
+        p2p=timings["p2p"],
+        media_union=timings["media_union"],
         bound_ns=own.clock.bound_ns if own.clock.known else None,
         start_bound_ns=bounds.start_ns,
         duration_bound_ns=bounds.duration_ns,
         evidence=evidence(_facts(own, sessions)),
-        reason="; ".join([*why, *missing]),
-        **timings,
     )
+    return explained(finding, [*why, *missing])
 
 
 def _facts(own: Vantage, sessions: Mapping[str, Session | None]) -> Iterator[tuple[str, str, Frame | None]]:

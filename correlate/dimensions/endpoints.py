@@ -3,9 +3,10 @@ the media go?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.addresses import Role, is_clat, is_global_unicast
 from correlate.pairs.frames import Evidence, Frame, evidence
@@ -14,6 +15,7 @@ from correlate.pairs.sightings import IP_HEADER, Sighting
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.trace.addresses import Address
 
+ROLES: tuple[Role, ...] = ("public", "private")
 CONNECTING_NS = 3_000_000_000
 """A call that was answered takes up to this long until media flow; in that time the wire does not tell the answer."""
 
@@ -60,7 +62,13 @@ class Endpoint:
     relayed_payload_bytes: int | None
     foreign_packets: int
     evidence: tuple[Evidence, ...]
-    reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def exposed(self) -> dict[Role, bool | None]:
+        """`exposed_public` and `exposed_private` by the role."""
+        return {"public": self.exposed_public, "private": self.exposed_private}
 
 
 def measure(pair: CallPair) -> Sided[Endpoint]:
@@ -73,10 +81,10 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     blocked = any([*unexplained.values(), *shared.values(), not recorded])
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
     routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
-    reason = _reason(pair, silent and blocked, shared["a"] | shared["b"])
+    reasons = _reasons(pair, silent and blocked, shared["a"] | shared["b"])
 
     def side(own: Vantage, other: Vantage, key: str) -> Endpoint:
-        return Endpoint(
+        finding = Endpoint(
             phone=own.phone,
             vantage=own.seen_at,
             exposed_public=_seen_as("public", seen[key], own.recorded),
@@ -92,33 +100,32 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
             relayed_payload_bytes=None if pair.media_not_udp else relayed_bytes,
             foreign_packets=foreign_packets(own),
             evidence=evidence(_facts(own, other, pair, unexplained[key])),
-            reason=reason,
         )
+        return explained(finding, reasons)
 
     return Sided(side(pair.a, pair.b, "a"), side(pair.b, pair.a, "b"))
 
 
-def _reason(pair: CallPair, is_blocked: bool, shared: frozenset[Address]) -> str:
+def _reasons(pair: CallPair, is_blocked: bool, shared: frozenset[Address]) -> list[Reason]:
     reasons = []
     if None in (pair.a.seen_at, pair.b.seen_at):
-        reasons.append("vantage: where a phone was captured was not recorded")
+        reasons.append(Reason(("vantage",), "where a phone was captured was not recorded"))
     if pair.media_not_udp:
-        reasons.append(f"routing, answer, direct, relayed: {MEDIA_NOT_UDP}")
+        reasons.append(Reason(("routing", "answer", "direct", "relayed"), MEDIA_NOT_UDP))
     elif not pair.media_udp:
-        reasons.append("routing, answer: no conversation")
+        reasons.append(Reason(("routing", "answer"), "no conversation"))
     elif pair.a.answered is None or pair.b.answered is None:
-        reasons.append("answer: media do not flow both ways at once")
+        reasons.append(Reason(("answer",), "media do not flow both ways at once"))
     if not (pair.a.recorded and pair.b.recorded):
-        reasons.append(
-            "exposed, no_disclosure: addresses of a phone were not recorded, or are not those of its capture"
-        )
+        text = "addresses of a phone were not recorded, or are not those of its capture"
+        reasons.append(Reason(("exposed", "no_disclosure"), text))
     elif shared:
         named = ", ".join(sorted(map(str, shared)))
-        columns = "exposed_private, no_disclosure" if is_blocked else "exposed_private"
-        reasons.append(f"{columns}: both phones have {named}, which a STUN attribute shows")
+        columns = ("exposed_private", "no_disclosure") if is_blocked else ("exposed_private",)
+        reasons.append(Reason(columns, f"both phones have {named}, which a STUN attribute shows"))
     elif is_blocked:
-        reasons.append("no_disclosure: an unexplained address stands in a STUN attribute")
-    return "; ".join(reasons)
+        reasons.append(Reason(("no_disclosure",), "an unexplained address stands in a STUN attribute"))
+    return reasons
 
 
 def _facts(

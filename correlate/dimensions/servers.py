@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
-from correlate.pairs.vantage import Conversation
 from correlate.trace.addresses import Address
 
 MATCHES = ("address", "group", "prefix")
@@ -56,7 +57,8 @@ class Servers:
     ipv6_payload_bytes: int
     rule: str
     evidence: tuple[Evidence, ...]
-    reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ def _side(own: Vantage, other: Vantage, pair: CallPair) -> Servers:
     is_known = own.clock.known and other.clock.known
     bound_ns = own.clock.bound_ns + other.clock.bound_ns if is_known else None
     meetings = _best(_meetings(own, other, pair, bound_ns))
-    reasons = [] if used else ["no server of the call"]
-    reasons += [] if is_known else ["shared, overlap: a clock was never compared"]
-    return Servers(
+    reasons = [] if used else [Reason((), "no server of the call")]
+    reasons += [] if is_known else [Reason(("shared", "overlap"), "a clock was never compared")]
+    finding = Servers(
         phone=own.phone,
         servers=tuple(_listed(used, pair)),
         shared=tuple(_listed((each.mine for each in meetings if each.match != "prefix"), pair)) if is_known else None,
@@ -96,8 +98,8 @@ def _side(own: Vantage, other: Vantage, pair: CallPair) -> Servers:
         ipv6_payload_bytes=sum(_payload_bytes(each) for each in used if each.over_ipv6),
         rule=_rule(pair.analysis.relay_ports),
         evidence=evidence([*_signs(own, used), *(_ends(own, other, meetings) if is_known else ())]),
-        reason="; ".join(reasons),
     )
+    return explained(finding, reasons)
 
 
 def _rule(relay_ports: frozenset[int]) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
+from correlate.columns import Reason, explained
 from correlate.dataset.record.analysis import VIDEO_BYTES_PER_S
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import media_span
 from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.pairs.vantage import Conversation
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,18 @@ class ServiceType:
     media_bytes_per_s: float | None
     sessions_identical: bool | None
     evidence: tuple[Evidence, ...]
-    reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What the call's traffic tells; `reason` where it does not."""
+class _Decision:
+    """The service of the call and what decided it; `missing` says why a value is None."""
 
     service: str | None = None
     rule: str | None = None
     margin: float | None = None
-    reason: str = ""
+    missing: Reason | None = None
 
 
 def measure(pair: CallPair) -> Sided[ServiceType]:
@@ -47,46 +49,50 @@ def measure(pair: CallPair) -> Sided[ServiceType]:
     sides = pair.a, pair.b
     rates = [None if pair.media_not_udp else media_rate(side) for side in sides]
     identical = [identical_sessions(side) for side in sides]
-    told = _by_rate(pair, rates) if pair.established else _by_sessions(pair, identical)
+    decision = _by_rate(pair, rates) if pair.established else _by_sessions(pair, identical)
 
     def side(own: Vantage, rate: float | None, same: bool | None) -> ServiceType:
-        reasons = [told.reason]
+        reasons = [decision.missing] if decision.missing else []
         if rate is None:
-            reasons.append(f"media_bytes_per_s: {MEDIA_NOT_UDP if pair.media_not_udp else 'no media'}")
+            reasons.append(Reason(("media_bytes_per_s",), MEDIA_NOT_UDP if pair.media_not_udp else "no media"))
         if same is None:
-            reasons.append("sessions_identical: fewer than two sessions with servers")
-        return ServiceType(
+            reasons.append(Reason(("sessions_identical",), "fewer than two sessions with servers"))
+        finding = ServiceType(
             phone=own.phone,
             established=pair.established,
-            service=told.service,
-            rule=told.rule,
-            margin=told.margin,
+            service=decision.service,
+            rule=decision.rule,
+            margin=decision.margin,
             media_bytes_per_s=rate,
             sessions_identical=same,
             evidence=evidence(_facts(own)),
-            reason="; ".join(filter(None, reasons)),
         )
+        return explained(finding, reasons)
 
     return Sided(*(side(*each) for each in zip(sides, rates, identical, strict=True)))
 
 
-def _by_rate(pair: CallPair, rates: list[float | None]) -> _Told:
+def _by_rate(pair: CallPair, rates: list[float | None]) -> _Decision:
     known = [rate for rate in rates if rate is not None]
     if not known:
         missing = MEDIA_NOT_UDP if pair.media_not_udp else "all media at one instant"
-        return _Told(reason=f"service, rule, margin: {missing}, so no media rate")
+        return _undecided(f"{missing}, so no media rate")
     least = pair.analysis.video_bytes_per_s
     rule = f"media rate, video from {least} bytes/s{' (generic)' if least == VIDEO_BYTES_PER_S else ''}"
-    return _Told("video" if max(known) >= least else "voice", rule, round(max(known) / least, 4))
+    return _Decision("video" if max(known) >= least else "voice", rule, round(max(known) / least, 4))
 
 
-def _by_sessions(pair: CallPair, identical: list[bool | None]) -> _Told:
+def _by_sessions(pair: CallPair, identical: list[bool | None]) -> _Decision:
     if pair.analysis.unanswered_service != "identical_sessions":
-        return _Told(reason="service, rule, margin: no conversation, and no rule for calls without one")
+        return _undecided("no conversation, and no rule for calls without one")
     if all(each is None for each in identical):
-        return _Told(reason="service, rule, margin: no conversation, and fewer than two sessions on each side")
+        return _undecided("no conversation, and fewer than two sessions on each side")
     service = "voice" if any(identical) else "video"
-    return _Told(service, "identical sessions: voice", reason="margin: sessions decide, not a rate")
+    return _Decision(service, "identical sessions: voice", None, Reason(("margin",), "sessions decide, not a rate"))
+
+
+def _undecided(text: str) -> _Decision:
+    return _Decision(missing=Reason(("service", "rule", "margin"), text))
 
 
 def _facts(own: Vantage) -> Iterator[tuple[str, str, Frame | None]]:
@@ -102,11 +108,10 @@ def _facts(own: Vantage) -> Iterator[tuple[str, str, Frame | None]]:
 
 def media_rate(side: Vantage) -> float | None:
     """Media payload in bytes/s in the faster direction, from the first to the last media datagram; None without."""
-    media = [each.media for each in side.conversations if each.kind != "other"]
     first, last = media_span(side) or (None, None)
     if first is None or last is None or last.time_ns <= first.time_ns:
         return None
-    most_bytes = max(sum(each.tx.payload_bytes for each in media), sum(each.rx.payload_bytes for each in media))
+    most_bytes = max(way.payload_bytes for way in side.media)
     return round(most_bytes / ((last.time_ns - first.time_ns) / 1e9), 3)
 
 

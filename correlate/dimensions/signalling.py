@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
+from correlate.columns import Reason, explained
 from correlate.dataset.record import RoleRule
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.analysis import Rules
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sided import Sided
-from correlate.pairs.vantage import Conversation
 
 ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/")
 """An ice-char is one of 64 (RFC 8839, 5.4): 6 bits."""
@@ -33,7 +34,8 @@ class Signals:
     user_id_rule: str
     own_fragments: int
     evidence: tuple[Evidence, ...]
-    reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
 
 
 def measure(pair: CallPair) -> Sided[Signals]:
@@ -46,8 +48,8 @@ def measure(pair: CallPair) -> Sided[Signals]:
     a_calls, why = _calling(packets[0], packets[1], rule)
 
     def side(vantage: Vantage, number: int) -> Signals:
-        missing = "calling, role_rule" if packets[number] else "calling, role_rule, pair_packets"
-        return Signals(
+        missing = ("calling", "role_rule") if packets[number] else ("calling", "role_rule", "pair_packets")
+        finding = Signals(
             phone=vantage.phone,
             calling=None if a_calls is None else a_calls == (number == 0),
             role_rule=None if rule is None or a_calls is None else _named(rule),
@@ -57,8 +59,8 @@ def measure(pair: CallPair) -> Sided[Signals]:
             user_id_rule=_lengths(pair.analysis),
             own_fragments=len(own[number]),
             evidence=evidence([*_role_facts(vantage, sessions[number]), *_id_facts(vantage, shared)]),
-            reason=f"{missing}: {why}" if why else "",
         )
+        return explained(finding, [Reason(missing, why)] if why else [])
 
     return Sided(side(pair.a, 0), side(pair.b, 1))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.frames import Evidence, evidence
+from correlate.pairs.media import media_rows
 from correlate.pairs.sessions import RULES, Session, media_span
 from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.pairs.vantage import media_rows
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,32 @@ class Volumes:
     transport: str | None
     above_mtu: bool
     evidence: tuple[Evidence, ...]
-    reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    def under(self, rule: str) -> Traffic:
+        """The session under one of `RULES`."""
+        traffic: Traffic = getattr(self, rule)
+        return traffic
 
 
 def measure(pair: CallPair) -> Sided[Volumes]:
     """Volumes on both sides."""
     choices = {name: rule(pair) for name, rule in RULES.items()}
-    reason = _reason(pair, [f"{name}: {choice.reason}" for name, choice in choices.items() if choice.reason])
+    missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
+    reasons = [*_reasons(pair), *missing]
     media_a, media_b = (_NO_MEDIA, _NO_MEDIA) if pair.media_not_udp else (_media(pair.a), _media(pair.b))
     carried = MEDIA_NOT_UDP if pair.media_not_udp else "udp" if pair.established else None
 
     def side(own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], key: str) -> Volumes:
         first, last = media_span(own) or (None, None)
-        return Volumes(
+        traffic = {name: _traffic(getattr(choice, key)) for name, choice in choices.items()}
+        finding = Volumes(
             phone=own.phone,
+            longest_relay=traffic["longest_relay"],
+            best_match=traffic["best_match"],
+            p2p=traffic["p2p"],
+            media_union=traffic["media_union"],
             relayed=_relayed(own),
             media=media[0],
             crosswise=_crosswise(own, other, *media),
@@ -110,9 +124,8 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             transport=carried,
             above_mtu=any(damage.kind == "above_mtu" for damage in own.trace.damage),
             evidence=evidence([("media first", own.phone, first), ("media last", own.phone, last)]),
-            reason=reason,
-            **{name: _traffic(getattr(choice, key)) for name, choice in choices.items()},
         )
+        return explained(finding, reasons)
 
     return Sided(
         side(pair.a, pair.b, (media_a, media_b), "a"),
@@ -120,17 +133,18 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     )
 
 
-def _reason(pair: CallPair, missing: list[str]) -> str:
+def _reasons(pair: CallPair) -> list[Reason]:
     reasons = []
     if pair.media_not_udp:
-        reasons.append(f"media, crosswise: {MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on both sides")
+        text = f"{MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on both sides"
+        reasons.append(Reason(("media", "crosswise"), text))
     elif not pair.established:
-        reasons.append("transport: no conversation")
+        reasons.append(Reason(("transport",), "no conversation"))
     if not pair.media_not_udp and media_span(pair.a) is None and media_span(pair.b) is None:
-        reasons.append("crosswise: no media on either side")
+        reasons.append(Reason(("crosswise",), "no media on either side"))
     elif not (pair.a.clock.known and pair.b.clock.known):
-        reasons.append("crosswise_edge_packets: a clock was never compared")
-    return "; ".join([*reasons, *missing])
+        reasons.append(Reason(("crosswise_edge_packets",), "a clock was never compared"))
+    return reasons
 
 
 def _crosswise(own: Vantage, other: Vantage, sent: MediaTotals, received: MediaTotals) -> Crosswise:
@@ -144,8 +158,8 @@ def _crosswise(own: Vantage, other: Vantage, sent: MediaTotals, received: MediaT
     )
 
 
-def _beyond(side: Vantage, other: Vantage, way: str) -> int:
-    """Media packets of one side, one way, at times when the other's capture may not have run."""
+def _beyond(side: Vantage, other: Vantage, direction: str) -> int:
+    """Media packets of one side, sent (`tx`) or received (`rx`) at times when the other's capture may not have run."""
     span = media_span(side)
     bound_ns = side.clock.bound_ns + other.clock.bound_ns
     begin_ns, end_ns = (other.clock.to_controller(time_ns) for time_ns in other.window_ns)
@@ -155,20 +169,19 @@ def _beyond(side: Vantage, other: Vantage, way: str) -> int:
 
     if span is None or all(is_covered(frame.time_ns) for frame in span):
         return 0
-    return sum(not is_covered(time_ns) for time_ns in _media_times(side, way))
+    return sum(not is_covered(time_ns) for time_ns in _media_times(side, direction))
 
 
-def _media_times(side: Vantage, way: str) -> list[int]:
+def _media_times(side: Vantage, direction: str) -> list[int]:
     """The times of the media sent (`tx`) or received (`rx`) by one side."""
-    of_call = [each for each in side.conversations if each.kind != "other"]
     rows = media_rows(side.trace.udp)
-    rows = rows[np.isin(side.flows.of[rows], [each.flow for each in of_call])]
+    rows = rows[np.isin(side.flows.of[rows], [each.flow for each in side.of_call])]
     is_a = np.zeros(len(side.flows.table), bool)
-    for each in of_call:
+    for each in side.of_call:
         flow = side.flows.table[each.flow]
         is_a[each.flow] = (flow.a, flow.a_port) == (each.local, each.local_port)
     is_sent = side.flows.from_a[rows] == is_a[side.flows.of[rows]]
-    times: list[int] = side.trace.udp.time_ns[rows[is_sent == (way == "tx")]].tolist()
+    times: list[int] = side.trace.udp.time_ns[rows[is_sent == (direction == "tx")]].tolist()
     return times
 
 
@@ -196,10 +209,5 @@ def _relayed(side: Vantage) -> Relayed:
 
 
 def _media(side: Vantage) -> MediaTotals:
-    media = [each.media for each in side.conversations if each.kind != "other"]
-    return MediaTotals(
-        tx_packets=sum(each.tx.packets for each in media),
-        rx_packets=sum(each.rx.packets for each in media),
-        tx_payload_bytes=sum(each.tx.payload_bytes for each in media),
-        rx_payload_bytes=sum(each.rx.payload_bytes for each in media),
-    )
+    tx, rx = side.media
+    return MediaTotals(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes)

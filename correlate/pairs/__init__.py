@@ -11,16 +11,16 @@ from correlate.dataset.clocks import ClockLine
 from correlate.dataset.record import AppEntry, Markers
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
-from correlate.pairs import addresses
+from correlate.pairs import addresses, interface, window
 from correlate.pairs.addresses import Learned, Role
-from correlate.pairs.amounts import total
+from correlate.pairs.amounts import Amounts, total
 from correlate.pairs.analysis import Rules
-from correlate.pairs.answer import answered
+from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.frames import Frame
+from correlate.pairs.media import answered
 from correlate.pairs.sightings import Sighting
 from correlate.pairs.transport import Transport, transport
-from correlate.pairs.vantage import Conversation, View, conversations, emptied, learn, near, view
-from correlate.pairs.whole import at_home, fits, is_blind
+from correlate.pairs.window import Window, emptied
 from correlate.stun import Message
 from correlate.trace import Trace
 from correlate.trace.addresses import Address
@@ -31,7 +31,7 @@ ESTABLISHED_DATAGRAMS = 100
 @dataclass(frozen=True)
 class SideRecord:
     """What was recorded about one phone, role left out: enough to read its capture. `recorded`: whether its addresses
-    were, and are those of its capture (`whole.told`). `seen_at` is where its traffic was captured: `interface`,
+    were, and are those of its capture (`checked`). `seen_at` is where its traffic was captured: `interface`,
     `hotspot`, `vpn`, None where nobody wrote it down."""
 
     phone: str
@@ -72,17 +72,24 @@ class Vantage:
         """The conversations with servers of the call and with the other phone."""
         return tuple(conversation for conversation in self.conversations if conversation.kind != "other")
 
+    @property
+    def media(self) -> tuple[Amounts, Amounts]:
+        """Sent and received in the conversations of the call."""
+        media = [conversation.media for conversation in self.of_call]
+        return total(each.tx for each in media), total(each.rx for each in media)
+
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
         return tuple(conversation for conversation in self.conversations if conversation.kind == kind)
 
     def frame(self, row: int) -> Frame:
         """The frame of a row of `trace`."""
-        return Frame(int(self.trace.udp.frame[row]), int(self.trace.udp.time_ns[row]))
+        return Frame.of(self.trace.udp, row)
 
     def span_ns(self, conversation: Conversation) -> tuple[int, int]:
         """First and last packet in the controller's time."""
-        return self.clock.to_controller(conversation.first_ns), self.clock.to_controller(conversation.last_ns)
+        first, last = conversation.first, conversation.last
+        return self.clock.to_controller(first.time_ns), self.clock.to_controller(last.time_ns)
 
     def without_packets(self) -> Vantage:
         """The conversations, the addresses and one message of each user name alone, a few KB."""
@@ -109,11 +116,7 @@ class CallPair:
     @property
     def media_udp(self) -> bool:
         """A conversation whose media are UDP datagrams."""
-        return all(
-            total(each.media.tx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
-            and total(each.media.rx for each in side.of_call).packets >= ESTABLISHED_DATAGRAMS
-            for side in (self.a, self.b)
-        )
+        return all(way.packets >= ESTABLISHED_DATAGRAMS for side in (self.a, self.b) for way in side.media)
 
     @property
     def media_not_udp(self) -> bool:
@@ -145,59 +148,58 @@ def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: M
 
 def pair(a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Rules) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
-    views = [view(side.capture, markers) for side in (a, b)]
-    a, b = (told(side, seen) for side, seen in zip((a, b), views, strict=True))
-    learned = [learn(seen, side.interface, side.probed) for seen, side in zip(views, (a, b), strict=True)]
+    windows = [window.read(side.capture, markers) for side in (a, b)]
+    a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
+    learned = [addresses.learn(of, side.interface, side.probed) for of, side in zip(windows, (a, b), strict=True)]
     known = addresses.attribute(*learned)
     return CallPair(
-        a=_vantage(a, views[0], learned[0], known.a, known.b, analysis),
-        b=_vantage(b, views[1], learned[1], known.b, known.a, analysis),
+        a=_vantage(a, windows[0], learned[0], known.a, known.b, analysis),
+        b=_vantage(b, windows[1], learned[1], known.b, known.a, analysis),
         servers=known.servers,
         names=names,
         analysis=analysis,
     )
 
 
-def told(side: SideRecord, seen: View) -> SideRecord:
+def checked(side: SideRecord, of: Window) -> SideRecord:
     """The side as recorded, if its interface addresses are those of its capture. Else `recorded` is False, and they are
     what the capture itself tells; others that were recorded with wrong ones may be wrong as well and are left out.
 
     Raises `Unreadable` where the capture does not tell either: then nothing in it can be counted as the phone's.
     """
-    if side.recorded and fits(seen, side.interface):
+    if side.recorded and interface.fits(of, side.interface):
         return side
-    home, probed = at_home(seen), frozenset[Address]() if side.interface else side.probed
-    if is_blind(seen, home | probed):
+    inferred, probed = interface.inferred(of), frozenset[Address]() if side.interface else side.probed
+    if interface.is_blind(of, inferred | probed):
         text = "does not tell which end is the phone, and no address that was recorded for it is; record its addresses"
         raise Unreadable(side.capture, text)
-    return replace(side, interface=home, probed=probed, recorded=False)
+    return replace(side, interface=inferred, probed=probed, recorded=False)
 
 
 def _vantage(
     side: SideRecord,
-    seen: View,
+    of: Window,
     learned: Learned,
-    own: Mapping[Address, Role],
+    roles: Mapping[Address, Role],
     others: Mapping[Address, Role],
     analysis: Rules,
 ) -> Vantage:
-    here = near(learned.interface, learned.probed | own.keys())
-    peers = frozenset(others) - learned.interface
-    talks = conversations(seen, here, peers, analysis.relay_ports)
+    own = addresses.own_addresses(learned.interface, learned.probed | roles.keys())
+    found = conversations(of, own, frozenset(others) - learned.interface, analysis.relay_ports)
     return Vantage(
         phone=side.phone,
-        trace=seen.trace,
-        messages=seen.messages,
-        flows=seen.flows,
+        trace=of.trace,
+        messages=of.messages,
+        flows=of.flows,
         clock=side.clock,
-        own=own,
-        visible=seen.visible,
-        conversations=talks,
-        transport=transport(seen.segments, seen.trace.udp, seen.flows, here),
+        own=roles,
+        visible=of.visible,
+        conversations=found,
+        transport=transport(of, own),
         recorded=side.recorded,
         seen_at=side.seen_at,
-        window_ns=seen.window_ns,
-        answered=answered(seen, here, [each for each in talks if each.kind != "other"]),
+        window_ns=of.window_ns,
+        answered=answered(of, own, [each.flow for each in found if each.kind != "other"]),
     )
 
 

@@ -8,9 +8,20 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
 
+import numpy as np
+
+from correlate.pairs.window import Window
+from correlate.stun import ALLOCATED, CLIENT_ADDRESSES, SERVER_ADDRESSES, Message, is_success
+from correlate.trace import Datagrams
 from correlate.trace.addresses import Address, fold
+from correlate.trace.records import Mask
 
 Role = Literal["public", "private"]
+OwnAddresses = Mapping[Address, int]
+"""A phone's own addresses (folded): HOST, those of its interfaces, or SERVER_REFLEXIVE, those that only others see (RFC
+8445 4). Of two own addresses the host's is the phone's end: phones behind one NAT that talk to each other have its
+public address at the far end (hairpin, RFC 4787 6)."""
+HOST, SERVER_REFLEXIVE = 2, 1
 
 CLAT = IPv4Network("192.0.0.0/29")
 """IPv4 Service Continuity Prefix (RFC 7335): the same constants on every phone, so they tell nothing about one."""
@@ -66,6 +77,44 @@ class Learned:
     mapped: frozenset[Address]
     remote: frozenset[Address]
     relays: frozenset[Address]
+
+
+def own_addresses(host: Iterable[Address], server_reflexive: Iterable[Address]) -> OwnAddresses:
+    """What is in both is the host's."""
+    return {**dict.fromkeys(server_reflexive, SERVER_REFLEXIVE), **dict.fromkeys(host, HOST)}
+
+
+def is_sent(udp: Datagrams, own: OwnAddresses) -> Mask:
+    """Which rows the phone sends."""
+    nearness = np.array([own.get(fold(address), 0) for address in udp.addresses], dtype=np.int8)
+    src, dst = nearness[udp.src], nearness[udp.dst]
+    return np.asarray((src > 0) & (src >= dst))
+
+
+def learn(window: Window, interface: frozenset[Address], probed: frozenset[Address]) -> Learned:
+    """What this side tells about whose address is which. What an Allocate response maps is the client's, whoever else
+    is met at that address (RFC 8656 7.3)."""
+    own = own_addresses(interface, probed)
+    ends = [(fold(flow.a), fold(flow.b)) for flow in window.flows.table]
+    remote = {other for a, b in ends for end, other in ((a, b), (b, a)) if own.get(end, 0) > own.get(other, 0)}
+    responses = [
+        message
+        for message in window.messages
+        if is_success(message.type) and fold(message.dst) in own and fold(message.src) not in own
+    ]
+    allocated = [message for message in responses if message.type == ALLOCATED]
+    return Learned(
+        interface=interface,
+        probed=probed,
+        mapped=_named(responses, CLIENT_ADDRESSES),
+        remote=frozenset(remote) - _named(allocated, CLIENT_ADDRESSES),
+        relays=_named(window.messages, SERVER_ADDRESSES),
+    )
+
+
+def _named(messages: Iterable[Message], attributes: tuple[int, ...]) -> frozenset[Address]:
+    """The addresses (folded) in these attributes."""
+    return frozenset(fold(address) for each in messages for kind, address, _ in each.addresses if kind in attributes)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MOST = 32
-LONGEST = 120
+from correlate.trace import Datagrams
+
+MAX_FRAMES = 32
+MAX_CHARACTERS = 120
 
 
 class Frame(NamedTuple):
@@ -15,6 +17,11 @@ class Frame(NamedTuple):
 
     number: int
     time_ns: int
+
+    @staticmethod
+    def of(udp: Datagrams, row: int) -> Frame:
+        """The frame of a row."""
+        return Frame(int(udp.frame[row]), int(udp.time_ns[row]))
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Evidence:
 def evidence(facts: Iterable[tuple[str, str, Frame | None]]) -> tuple[Evidence, ...]:
     """(what, capture, frame) of a finding in the order in which they were given, without those that have no frame.
 
-    Bounded: at most MOST of them, each `what` at most LONGEST characters long.
+    Bounded: at most MAX_FRAMES of them, each `what` at most MAX_CHARACTERS long.
     """
     proven = [(what, capture, frame) for what, capture, frame in facts if frame is not None]
-    return tuple(Evidence(what[:LONGEST], capture, *frame) for what, capture, frame in proven[:MOST])
+    return tuple(Evidence(what[:MAX_CHARACTERS], capture, *frame) for what, capture, frame in proven[:MAX_FRAMES])

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.amounts import Amounts, total
+from correlate.pairs.amounts import Amounts
+from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Frame
-from correlate.pairs.vantage import Conversation
 
 LONGEST_S = 1.0
 
@@ -128,9 +128,8 @@ def _by_time(frame: Frame) -> tuple[int, int]:
 
 
 def _union(side: Vantage) -> Session | None:
-    media = [each.media for each in side.of_call]
     ends = media_span(side)
-    return ends and Session(*ends, total(each.tx for each in media), total(each.rx for each in media), "media")
+    return ends and Session(*ends, *side.media, "media")
 
 
 def _remote(conversation: Conversation) -> str:

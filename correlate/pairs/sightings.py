@@ -28,19 +28,17 @@ class Sighting(NamedTuple):
         return f"{self.where}{inside[self.nested]}"
 
 
-def sightings(
-    udp: Datagrams, folded: tuple[Address, ...], found: Iterable[Message]
-) -> dict[Address, tuple[Sighting, ...]]:
+def sightings(udp: Datagrams, messages: Iterable[Message]) -> dict[Address, tuple[Sighting, ...]]:
     """Every address (folded) of a trace's IP headers and of its messages, with its places, sorted by their names."""
     places: dict[Address, dict[tuple[str, Container], int]] = {}
-    rows = np.full(len(folded), len(udp), np.int64)
+    rows = np.full(len(udp.addresses), len(udp), np.int64)
     np.minimum.at(rows, udp.src, np.arange(len(udp)))
     np.minimum.at(rows, udp.dst, np.arange(len(udp)))
-    for address, row in zip(folded, rows.tolist(), strict=True):
+    for address, row in zip(map(fold, udp.addresses), rows.tolist(), strict=True):
         if row < len(udp):
             seen = places.setdefault(address, {})
             seen[IP_HEADER, None] = min(row, seen.get((IP_HEADER, None), row))
-    for message in found:
+    for message in messages:
         for kind, address, _ in message.addresses:
             places.setdefault(fold(address), {}).setdefault((NAMES[kind], message.nested), message.row)
     return {address: _sorted(udp, seen) for address, seen in places.items()}
@@ -48,6 +46,4 @@ def sightings(
 
 def _sorted(udp: Datagrams, seen: dict[tuple[str, Container], int]) -> tuple[Sighting, ...]:
     places = sorted(seen.items(), key=lambda place: (place[0][0], place[0][1] or ""))
-    return tuple(
-        Sighting(where, nested, Frame(int(udp.frame[row]), int(udp.time_ns[row]))) for (where, nested), row in places
-    )
+    return tuple(Sighting(where, nested, Frame.of(udp, row)) for (where, nested), row in places)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from correlate.flows import Flows
-from correlate.pairs.vantage import Here, sent
+from correlate.pairs.addresses import OwnAddresses, is_sent
+from correlate.pairs.window import Window
 from correlate.trace import Datagrams
 from correlate.trace.addresses import Address, fold
 from correlate.trace.records import Mask
@@ -44,12 +44,12 @@ class Transport:
         return any(min(each.tx_segments, each.rx_segments) >= least for each in self.tcp)
 
 
-def transport(segments: Segments, udp: Datagrams, flows: Flows, here: Here) -> Transport:
-    """What a phone with the (folded) addresses `here` sends and receives over TCP and QUIC."""
-    quic = np.isin(flows.of, np.unique(flows.of[is_quic(udp)]))
-    is_sent = sent(udp, here)
-    tx, rx = (int(udp.payload_bytes[quic & way].sum()) for way in (is_sent, ~is_sent))
-    return Transport(_tcp(segments, here), tx, rx)
+def transport(window: Window, own: OwnAddresses) -> Transport:
+    """What a phone sends and receives over TCP and QUIC."""
+    udp, of = window.trace.udp, window.flows.of
+    quic, sent = np.isin(of, np.unique(of[is_quic(udp)])), is_sent(udp, own)
+    tx, rx = (int(udp.payload_bytes[quic & rows].sum()) for rows in (sent, ~sent))
+    return Transport(_tcp(window.segments, own), tx, rx)
 
 
 def is_quic(udp: Datagrams) -> Mask:
@@ -62,12 +62,12 @@ def is_quic(udp: Datagrams) -> Mask:
     return mask
 
 
-def _tcp(segments: Segments, here: Here) -> tuple[TcpConversation, ...]:
+def _tcp(segments: Segments, own: OwnAddresses) -> tuple[TcpConversation, ...]:
     folded = [fold(address) for address in segments.addresses]
     sums: dict[tuple[Address, int, Address, int], list[int]] = {}
     columns = (segments.src, segments.src_port, segments.dst, segments.dst_port, segments.payload_bytes)
     for src, src_port, dst, dst_port, payload in zip(*(column.tolist() for column in columns), strict=True):
-        nearness = here.get(folded[src], 0) - here.get(folded[dst], 0)
+        nearness = own.get(folded[src], 0) - own.get(folded[dst], 0)
         if not nearness:
             continue
         ends = (folded[src], src_port, folded[dst], dst_port)

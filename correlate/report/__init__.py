@@ -6,30 +6,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from correlate import dns, link
 from correlate import findings as findings_files
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.findings import Measured
-from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.report.attempts import Troubles, troubles
-from correlate.report.verdict import verdicts
+from correlate.findings.cases import as_truth, cases, unread_as_truth
+from correlate.report.attempts import troubles
+from correlate.report.page import page
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
-from correlate.tables.layout import Table, as_csv, as_markdown
-from correlate.tables.study import MODELLED, Study, checked
+from correlate.tables.layout import as_csv, as_markdown
+from correlate.tables.study import Study, checked
 
-__all__ = ["build", "findings", "page", "read_findings", "render", "server_addresses", "unread"]
-
-PROVENANCE = {
-    "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
-    "nothing about the real apps. The model follows the paper, so every comparison with it is by construction.",
-    "rehearsed": "Rehearsed: real calls on a rig without phones made this traffic. They are not calls of the apps.",
-    "measured": "Measured: real phones made this traffic.",
-}
+__all__ = ["build", "findings", "read_findings", "render", "server_addresses", "unread"]
 
 
 def findings(dataset: Dataset) -> list[Measured]:
@@ -47,23 +38,20 @@ def findings(dataset: Dataset) -> list[Measured]:
 
 def read_findings(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """Trial id -> what findings/ say, with exactly the names of truth/ID.json (DESIGN, Truth). Raises `BadDataset`."""
-    return {case.trial: findings_files.as_truth(case) for case in findings_files.cases(dataset)}
+    found = cases(dataset)
+    truths = {case.trial: as_truth(case) for case in found.read}
+    return truths | {trial: unread_as_truth() for trial in found.unread}
 
 
 def unread(dataset: Dataset) -> list[str]:
     """A line for each complete trial that findings/ could not measure: its id and the reason. Raises `BadDataset`."""
-    return [f"{case.trial}: {case.unread}" for case in findings_files.cases(dataset) if case.unread]
+    return [f"{trial}: {reason}" for trial, reason in cases(dataset).unread.items()]
 
 
 def server_addresses(dataset: Dataset) -> list[str]:
     """The addresses of all servers that findings/servers.csv lists, each once, sorted: those whose names are asked."""
-    listed = [
-        server["address"]
-        for case in findings_files.cases(dataset)
-        for side in ("caller", "callee")
-        for server in case.of("servers", "servers", side) or []
-    ]
-    return sorted(set(listed))
+    sides = (side for case in cases(dataset).read for side in case.servers.values())
+    return sorted({server.address for side in sides for server in side.servers})
 
 
 def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
@@ -98,31 +86,3 @@ def render(dataset: Dataset) -> None:
     write_text(dataset.tables_dir / "claims.csv", as_csv(claimed))
     write_text(dataset.report_path, shown)
     dataset.write_manifest()
-
-
-def page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
-    """report.html: provenance, verdict, what went wrong, tables, claims; one file that needs nothing else."""
-    environment = Environment(
-        loader=PackageLoader("correlate.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html").render(
-        info=study.info,
-        provenance=study.provenance,
-        is_modelled=study.provenance == MODELLED,
-        provenance_text=PROVENANCE[study.provenance],
-        complete=len(study.cases) + len(study.unread),
-        planned=len(study.info.plan),
-        unread=study.unread,
-        troubles=troubles,
-        verdicts=verdicts(study),
-        tables=[(each, grids(each)) for each in (*made, claimed)],
-        linked=linked,
-        proxied=study.proxied,
-        not_udp=[case.trial for case in study.cases if case.of("volume", "transport") == MEDIA_NOT_UDP],
-        paper=study.paper,
-    )

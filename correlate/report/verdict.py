@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from correlate.findings import Case
-from correlate.tables.claims import MATCHED_S, service_told, shares_a_server
+from correlate.dimensions.endpoints import ROLES
+from correlate.findings.cases import Case
+from correlate.tables import predicates
 from correlate.tables.statistics import summary, wilson
-from correlate.tables.study import SERVICE_UNKNOWN, Study
-
-ROLES = ("public", "private")
+from correlate.tables.study import Study
 
 Level = Literal["always", "sometimes", "never", "unknown"]
 
@@ -60,8 +59,8 @@ def verdicts(study: Study) -> list[AppVerdict]:
 
 def _verdict(study: Study, app: str) -> AppVerdict:
     cases = study.select(app=app)
-    talks = [case for case in cases if case.of("endpoints", "established")]
-    silent = [case for case in cases if not case.of("endpoints", "established")]
+    talks = [case for case in cases if case.call.established]
+    silent = [case for case in cases if not case.call.established]
     rules = study.rules[app]
     before = (*_seen(silent), _ids(silent), _service(silent, bool(rules.unanswered_service)))
     during = (*_seen(talks), _route(talks), _ids(talks), _service(talks, True))
@@ -118,14 +117,14 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     what = f"the {side}'s address"
     if not cases:
         return Leak(what, question, "no trial to tell", "unknown")
-    hits = {role: [case for case in cases if case.of("endpoints", f"exposed_{role}", side)] for role in ROLES}
+    hits = {role: [case for case in cases if case.endpoints[side].exposed[role]] for role in ROLES}
     shown = [role for role in ROLES if hits[role]]
     answer = ", ".join(f"{role} address in {len(hits[role])}" for role in ROLES) + f" of {len(cases)} trials"
     either = [case for case in cases if any(case in hits[role] for role in ROLES)]
     if 0 < len(either) < len(cases):
         answer += f" ({_by_direction(either, cases)})"
-    undecided = [case for case in cases if case.of("endpoints", "no_disclosure") is None]
-    unknown = [case for case in cases if None in (case.of("endpoints", f"exposed_{role}", side) for role in ROLES)]
+    undecided = [case for case in cases if case.call.no_disclosure is None]
+    unknown = [case for case in cases if None in case.endpoints[side].exposed.values()]
     blocked = [case for case in undecided if case not in unknown]
     answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
     answer += (
@@ -146,31 +145,24 @@ def _by_direction(hits: list[Case], cases: list[Case]) -> str:
 
 def _route(cases: list[Case]) -> Leak:
     question = "Do the media go directly between the phones?"
-    return _share("a direct path", question, cases, _is_p2p, "do")
-
-
-def _is_p2p(case: Case) -> bool | None:
-    routing = case.of("endpoints", "routing")
-    return None if routing is None else routing == "p2p"
+    return _share("a direct path", question, cases, lambda case: predicates.routed(case, "p2p"), "do")
 
 
 def _shared(cases: list[Case]) -> Leak:
     question = "Do both sides use the same servers at the same time?"
-    return _share("shared servers", question, cases, shares_a_server, "do")
+    return _share("shared servers", question, cases, predicates.shares_a_server, "do")
 
 
 def _ids(cases: list[Case]) -> Leak:
     question = "Do both traces show the same user ids?"
-    return _share("shared user ids", question, cases, lambda case: bool(case.of("signalling", "user_ids")), "do")
+    return _share("shared user ids", question, cases, predicates.shares_user_ids, "do")
 
 
 def _role(cases: list[Case], has_rule: bool) -> Leak:
     what, question = "who called", "Do packet counts tell who called?"
     if not has_rule:
         return Leak(what, question, "no rule is known for this app", "unknown")
-    return _share(
-        what, question, cases, lambda case: case.of("signalling", "calling", "caller") is True, "tell, and rightly"
-    )
+    return _share(what, question, cases, predicates.tells_role, "tell, and rightly")
 
 
 def _service(cases: list[Case], has_rule: bool) -> Leak:
@@ -178,16 +170,16 @@ def _service(cases: list[Case], has_rule: bool) -> Leak:
     if not has_rule:
         return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
     if cases and not any(case.is_service_known for case in cases):
-        return Leak(what, question, SERVICE_UNKNOWN, "unknown")
-    told = _share(what, question, cases, service_told, "tell, and rightly")
-    return replace(told, answer=told.answer + _louder(cases))
+        return Leak(what, question, predicates.SERVICE_UNKNOWN, "unknown")
+    leak = _share(what, question, cases, predicates.tells_service, "tell, and rightly")
+    return replace(leak, answer=leak.answer + _louder(cases))
 
 
 def _louder(talks: list[Case]) -> str:
     """How many times the bytes of a voice call a video call carries; empty unless there are both."""
     medians = {}
     for service in ("voice", "video"):
-        rates = [_rate(case) for case in talks if case.service == service]
+        rates = [predicates.media_bytes_per_s(case) for case in talks if case.service == service]
         medians[service] = summary([rate for rate in rates if rate is not None]).median
     if not medians["voice"] or medians["video"] is None:
         return ""
@@ -195,20 +187,15 @@ def _louder(talks: list[Case]) -> str:
     return f"; video carries {ratio:.1f} times the media bytes a second of voice (medians)"
 
 
-def _rate(case: Case) -> float | None:
-    rates = [case.of("service", "media_bytes_per_s", side) for side in ("caller", "callee")]
-    return max((rate for rate in rates if rate is not None), default=None)
-
-
 def _durations(cases: list[Case]) -> Leak:
     what, question = "matching durations", "Does the longest relayed session last equally long on both sides?"
-    ends = [
-        tuple(case.of("duration", "longest_relay_duration_ns", side) for side in ("caller", "callee")) for case in cases
-    ]
-    differences_s = [abs(caller - callee) / 1e9 for caller, callee in ends if None not in (caller, callee)]
+    differences = [predicates.duration_difference_s(case, "longest_relay") for case in cases]
+    differences_s = [each for each in differences if each is not None]
     found = summary(differences_s)
     if found.median is None:
         return Leak(what, question, "no trial to tell", "unknown")
-    near = sum(difference_s <= MATCHED_S for difference_s in differences_s)
-    answer = f"{near} of {len(cases)} trials to within {MATCHED_S:g} s; median difference {found.median:.3f} s"
-    return Leak(what, question, f"{answer}, at most {found.maximum:.3f} s", _level(near, len(cases)))
+    matched = sum(difference_s <= predicates.MATCHED_S for difference_s in differences_s)
+    answer = (
+        f"{matched} of {len(cases)} trials to within {predicates.MATCHED_S:g} s; median difference {found.median:.3f} s"
+    )
+    return Leak(what, question, f"{answer}, at most {found.maximum:.3f} s", _level(matched, len(cases)))

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from correlate.findings import Case
-from correlate.tables.layout import Cell, Table, table
-from correlate.tables.statistics import normalised
-from correlate.tables.study import SERVICE_UNKNOWN, Study, count, why
+from correlate.dataset import SIDES
+from correlate.findings.cases import Case
+from correlate.pairs.addresses import Role
+from correlate.tables import predicates
+from correlate.tables.counts import count, why
+from correlate.tables.layout import Row, Table, table
+from correlate.tables.study import Study
 
-MATCHED_S = 3.0
 P2P_MATCHED_S = 0.5
 ASYMMETRIC = 0.1
 MIN_SERVERS = 3
@@ -46,15 +48,23 @@ def _always(case: Case, study: Study) -> bool:
 
 
 def _answered(case: Case, study: Study) -> bool:
-    return bool(case.of("endpoints", "established"))
+    return case.call.established
 
 
 def _unanswered(case: Case, study: Study) -> bool:
-    return case.of("endpoints", "established") is False
+    return not case.call.established
+
+
+def _is_video(case: Case, study: Study) -> bool:
+    return case.call.established and case.service == "video"
 
 
 def _device_1(case: Case, study: Study) -> bool:
     return 1 in {study.device(phone) for phone in case.phones.values()}
+
+
+def _caller_is(number: int) -> Callable[[Case, Study], bool]:
+    return lambda case, study: case.call.established and study.device(case.phones["caller"]) == number
 
 
 def _all(verdicts: Iterable[bool | None]) -> bool | None:
@@ -63,141 +73,79 @@ def _all(verdicts: Iterable[bool | None]) -> bool | None:
     return False if False in known else None if None in known else True
 
 
-def _exposed(case: Case) -> dict[tuple[str, str], bool | None]:
-    return {
-        (side, role): case.of("endpoints", f"exposed_{role}", side)
-        for side in ("caller", "callee")
-        for role in ("public", "private")
-    }
+def _exposed(case: Case) -> list[tuple[Role, bool | None]]:
+    return [exposed for side in SIDES for exposed in case.endpoints[side].exposed.items()]
 
 
 def _caller_exposed(case: Case, study: Study) -> bool | None:
-    seen = _exposed(case)
-    return _all(seen["caller", role] for role in ("public", "private"))
+    return _all(case.endpoints["caller"].exposed.values())
 
 
 def _all_exposed(case: Case, study: Study) -> bool | None:
-    return _all(_exposed(case).values())
+    return _all(is_seen for _, is_seen in _exposed(case))
 
 
 def _only_public(case: Case, study: Study) -> bool | None:
-    seen = _exposed(case)
-    return _all(None if is_seen is None else is_seen == (role == "public") for (_, role), is_seen in seen.items())
-
-
-def shares_a_server(case: Case) -> bool | None:
-    """Whether both sides used a server at the same time; None where a clock was never compared."""
-    shared = case.of("servers", "shared")
-    return None if shared is None else bool(shared)
-
-
-def _three_servers(case: Case, study: Study) -> bool:
-    return all((case.of("servers", "server_addresses", side) or 0) >= MIN_SERVERS for side in ("caller", "callee"))
-
-
-def _ipv6_majority(case: Case, study: Study) -> bool | None:
-    side = next(side for side, phone in case.phones.items() if study.device(phone) == 1)
-    ipv4, ipv6 = (case.of("servers", f"ipv{version}_payload_bytes", side) for version in (4, 6))
-    return ipv6 > ipv4 if ipv4 + ipv6 else None
-
-
-def _caller_is(number: int) -> Callable[[Case, Study], bool]:
-    return lambda case, study: _answered(case, study) and study.device(case.phones["caller"]) == number
-
-
-def _routed(case: Case, way: str) -> bool | None:
-    routing = case.of("endpoints", "routing")
-    return None if routing is None else routing == way
+    return _all(None if is_seen is None else is_seen == (role == "public") for role, is_seen in _exposed(case))
 
 
 def _p2p_and_all_exposed(case: Case, study: Study) -> bool | None:
-    return _all([_routed(case, "p2p"), *_exposed(case).values()])
+    return _all([predicates.routed(case, "p2p"), _all_exposed(case, study)])
 
 
 def _relayed_and_silent(case: Case, study: Study) -> bool | None:
-    return _all([_routed(case, "relay"), case.of("endpoints", "no_disclosure")])
+    return _all([predicates.routed(case, "relay"), case.call.no_disclosure])
+
+
+def _three_servers(case: Case, study: Study) -> bool:
+    return all(case.servers[side].server_addresses >= MIN_SERVERS for side in SIDES)
+
+
+def _ipv6_majority(case: Case, study: Study) -> bool | None:
+    used = next(case.servers[side] for side in SIDES if study.device(case.phones[side]) == 1)
+    return (
+        used.ipv6_payload_bytes > used.ipv4_payload_bytes if used.ipv4_payload_bytes + used.ipv6_payload_bytes else None
+    )
 
 
 def _matched(case: Case, study: Study) -> bool:
     """A trial without two sessions to compare has no pair that matches."""
-    return (_difference_s(case, "best_match") or 0.0) <= MATCHED_S if _has(case, "best_match") else False
+    difference_s = predicates.duration_difference_s(case, "best_match")
+    return difference_s is not None and difference_s <= predicates.MATCHED_S
 
 
-def _p2p_matched(case: Case, study: Study) -> bool:
-    return (_difference_s(case, "p2p") or 0.0) <= P2P_MATCHED_S
-
-
-def _has(case: Case, rule: str) -> bool:
-    return _difference_s(case, rule) is not None
-
-
-def _difference_s(case: Case, rule: str) -> float | None:
-    ends = [case.of("duration", f"{rule}_duration_ns", side) for side in ("caller", "callee")]
-    return None if None in ends else abs(ends[0] - ends[1]) / 1e9
-
-
-def _packet_difference(case: Case, of: str) -> float | None:
-    totals = []
-    for side in ("caller", "callee"):
-        sent, received = (case.of("volume", f"{of}_{way}_packets", side) for way in ("tx", "rx"))
-        if sent is None or received is None or case.of("volume", "above_mtu", side):
-            return None
-        totals.append(sent + received)
-    return normalised(*totals)
+def _p2p_matched(case: Case, study: Study) -> bool | None:
+    difference_s = predicates.duration_difference_s(case, "p2p")
+    return None if difference_s is None else difference_s <= P2P_MATCHED_S
 
 
 def _asymmetric(case: Case, study: Study) -> bool | None:
-    difference = _packet_difference(case, "relayed")
+    difference = predicates.packet_difference(case, lambda volumes: volumes.relayed)
     return None if difference is None else difference > ASYMMETRIC
 
 
 def _symmetric(case: Case, study: Study) -> bool | None:
-    difference = _packet_difference(case, "longest_relay")
+    difference = predicates.packet_difference(case, lambda volumes: volumes.longest_relay)
     return None if difference is None else difference <= ASYMMETRIC
 
 
-def service_told(case: Case) -> bool | None:
-    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP, and where
-    nobody knows what is right."""
-    told = case.of("service", "service")
-    is_silent = told is None and case.of("endpoints", "established")
-    return None if is_silent or not case.is_service_known else bool(told == case.service)
-
-
-def _service_told(case: Case, study: Study) -> bool | None:
-    return service_told(case)
-
-
-def _no_service(case: Case) -> str:
-    return "the wire does not tell" if case.is_service_known else SERVICE_UNKNOWN
-
-
-def _role_told(case: Case, study: Study) -> bool:
-    return case.of("signalling", "calling", "caller") is True and case.of("signalling", "calling", "callee") is False
-
-
-def _is_video(case: Case, study: Study) -> bool:
-    return _answered(case, study) and case.service == "video"
+def _why_no_service(case: Case) -> str:
+    return "the wire does not tell" if case.is_service_known else predicates.SERVICE_UNKNOWN
 
 
 def _louder(case: Case, study: Study) -> bool | None:
     """Whether a video trial carries more than every voice trial of its app, scenario and direction."""
     peers = study.select(app=case.app, scenario=case.scenario, direction=case.direction, service="voice")
-    voices = [_payload_bytes_per_s(voice) for voice in peers if _answered(voice, study)]
-    rate = _payload_bytes_per_s(case)
+    voices = [predicates.media_bytes_per_s(voice) for voice in peers if voice.call.established]
+    rate = predicates.media_bytes_per_s(case)
     return None if not voices or rate is None else all(voice is not None and rate > voice for voice in voices)
-
-
-def _payload_bytes_per_s(case: Case) -> float | None:
-    rates = [case.of("service", "media_bytes_per_s", side) for side in ("caller", "callee")]
-    return max((rate for rate in rates if rate is not None), default=None)
 
 
 CLAIMS = (
     Claim(
         "no_disclosure_before_answer", "4.1",
         "unanswered: no address of either phone in the other's trace, nothing unexplained in STUN",
-        _unanswered, lambda case, study: case.of("endpoints", "no_disclosure"),
+        _unanswered, lambda case, study: case.call.no_disclosure,
     ),
     Claim(
         "caller_exposed_before_answer", "4.1",
@@ -229,7 +177,7 @@ CLAIMS = (
     ),
     Claim(
         "shared_server", "4.2", "a server, or its twin, on the same port is used by both sides at the same time",
-        _always, lambda case, study: shares_a_server(case), unknown=lambda case: "a clock was never compared",
+        _always, lambda case, study: predicates.shares_a_server(case), unknown=lambda case: predicates.UNCOMPARED,
     ),
     Claim(
         "ipv6_majority_on_device_1", "4.2", "on device 1 most payload to and from servers goes to IPv6 addresses",
@@ -237,13 +185,13 @@ CLAIMS = (
     ),
     Claim(
         "duration_matched_session", "4.3",
-        f"the best matching pair of sessions (best_match) differs by at most {MATCHED_S:g} s",
+        f"the best matching pair of sessions (best_match) differs by at most {predicates.MATCHED_S:g} s",
         _always, _matched,
     ),
     Claim(
         "p2p_duration_matched", "4.3",
         f"where both sides have a direct session (p2p), its durations differ by at most {P2P_MATCHED_S:g} s",
-        lambda case, study: _has(case, "p2p"), _p2p_matched,
+        lambda case, study: _p2p_matched(case, study) is not None, _p2p_matched,
     ),
     Claim(
         "asymmetry_before_answer", "4.4",
@@ -257,11 +205,12 @@ CLAIMS = (
     ),
     Claim(
         "service_told_before_answer", "4.5", "unanswered: the wire tells voice from video, and rightly",
-        _unanswered, _service_told, needs="unanswered_service", unknown=_no_service,
+        _unanswered, lambda case, study: predicates.tells_service(case),
+        needs="unanswered_service", unknown=_why_no_service,
     ),
     Claim(
         "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
-        _answered, _service_told, unknown=_no_service,
+        _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
     ),
     Claim(
         "video_louder_than_voice", "4.5",
@@ -271,11 +220,11 @@ CLAIMS = (
     Claim(
         "role_told_by_packet_counts", "4.6",
         "the two closest sessions have 10 packets or more at the caller and fewer at the callee (the app's role rule)",
-        _always, _role_told, "generally", needs="role",
+        _always, lambda case, study: predicates.tells_role(case), "generally", needs="role",
     ),
     Claim(
         "same_user_ids", "4.6", "at least one ICE fragment of a STUN USERNAME is in both traces",
-        _always, lambda case, study: bool(case.of("signalling", "user_ids")),
+        _always, lambda case, study: predicates.shares_user_ids(case),
     ),
 )  # fmt: skip
 
@@ -294,7 +243,7 @@ def claims(study: Study) -> Table:
     return table("claims", "Claims of sections 4.1 to 4.6", columns, list(_rows(study)), notes, study.provenance)
 
 
-def _rows(study: Study) -> Iterator[dict[str, Cell]]:
+def _rows(study: Study) -> Iterator[Row]:
     for claim in CLAIMS:
         for app in study.apps:
             for scenario in study.scenarios:
@@ -303,7 +252,7 @@ def _rows(study: Study) -> Iterator[dict[str, Cell]]:
                     yield _row(study, claim, app, scenario, cases)
 
 
-def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> dict[str, Cell]:
+def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> Row:
     has_rule = not claim.needs or bool(getattr(study.rules[app], claim.needs))
     counted = count(cases, lambda case: claim.holds(case, study) if has_rule else None)
     holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))

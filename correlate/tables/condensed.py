@@ -71,18 +71,18 @@ def _disclosure(rows: Sequence[Row]) -> list[Line]:
     )
     lines: list[Line] = []
     for direction in directions:
-        here = {text(row["measure"]): row for row in rows if row["direction"] == direction}
+        by_measure = {text(row["measure"]): row for row in rows if row["direction"] == direction}
         prefix = "" if direction == "all" else f"{_words(direction)}: "
         if (direction != "all") == (is_split and bool(split)):
-            lines += _visible(here, prefix)
+            lines += _visible(by_measure, prefix)
         if direction != "all":
-            lines += _routes(here, prefix)
+            lines += _routes(by_measure, prefix)
     return lines
 
 
-def _routes(here: Mapping[str, Row], prefix: str) -> list[Line]:
+def _routes(by_measure: Mapping[str, Row], prefix: str) -> list[Line]:
     """P2P and relay on one line; nothing for a scenario without conversations."""
-    both = [_counted(name, here[key]) for key, name in ROUTES.items() if key in here]
+    both = [_counted(name, by_measure[key]) for key, name in ROUTES.items() if key in by_measure]
     if not both:
         return []
     remark = next((line.remark for line in both if line.remark), "")
@@ -94,19 +94,19 @@ def _is_mixed(row: Row) -> bool:
     return row["measure"] in EXPOSURES and row["n"] not in (None, 0, row["N"])
 
 
-def _visible(here: Mapping[str, Row], prefix: str) -> list[Line]:
+def _visible(by_measure: Mapping[str, Row], prefix: str) -> list[Line]:
     """No disclosure, or whose addresses; those with the same counts share a line."""
-    silent = here["no_disclosure"]
-    is_published = any(here[key]["paper_n"] is not None for key in EXPOSURES)
+    silent = by_measure["no_disclosure"]
+    is_published = any(by_measure[key]["paper_n"] is not None for key in EXPOSURES)
     speaks = _speaks(silent) and (not is_published or silent["undecided"] or silent["paper_n"] is not None)
     lines = [_counted(f"{prefix}no disclosure", silent)] if speaks else []
     alike: dict[tuple[Cell, ...], list[str]] = {}
     for key in EXPOSURES:
-        if key in here and _speaks(here[key]):
-            counts = tuple(here[key][name] for name in ("n", "N", "undecided", "paper_n", "paper_N"))
+        if key in by_measure and _speaks(by_measure[key]):
+            counts = tuple(by_measure[key][name] for name in ("n", "N", "undecided", "paper_n", "paper_N"))
             alike.setdefault(counts, []).append(key)
     for keys in alike.values():
-        lines.append(_counted(f"{prefix}{_whose(keys)} visible", here[keys[0]]))
+        lines.append(_counted(f"{prefix}{_whose(keys)} visible", by_measure[keys[0]]))
     return lines
 
 
@@ -177,12 +177,12 @@ def _symmetry(of: Table) -> list[Grid]:
     columns = f"app|caller device|service|session|n/N|absolute ({UNITS[of.name]})|paper|normalised|paper"
     shown = []
     for volume in sorted(volumes, key=lambda volume: volume != published):
-        here = [row for row in of.rows if text(row["volume"]) == volume]
-        of_volume = f", {volume}" if len(volumes) > 1 else ""
+        of_volume = [row for row in of.rows if text(row["volume"]) == volume]
+        suffix = f", {volume}" if len(volumes) > 1 else ""
         for is_headline in (True, False):
-            chosen = [row for row in here if (row["session"] == HEADLINE) == is_headline]
+            chosen = [row for row in of_volume if (row["session"] == HEADLINE) == is_headline]
             rule = f"Session rule {HEADLINE}, the headline" if is_headline else "The other session rules"
-            made = grid(columns, _symmetry_rows(chosen), f"{rule}{of_volume}: median (IQR), [minimum, maximum]")
+            made = grid(columns, _symmetry_rows(chosen), f"{rule}{suffix}: median (IQR), [minimum, maximum]")
             shown.append(replace(made, is_folded=volume != published or not is_headline))
     return shown
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Cell = str | int | float | None
+Row = dict[str, Cell]
 
 
 @dataclass(frozen=True)

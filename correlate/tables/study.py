@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from typing import Any
 
-from correlate import findings
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.dataset.record import DatasetRecord
-from correlate.findings import Case
+from correlate.findings.cases import Case, cases
 from correlate.pairs.analysis import Rules
-from correlate.tables.layout import Cell
-from correlate.tables.statistics import wilson
 
 MODELLED = "modelled"
-VANTAGE = ("endpoints", "vantage")
-SERVICE_UNKNOWN = "service unknown"
 
 
 def published() -> dict[str, Any]:
@@ -50,10 +45,8 @@ class Study:
     def of(dataset: Dataset) -> Study:
         """Reads dataset.json, names.json and findings/. Raises `BadDataset`."""
         info = checked(dataset)
-        cases = findings.cases(dataset)
-        unread = {case.trial: case.unread for case in cases if case.unread}
-        read = tuple(case for case in cases if not case.unread)
-        return Study(info, installed(dataset), read, unread, dataset.host_names(), published())
+        found = cases(dataset)
+        return Study(info, installed(dataset), found.read, found.unread, dataset.host_names(), published())
 
     @property
     def provenance(self) -> str:
@@ -87,7 +80,7 @@ class Study:
     @cached_property
     def proxied(self) -> dict[str, int]:
         """The phones that captured themselves in a VPN, and in how many cases."""
-        found = (case.phones[side] for case in self.cases for side in SIDES if case.of(*VANTAGE, side) == "vpn")
+        found = (case.phones[side] for case in self.cases for side in SIDES if case.endpoints[side].vantage == "vpn")
         return dict(sorted(Counter(found).items()))
 
     @property
@@ -113,8 +106,7 @@ class Study:
 
     def other_version(self, app: str) -> str:
         """In words that the phones had another version than the app's file says; empty where they had not."""
-        planned = self.info.apps[app].version
-        return unlike(self.installed[app], planned) if app in self.installed else ""
+        return unlike(self.installed[app], self.info.apps[app].version) if app in self.installed else ""
 
     def compare(self, is_equal: bool) -> str:
         """How an agreement is worded: what a model took from the paper agrees with it by construction."""
@@ -129,39 +121,6 @@ class Study:
     def _ordered(found: Iterable[str], known: list[str]) -> list[str]:
         present = set(found)
         return [name for name in known if name in present] + sorted(present - set(known))
-
-
-def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> dict[str, Cell]:
-    """n of N cases hold, with the Wilson interval of n/N.
-
-    What cannot be decided counts in N, not in n, and is told apart in `undecided`; where nothing can be decided, n and
-    the interval are None.
-    """
-    verdicts = [holds(case) for case in cases]
-    undecided = sum(verdict is None for verdict in verdicts)
-    hits = sum(bool(verdict) for verdict in verdicts)
-    decided = len(verdicts) > undecided
-    low, high = (wilson(hits, len(verdicts)) if decided else None) or (None, None)
-    return {
-        "n": hits if decided else None,
-        "N": len(verdicts),
-        "undecided": undecided,
-        "wilson_low": low,
-        "wilson_high": high,
-    }
-
-
-def why(counts: Mapping[str, Cell], undecided: str) -> str:
-    """Why a cell of `count` is null or not as good as it looks; empty where every case was decided."""
-    if not counts["N"]:
-        return "no trial that could be read"
-    return f"{counts['undecided']} of {counts['N']} trials undecided: {undecided}" if counts["undecided"] else ""
-
-
-def because(case: Case, dimension: str, column: str) -> str:
-    """What a finding's `reason` ("columns: why; columns: why") says of one column, by its name or a part of it."""
-    parts = (part.partition(": ") for part in str(case.of(dimension, "reason")).split("; "))
-    return ", ".join(why for names, _, why in parts if any(name in column for name in names.split(", ")))
 
 
 def checked(dataset: Dataset) -> DatasetRecord:

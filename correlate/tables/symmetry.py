@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from correlate.findings import SERVICES, Case
+from correlate.findings.cases import SERVICES, Case
 from correlate.pairs.sessions import RULES
-from correlate.tables.layout import Cell, Table, table
+from correlate.tables.layout import Cell, Row, Table, table
+from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu
 from correlate.tables.statistics import Summary, normalised, summary
-from correlate.tables.study import SERVICE_UNKNOWN, Study
+from correlate.tables.study import Study
 
-Row = dict[str, Cell]
 Ends = tuple[float, float]
 
 KB = 1000
@@ -43,11 +43,6 @@ class Quantity:
     volume: str
     of: Callable[[Case, str, str], float | None]
     published: bool
-
-
-def tables(study: Study) -> list[Table]:
-    """table6, table7, table8."""
-    return [table6(study), table7(study), table8(study)]
 
 
 def table6(study: Study) -> Table:
@@ -136,14 +131,15 @@ def _cells(study: Study, ends: list[Ends], measure: str, paper: dict[str, Cell])
 
 def _within(cases: list[Case], rule: str) -> int | None:
     """How many duration differences the clocks cannot tell from zero; None where no clock was compared."""
-    known = [each for case in cases if (each := case.of("duration", f"{rule}_duration_within_bound")) is not None]
+    within = [case.duration["caller"].under(rule).duration_within_bound for case in cases]
+    known = [each for each in within if each is not None]
     return sum(known) if known else None
 
 
 def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str, unknown: int) -> Row:
     """N, the trials of the cell, and what became of those that are not among the `found` ones; without any, of the
     `unknown` ones, whose service nobody wrote down."""
-    trials, above = len(cases), sum(map(_is_above_mtu, cases)) if quantity.of is _packets else 0
+    trials, above = len(cases), sum(map(is_above_mtu, cases)) if quantity.of is _packets else 0
     reasons = [f"no {rule} session on both sides in {trials - found - above} of {trials} trials"]
     if found + above == trials:
         none = f"{SERVICE_UNKNOWN} in {unknown} trials" if unknown else "no trial that could be read"
@@ -164,32 +160,26 @@ def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
 
 
 def _is_conversation(case: Case) -> bool:
-    return bool(case.of("endpoints", "established"))
+    return case.call.established
 
 
 def _duration_s(case: Case, rule: str, side: str) -> float | None:
-    duration_ns = case.of("duration", f"{rule}_duration_ns", side)
+    duration_ns = case.duration[side].under(rule).duration_ns
     return None if duration_ns is None else duration_ns / 1e9
 
 
 def _packets(case: Case, rule: str, side: str) -> float | None:
-    return None if _is_above_mtu(case) else _both_ways(case, rule, side, "packets")
-
-
-def _is_above_mtu(case: Case) -> bool:
-    return any(case.of("volume", "above_mtu", side) for side in ("caller", "callee"))
+    traffic = case.volume[side].under(rule)
+    return None if is_above_mtu(case) else both_ways(traffic.tx_packets, traffic.rx_packets)
 
 
 def _payload_kb(case: Case, rule: str, side: str) -> float | None:
-    payload_bytes = _both_ways(case, rule, side, "payload_bytes")
+    traffic = case.volume[side].under(rule)
+    payload_bytes = both_ways(traffic.tx_payload_bytes, traffic.rx_payload_bytes)
     return None if payload_bytes is None else payload_bytes / KB
 
 
 def _frames_kb(case: Case, rule: str, side: str) -> float | None:
-    frame_bytes = _both_ways(case, rule, side, "frame_bytes")
+    traffic = case.volume[side].under(rule)
+    frame_bytes = both_ways(traffic.tx_frame_bytes, traffic.rx_frame_bytes)
     return None if frame_bytes is None else frame_bytes / KB
-
-
-def _both_ways(case: Case, rule: str, side: str, what: str) -> float | None:
-    sent, received = (case.of("volume", f"{rule}_{way}_{what}", side) for way in ("tx", "rx"))
-    return None if sent is None or received is None else float(sent + received)

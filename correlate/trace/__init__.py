@@ -20,10 +20,10 @@ from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
 from correlate.trace.records import Damage
 from correlate.trace.rows import Rows, no_rows
 from correlate.trace.source import GZIP_MAGIC, opened, whole
-from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, Look, Stream
+from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, CaptureReader, Look
 from correlate.trace.tuples import Tuples
 
-__all__ = ["MTU_BYTES", "Block", "Damage", "Datagrams", "Integrity", "Stream", "Trace", "blocks", "verify"]
+__all__ = ["MTU_BYTES", "Block", "CaptureReader", "Damage", "Datagrams", "Integrity", "Trace", "blocks", "verify"]
 
 # A trace is held in memory at once; a sparse file may say that it has any size, a pipe has none, and a device no end.
 MAX_HELD_BYTES = 512 << 20
@@ -31,12 +31,12 @@ MAX_HELD_BYTES = 512 << 20
 MAX_UNPACKED_BYTES = 96 << 20
 
 
-def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES) -> Stream:
-    """The capture at `path` (`-`: standard input), block by block. Raises Unreadable as `Stream` says.
+def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES) -> CaptureReader:
+    """The capture at `path` (`-`: standard input), block by block. Raises Unreadable as `CaptureReader` says.
 
     A block is at most `block_bytes` long, or as long as the longest record.
     """
-    return Stream(path, block_bytes=block_bytes)
+    return CaptureReader(path, block_bytes=block_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class Trace:
         """Reads the capture at `path`. Raises Unreadable for what is no capture and for a link type without a reader.
 
         Damage never raises: everything before the first break is there, and `damage` says what is wrong. Memory grows
-        with the file; `blocks` is for files of any size. `look` is shown all records, as `Stream` says.
+        with the file; `blocks` is for files of any size. `look` is shown all records, as `CaptureReader` says.
         """
         raw = _raw(path)
         data = _unpacked(path, raw) if raw[: len(GZIP_MAGIC)] == GZIP_MAGIC else raw
-        stream = Stream(path, held=raw, block_bytes=min(BLOCK_BYTES, len(data) + 1), look=look)
+        stream = CaptureReader(path, held=raw, block_bytes=min(BLOCK_BYTES, len(data) + 1), look=look)
         parts, heads, tuples = [no_rows()], [np.zeros((0, HEAD_BYTES), np.uint8)], Tuples()
         for block in stream:
             parts.append(_placed(block))

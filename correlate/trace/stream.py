@@ -70,7 +70,7 @@ class Block:
         return columns(self.rows, self.heads(self.rows), self.tuples)
 
 
-class Stream:
+class CaptureReader:
     """Iterates over the blocks of the capture at `path`, once; `-` is standard input.
 
     At the end `damage` says what is wrong; `packets`, `first_ns`, `last_ns` (smallest and largest time, None without

@@ -17,7 +17,7 @@ from correlate.trace.addresses import Address
 from correlate.trace.headers import IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
 from correlate.trace.records import Column, Interface, Octets, Records, u16, window
-from correlate.trace.stream import Stream
+from correlate.trace.stream import CaptureReader
 
 TCP = 6
 TCP_BYTES = 20
@@ -48,7 +48,7 @@ class Segments:
 
 
 class Finder:
-    """What finds the segments while a file is read for something else: the `look` of a `Stream` or of `Trace.read`."""
+    """What finds the segments while a file is read for something else: the `look` of a `CaptureReader`."""
 
     def __init__(self) -> None:
         self._found: list[Packed] = []
@@ -66,7 +66,7 @@ class Finder:
 def read(path: str | os.PathLike[str]) -> Segments:
     """The segments of the capture at `path`, up to where its chain of records breaks. Raises Unreadable."""
     finder = Finder()
-    for _ in Stream(path, look=finder):
+    for _ in CaptureReader(path, look=finder):
         pass
     return finder.segments()
 

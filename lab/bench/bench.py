@@ -1,7 +1,7 @@
 """A bench: two phones, a laptop, their captures and a clock. The only room that knows a bench may be virtual.
 
 What differs between the two kinds stands in two small classes, `RealBench` and `VirtualBench`; all that drives phones
-gets the same `Phone`, `Laptop`, `Capture` and `Clock`, behind a socket or an argv.
+gets the same `Phone`, `Laptop`, `Capture` and `BenchClock`, behind a socket or an argv.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ class Bench:
         if phone.spec.capture == "pcapdroid":
             return pcapdroid.new_capture(phone, app.package, snaplen, name)
         if phone.spec.capture == "tcpdump":
-            return PhoneTcpdump(phone.device, self.clock, phone.route_interface(), snaplen, PHONE_DIRECTORY, name)
+            interface = phone.default_network().interface
+            return PhoneTcpdump(phone.device, self.clock, interface, snaplen, PHONE_DIRECTORY, name)
         hotspot = self.hotspot()
         lease = self.lease(phone, hotspot)
         if isinstance(self.laptop, AgentLaptop):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lab.bench.real import RealBench
 from lab.bench.virtual import VirtualBench
-from lab.clocks.bench_time import Clock
+from lab.clocks.bench_time import BenchClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
 from lab.phone.adb import LabClient
@@ -16,7 +16,7 @@ from lab.phone.adb import LabClient
 class Kind(Protocol):
     """What a real and a virtual bench do differently."""
 
-    clock: Clock
+    clock: BenchClock
     client: LabClient
     laptop_prefix: list[str]
     resolver: tuple[str, int] | None

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from lab.clocks.bench_time import Clock, WallClock
+from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
 from lab.errors import PhoneTrouble
@@ -23,7 +23,7 @@ class RealBench:
     """Phones on the adb server of this machine; bench time is wall time."""
 
     def __init__(self, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
-        self.clock: Clock = WallClock(stop)
+        self.clock: BenchClock = WallClock(stop)
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
         self.laptop_prefix = list(spec.laptop.connect)
         self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)

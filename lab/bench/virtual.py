@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lab.virtual
-from lab.clocks.bench_time import Clock
+from lab.clocks.bench_time import BenchClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
 from lab.errors import BenchUnhealthy
@@ -54,7 +54,7 @@ class VirtualBench:
                 START_S, scenarios=str(lab_.directory.resolve()), bench=spec.name, root=str(self._root)
             )
             self._end = stack.pop_all()
-        self.clock: Clock = VirtualClock(self, stop)
+        self.clock: BenchClock = VirtualClock(self, stop)
         self.client = LabClient("127.0.0.1", self.started["adb_port"])
         self.laptop_prefix = [str(part) for part in self.started["laptop"]]
         self.resolver: tuple[str, int] | None = ("127.0.0.1", self.started["resolver_port"])

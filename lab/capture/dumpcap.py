@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from lab.capture.protocol import BACKSTOP_S, EXIT_S, READY_S, Counters, last_counters, search_command
-from lab.clocks.bench_time import Clock, wait_until
+from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, LaptopTrouble
 from lab.laptop.bash import Laptop
 from lab.laptop.lease import Lease
@@ -21,7 +21,14 @@ class HostDumpcap:
     suffix = "pcapng"
 
     def __init__(
-        self, laptop: Laptop, clock: Clock, interface: str, lease: Lease, snaplen_bytes: int, directory: str, name: str
+        self,
+        laptop: Laptop,
+        clock: BenchClock,
+        interface: str,
+        lease: Lease,
+        snaplen_bytes: int,
+        directory: str,
+        name: str,
     ) -> None:
         self._laptop, self._clock = laptop, clock
         self.interface, self._snaplen_bytes = interface, snaplen_bytes

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from correlate import markers
 from lab.capture.protocol import EXIT_S, READY_S, Counters, search_command
-from lab.clocks.bench_time import Clock, wait_until
+from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
 from lab.phone.adb import Adb
-from lab.phone.network import parse_interfaces, pcapdroid_interface
+from lab.phone.default_network import pcapdroid_interface
+from lab.phone.interfaces import parse_interfaces
 from lab.phone.phone import Phone
 from lab.programs.shell import ShellOutput
 
@@ -88,7 +89,7 @@ def dropped(text: str, interface: str) -> int:
 class Remote:
     """PCAPdroid's intents on one phone. The key is in no error's text."""
 
-    def __init__(self, adb: Adb, clock: Clock, key: str) -> None:
+    def __init__(self, adb: Adb, clock: BenchClock, key: str) -> None:
         self.adb, self.clock, self._key = adb, clock, key
 
     def ask(self, action: str, **extras: str) -> ShellOutput:
@@ -259,7 +260,7 @@ def new_capture(phone: Phone, package: str, snaplen_bytes: int, name: str) -> Pc
     Without IPv6 below, the VPN offers none: packets would pass it and go nowhere. With IPv6 below it must, or Android
     keeps the app from IPv6 altogether (VpnService.Builder.allowFamily). Raises `PhoneTrouble` where no key is known.
     """
-    below = parse_interfaces(phone.device.run("ip addr").text).get(phone.way_out().interface, [])
+    below = parse_interfaces(phone.device.run("ip addr").text).get(phone.default_network().interface, [])
     has_ipv6 = any(one in GLOBAL_IPV6 for one in below)
     return PcapdroidCapture(_remote(phone), package, "both" if has_ipv6 else "ipv4", snaplen_bytes, name)
 

@@ -8,10 +8,10 @@ import shlex
 from pathlib import Path
 
 from lab.capture.protocol import _TCPDUMP, BACKSTOP_S, EXIT_S, READY_S, Counters, last_counters, search_command
-from lab.clocks.bench_time import Clock, wait_until
+from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
-from lab.phone.adb import Adb, SocketStream
+from lab.phone.adb import Adb, LabConnection
 from lab.phone.push import FIRST_ON_PATH
 
 PHONE_DIRECTORY = "/data/local/tmp/im-call-lab"
@@ -29,14 +29,16 @@ class PhoneTcpdump:
 
     suffix = "pcap"
 
-    def __init__(self, adb: Adb, clock: Clock, interface: str, snaplen_bytes: int, directory: str, name: str) -> None:
+    def __init__(
+        self, adb: Adb, clock: BenchClock, interface: str, snaplen_bytes: int, directory: str, name: str
+    ) -> None:
         self._adb, self._clock = adb, clock
         self.interface, self._snaplen_bytes = interface, snaplen_bytes
         self.tool = "tcpdump"
         self.lease: Lease | None = None
         self._directory = directory
         self._file, self._errors, self._pid = (f"{directory}/{name}.{end}" for end in ("pcap", "err", "pid"))
-        self._stream: SocketStream | None = None
+        self._stream: LabConnection | None = None
         self._ended = False
 
     def start(self) -> None:

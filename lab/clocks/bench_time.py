@@ -15,7 +15,7 @@ POLL_S = 0.2
 """How far apart a phone's or a running capture's state is looked at, in bench time."""
 
 
-class Clock(Protocol):
+class BenchClock(Protocol):
     """Bench time, in nanoseconds since the epoch by the controller's clock."""
 
     def now_ns(self) -> int: ...
@@ -41,7 +41,7 @@ class WallClock:
         self._stop.check()
 
 
-def wait_until(clock: Clock, holds: Callable[[], bool], within_s: float) -> bool:
+def wait_until(clock: BenchClock, holds: Callable[[], bool], within_s: float) -> bool:
     """Look at `holds` every 0.2 s of bench time until it is true; False when `within_s` have passed."""
     deadline_ns = clock.now_ns() + round(within_s * 1e9)
     while not holds():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from correlate.dataset.clocks import DRIFT_LIMIT_PPM, Offset
-from lab.clocks.bench_time import Clock
+from lab.clocks.bench_time import BenchClock
 from lab.errors import AttemptVoid
 
 GOAL_NS = 1_000_000
@@ -28,7 +28,7 @@ class Exchange(NamedTuple):
 
 
 def measure_offset(
-    clock: Clock, read_ns: Callable[[], int], reads: int = 50, *, whose: str = "the remote clock"
+    clock: BenchClock, read_ns: Callable[[], int], reads: int = 50, *, whose: str = "the remote clock"
 ) -> Offset:
     """Compare a remote clock, which `read_ns` asks once, with the controller's by `reads` exchanges.
 
@@ -45,7 +45,7 @@ def measure_offset(
     raise AttemptVoid("clock_stepped", f"{whose} stepped in each of {STEP_TRIES} measurements; let it settle")
 
 
-def _measured_once(clock: Clock, read_ns: Callable[[], int], reads: int) -> Offset | None:
+def _measured_once(clock: BenchClock, read_ns: Callable[[], int], reads: int) -> Offset | None:
     """The offset with the smallest bound of up to `ROUNDS` rounds; None as soon as the clock stepped."""
     exchanges: list[Exchange] = []
     found: list[Offset] = []

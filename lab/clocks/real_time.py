@@ -14,7 +14,6 @@ class Deadline:
     """A real deadline for a program, a socket or a file."""
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
         self._end = elapsed() + seconds
 
     def left(self) -> float:

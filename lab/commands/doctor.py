@@ -23,7 +23,7 @@ from lab.definitions import App, PhoneSpec
 from lab.errors import LabError
 from lab.laptop.agent.coalescing import OFF
 from lab.phone import netstats, push
-from lab.phone.network import require_way_out, vpns
+from lab.phone.default_network import require_network, vpns
 from lab.phone.phone import Phone
 from lab.run.plan import Run
 
@@ -184,19 +184,19 @@ def _pcapdroid(phone: Phone) -> Iterator[Check]:
 
 
 def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
-    """Which way the phone's calls go, and whether it counts what does not."""
+    """Which network carries the phone's calls, and whether it counts what does not."""
     spec = phone.spec
 
-    def network() -> tuple[bool, str]:
-        way = phone.way_out()
-        require_way_out(spec, way)
-        return True, f"{way.kind} ({way.interface})"
+    def carrier() -> tuple[bool, str]:
+        network = phone.default_network()
+        require_network(spec, network)
+        return True, f"{network.kind} ({network.interface})"
 
     def counted() -> tuple[bool, str]:
-        kinds = sorted({bucket.kind for app in apps[:1] for bucket in netstats.take(phone, app).bytes})
+        kinds = sorted({bucket.kind for app in apps[:1] for bucket in netstats.take(phone.device, spec, app).bytes})
         return True, f"by app and by network{', so far ' if kinds else ''}{' and '.join(kinds)}"
 
-    yield _asked("network", spec.name, network, "bring it onto the network that the bench file says, and onto no other")
+    yield _asked("network", spec.name, carrier, "bring it onto the network that the bench file says, and onto no other")
     yield _asked(
         "bytes counted", spec.name, counted, "nothing shows where the app sends; take a phone whose dumpsys can"
     )

@@ -19,22 +19,6 @@ START_S = 20.0
 SWEEP_TRIES = 100
 
 
-class ProgramStream:
-    """A program's pipes as `lab.programs.shell` wants them."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-
-    def send(self, data: bytes) -> None:
-        self._program.send(data)
-
-    def receive(self, timeout_s: float) -> bytes:
-        return self._program.receive(timeout_s)
-
-    def close(self) -> None:
-        self._program.end()
-
-
 class Laptop:
     """Runs programs on the laptop, reads its clock and fetches its files."""
 
@@ -81,7 +65,7 @@ class Laptop:
         """Run one line in the laptop's bash. Raises `LaptopTrouble` when it does not answer whole and in time."""
         try:
             if self._shell is None:
-                self._shell = PersistentShell(ProgramStream(Program([*self._prefix, "bash"])))
+                self._shell = PersistentShell(Program([*self._prefix, "bash"]))
             return self._shell.run(command, timeout_s)
         except (TimeoutError, StreamBroken, OSError) as error:
             self.close()
@@ -139,7 +123,7 @@ class Laptop:
         """The laptop's system clock by bash's `$EPOCHREALTIME`. Raises `LaptopTrouble`."""
         try:
             if self._clock is None:
-                self._clock = ClockStream(ProgramStream(Program([*self._prefix, "bash", "-c", self._word(CLOCK_LOOP)])))
+                self._clock = ClockStream(Program([*self._prefix, "bash", "-c", self._word(CLOCK_LOOP)]))
             return self._clock.read_ns()
         except (TimeoutError, StreamBroken, OSError) as error:
             self.close()

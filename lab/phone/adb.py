@@ -31,7 +31,7 @@ TROUBLE = (AdbError, OSError, EOFError, AssertionError, ValueError)
 
 
 class LabConnection(AdbConnection):  # type: ignore[misc]  # adbutils carries no types
-    """One stream of the adb server with deadlines; see the module."""
+    """One stream of the adb server with deadlines, a `ByteStream`; see the module."""
 
     def _safe_connect(self) -> socket.socket:
         address = self._AdbConnection__host, self._AdbConnection__port
@@ -50,9 +50,17 @@ class LabConnection(AdbConnection):  # type: ignore[misc]  # adbutils carries no
         self.conn.close()
         self._AdbConnection__conn = None
 
+    def send(self, data: bytes) -> None:
+        self.conn.sendall(data)
+
+    def receive(self, timeout_s: float) -> bytes:
+        self.conn.settimeout(max(timeout_s, 0.001))
+        data: bytes = self.conn.recv(65536)
+        return data
+
     def send_command(self, cmd: str) -> None:
         data = cmd.encode()
-        self.conn.sendall(b"%04x" % len(data) + data)
+        self.send(b"%04x" % len(data) + data)
 
     def check_okay(self) -> None:
         """Read the server's OKAY within the handshake deadline; the stream's own time-out is put back afterwards."""
@@ -66,6 +74,16 @@ class LabConnection(AdbConnection):  # type: ignore[misc]  # adbutils carries no
                 raise AdbError(f"the adb server answers {answer!r}")
         finally:
             self.conn.settimeout(usual)
+
+    def request(self, command: str, answer_bytes: int = 0) -> None:
+        """Send a command, read its OKAY and what follows that; a stream on which this fails is closed."""
+        try:
+            self.send_command(command)
+            self.check_okay()
+            self.read_exact(answer_bytes)
+        except BaseException:
+            self.close()
+            raise
 
     def read_string_block(self) -> str:
         length = int(self.read_exact(4), 16)
@@ -81,24 +99,6 @@ class LabClient(AdbClient):  # type: ignore[misc]  # adbutils carries no types
         return connection
 
 
-class SocketStream:
-    """A stream of adb as `lab.programs.shell` wants it."""
-
-    def __init__(self, connection: LabConnection) -> None:
-        self._connection = connection
-
-    def send(self, data: bytes) -> None:
-        self._connection.conn.sendall(data)
-
-    def receive(self, timeout_s: float) -> bytes:
-        self._connection.conn.settimeout(max(timeout_s, 0.001))
-        data: bytes = self._connection.conn.recv(65536)
-        return data
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
     """One phone behind an adb server."""
 
@@ -109,17 +109,10 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
 
     def open_transport(self, command: str | None = None, timeout: float | None = STREAM_S) -> LabConnection:
         connection: LabConnection = self._client.make_connection(timeout=timeout)
-        try:
-            if command:
-                connection.send_command(f"host-serial:{self._serial}:{command}")
-                connection.check_okay()
-            else:
-                connection.send_command(f"host:tport:serial:{self._serial}")
-                connection.check_okay()
-                connection.read_exact(8)  # the transport's id
-        except BaseException:
-            connection.close()
-            raise
+        if command:
+            connection.request(f"host-serial:{self._serial}:{command}")
+        else:
+            connection.request(f"host:tport:serial:{self._serial}", 8)  # the transport's id
         return connection
 
     def create_connection(self, network: Network, address: int | str) -> socket.socket:
@@ -127,21 +120,16 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         sock.settimeout(AGENT_S)  # uiautomator2 never applies its own time-out
         return sock
 
-    def open_service(self, service: str) -> SocketStream:
+    def open_service(self, service: str) -> LabConnection:
         """Open a service of the phone, e.g. `exec:...`. Raises `PhoneTrouble`."""
         try:
             connection = self.open_transport()
-            try:
-                connection.send_command(service)
-                connection.check_okay()
-            except BaseException:
-                connection.close()
-                raise
+            connection.request(service)
         except TROUBLE as error:
             raise PhoneTrouble(f"{self.serial}: {service.split()[0][:60]} cannot be opened: {error}") from error
-        return SocketStream(connection)
+        return connection
 
-    def open_root(self, script: str) -> SocketStream:
+    def open_root(self, script: str) -> LabConnection:
         """A stream of `script`, run by a shell as root through `su`; it may have many lines. Raises `PhoneTrouble`."""
         return self.open_service(f"exec:{as_root(script)}")
 

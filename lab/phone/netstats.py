@@ -12,10 +12,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.definitions import App
+from lab.definitions import App, PhoneSpec
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.phone.network import WayOut
-from lab.phone.phone import Phone
+from lab.phone.adb import Adb
+from lab.phone.default_network import DefaultNetwork, default_network
 
 KINDS = {"0": "cellular", "MOBILE": "cellular", "1": "wifi", "WIFI": "wifi", "9": "ethernet", "17": "vpn"}
 """Android's ConnectivityManager.TYPE_*, by number and as it was printed up to Android 11."""
@@ -36,23 +36,23 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Account:
-    """Where a phone's traffic left it at an instant, and the bytes of the app by then, both ways."""
+    """A phone's default network at an instant, and the bytes of the app by then, both ways."""
 
-    way: WayOut
+    network: DefaultNetwork
     bytes: Mapping[Bucket, int]
 
 
-def take(phone: Phone, app: App) -> Account:
-    """The account of an app now. Raises `PhoneTrouble` where the phone gives none, and what `Phone.way_out` raises."""
-    listed = phone.device.run(f"pm list packages -U {shlex.quote(app.package)}").text
+def take(adb: Adb, spec: PhoneSpec, app: App) -> Account:
+    """The account of an app now. Raises `PhoneTrouble` where there is none, and what `default_network` raises."""
+    listed = adb.run(f"pm list packages -U {shlex.quote(app.package)}").text
     uid = re.search(rf"^package:{re.escape(app.package)} uid:(\d{{1,10}})", listed, re.MULTILINE)
     if uid is None:
-        raise PhoneTrouble(f"{phone.spec.name}: pm names no uid of {app.package}: {listed[:100]!r}")
-    polled = phone.device.run("dumpsys netstats --poll", timeout_s=30.0).text
+        raise PhoneTrouble(f"{spec.name}: pm names no uid of {app.package}: {listed[:100]!r}")
+    polled = adb.run("dumpsys netstats --poll", timeout_s=30.0).text
     if "Forced poll" not in polled:
-        raise PhoneTrouble(f"{phone.spec.name}: dumpsys netstats --poll says {polled[:100]!r}")
-    text = phone.device.run("dumpsys netstats --uid", timeout_s=30.0).text
-    return Account(phone.way_out(), parse(text, int(uid[1])))
+        raise PhoneTrouble(f"{spec.name}: dumpsys netstats --poll says {polled[:100]!r}")
+    text = adb.run("dumpsys netstats --uid", timeout_s=30.0).text
+    return Account(default_network(adb, spec), parse(text, int(uid[1])))
 
 
 def parse(text: str, uid: int) -> dict[Bucket, int]:
@@ -81,7 +81,7 @@ def parse(text: str, uid: int) -> dict[Bucket, int]:
 
 def _kind(identity: str) -> str:
     types = list(dict.fromkeys(_TYPE.findall(identity)))
-    return " over ".join(KINDS.get(one, f"type {one}") for one in types) or "unknown"
+    return " over ".join(KINDS.get(kind, f"type {kind}") for kind in types) or "unknown"
 
 
 def carried(name: str, before: Account, after: Account) -> int:
@@ -91,20 +91,21 @@ def carried(name: str, before: Account, after: Account) -> int:
         AttemptVoid: `network_changed`; `not_all_captured` where bytes passed another network; `not_accounted` where
             the counters show no byte of the app at all, or run backwards, so that they prove nothing.
     """
-    if before.way != after.way:
-        text = f"{name} left over {before.way.kind} ({before.way.interface}), then over {after.way.kind}"
-        raise AttemptVoid("network_changed", f"{text} ({after.way.interface})")
+    network, now = before.network, after.network
+    if now != network:
+        text = f"{name} left over {network.kind} ({network.interface}), then over {now.kind} ({now.interface})"
+        raise AttemptVoid("network_changed", text)
     grown: dict[str, int] = {}
     for bucket, total in after.bytes.items():
         growth = total - before.bytes.get(bucket, 0)
         if growth < 0:
             raise AttemptVoid("not_accounted", f"{name}: its counters of bytes by app run backwards")
         grown[bucket.kind] = grown.get(bucket.kind, 0) + growth
-    captured = grown.pop(before.way.kind, 0)
+    captured = grown.pop(network.kind, 0)
     others = {kind: size for kind, size in sorted(grown.items()) if size}
     if others:
         named = ", ".join(f"{size} bytes over {kind}" for kind, size in others.items())
-        text = f"the app on {name} used {named}; only {before.way.interface} ({before.way.kind}) is captured"
+        text = f"the app on {name} used {named}; only {network.interface} ({network.kind}) is captured"
         raise AttemptVoid("not_all_captured", f"{text}: switch the other network off")
     if captured == 0:
         raise AttemptVoid("not_accounted", f"{name} counted no byte of the app in a whole call")

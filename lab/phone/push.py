@@ -65,10 +65,9 @@ def push(device: Adb, name: str, file: Path) -> str:
     try:
         data = file.read_bytes()
         needed = abi(data)
-    except OSError as error:
-        raise BadInput(f"{file}: {error.strerror}; name a tcpdump that was built for the phone") from error
-    except ValueError as error:
-        raise BadInput(f"{file}: {error}; name a tcpdump that was built for the phone") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"{file}: {reason}; name a tcpdump that was built for the phone") from error
     listed = device.run("getprop ro.product.cpu.abilist").text.strip()
     if needed not in listed.split(","):
         raise BadInput(f"{file}: is a program for {needed}, {name} runs {listed}; name one that was built for it")

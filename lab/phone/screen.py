@@ -46,11 +46,8 @@ class Screen:
                 info = self.agent(**query).info
             except UiObjectNotFoundError:
                 return None
-        return self._middle(info)
-
-    def _middle(self, info: object) -> tuple[int, int]:
         try:
-            bounds = info.get("visibleBounds") or info["bounds"]  # type: ignore[attr-defined,index]
+            bounds = info.get("visibleBounds") or info["bounds"]
             left, top, right, bottom = (int(bounds[side]) for side in ("left", "top", "right", "bottom"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PhoneTrouble(f"{self.name}: its agent describes an object without bounds") from error

@@ -7,7 +7,6 @@ import re
 from lab.phone.adb import Adb
 
 STAY_AWAKE = "stay_on_while_plugged_in"
-"""Android's setting that waking a phone for a trial changes."""
 
 
 def stays_awake(adb: Adb) -> str:

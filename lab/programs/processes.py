@@ -50,7 +50,7 @@ def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None) -> 
 
 
 class Program:
-    """A running program with a pipe to its standard input and one from an output stream.
+    """A running program with a pipe to its standard input and one from an output stream: a `ByteStream`.
 
     `read_from` names the stream that is read, "stdout" or "stderr"; the other goes to `other` (default: nowhere).
     With `own_session` Ctrl-C on the terminal does not reach it.
@@ -181,3 +181,7 @@ class Program:
                 os.killpg(self._popen.pid, signal.SIGKILL)
         self._selector.close()
         self._output.close()
+
+    def close(self) -> None:
+        """`end` it."""
+        self.end()

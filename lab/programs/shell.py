@@ -29,8 +29,8 @@ def as_root(script: str) -> str:
     return f"su -c {shlex.quote(script)}"
 
 
-class Stream(Protocol):
-    """A two-way stream of bytes. `receive` gives b"" at its end and raises `TimeoutError`."""
+class ByteStream(Protocol):
+    """A two-way stream of bytes, of adb or of a program. `receive` gives b"" at its end and raises `TimeoutError`."""
 
     def send(self, data: bytes) -> None: ...
 
@@ -54,7 +54,7 @@ class StreamBroken(OSError):
 class PersistentShell:
     """Runs one line after the other. After an error the shell is closed and must not be used again."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._rest = b""
         # The mark is a constant: on the virtual bench a line's cost is keyed by its text.
@@ -94,7 +94,7 @@ _READING = re.compile(rb"(\d{1,12})(?:[.,](?:(\d{1,9})|%?N))?\r?\n")
 class ClockStream:
     """A clock behind `CLOCK_LOOP`."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
 
     def read_ns(self, timeout_s: float = 5.0) -> int:

@@ -28,8 +28,9 @@ from lab.clocks.offsets import measure_offset
 from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import netstats
-from lab.phone.network import require_way_out
-from lab.phone.phone import CallState, Phone
+from lab.phone.call_state import CallState
+from lab.phone.default_network import require_network
+from lab.phone.phone import Phone
 from lab.run.events import EventLog
 from lab.run.recorded import Identified, Stored, side
 from lab.run.steps import VERBS, Stage
@@ -149,11 +150,11 @@ class Attempt:
         self._log.note("identify", phone=phone.spec.name)
         phone.wake()
         version = phone.identify(self._app)
-        way = phone.way_out()
-        require_way_out(phone.spec, way)
+        network = phone.default_network()
+        require_network(phone.spec, network)
         interface = tuple(phone.interface_addresses())
         probed = tuple(phone.probe_public_addresses(self._bench.spec.stun_servers))
-        return Identified(phone.spec, version, way, interface, probed)
+        return Identified(phone.spec, version, network, interface, probed)
 
     def _while_captured(self, before: Identified, phone: Phone) -> Identified:
         """A capture in a VPN gives the phone an address more, which is the app's own from then on."""
@@ -264,7 +265,7 @@ class Attempt:
         return observed
 
     def _accounts(self) -> dict[Role, netstats.Account]:
-        return {role: netstats.take(phone, self._app) for role, phone in self._phones.items()}
+        return {role: netstats.take(phone.device, phone.spec, self._app) for role, phone in self._phones.items()}
 
     def _carried(self, before: dict[Role, netstats.Account]) -> dict[Role, int]:
         """The app's bytes on each phone's captured network during the call; none went another way."""
@@ -288,7 +289,7 @@ class Attempt:
         """Leave no phone in a call, whatever happened."""
         for phone in self._phones.values():
             try:
-                if phone.call_state(self._app) is not CallState.IDLE:
+                if phone.calls.state(self._app) is not CallState.IDLE:
                     phone.end_any_call(self._app)
             except LabError as error:
                 self._log.note("not_hung_up", phone=phone.spec.name, text=str(error))

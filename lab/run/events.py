@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.clocks.bench_time import Clock
+from lab.clocks.bench_time import BenchClock
 
 
 class EventLog:
     """events.jsonl: what was done and seen, with bench time."""
 
-    def __init__(self, path: Path, clock: Clock, show: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, clock: BenchClock, show: Callable[[str], None]) -> None:
         self._file = path.open("w", encoding="utf-8")
         self._clock, self._show = clock, show
 

@@ -9,7 +9,7 @@ from correlate.dataset import record
 from correlate.trace import Integrity
 from lab.capture.protocol import Capture, Counters
 from lab.definitions import PhoneSpec
-from lab.phone.network import WayOut
+from lab.phone.default_network import DefaultNetwork
 
 Addresses = tuple[IPv4Address | IPv6Address, ...]
 
@@ -20,7 +20,7 @@ class Identified:
 
     spec: PhoneSpec
     app_version: str
-    way_out: WayOut
+    network: DefaultNetwork
     interface: Addresses
     probed: Addresses
 
@@ -47,7 +47,7 @@ def side(phone: Identified, stored: Stored, clock: str, app_bytes: int) -> recor
         phone=phone.spec.name,
         network=phone.spec.network,
         vantage=phone.spec.vantage,
-        way_out=record.WayOut(**asdict(phone.way_out)),
+        way_out=record.WayOut(**asdict(phone.network)),
         app_version=phone.app_version,
         addresses=record.Addresses(interface=list(phone.interface), probed=list(phone.probed)),
         capture=stored.file,

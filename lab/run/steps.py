@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lab.clocks.bench_time import Clock
+from lab.clocks.bench_time import BenchClock
 from lab.definitions import App, Drawn, Role, Service, Step, Verb
 from lab.errors import AttemptVoid
-from lab.phone.phone import CallState, Phone
+from lab.phone.call_state import CallState
+from lab.phone.phone import Phone
 
 
 class Note(Protocol):
@@ -36,7 +37,7 @@ class Stage:
     app: App
     service: Service
     drawn: Drawn
-    clock: Clock
+    clock: BenchClock
     note: Note
     seen: Seen = field(default_factory=Seen)
 
@@ -68,7 +69,7 @@ def observe(seen: Seen) -> str:
 def place_call(stage: Stage, step: Step) -> None:
     """The caller starts the call; both phones must be idle before, and the caller shows it going out after."""
     for phone in stage.phones.values():
-        state = phone.call_state(stage.app)
+        state = phone.calls.state(stage.app)
         if state is not CallState.IDLE:
             raise AttemptVoid("still_in_call", f"{phone.spec.name} is {state.value} before the call")
     stage.caller.place_call(stage.app, stage.service, step.within_s)
@@ -78,8 +79,8 @@ def place_call(stage: Stage, step: Step) -> None:
 def wait_ringing(stage: Stage, step: Step) -> None:
     """The callee rings within the step's time, and still rings after the drawn `ring_s`."""
     before_ns = stage.clock.now_ns()
-    if not stage.callee.wait_for(stage.app, CallState.INCOMING, step.within_s):
-        raise stage.callee.void(stage.app, CallState.INCOMING, "callee_never_rang")
+    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, step.within_s):
+        raise stage.callee.calls.void(stage.app, CallState.INCOMING, "callee_never_rang")
     stage.seen.rang = True
     stage.note("ringing", after_s=_since(stage, before_ns), ring_s=stage.drawn.ring_s)
     stage.clock.sleep(stage.drawn.ring_s)
@@ -93,8 +94,8 @@ def answer(stage: Stage, step: Step) -> None:
     stage.callee.answer(stage.app, stage.service, step.within_s)
     for phone in (stage.callee, stage.caller):
         left_s = max(0.0, step.within_s - _since(stage, before_ns))
-        if not phone.wait_for(stage.app, CallState.CONNECTED, left_s):
-            raise phone.void(stage.app, CallState.CONNECTED, "not_connected")
+        if not phone.calls.wait_for(stage.app, CallState.CONNECTED, left_s):
+            raise phone.calls.void(stage.app, CallState.CONNECTED, "not_connected")
     stage.seen.connected = True
     stage.note("connected", after_s=_since(stage, before_ns))
 
@@ -141,8 +142,8 @@ def wait_ended(stage: Stage, step: Step) -> None:
     before_ns = stage.clock.now_ns()
     for phone in (stage.caller, stage.callee):
         left_s = max(0.0, step.within_s - _since(stage, before_ns))
-        if not phone.wait_idle(stage.app, left_s):
-            state = phone.call_state(stage.app)
+        if not phone.calls.wait_idle(stage.app, left_s):
+            state = phone.calls.state(stage.app)
             raise AttemptVoid("still_in_call", f"{phone.spec.name} is {state.value} after {step.within_s:g} s")
     stage.seen.ended = True
     stage.note("ended", after_s=_since(stage, before_ns))
@@ -153,9 +154,9 @@ def _since(stage: Stage, before_ns: int) -> float:
 
 
 def _require(stage: Stage, phone: Phone, state: CallState, reason: str) -> None:
-    if phone.is_in(stage.app, state):
+    if phone.calls.is_in(stage.app, state):
         return
-    found = phone.call_state(stage.app)
+    found = phone.calls.state(stage.app)
     if found is not state:
         raise AttemptVoid(reason, f"{phone.spec.name} should be {state.value}, is {found.value}")
 

@@ -4,7 +4,7 @@ import hashlib
 import ipaddress
 import json
 import struct
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
@@ -187,6 +187,19 @@ def new_call(**keys):
     return Call(alpha, bravo, **keys)
 
 
+def facts(case):
+    """What was found of a case as plain values: facts(case)[dimension][side][column]."""
+    from correlate.columns import flat
+
+    found = {"service": case.service_type} | {
+        name: getattr(case, name) for name in ("endpoints", "servers", "duration", "volume", "signalling")
+    }
+    return {
+        name: {side: json.loads(json.dumps(flat(finding), default=asdict)) for side, finding in sides.items()}
+        for name, sides in found.items()
+    }
+
+
 class Build:
     """The building blocks, as one fixture."""
 
@@ -195,6 +208,7 @@ class Build:
     dataset = staticmethod(write_dataset)
     write_call = staticmethod(write_call)
     forget = staticmethod(forget)
+    facts = staticmethod(facts)
     ALLOCATE, ALLOCATED, BINDING, BOUND, DATA_INDICATION = ALLOCATE, ALLOCATED, BINDING, BOUND, DATA_INDICATION
     USERNAME, DATA, MAPPED, PEER, RELAYED, XOR_MAPPED, ALTERNATE = (
         USERNAME, DATA, MAPPED, PEER, RELAYED, XOR_MAPPED, ALTERNATE,
@@ -214,10 +228,11 @@ def measure(tmp_path):
     def run(call, *, analysis=None, names=None):
         from correlate import findings
         from correlate.dataset import Dataset
+        from correlate.findings.cases import cases
 
         write_dataset(tmp_path, [call], analysis=analysis, names=names)
         findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
-        (case,) = findings.cases(Dataset(tmp_path))
-        return case.facts
+        (case,) = cases(Dataset(tmp_path)).read
+        return facts(case)
 
     return run

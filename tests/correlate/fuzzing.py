@@ -24,7 +24,7 @@ import numpy as np
 
 from correlate import dns, flows, stun
 from correlate.errors import Unreadable
-from correlate.trace import Stream, Trace, tcp
+from correlate.trace import CaptureReader, Trace, tcp
 from correlate.trace.links import READERS
 from tests.correlate import plain
 from tests.correlate.corpus import Pieces, captures, payloads
@@ -138,7 +138,7 @@ def capture(rng: random.Random, corpus: list[Pieces], large: bool) -> bytes:
 
 def answer(data: bytes, block_bytes: int) -> Any:
     """All that is told of a capture, or why it cannot be read."""
-    stream, counter, messages = Stream("fuzz", held=data, block_bytes=block_bytes), flows.Counter(), []
+    stream, counter, messages = CaptureReader("fuzz", held=data, block_bytes=block_bytes), flows.Counter(), []
     try:
         for one in stream:
             counter.add(one)
@@ -148,7 +148,7 @@ def answer(data: bytes, block_bytes: int) -> Any:
     return counter.table(), messages, *told(stream)
 
 
-def told(read: Stream | Trace) -> tuple[object, ...]:
+def told(read: CaptureReader | Trace) -> tuple[object, ...]:
     return read.damage, read.packets, read.first_ns, read.last_ns, read.kernel_dropped, read.link_types, read.format
 
 

@@ -1,6 +1,12 @@
 """Whose addresses the other side sees, and which way the media go."""
 
+import csv
+
 import pytest
+
+from correlate import report
+from correlate.dataset import Dataset
+from correlate.findings.cases import cases
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 A_PUBLIC, B_PUBLIC = "203.0.113.7", "198.51.100.20"
@@ -195,13 +201,16 @@ def test_nothing_is_undisclosed_where_the_addresses_are_not_those_of_the_capture
     assert facts["caller"]["reason"] == NOT_ITS_OWN
 
 
-def test_a_capture_that_shows_no_phone_is_not_read_as_a_call_that_nobody_answered(build, measure):
+def test_a_capture_that_shows_no_phone_is_not_read_as_a_call_that_nobody_answered(tmp_path, build):
     call = relayed_call(build)
     call.caller.interface = call.caller.noted = ["100.64.0.70"]
     call.caller.packets = []
     call.caller.talk(A, RELAY, 1.0, 31.0, 150, 150)
-    caller = measure(call)["endpoints"]["caller"]
-    assert (caller["established"], caller["no_disclosure"], caller["foreign_packets"]) == (None, None, None)
+    build.dataset(tmp_path, [call])
+    report.findings(Dataset(tmp_path))
+    caller, _ = csv.DictReader((tmp_path / "findings/endpoints.csv").read_text().splitlines())
+    assert (caller["established"], caller["no_disclosure"], caller["foreign_packets"]) == ("", "", "")
+    assert cases(Dataset(tmp_path)).unread == {call.trial: caller["reason"]}
     assert caller["reason"].endswith(
         "/caller.pcap: does not tell which end is the phone, and no address that was recorded for it is; "
         "record its addresses"

@@ -4,6 +4,7 @@ import json
 
 from correlate import findings
 from correlate.dataset import Dataset
+from correlate.findings.cases import cases
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 B_PUBLIC, A_PUBLIC = "198.51.100.20", "203.0.113.7"
@@ -139,8 +140,9 @@ def test_without_clocks_durations_are_compared_and_their_bound_is_unknown(tmp_pa
     build.dataset(tmp_path, [call])
     build.forget(tmp_path, call, clocks=["callee"])
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
-    (case,) = findings.cases(Dataset(tmp_path))
-    duration, volume = case.facts["duration"]["caller"], case.facts["volume"]["caller"]
+    (case,) = cases(Dataset(tmp_path)).read
+    facts = build.facts(case)
+    duration, volume = facts["duration"]["caller"], facts["volume"]["caller"]
     assert duration["longest_relay_duration_difference_ns"] == 1_500_000_000
     assert [duration[f"longest_relay_{name}"] for name in ("start_difference_ns", "duration_within_bound")] == [
         None
@@ -165,8 +167,8 @@ def test_the_crosswise_difference_says_how_many_packets_the_other_capture_may_no
     for name, side in captures.items():
         (path.parent / f"{name}.pcap").write_bytes(without_markers(side.pcap()))
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
-    (case,) = findings.cases(Dataset(tmp_path))
-    volume = case.facts["volume"]["caller"]
+    (case,) = cases(Dataset(tmp_path)).read
+    volume = build.facts(case)["volume"]["caller"]
     assert volume["crosswise_tx_less_rx_packets"] == 10
     # Ten were sent before 10.5 s; the last one, and the callee's last, stand on the captures' ends.
     assert volume["crosswise_edge_packets"] == 10 + 1 + 1

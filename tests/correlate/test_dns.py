@@ -12,6 +12,7 @@ from correlate import findings, report
 from correlate.dataset import Dataset, write_json
 from correlate.dataset.names import newest, was_asked
 from correlate.dns import answers
+from correlate.findings.cases import cases
 
 PHONE, RESOLVER = ("100.64.0.7", 40001), ("192.0.2.53", 53)
 
@@ -36,6 +37,75 @@ def test_the_owner_of_the_address_record_is_its_name():
         ("relay-1.example.org", ip_address("192.0.2.50")),
         ("relay-1.example.org", ip_address("2001:db8::50")),
     ]
+
+
+def record(owner, kind, family, value, length=None):
+    return owner + struct.pack(">HHIH", kind, family, 60, len(value) if length is None else length) + value
+
+
+def with_records(*records, flags=0x8180, count=None):
+    """A response to a question for a.org, whose name stands at byte 12."""
+    head = struct.pack(">6H", 1, flags, 1, len(records) if count is None else count, 7, 7)
+    return head + b"\1a\3org\0\0\1\0\1" + b"".join(records)
+
+
+NAMED, IPV4 = b"\xc0\x0c", bytes([192, 0, 2, 50])
+SOUND, LATER = record(NAMED, 1, 1, IPV4), record(b"\1B\xc0\x0e", 1, 1, bytes([192, 0, 2, 51]))
+FOUND, FOUND_LATER = ("a.org", ip_address("192.0.2.50")), ("b.org", ip_address("192.0.2.51"))
+
+
+def test_records_are_told_in_their_order_each_as_often_as_it_is_there():
+    assert answers(with_records(LATER, SOUND, LATER)) == [FOUND_LATER, FOUND, FOUND_LATER]
+
+
+@pytest.mark.parametrize(
+    "skipped",
+    [
+        record(NAMED, 1, 3, IPV4), record(NAMED, 1, 1, IPV4 + b"\0"), record(NAMED, 28, 1, IPV4),
+        record(NAMED, 5, 1, b"\xff"), record(NAMED, 65280, 1, b"anything"),
+    ],
+    ids=["class CHAOS", "A of five bytes", "AAAA of four bytes", "CNAME that is no name", "unknown type"],
+)  # fmt: skip
+def test_what_is_no_address_of_the_internet_is_left_out_and_what_follows_counts(skipped):
+    assert answers(with_records(SOUND, skipped, LATER)) == [FOUND, FOUND_LATER]
+
+
+@pytest.mark.parametrize(
+    "unsound",
+    [
+        record(b"\3a.b\xc0\x0c", 1, 1, IPV4), record(b"\1 \xc0\x0c", 5, 1, NAMED), record(b"\xc0\xff", 1, 1, IPV4),
+        record(b"\x40a\0", 1, 1, IPV4), record(NAMED, 1, 1, b"", length=200),
+    ],
+    ids=["dot in a label", "blank in an alias", "pointer forwards", "unknown kind of label", "longer than the message"],
+)  # fmt: skip
+def test_from_a_record_on_that_cannot_be_a_hosts_nothing_counts(unsound):
+    assert answers(with_records(SOUND, unsound, LATER)) == [FOUND]
+
+
+def test_a_name_that_was_asked_for_and_can_be_no_hosts_makes_no_answer():
+    assert answers(with_records(LATER).replace(b"\1a\3org", b"\1 \3org")) == []
+
+
+@pytest.mark.parametrize(
+    "flags", [0x0180, 0xA980, 0x8980, 0x8183], ids=["query", "update", "inverse query", "NXDOMAIN"]
+)
+def test_only_a_response_to_a_standard_query_without_error_is_an_answer(flags):
+    assert answers(with_records(SOUND)) == [FOUND]
+    assert answers(with_records(SOUND, flags=flags)) == []
+
+
+def test_64_records_are_read_and_65_are_not():
+    assert answers(with_records(*[SOUND] * 64)) == [FOUND] * 64
+    assert answers(with_records(*[SOUND] * 65)) == []
+    assert answers(with_records(SOUND, count=64)) == [FOUND]
+
+
+def test_authorities_and_additional_records_are_not_looked_at():
+    message = dns.message.from_wire(response("a.org.", ("a.org.", "A", "192.0.2.50")))
+    message.authority.append(dns.rrset.from_text("x.org.", 60, "IN", "A", "192.0.2.51"))
+    message.additional.append(dns.rrset.from_text("y.org.", 60, "IN", "A", "192.0.2.52"))
+    message.use_edns(0)
+    assert answers(message.to_wire()) == [FOUND]
 
 
 def test_a_cut_answer_gives_the_records_that_are_whole():
@@ -113,8 +183,8 @@ SEEN = {"name": "relay-1.example.org", "how": "DNS in trace"}
 
 def named(root):
     """The names in servers.csv, and names.json without its times."""
-    (case,) = findings.cases(Dataset(root))
-    names = {server["name"] for side in ("caller", "callee") for server in case.of("servers", "servers", side)}
+    (case,) = cases(Dataset(root)).read
+    names = {server.name for side in case.servers.values() for server in side.servers}
     return names, {address: (each["name"], each["how"]) for address, each in Dataset(root).names().items()}
 
 

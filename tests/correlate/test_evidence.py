@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from correlate.pairs.frames import LONGEST, MOST, Evidence, Frame, evidence
+from correlate.pairs.frames import MAX_CHARACTERS, MAX_FRAMES, Evidence, Frame, evidence
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 RELAYS = [("192.0.2.50", 3478), ("192.0.2.51", 3478), ("192.0.2.52", 3478)]
@@ -99,8 +99,8 @@ def test_a_role_is_proven_by_the_two_sessions(build, measure):
 def test_evidence_is_bounded_and_leaves_out_what_has_no_frame():
     many = [("x" * 500, "alpha", Frame(number, 7)) for number in range(100)]
     found = evidence([("nothing", "alpha", None), *many])
-    assert len(found) == MOST
-    assert found[0] == Evidence("x" * LONGEST, "alpha", 0, 7)
+    assert len(found) == MAX_FRAMES
+    assert found[0] == Evidence("x" * MAX_CHARACTERS, "alpha", 0, 7)
 
 
 def silent(build):
@@ -122,18 +122,21 @@ def direct(build):
 def test_every_empty_cell_of_every_finding_is_named_with_its_reason(tmp_path, build, made, analysis, unknown):
     from correlate import findings
     from correlate.dataset import Dataset
+    from correlate.findings.cases import cases
 
     call = made(build)
     build.dataset(tmp_path, [call], analysis=analysis)
     build.forget(tmp_path, call, **unknown)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
-    (case,) = findings.cases(Dataset(tmp_path))
+    (case,) = cases(Dataset(tmp_path)).read
     unsaid = []
-    for dimension, sides in case.facts.items():
+    for dimension, sides in build.facts(case).items():
         for side, row in sides.items():
             parts = [part.partition(": ")[0].split(", ") for part in row["reason"].split("; ")]
             named = [name for names in parts for name in names if name]
             nulls = [column for column, value in row.items() if value is None]
+            assert list(row["reasons"]) == nulls
+            assert all(row["reasons"].values())
             nulls += [key for key in ("answer", "overlap_ns") if f'"{key}": null' in json.dumps(row)]
             unsaid += [(dimension, side, null) for null in nulls if not any(name in null for name in named)]
     assert unsaid == []

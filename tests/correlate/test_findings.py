@@ -1,5 +1,6 @@
-"""Measuring once: what names change, what a copy changes, and what becomes of a trial that cannot be read."""
+"""Measuring once, why columns are null, what names and a copy change, and what becomes of a trial that is not read."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from correlate import findings, pairs, report, workers
 from correlate.dataset import Dataset
 from correlate.dimensions import DIMENSIONS
+from correlate.dimensions.servers import Server
 from correlate.errors import BadDataset
+from correlate.findings.cases import as_truth, cases, unread_as_truth
 from correlate.tables import tables
 from correlate.tables.study import Study
 
@@ -42,6 +45,95 @@ def contents(root):
 def cut_capture(dataset, trial, side="caller"):
     path = dataset.capture(trial, side)
     path.write_bytes(path.read_bytes()[:-7])
+
+
+def forgetful(tmp_path, build, **unknown):
+    """The case of a call, without what nobody wrote down."""
+    call = twins(build)
+    build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, **unknown)
+    report.findings(Dataset(tmp_path))
+    (case,) = cases(Dataset(tmp_path)).read
+    return case
+
+
+def test_a_clock_that_was_never_compared_is_the_reason_of_its_columns_and_of_no_others(tmp_path, build):
+    case = forgetful(tmp_path, build, clocks=["caller"])
+    unknown, missing = (
+        "this clock was never compared",
+        "no direct conversation with packets both ways on alpha and bravo",
+    )
+    caller, callee = case.duration["caller"].reasons, case.duration["callee"].reasons
+    assert (caller["longest_relay_first_ns"], caller["bound_ns"]) == (unknown, unknown)
+    assert (caller["p2p_duration_ns"], caller["p2p_first_ns"]) == (missing, f"{unknown}; {missing}")
+    assert "longest_relay_duration_ns" not in caller
+    assert callee["longest_relay_start_within_bound"] == "the other side's clock was never compared"
+    assert callee["p2p_last_ns"] == missing
+    assert callee.keys() & {"longest_relay_first_ns", "longest_relay_duration_difference_ns", "bound_ns"} == set()
+    assert case.servers["callee"].reasons == dict.fromkeys(("shared", "overlap_bound_ns"), "a clock was never compared")
+    assert case.volume["caller"].reasons["crosswise_edge_packets"] == "a clock was never compared"
+
+
+def test_addresses_that_were_not_recorded_are_the_reason_of_that_side_alone(tmp_path, build):
+    case = forgetful(tmp_path, build, addresses=["callee"], vantages=["caller"])
+    unknown = "addresses of a phone were not recorded, or are not those of its capture"
+    nowhere = {"vantage": "where a phone was captured was not recorded"}
+    seen = {"exposed_public": unknown, "exposed_private": unknown, "no_disclosure": unknown}
+    assert case.endpoints["callee"].reasons == seen
+    assert case.endpoints["caller"].reasons == nowhere | {"no_disclosure": unknown}
+    assert case.endpoints["caller"].reason == case.endpoints["callee"].reason
+    assert case.endpoints["caller"].reason.startswith("vantage: where a phone was captured was not recorded; ")
+
+
+def test_a_service_and_a_role_without_a_rule_have_reasons_of_their_own(tmp_path, build):
+    call = build.call()
+    build.dataset(tmp_path, [call])
+    report.findings(Dataset(tmp_path))
+    (case,) = cases(Dataset(tmp_path)).read
+    no_rule = "no conversation, and no rule for calls without one"
+    assert case.service_type["callee"].reasons == {
+        "service": no_rule,
+        "rule": no_rule,
+        "margin": no_rule,
+        "media_bytes_per_s": "no media",
+        "sessions_identical": "fewer than two sessions with servers",
+    }
+    assert set(case.signalling["callee"].reasons.values()) == {"no rule for this app"}
+    assert list(case.signalling["callee"].reasons) == ["calling", "role_rule", "pair_packets"]
+    assert case.volume["callee"].reasons["transport"] == "no conversation"
+    assert case.volume["callee"].reasons["crosswise_edge_packets"] == "no media on either side"
+    assert case.endpoints["callee"].reasons == {"routing": "no conversation"}
+
+
+def test_findings_come_back_as_they_were_measured(tmp_path, build):
+    build.dataset(tmp_path, [twins(build)], analysis=ANALYSIS, names=NAMES)
+    (measured,) = report.findings(Dataset(tmp_path))
+    (case,) = cases(Dataset(tmp_path)).read
+    back = (case.endpoints, case.duration, case.volume, case.service_type, case.signalling)
+    assert back == tuple(measured.found[each] for each in ("endpoints", "duration", "volume", "service", "signalling"))
+    assert case.servers["caller"].servers == (Server("192.0.2.50", 3478, "relay6-tpe.example.org"),)
+    assert case.servers["caller"].evidence[0].capture == "caller"
+
+
+def test_a_trial_that_is_not_read_has_the_shape_of_every_truth_with_nothing_in_it(tmp_path, build):
+    calls = [twins(build), twins(build, repetition=2)]
+    build.dataset(tmp_path, calls)
+    cut_capture(Dataset(tmp_path), calls[1].trial)
+    report.findings(Dataset(tmp_path))
+    found = cases(Dataset(tmp_path))
+    assert ([case.trial for case in found.read], list(found.unread)) == ([calls[0].trial], [calls[1].trial])
+    assert shape(as_truth(found.read[0])) == shape(unread_as_truth())
+    for path in Dataset(tmp_path).findings_dir.glob("*.csv"):
+        with path.open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["trial"] == calls[1].trial]
+        reason = found.unread[calls[1].trial]
+        filled = [{column: cell for column, cell in row.items() if cell} for row in rows]
+        assert filled == [{"trial": calls[1].trial, "side": side, "reason": reason} for side in ("caller", "callee")]
+
+
+def shape(truth):
+    """Its keys, those of objects inside too."""
+    return {key: shape(value) if isinstance(value, dict) else None for key, value in truth.items()}
 
 
 def test_names_learned_after_measuring_are_put_in_and_a_second_measurement_says_the_same(tmp_path, build):

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from correlate import findings, report
+from correlate import report
 from correlate.dataset import Dataset
+from correlate.dimensions.servers import Match
+from correlate.findings.cases import cases
 from lab.commands.import_trials import import_trials
 from lab.errors import BadInput, BenchUnhealthy
 
@@ -91,23 +93,22 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     record = data.record("maple-unknown-unknown-unknown-1")
     assert (record.markers, record.clocks) == (None, {"caller": None, "callee": None, "laptop": None})
     assert record.asked.service is None
-    (case,) = findings.cases(data)
-    caller, callee = case.facts["endpoints"]["caller"], case.facts["endpoints"]["callee"]
-    assert (caller["exposed_public"], callee["exposed_public"]) == (True, None)
-    assert caller["no_disclosure"] is False
-    assert "addresses of a phone were not recorded, or are not those of its capture" in callee["reason"]
-    timing = case.facts["duration"]["caller"]
-    assert timing["longest_relay_duration_ns"] == 11_000_000_000
-    assert (timing["longest_relay_first_ns"], timing["bound_ns"]) == (None, None)
-    assert timing["reason"].startswith("first, last, start, within_bound, bound: this clock was never compared")
-    assert case.of("servers", "shared") is None
-    assert case.of("servers", "reason") == "shared, overlap: a clock was never compared"
-    assert case.of("servers", "matches") == [
-        {"address": "192.0.2.50", "port": 3478, "match": "address", "other": "192.0.2.50", "overlap_ns": None}
-    ]
-    assert case.of("servers", "server_addresses") == 1
-    assert case.of("signalling", "user_ids") == ["abcd", "efgh"]
-    assert case.of("volume", "media_tx_packets") == 120
+    (case,) = cases(data).read
+    caller, callee = case.endpoints["caller"], case.endpoints["callee"]
+    assert (caller.exposed_public, callee.exposed_public) == (True, None)
+    assert caller.no_disclosure is False
+    assert "addresses of a phone were not recorded, or are not those of its capture" in callee.reason
+    duration = case.duration["caller"]
+    assert duration.longest_relay.duration_ns == 11_000_000_000
+    assert (duration.longest_relay.first_ns, duration.bound_ns) == (None, None)
+    assert duration.reason.startswith("first, last, start, within_bound, bound: this clock was never compared")
+    servers = case.servers["caller"]
+    assert servers.shared is None
+    assert servers.reason == "shared, overlap: a clock was never compared"
+    assert servers.matches == (Match("192.0.2.50", 3478, "address", "192.0.2.50", overlap_ns=None),)
+    assert servers.server_addresses == 1
+    assert case.signalling["caller"].user_ids == ("abcd", "efgh")
+    assert case.volume["caller"].media.tx_packets == 120
 
 
 @pytest.mark.parametrize("known", ["", "public:203.0.113.7", "100.64.0.70 public:203.0.113.7", "192.168.137.20"])
@@ -117,10 +118,10 @@ def test_addresses_that_are_not_those_of_the_capture_say_no_more_than_none(expor
     header = "caller_capture,callee_capture,app,caller_addresses,callee_addresses"
     row = f"0 caller.pcap,0 callee.pcap,maple,{known},192.168.137.20 public:198.51.100.20"
     data = imported(folder, f"{header}\n{row}\n")
-    (case,) = findings.cases(data)
-    assert (case.of("endpoints", "established"), case.of("endpoints", "routing")) == (True, "relay")
-    assert [case.of("endpoints", f"exposed_{role}") for role in ("public", "private")] == [True, None]
-    assert (case.of("endpoints", "foreign_packets"), case.of("volume", "media_tx_packets")) == (0, 120)
+    (case,) = cases(data).read
+    assert (case.call.established, case.call.routing) == (True, "relay")
+    assert case.endpoints["caller"].exposed == {"public": True, "private": None}
+    assert (case.call.foreign_packets, case.volume["caller"].media.tx_packets) == (0, 120)
 
 
 def test_repetitions_count_up_where_none_is_given(exported):
@@ -142,7 +143,7 @@ def test_the_first_caller_is_device_1_whatever_the_alphabet_says(exported):
     assert devices(folder, "direction", "lte_to_fixed", "fixed_to_lte") == ["lte", "fixed"]
     rows = (folder / "imported/tables/claims.csv").read_text().splitlines()
     assert [row for row in rows if row.startswith("p2p_and_all_exposed_when_device_1_calls,")] != []
-    (case, _) = findings.cases(Dataset(folder / "imported"))
+    (case, _) = cases(Dataset(folder / "imported")).read
     assert case.phones["caller"] == "lte"
 
 
@@ -157,7 +158,7 @@ def test_a_list_can_name_device_1(exported):
 def test_phones_of_one_label_are_told_by_side_and_side_a_is_device_1(exported, direction, phones):
     folder, _ = exported
     assert devices(folder, "direction", direction) == ["fixed_a", "fixed_b"]
-    (case,) = findings.cases(Dataset(folder / "imported"))
+    (case,) = cases(Dataset(folder / "imported")).read
     assert (case.phones["caller"], case.phones["callee"]) == phones
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from correlate import flows, stun
-from correlate.trace import Stream, Trace, verify
+from correlate.trace import CaptureReader, Trace, verify
 from tests.correlate import corpus, fuzzing, plain
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"
@@ -129,7 +129,7 @@ def reframed(link, order, container):
 def test_one_call_in_every_link_type_and_container_gives_the_same_flows(link, container):
     for order in "<>":
         for data in (plain_bytes := reframed(link, order, container), gzip.compress(plain_bytes, 1)):
-            stream = Stream("call", held=data)
+            stream = CaptureReader("call", held=data)
             counter, found = flows.Counter(), 0
             for block in stream:
                 counter.add(block)

@@ -8,12 +8,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from correlate import findings, pairs
+from correlate import findings, pairs, report
 from correlate.dataset import Dataset
 from correlate.dataset.clocks import ClockLine, Offset
 from correlate.dataset.record import Analysis
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, Unreadable
+from correlate.findings.cases import cases
 from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned
 from correlate.pairs.amounts import Amounts, total
@@ -79,11 +80,14 @@ def test_a_trial_that_cannot_be_read_has_rows_of_nulls_with_the_reason(tmp_path,
     build.dataset(tmp_path, [call])
     (tmp_path / "trials" / call.trial / "caller.pcap").write_bytes(b"no capture at all")
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
-    (case,) = findings.cases(Dataset(tmp_path))
-    assert case.of("endpoints", "exposed_public") is None
-    assert "caller.pcap" in case.of("endpoints", "reason")
-    assert str(tmp_path) not in case.of("endpoints", "reason")
-    assert findings.as_truth(case)["servers"] == {"caller": None, "callee": None, "shared": None}
+    found = cases(Dataset(tmp_path))
+    assert found.read == ()
+    ((trial, reason),) = found.unread.items()
+    assert "caller.pcap" in reason
+    assert str(tmp_path) not in reason
+    truth = report.read_findings(Dataset(tmp_path))[trial]
+    assert truth["exposed"]["caller_public"] is None
+    assert truth["servers"] == {"caller": None, "callee": None, "shared": None}
 
 
 def test_a_record_without_clocks_is_refused(tmp_path, build):

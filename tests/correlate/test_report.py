@@ -1,14 +1,18 @@
 """What build writes, that it writes the same bytes again, and what the page says."""
 
 import json
+import re
 import shutil
+from collections.abc import Mapping
 
 import pytest
 
 from correlate import report
+from correlate.columns import columns
 from correlate.dataset import Dataset
+from correlate.dimensions.servers import Server
 from correlate.errors import BadDataset
-from correlate.findings import columns, decode, encode
+from correlate.findings.cells import decode, encode
 from correlate.report.attempts import troubles
 from correlate.report.verdict import verdicts
 from correlate.tables.study import Study
@@ -105,6 +109,18 @@ def rewrite(dataset, name, change):
         (
             lambda dataset: rewrite(dataset, "volume.csv", lambda text: text.replace("tcp_tx_payload_bytes", "tcp")),
             r"findings/volume\.csv: does not fit: KeyError\('tcp_tx_payload_bytes'\); correlate again",
+        ),
+        (
+            lambda dataset: rewrite(dataset, "service.csv", lambda text: text.replace("reasons", "why")),
+            r"findings/service\.csv: does not fit: KeyError\('reasons'\); correlate again",
+        ),
+        (
+            lambda dataset: rewrite(dataset, "endpoints.csv", lambda text: text.replace("false", "no")),
+            r"findings/endpoints\.csv: does not fit: ValueError\(.*'no': Invalid JSON: .*\); correlate again",
+        ),
+        (
+            lambda dataset: rewrite(dataset, "servers.csv", lambda text: text[: text.rindex(",")]),
+            r"findings/servers\.csv: does not fit: ValueError\('a row has fewer or more cells .*\); correlate again",
         ),
         (
             lambda dataset: rewrite(dataset, "service.csv", lambda text: text.splitlines()[0] + "\n"),
@@ -270,12 +286,41 @@ def test_a_dataset_without_trials_still_gives_every_file(tmp_path, build):
 
 
 @pytest.mark.parametrize(
-    "value", [True, False, None, 0, -3, 1.25, "a,b", [], ["x", "y"], [{"address": "a", "port": 1}]]
+    ("value", "kind"),
+    [
+        (True, bool | None),
+        (False, bool),
+        (None, int | None),
+        (0, int),
+        (-3, int | None),
+        (1.25, float | None),
+        ("a,b", str | None),
+        ("", str),
+        ("12", str),
+        ((), tuple[str, ...]),
+        (("x", "y"), tuple[str, ...]),
+        ((2, 1), tuple[int, ...] | None),
+        ((Server("a", 1, None),), tuple[Server, ...]),
+        (None, tuple[Server, ...] | None),
+        ({"column": "why: so; or so"}, Mapping[str, str]),
+    ],
 )
-def test_a_cell_comes_back_as_it_was(value):
-    kinds = {bool: bool | None, int: int | None, float: float | None, str: str, list: tuple[str, ...]}
-    kind = int | None if value is None else kinds[type(value)]
+def test_a_cell_comes_back_as_it_was(value, kind):
     assert decode(encode(value), kind) == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("", bool), ("", int), ("yes", bool | None), ("1.5", int), ('"1"', int), ("none", float | None),
+        ('[{"address": "a", "port": "1", "name": null}]', tuple[Server, ...]),
+        ('[{"address": "a"}]', tuple[Server, ...]), ("[1]", tuple[str, ...]), ('{"a": null}', Mapping[str, str]),
+    ],
+)  # fmt: skip
+def test_a_cell_that_is_not_of_its_columns_type_is_refused_in_one_line(cell, kind):
+    with pytest.raises(ValueError, match=re.escape(repr(cell[:40]))) as caught:
+        decode(cell, kind)
+    assert "\n" not in str(caught.value)
 
 
 def test_columns_come_from_the_dataclass_of_a_side():
@@ -323,8 +368,8 @@ def test_a_record_that_does_not_say_where_a_phone_was_captured_gives_null_and_wh
     build.forget(tmp_path, call, vantages=["callee"])
     report.build(Dataset(tmp_path))
     (case,) = Study.of(Dataset(tmp_path)).cases
-    assert [case.of("endpoints", "vantage", side) for side in ("caller", "callee")] == ["interface", None]
-    assert case.of("endpoints", "reason") == "vantage: where a phone was captured was not recorded"
+    assert [case.endpoints[side].vantage for side in ("caller", "callee")] == ["interface", None]
+    assert case.call.reason == "vantage: where a phone was captured was not recorded"
     assert "vantage: vpn" not in Dataset(tmp_path).report_path.read_text()
 
 

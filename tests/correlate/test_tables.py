@@ -7,6 +7,7 @@ import pytest
 
 from correlate import findings
 from correlate.dataset import SIDES, Dataset
+from correlate.findings.cases import cases
 from correlate.tables import tables
 from correlate.tables.layout import as_csv, as_markdown, table
 from correlate.tables.study import Study, published
@@ -154,7 +155,7 @@ def test_a_trial_with_frames_above_the_mtu_leaves_table_7_and_stays_in_table_8(t
     calls[1].callee.put(5.0, *B, "192.0.2.99", 9999, bytes(1473))
     build.dataset(tmp_path, calls)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
-    above = [case.of("volume", "above_mtu", side) for case in findings.cases(Dataset(tmp_path)) for side in SIDES]
+    above = [case.volume[side].above_mtu for case in cases(Dataset(tmp_path)).read for side in SIDES]
     assert above == [False, False, False, True]
     made = {each.name: each for each in tables(Study.of(Dataset(tmp_path)))}
     keys = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}

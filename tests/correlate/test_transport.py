@@ -67,10 +67,10 @@ def facts(tmp_path, build):
             packets = [segment(local, TURN, bytes(5000)), marker(local, "begin"), *packets, marker(local, "end")]
             (folder / f"{name}.pcap").write_bytes(pcap(packets))
         report.build(Dataset(tmp_path))
-        from correlate import findings
+        from correlate.findings.cases import cases
 
-        (case,) = findings.cases(Dataset(tmp_path))
-        return case.facts
+        (case,) = cases(Dataset(tmp_path)).read
+        return build.facts(case)
 
     return run
 
@@ -85,6 +85,10 @@ def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_
         assert volume["reason"].startswith(
             "media, crosswise: media_not_udp, no UDP session in an answered call, TCP on both sides; "
         )
+        in_tcp = "media_not_udp, no UDP session in an answered call, TCP on both sides"
+        assert volume["reasons"]["media_tx_packets"] == volume["reasons"]["crosswise_edge_packets"] == in_tcp
+        assert volume["reasons"]["p2p_tx_packets"].startswith("no direct conversation with packets both ways on ")
+        assert volume["reasons"]["media_union_tx_packets"].startswith(f"{in_tcp}; no media on ")
         assert found["endpoints"][side]["established"] is True
         assert found["endpoints"][side]["routing"] is None
         assert found["endpoints"][side]["reason"] == "routing, answer, direct, relayed: media_not_udp"

@@ -18,7 +18,7 @@ from correlate.dataset import Dataset
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.errors import Interrupted
-from lab.phone.phone import CallState
+from lab.phone.call_state import CallState
 from lab.run.attempt import Attempt
 from lab.run.matrix import run_missing
 from lab.run.options import Options
@@ -210,7 +210,7 @@ class Watched:
 
     def end(self, truth):
         app = self._bench.lab.apps["whatsapp"]
-        self.seen = [phone.call_state(app) for phone in self._bench.phones.values()]
+        self.seen = [phone.calls.state(app) for phone in self._bench.phones.values()]
         listed = self._bench.phones["pixel6"].device.run("ps -A -o ARGS", root=True).text
         self.seen += [line for line in listed.splitlines() if "tcpdump" in line]
         return self._kind.end(truth)

@@ -19,7 +19,7 @@ from lab.clocks import capture_clocks
 from lab.clocks.capture_clocks import Burst
 from lab.clocks.stop import Stop
 from lab.commands.resolve import look_up
-from lab.phone.network import datagram_command
+from lab.phone.datagram import datagram_command
 from lab.run.description import create
 from lab.run.matrix import run_one
 from lab.run.options import Options

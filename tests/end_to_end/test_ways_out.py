@@ -109,7 +109,7 @@ def test_a_rooted_phone_is_captured_on_wifi_where_its_bench_file_allows_it(tmp_p
     bench.kind.ask(op="fail_next", what="move", on="pixel6", like="pixel6pro")
     bench.kind.begin(run.chosen[0], 1, 0)
     try:
-        assert phone.route_interface() == "wlan0"
+        assert phone.default_network().interface == "wlan0"
         capture = bench.new_capture(phone, bench.lab.apps["whatsapp"], "there")
         capture.start()
         phone.send_marker("im-call-lab 0 live")

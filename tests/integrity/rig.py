@@ -31,7 +31,7 @@ from lab.clocks.stop import Stop
 from lab.laptop.bash import Laptop
 from lab.laptop.lease import Lease, find_lease
 from lab.phone.adb import Adb, LabClient
-from lab.phone.network import datagram_command
+from lab.phone.datagram import datagram_command
 from lab.programs.processes import Program, run
 from tests.integrity import stranger, traffic
 

@@ -12,8 +12,8 @@ import pytest
 from correlate import markers
 from lab.clocks.offsets import measure_offset
 from lab.definitions import StunServer
-from lab.phone import network
-from lab.phone.network import probe
+from lab.phone.datagram import datagram_command
+from lab.phone.stun_probe import probe
 from lab.programs.processes import Program
 from tests.integrity.rig import LAPTOP, PHONE, Rig, inside, ip
 
@@ -75,9 +75,9 @@ def test_a_marker_without_a_route_says_so(lane):
 
 
 def test_a_stun_server_tells_the_phone_its_address(lane, monkeypatch):
-    monkeypatch.setattr(network.datagram_command, "__defaults__", (str(lane.root / "datagram"),))
+    monkeypatch.setattr(datagram_command, "__defaults__", (str(lane.root / "datagram"),))
     with received(lane, 3478, "stun") as receiver:
-        found = probe(lane.adb.run, [IPv4Address(PHONE)], [StunServer(address=IPv4Address(LAPTOP))], time.monotonic_ns)
+        found = probe(lane.adb, [IPv4Address(PHONE)], [StunServer(address=IPv4Address(LAPTOP))], time.monotonic_ns)
         assert found == [IPv4Address(PHONE)]
         request = bytes.fromhex(receiver.read_line(5.0).decode())
         assert struct.unpack(">HHI", request[:8]) == (0x0001, len(request) - 20, 0x2112A442)

@@ -177,10 +177,6 @@ def df(call: Call) -> int:
     return call.say(f"/dev/block/dm-9 {total:>10} {used:>10} {left:>10} {percent:>3}% /data\n")
 
 
-def sync(call: Call) -> int:
-    return 0
-
-
 def basename(call: Call) -> int:
     return call.say(posixpath.basename(call.argv[1].rstrip("/")) + "\n") if len(call.argv) > 1 else call.fail("no name")
 
@@ -200,7 +196,7 @@ COMMANDS: dict[str, Command] = {
     "cp": cp,
     "touch": touch,
     "df": df,
-    "sync": sync,
+    "sync": lambda call: 0,
     "basename": basename,
     "dirname": dirname,
 }

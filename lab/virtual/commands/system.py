@@ -111,10 +111,6 @@ def send_signal(call: Call, signal: str, number: int) -> int:
     return 0
 
 
-def nproc(call: Call) -> int:
-    return call.say("8\n")
-
-
 COMMANDS: dict[str, Command] = {
     "uname": uname,
     "date": date,
@@ -122,7 +118,7 @@ COMMANDS: dict[str, Command] = {
     "timeout": timeout,
     "which": which,
     "kill": kill,
-    "nproc": nproc,
+    "nproc": lambda call: call.say("8\n"),
 }
 
 
@@ -197,14 +193,10 @@ def pidof(phone: VirtualPhone, call: Call) -> int:
     return call.say(" ".join(found) + "\n") if found else 1
 
 
-def getenforce(phone: VirtualPhone, call: Call) -> int:
-    return call.say("Enforcing\n")
-
-
 OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     "id": identity,
     "su": su,
     "ps": ps,
     "pidof": pidof,
-    "getenforce": getenforce,
+    "getenforce": lambda phone, call: call.say("Enforcing\n"),
 }

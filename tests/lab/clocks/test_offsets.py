@@ -3,15 +3,12 @@ from __future__ import annotations
 import itertools
 import random
 import statistics
-import time
 
 import pytest
 
 from benchmarks.clocks import KINDS, START_NS, Simulated, measured, path
-from lab.clocks.bench_time import WallClock, wait_until
 from lab.clocks.offsets import Exchange, agreed, measure_offset
-from lab.clocks.stop import Stop
-from lab.errors import AttemptVoid, Interrupted
+from lab.errors import AttemptVoid
 
 
 class ClockWithLatency:
@@ -108,13 +105,6 @@ def test_more_is_asked_only_where_the_bound_is_wide(kind: str, asked: int) -> No
     assert next(reads) == asked
 
 
-def test_a_step_of_the_controllers_own_clock_moves_no_bench_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = WallClock(Stop())
-    before_ns = clock.now_ns()
-    monkeypatch.setattr(time, "time_ns", lambda: before_ns + 60_000_000_000)
-    assert 0 <= clock.now_ns() - before_ns < 10_000_000_000
-
-
 def test_the_error_of_asymmetric_round_trips_is_seen() -> None:
     clock = ClockWithLatency(1, 0)
     assert measure_offset(clock, clock.read_remote_ns).offset_ns > 50_000
@@ -124,36 +114,3 @@ def test_an_offset_needs_at_least_one_reading() -> None:
     clock = ClockWithLatency(1, 0)
     with pytest.raises(ValueError, match="reads must be greater than 0"):
         measure_offset(clock, clock.read_remote_ns, reads=0)
-
-
-def test_a_wait_looks_every_fifth_of_a_second_until_its_deadline() -> None:
-    clock = ClockWithLatency(1, 0)
-    looked: list[int] = []
-    start = clock.now_ns()
-    assert not wait_until(clock, lambda: bool(looked.append(clock.now_ns() - start)), 1.0)
-    assert looked == [0, 200_000_000, 400_000_000, 600_000_000, 800_000_000, 1_000_000_000]
-
-
-def test_a_wait_ends_when_what_it_waits_for_holds() -> None:
-    clock = ClockWithLatency(1, 0)
-    end = clock.now_ns() + 500_000_000
-    assert wait_until(clock, lambda: clock.now_ns() >= end, 10.0)
-    assert clock.now_ns() - end == 100_000_000
-
-
-def test_a_requested_stop_interrupts_the_next_sleep() -> None:
-    stop = Stop()
-    clock = WallClock(stop)
-    clock.sleep(0.001)
-    stop.request()
-    with pytest.raises(Interrupted, match="interrupted"):
-        clock.sleep(60)
-
-
-def test_a_held_stop_waits_until_things_are_put_back_in_order() -> None:
-    stop = Stop()
-    stop.request()
-    with stop.held():
-        stop.check()
-    with pytest.raises(Interrupted):
-        stop.check()

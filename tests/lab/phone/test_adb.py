@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from adbutils import AdbError
 
 import lab.phone.adb
 from lab.errors import PhoneTrouble
@@ -152,3 +153,19 @@ def test_root_goes_through_su_in_a_shell_of_its_own() -> None:
         adb.run("id", root=True)
         adb.close()
     assert opened == [b"exec:sh", b"exec:su -c sh"]
+
+
+@pytest.mark.parametrize("command", [None, "get-state"])
+def test_a_stream_that_the_server_refuses_is_closed(command: str | None) -> None:
+    ended = threading.Event()
+
+    def behave(sock: socket.socket) -> None:
+        refuses(sock)
+        assert sock.recv(1) == b""
+        ended.set()
+
+    with server(behave) as port:
+        adb = Adb(LabClient("127.0.0.1", port), "PHONE")
+        with pytest.raises(AdbError, match="device 'PHONE' offline") as kept:  # its traceback keeps the stream
+            adb.open_transport(command)
+        assert ended.wait(5), kept

@@ -1,11 +1,17 @@
 """Bytes of the app under test, by kind of network: what a phone counts, and what voids an attempt."""
 
+from pathlib import Path
+
 import pytest
 
+from lab.definitions import App, BenchSpec
+from lab.definitions.yaml import read
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.phone.netstats import Account, Bucket, carried, parse
-from lab.phone.network import WayOut
+from lab.phone.default_network import DefaultNetwork
+from lab.phone.netstats import Account, Bucket, carried, parse, take
+from tests.lab.phone.handset import Handset
 
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
 MOBILE = "[{type=0, ratType=COMBINED, subscriberId=001010..., metered=true, defaultNetwork=true, subId=1}]"
 WIFI = '[{type=1, ratType=COMBINED, wifiNetworkKey="lab"wpa2-psk, metered=false, defaultNetwork=true}]'
 OLD = "[[type=MOBILE, subType=COMBINED, subscriberId=001010...]]"
@@ -39,7 +45,7 @@ UID tag stats:
   ident={MOBILE} uid=10240 set=DEFAULT tag=0x0
       st=1767571200 rb=5 rp=1 tb=5 tp=1 op=0
 """
-LTE = WayOut("rmnet1", "cellular")
+LTE = DefaultNetwork("rmnet1", "cellular")
 FIRST, WLAN = Bucket("cellular", f"{MOBILE} FOREGROUND", 1767571200), Bucket("wifi", f"{WIFI} DEFAULT", 1767571200)
 SECOND = Bucket("cellular", f"{MOBILE} FOREGROUND", 1767578400)
 
@@ -81,7 +87,7 @@ def test_a_call_across_two_buckets_is_counted_whole():
             "switch the other network off",
         ),
         (
-            Account(WayOut("wlan0", "wifi"), {FIRST: 6000, WLAN: 400}),
+            Account(DefaultNetwork("wlan0", "wifi"), {FIRST: 6000, WLAN: 400}),
             "network_changed",
             "pixel6 left over cellular (rmnet1), then over wifi (wlan0)",
         ),
@@ -97,3 +103,37 @@ def test_bytes_that_no_capture_saw_void_the_attempt(after, reason, text):
     with pytest.raises(AttemptVoid) as raised:
         carried("pixel6", Account(LTE, {FIRST: 1000, WLAN: 400}), after)
     assert (raised.value.reason, str(raised.value)) == (reason, text)
+
+
+APP = read(SCENARIOS / "apps/whatsapp.yaml", App)
+SPEC = read(SCENARIOS / "benches/virtual.yaml", BenchSpec).phone("pixel6")
+PM = "pm list packages -U com.whatsapp"
+ANSWERS = {
+    PM: "package:com.whatsapp uid:10240\n",
+    "dumpsys netstats --poll": "Forced poll\n",
+    "dumpsys netstats --uid": DUMP,
+    "ip route get 192.0.2.1": "192.0.2.1 dev rmnet1 src 100.64.3.4 uid 2000",
+    "dumpsys connectivity": "Active default network: 100\n  NetworkAgentInfo{network{100}  "
+    "lp{{InterfaceName: rmnet1 }}  nc{{[ Transports: CELLULAR Capabilities: INTERNET ]}}",
+}
+
+
+def test_an_account_is_taken_by_the_phones_own_counters_and_then_its_default_network():
+    handset = Handset(answers=ANSWERS)
+    assert take(handset, SPEC, APP) == Account(LTE, {FIRST: 6000, SECOND: 30, WLAN: 400})
+    assert handset.done == list(ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        (
+            {PM: "package:com.whatsapp.w4b uid:10250\n"},
+            "pixel6: pm names no uid of com.whatsapp: 'package:com.whatsapp.w",
+        ),
+        ({"dumpsys netstats --poll": "Unknown option"}, "pixel6: dumpsys netstats --poll says 'Unknown option'"),
+    ],
+)
+def test_a_phone_that_gives_no_account_is_trouble(answers, text):
+    with pytest.raises(PhoneTrouble, match=text):
+        take(Handset(answers=ANSWERS | answers), SPEC, APP)

@@ -54,3 +54,11 @@ def test_a_program_ends_on_every_way_out() -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(program.pid, 0)
     program.end()
+
+
+def test_a_program_that_is_closed_as_a_stream_has_ended() -> None:
+    program = Program(["cat"])
+    program.send(b"a\n")
+    assert program.receive(20) == b"a\n"
+    program.close()
+    assert not program.running()

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from lab.laptop.bash import ProgramStream
 from lab.programs.processes import Program
 from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken
 
@@ -88,7 +87,7 @@ def test_the_loop_reads_the_clock_of_a_shell_with_and_without_epochrealtime(shel
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     with Program([shell, "-c", CLOCK_LOOP]) as program:
-        clock = ClockStream(ProgramStream(program))
+        clock = ClockStream(program)
         started_ns = time.time_ns() // 1000 * 1000
         readings = [started_ns, *(clock.read_ns() for _ in range(20)), time.time_ns()]
         assert readings == sorted(readings)

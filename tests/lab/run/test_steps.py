@@ -11,7 +11,8 @@ import pytest
 from lab.definitions import App, Drawn, Scenario, Step, Verb
 from lab.definitions.yaml import read
 from lab.errors import AttemptVoid
-from lab.phone.phone import CallState, Phone
+from lab.phone.call_state import CallState
+from lab.phone.phone import Phone
 from lab.run.steps import VERBS, Seen, Stage, observe
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
@@ -60,7 +61,11 @@ class FakePhone:
     def spec(self) -> SimpleNamespace:
         return SimpleNamespace(name=f"{self.role}phone")
 
-    def call_state(self, app: App) -> CallState:
+    @property
+    def calls(self) -> FakePhone:
+        return self
+
+    def state(self, app: App) -> CallState:
         return self.world.states[self.role]
 
     def is_in(self, app: App, state: CallState) -> bool:

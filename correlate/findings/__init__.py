@@ -1,0 +1,93 @@
+"""findings/*.csv: one file a dimension, one row a trial and side.
+
+Measuring reads captures and takes seconds; names of servers come later and change one dimension alone. So `measure_all`
+keeps what is small of every trial, and `write` puts the names in. `cases` reads the files back.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from correlate import dns, pairs, workers
+from correlate.columns import Measure, columns
+from correlate.dataset import SIDES, Dataset
+from correlate.dataset.durable import write_text
+from correlate.dataset.names import Answer
+from correlate.dataset.record import AppEntry
+from correlate.dimensions import DIMENSIONS
+from correlate.errors import CorrelateError
+from correlate.findings.cells import Cells, cells
+from correlate.pairs import CallPair
+from correlate.pairs.sided import Sided
+
+NAMED = ("servers",)
+"""The dimensions that look at host names; test_findings holds the others to not doing so."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One trial, measured without names. `found` are the findings by dimension and side, but those of the named ones;
+    `pair` has lost its packets, so that 180 of them are small, and `sides` says which of its vantages is which side.
+    `heard` are the names that DNS answers in its traces give. Where the trial cannot be read `pair` is None and
+    `reason` says why."""
+
+    trial: str
+    found: Mapping[str, Mapping[str, Any]]
+    pair: CallPair | None
+    sides: tuple[tuple[str, str], ...]
+    heard: Mapping[str, Answer]
+    reason: str
+
+    def rows(self, name: str, dimension: Measure, names: Mapping[str, str]) -> list[Cells]:
+        """The rows of one dimension: nulls with the reason where the trial cannot be read."""
+        if self.pair is None:
+            return [{"trial": self.trial, "side": side, "reason": self.reason} for side in SIDES]
+        found = self.by_side(dimension(replace(self.pair, names=names))) if name in NAMED else self.found[name]
+        return [{"trial": self.trial, "side": side, **cells(finding)} for side, finding in found.items()]
+
+    def by_side(self, sided: Sided[Any]) -> dict[str, Any]:
+        """Side -> its finding; evidence names the capture by its side, as its file is named."""
+        found = {side: getattr(sided, key) for side, key in self.sides}
+        of_phone = {finding.phone: side for side, finding in found.items()}
+        for side, finding in found.items():
+            frames = (replace(each, capture=of_phone[each.capture]) for each in finding.evidence)
+            found[side] = replace(finding, evidence=tuple(frames))
+        return found
+
+
+def measure_all(dataset: Dataset) -> list[Measured]:
+    """Reads the captures of every complete trial, as many at a time as there are cores; in order of the trials' ids.
+
+    Reads neither truth nor tables nor names.
+    """
+    apps = dataset.info().apps
+    return workers.each(lambda trial_id: measure(dataset, trial_id, apps), sorted(dataset.trial_ids()))
+
+
+def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Measured:
+    """One trial under all dimensions that need no names."""
+    try:
+        pair = pairs.load(dataset, trial_id, apps, {})
+        of_phone = {side.phone: role for role, side in dataset.record(trial_id).sides.items()}
+    except CorrelateError as error:
+        # Where the dataset lies is no finding: a copy of it gives the same bytes.
+        return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))
+    sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
+    empty = Measured(trial_id, {}, pair, sides, dns.answers_in(pair), "")
+    found = {name: empty.by_side(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
+    return replace(empty, found=found, pair=pair.without_packets())
+
+
+def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
+    """Writes a CSV for each dimension, with the names that names.json has now."""
+    names = dataset.host_names()
+    for name, dimension in DIMENSIONS:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ["trial", "side", *columns(dimension)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row for trial in measured for row in trial.rows(name, dimension, names))
+        write_text(dataset.findings_dir / f"{name}.csv", text.getvalue())

@@ -1,0 +1,155 @@
+"""What findings/*.csv say of a dataset's trials, read back as the dimensions' own dataclasses."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Generic, TypeVar
+
+from correlate.dataset import SIDES, Dataset
+from correlate.dimensions.duration import Durations
+from correlate.dimensions.endpoints import ROLES, Endpoint
+from correlate.dimensions.servers import Servers
+from correlate.dimensions.service import ServiceType
+from correlate.dimensions.signalling import Signals
+from correlate.dimensions.volume import MediaTotals, Volumes
+from correlate.errors import BadDataset
+from correlate.findings.cells import parse
+
+SERVICES = ("voice", "video")
+
+# The longest cell is a list of user ids or servers, and how long that is the traces say, not csv's default of 128 KiB.
+csv.field_size_limit(1 << 28)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A complete trial that could be read: what was asked, and what each dimension found, by side."""
+
+    trial: str
+    app: str
+    service: str
+    direction: str
+    scenario: str
+    phones: Mapping[str, str]
+    endpoints: Mapping[str, Endpoint]
+    servers: Mapping[str, Servers]
+    duration: Mapping[str, Durations]
+    volume: Mapping[str, Volumes]
+    service_type: Mapping[str, ServiceType]
+    signalling: Mapping[str, Signals]
+
+    @property
+    def is_service_known(self) -> bool:
+        """Whether anybody wrote down what was called: captures that were made by hand may come without."""
+        return self.service in SERVICES
+
+    @property
+    def call(self) -> Endpoint:
+        """The route, and what else `Endpoint` says of the whole call: it is the same on both sides."""
+        return self.endpoints["caller"]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The complete trials in plan order: those that could be read, and why each of the others could not."""
+
+    read: tuple[Case, ...]
+    unread: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Table(Generic[T]):
+    """The rows of one dimension: trial -> side -> finding, and of a trial that could not be read the reason."""
+
+    found: dict[str, dict[str, T]] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    def has(self, trial: str) -> bool:
+        return trial in self.unread or self.found.get(trial, {}).keys() == set(SIDES)
+
+
+def cases(dataset: Dataset) -> Cases:
+    """Reads findings/. Raises `BadDataset` where a CSV is missing, does not fit, or is of other trials than those that
+    are complete."""
+    endpoints, servers = _read(dataset, "endpoints", Endpoint), _read(dataset, "servers", Servers)
+    duration, volume = _read(dataset, "duration", Durations), _read(dataset, "volume", Volumes)
+    service, signalling = _read(dataset, "service", ServiceType), _read(dataset, "signalling", Signals)
+    tables: tuple[_Table[Any], ...] = (endpoints, servers, duration, volume, service, signalling)
+    planned = {entry.id: entry for entry in dataset.plan()}
+    complete = dataset.trial_ids()
+    if others := sorted({trial for each in tables for trial in (*each.found, *each.unread)} - set(complete)):
+        raise BadDataset(f"{dataset.findings_dir}: has rows of {others[0]}, which is not complete; correlate again")
+    read, unread = [], {}
+    for trial in complete:
+        if not all(table.has(trial) for table in tables):
+            raise BadDataset(f"{dataset.findings_dir}: has no rows of {trial}; correlate again")
+        if reasons := [table.unread[trial] for table in tables if trial in table.unread]:
+            unread[trial] = reasons[0]
+            continue
+        case = Case(
+            trial=trial,
+            app=planned[trial].app,
+            service=planned[trial].service,
+            direction=planned[trial].direction,
+            scenario=planned[trial].scenario,
+            phones=planned[trial].phones,
+            endpoints=endpoints.found[trial],
+            servers=servers.found[trial],
+            duration=duration.found[trial],
+            volume=volume.found[trial],
+            service_type=service.found[trial],
+            signalling=signalling.found[trial],
+        )
+        read.append(case)
+    return Cases(tuple(read), unread)
+
+
+def as_truth(case: Case) -> dict[str, Any]:
+    """The findings of a trial in the shape and with the names of truth/ID.json (DESIGN), what is found of it."""
+    called = [side for side in SIDES if case.signalling[side].calling]
+    servers = {side: [asdict(server) for server in case.servers[side].servers] for side in SIDES}
+    shared = case.servers["caller"].shared
+    return {
+        "established": case.call.established,
+        "routing": case.call.routing,
+        "p2p_observed": case.call.p2p_observed,
+        "service": case.service_type["caller"].service,
+        "role": called[0] if called else None,
+        "exposed": {f"{side}_{role}": seen for side in SIDES for role, seen in case.endpoints[side].exposed.items()},
+        "servers": {**servers, "shared": None if shared is None else [asdict(server) for server in shared]},
+        "user_ids": list(case.signalling["caller"].user_ids),
+        "media": {side: asdict(case.volume[side].media) for side in SIDES},
+    }
+
+
+def unread_as_truth() -> dict[str, Any]:
+    """`as_truth` of a trial that could not be read: null throughout."""
+    return {
+        **dict.fromkeys(("established", "routing", "p2p_observed", "service", "role", "user_ids")),
+        "exposed": dict.fromkeys(f"{side}_{role}" for side in SIDES for role in ROLES),
+        "servers": dict.fromkeys((*SIDES, "shared")),
+        "media": {side: {each.name: None for each in fields(MediaTotals)} for side in SIDES},
+    }
+
+
+def _read(dataset: Dataset, name: str, kind: type[T]) -> _Table[T]:
+    path = dataset.findings_dir / f"{name}.csv"
+    table = _Table[T]()
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if None in row or None in row.values():
+                    raise ValueError("a row has fewer or more cells than there are columns")
+                if row["phone"]:
+                    table.found.setdefault(row["trial"], {})[row["side"]] = parse(row, kind)
+                else:
+                    table.unread[row["trial"]] = row["reason"]
+    except OSError as error:
+        raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
+    except (KeyError, ValueError, csv.Error) as error:
+        raise BadDataset(f"{path}: does not fit: {error!r}; correlate again") from error
+    return table

@@ -1,0 +1,91 @@
+"""One side's capture, cut to the window between its markers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from correlate import markers
+from correlate.dataset.record import Markers
+from correlate.errors import Damaged, Unreadable
+from correlate.flows import Flows, flows
+from correlate.pairs.amounts import Amounts
+from correlate.pairs.frames import Frame
+from correlate.pairs.sightings import Sighting, sightings
+from correlate.stun import Message, messages
+from correlate.trace import Trace, tcp
+from correlate.trace.addresses import Address, fold
+from correlate.trace.records import NO_TIME, Column
+from correlate.trace.tcp import Segments
+
+
+@dataclass(frozen=True)
+class Window:
+    """The rows of a capture strictly between its markers, and what they show. `window_ns` are the markers' times, or
+    without markers those of all packets; `sender` is the address (folded) that the markers came from: the phone's."""
+
+    trace: Trace
+    messages: tuple[Message, ...]
+    flows: Flows
+    visible: Mapping[Address, tuple[Sighting, ...]]
+    segments: Segments
+    window_ns: tuple[int, int]
+    sender: Address | None
+
+    def amounts(self, rows: Column) -> list[Amounts]:
+        """How much of these rows is of each flow."""
+        udp, of, count = self.trace.udp, self.flows.of[rows], len(self.flows.table)
+        weights = (None, udp.payload_bytes[rows].astype(np.float64), udp.wire_bytes[rows].astype(np.float64))
+        sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]
+        return [Amounts(*each) for each in zip(*sums, strict=True)]
+
+    def spans(self, rows: Column) -> dict[int, tuple[Frame, Frame]]:
+        """The first and the last frame, by time, of each flow among these rows."""
+        count = len(self.flows.table)
+        of, time_ns, number = self.flows.of[rows], self.trace.udp.time_ns[rows], self.trace.udp.frame[rows]
+        limits = np.iinfo(np.int64)
+        first_ns, last_ns = np.full(count, limits.max), np.full(count, limits.min)
+        np.minimum.at(first_ns, of, time_ns)
+        np.maximum.at(last_ns, of, time_ns)
+        first, last = np.full(count, limits.max), np.full(count, limits.min)
+        is_first, is_last = time_ns == first_ns[of], time_ns == last_ns[of]
+        np.minimum.at(first, of[is_first], number[is_first])
+        np.maximum.at(last, of[is_last], number[is_last])
+        columns = (column.tolist() for column in (first, first_ns, last, last_ns))
+        ends = enumerate(zip(*columns, strict=True))
+        return {index: (Frame(*end[:2]), Frame(*end[2:])) for index, end in ends if end[3] >= end[1]}
+
+
+def read(capture: Path, between: Markers | None) -> Window:
+    """Reads a capture and cuts it, by file order, leaving out what goes to or comes from where the markers go; without
+    markers the whole file counts. The path, which names scenario and role, is left behind.
+
+    Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
+    """
+    finder = tcp.Finder()
+    trace = Trace.read(capture, look=finder)
+    for damage in trace.damage:
+        if damage.voids:
+            raise Damaged(f"{capture}: {damage}")
+    segments, window_ns, sender = finder.segments(), (trace.first_ns or 0, trace.last_ns or 0), None
+    if between is not None:
+        udp = trace.udp
+        begin, end = markers.window(trace, between)
+        segments = segments.between(int(udp.frame[begin]), int(udp.frame[end]))
+        window_ns = int(udp.time_ns[begin]), int(udp.time_ns[end])
+        sender = fold(udp.addresses[int(udp.src[begin])])
+        rows = np.arange(len(udp))
+        trace = replace(trace, udp=udp.take((rows > begin) & (rows < end) & ~markers.is_harness(udp, between)))
+    trace = replace(trace, path=Path())
+    if bool((trace.udp.time_ns == NO_TIME).any()):
+        raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
+    found = tuple(messages(trace))
+    return Window(trace, found, flows(trace.udp), sightings(trace.udp, found), segments, window_ns, sender)
+
+
+def emptied(trace: Trace) -> Trace:
+    """The trace without its bytes and rows."""
+    return replace(trace, data=memoryview(b""), raw=memoryview(b""), udp=trace.udp.take(np.zeros(0, np.intp)))

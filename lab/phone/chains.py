@@ -1,0 +1,103 @@
+"""Chains of ways, from an app's file, gone on a phone until their effect is seen.
+
+The ways of a chain are tried in turn, round and round, under one deadline of bench time. A tap may happen twice
+(`lab.phone.screen`): the state is looked at before each, and a way that was used gets time to show its effect.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from lab.clocks.bench_time import POLL_S, BenchClock
+from lab.definitions import App, Intent, Selector, Way
+from lab.definitions.app import fill
+from lab.phone.adb import Adb
+from lab.phone.screen import Screen
+
+AGAIN_S = 3.0
+"""How long a way that was used may take to show its effect before it is used again."""
+SHADE_S = 0.6
+
+
+@dataclass(frozen=True)
+class Pursuit:
+    """Whether an aim was reached, and which ways were used for it."""
+
+    reached: bool
+    used: list[str]
+
+
+@dataclass(frozen=True)
+class Chains:
+    """Goes the ways of an app's file on one phone. All methods may raise `PhoneTrouble`."""
+
+    adb: Adb
+    screen: Screen
+    clock: BenchClock
+
+    def pursue(
+        self, app: App, ways: Sequence[Way], reached: Callable[[], bool], within_s: float, contact: str = ""
+    ) -> Pursuit:
+        """Use ways in turn until `reached` holds; a way that was used gets 3 s before it is used again."""
+        deadline_ns = self.clock.now_ns() + round(within_s * 1e9)
+        not_before: dict[int, int] = {}
+        while not (done := reached()) and (now_ns := self.clock.now_ns()) < deadline_ns:
+            ready = (index for index in range(len(ways)) if now_ns >= not_before.get(index, 0))
+            used = next((index for index in ready if self._use(ways[index], app, contact)), None)
+            if used is not None:
+                not_before[used] = now_ns + round(AGAIN_S * 1e9)
+            elif not any(now_ns < when for when in not_before.values()) and not self.reveal_controls(app):
+                any(self.screen.tap(selector.as_query()) for selector in app.dismiss)
+            self.clock.sleep(POLL_S)
+        return Pursuit(reached=done, used=[str(ways[index]) for index in not_before])
+
+    def reveal_controls(self, app: App) -> bool:
+        """Bring the controls of a call back that hide after a while; False where no way to it can be gone now."""
+        return any(self._use(way, app, "") for way in app.reveal_controls)
+
+    def launch(self, app: App) -> bool:
+        """Start an app as from its icon; False where the phone refuses."""
+        return self._succeeds(f"monkey -p {shlex.quote(app.package)} -c android.intent.category.LAUNCHER 1")
+
+    def _use(self, way: Way, app: App, contact: str) -> bool:
+        """Go one way; False where it cannot be gone now."""
+        if way.tap is not None:
+            return self.screen.tap(way.tap.as_query(contact))
+        if way.swipe_up is not None:
+            return self.screen.swipe_up(way.swipe_up.as_query(contact))
+        if way.notification is not None:
+            return self._tap_notification(way.notification.as_query(contact))
+        if way.intent is not None:
+            return self._succeeds(start_command(way.intent, contact))
+        if way.key is not None:
+            return self._succeeds(f"input keyevent {way.key}")
+        return self.launch(app)
+
+    def _tap_notification(self, query: dict[str, str]) -> bool:
+        """A heads-up notification is tapped where it is; else the shade is opened, and closed if it is not there."""
+        if self.screen.tap(query):
+            return True
+        self.screen.open_shade()
+        self.clock.sleep(SHADE_S)
+        if self.screen.tap(query):
+            return True
+        self.screen.press("back")
+        return False
+
+    def _succeeds(self, command: str) -> bool:
+        output = self.adb.run(command)
+        return output.code == 0 and "Error" not in output.text
+
+
+def start_command(intent: Intent, contact: str) -> str:
+    """`am start` with an intent's parts, quoted for the phone's shell."""
+    options = {"-a": "action", "-d": "data", "-t": "mime_type", "-n": "component", "-p": "package"}
+    given = [(option, value) for option, part in options.items() if (value := getattr(intent, part)) is not None]
+    return shlex.join(["am", "start", *(word for option, value in given for word in (option, fill(value, contact)))])
+
+
+def listed(chain: Iterable[Selector | Way]) -> str:
+    """A chain as an error names it: `[tap description=Decline, key ENDCALL]`."""
+    return f"[{', '.join(str(link) for link in chain)}]"

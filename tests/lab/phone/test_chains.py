@@ -1,0 +1,152 @@
+"""Chains of ways on a phone: which is used, when again, and what it sends to the phone's shell."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from lab.definitions import App, Intent, Selector, Way
+from lab.definitions.yaml import read
+from lab.errors import AttemptVoid
+from lab.phone.adb import Adb
+from lab.phone.call_state import CallState
+from lab.phone.chains import Chains, Pursuit, listed, start_command
+from lab.phone.phone import Phone
+from lab.phone.screen import Screen
+from tests.lab.phone.conftest import APPS
+from tests.lab.phone.handset import START_NS, Handset, Seen, subtitle
+
+HOME, BACK = Way(key="HOME", seen_on="never"), Way(key="BACK", seen_on="never")
+
+
+@pytest.fixture
+def chains(handset: Handset) -> Chains:
+    return Chains(cast(Adb, handset), Screen("pixel6", handset), handset.clock)
+
+
+def test_a_question_before_the_call_is_answered(phone: Phone, handset: Handset):
+    cedar = read(APPS / "cedar.yaml", App)
+    line = Seen(id="com.example.cedar:id/state_line", text="Waiting for an answer", package=cedar.package)
+
+    def ask() -> None:
+        handset.screen = [Seen(id="android:id/button1", text="Call", tap=lambda: setattr(handset, "screen", [line]))]
+
+    handset.screen = [Seen(id="com.example.cedar:id/call", tap=ask)]
+    phone.place_call(cedar, "voice")
+    assert [one for one in handset.done if one.startswith("tap")] == [
+        "tap com.example.cedar:id/call",
+        "tap android:id/button1",
+    ]
+
+
+def test_a_tap_without_effect_is_repeated_only_after_3_s(phone: Phone, handset: Handset, whatsapp: App):
+    handset.screen = [Seen(desc="Voice call")]
+    with pytest.raises(AttemptVoid) as caught:
+        phone.place_call(whatsapp, "voice", within_s=5)
+    assert caught.value.reason == "no_effect"
+    assert handset.done.count("tap Voice call") == 2
+
+
+def test_a_full_screen_call_is_answered_by_a_swipe(phone: Phone, handset: Handset, whatsapp: App):
+    def connect() -> None:
+        handset.screen, handset.audio = [subtitle("0:00")], "MODE_IN_COMMUNICATION"
+
+    handset.audio = "MODE_RINGTONE"
+    handset.screen = [
+        Seen(id="com.whatsapp:id/accept_incoming_call_view", swipe=connect),
+        Seen(id="com.whatsapp:id/decline_incoming_call_view"),
+    ]
+    phone.answer(whatsapp, "voice")
+    assert [one for one in handset.done if one.startswith(("tap", "swipe"))] == [
+        "swipe com.whatsapp:id/accept_incoming_call_view to 0 in 20"
+    ]
+
+
+def test_a_heads_up_call_is_answered_where_it_is(phone: Phone, handset: Handset, whatsapp: App):
+    def connect() -> None:
+        handset.screen, handset.audio = [subtitle("Connecting…")], "MODE_IN_COMMUNICATION"
+
+    handset.audio = "MODE_RINGTONE"
+    handset.screen = [Seen(desc="Decline"), Seen(desc="Video", tap=connect)]
+    phone.answer(whatsapp, "video")
+    assert "open shade" not in handset.done
+    assert "tap Video" in handset.done
+
+
+def test_a_call_in_the_shade_is_looked_for_there_and_the_shade_is_closed_again(
+    phone: Phone, handset: Handset, whatsapp: App
+):
+    handset.audio = "MODE_RINGTONE"
+    with pytest.raises(AttemptVoid, match=r"none of reject \[tap id=.*decline_incoming_call_view, notification "):
+        phone.reject(whatsapp, within_s=2)
+    assert handset.done.count("open shade") == handset.done.count("press back")
+    assert handset.done.count("open shade") >= 1
+
+
+def test_hanging_up_brings_hidden_controls_back(phone: Phone, handset: Handset, whatsapp: App):
+    def end() -> None:
+        handset.screen, handset.audio = [], "MODE_NORMAL"
+
+    def show() -> None:
+        handset.screen.append(Seen(id="com.whatsapp:id/end_call_button", tap=end))
+
+    handset.audio = "MODE_IN_COMMUNICATION"
+    handset.screen = [Seen(id="com.whatsapp:id/call_screen", tap=show)]
+    phone.hang_up(whatsapp)
+    assert [one for one in handset.done if one.startswith("tap")] == [
+        "tap com.whatsapp:id/call_screen",
+        "tap com.whatsapp:id/end_call_button",
+    ]
+    assert phone.calls.state(whatsapp) is CallState.IDLE
+
+
+def test_ways_are_gone_in_turn_and_each_again_only_after_3_s(chains: Chains, handset: Handset, whatsapp: App):
+    handset.answers = {"input keyevent HOME": "", "input keyevent BACK": ""}
+    done = chains.pursue(whatsapp, [HOME, BACK], lambda: False, 3.5)
+    assert done == Pursuit(reached=False, used=["key HOME", "key BACK"])
+    assert handset.done == [f"input keyevent {key}" for key in ("HOME", "BACK", "HOME", "BACK")]
+    assert handset.clock.ns == START_NS + 3_600_000_000
+
+
+def test_an_aim_that_is_reached_already_takes_nothing(chains: Chains, handset: Handset, whatsapp: App):
+    assert chains.pursue(whatsapp, [HOME], lambda: True, 1.0) == Pursuit(reached=True, used=[])
+    assert (handset.done, handset.clock.ns) == ([], START_NS)
+
+
+def test_a_dialog_is_sent_away_where_nothing_of_a_chain_is_there(chains: Chains, handset: Handset, whatsapp: App):
+    app = whatsapp.model_copy(update={"dismiss": [Selector(text="Not now", seen_on="never")]})
+    handset.screen = [Seen(text="Not now", tap=lambda: setattr(handset, "screen", [Seen(desc="Voice call")]))]
+    chains.pursue(app, app.place_call.voice, lambda: "tap Voice call" in handset.done, 5.0)
+    assert handset.done == ["tap Not now", "tap Voice call"]
+
+
+def test_a_launch_that_the_phone_refuses_is_no_way(chains: Chains, handset: Handset, whatsapp: App):
+    command = "monkey -p com.whatsapp -c android.intent.category.LAUNCHER 1"
+    handset.answers = {command: "** Error: no activities found to run"}
+    assert not chains.launch(whatsapp)
+    handset.answers, handset.code = {command: ""}, 1
+    assert not chains.launch(whatsapp)
+    handset.code = 0
+    assert chains.launch(whatsapp)
+
+
+@pytest.mark.parametrize(
+    ("intent", "command"),
+    [
+        (
+            Intent(action="a.VIEW", data="https://x.example/{contact}"),
+            "am start -a a.VIEW -d 'https://x.example/o'\"'\"'b'",
+        ),
+        (
+            Intent(action="a.SEND", mime_type="text/plain", component="org.x/.Y", package="org.x"),
+            "am start -a a.SEND -t text/plain -n org.x/.Y -p org.x",
+        ),
+    ],
+)
+def test_an_intent_is_started_with_its_parts_quoted(intent: Intent, command: str):
+    assert start_command(intent, "o'b") == command
+
+
+def test_a_chain_is_listed_by_its_ways():
+    assert listed([Selector(text="OK", seen_on="never"), HOME]) == "[text=OK, key HOME]"
