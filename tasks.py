@@ -219,7 +219,7 @@ def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios
 @task(
     help={
         "file": "check this file alone",
-        "schemas": "write JSON Schemas for editors into this folder",
+        "schemas": "write JSON Schemas of these files and of a dataset's documents into this folder",
         "scenarios": RUN_HELP["scenarios"],
     }
 )

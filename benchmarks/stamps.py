@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.clocks import MEASUREMENTS, MS, START_NS, Simulated, main, path  # noqa: E402
 from correlate import markers  # noqa: E402
 from correlate.dataset.clocks import ClockLine  # noqa: E402
-from correlate.dataset.markers import Markers  # noqa: E402
+from correlate.dataset.record import Markers  # noqa: E402
 from correlate.trace import Trace  # noqa: E402
 from lab.clocks.capture_clocks import STAMPS, Burst, Untold, stamped_line, stamped_offset  # noqa: E402
 from lab.clocks.offsets import Exchange  # noqa: E402

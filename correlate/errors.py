@@ -3,6 +3,7 @@
 CorrelateError        exit 2
 ├── Unreadable        exit 2   a file that is no capture, or one whose link type or version has no reader here
 ├── BadDataset        exit 2   a dataset folder that does not fit its contract
+│   └── NewerVersion  exit 2   a document of a schema that a newer version of this program writes
 └── Damaged           exit 3   something that was whole once and is not any more
 """
 
@@ -28,6 +29,10 @@ class Unreadable(CorrelateError):
 
 class BadDataset(CorrelateError):
     """A dataset folder, or a file in it, that does not fit the on-disk contract."""
+
+
+class NewerVersion(BadDataset):
+    """A document of a schema that a newer version of this program writes."""
 
 
 class Damaged(CorrelateError):

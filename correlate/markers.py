@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from correlate.dataset.markers import Markers
+from correlate.dataset.record import Markers
 from correlate.errors import Unreadable
 from correlate.trace import Datagrams, Trace
 from correlate.trace.addresses import Address, fold

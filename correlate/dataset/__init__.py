@@ -6,18 +6,19 @@ names are checked before they become paths, and every file that does not fit is 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from correlate.dataset import documents
 from correlate.dataset.attempts import AttemptFolder, commit, discard_unfinished
 from correlate.dataset.durable import remove, sha256, write_json, write_text
-from correlate.dataset.info import mistake
 from correlate.dataset.journal import BrokenJournal, Journal
 from correlate.dataset.names import is_host_name
-from correlate.errors import BadDataset
+from correlate.dataset.record import DatasetRecord, PlanEntry, Role, Side, TrialRecord, VoidRecord
+from correlate.dataset.record.base import NAME
+from correlate.errors import BadDataset, NewerVersion
 
 __all__ = [
     "AttemptFolder",
@@ -35,11 +36,7 @@ SIDES = ("caller", "callee")
 MANIFEST = "manifest-sha256.txt"
 JOURNAL = "journal.jsonl"
 
-PLANNED = ("app", "service", "direction", "scenario", "caller", "callee")
-MAX_JSON_BYTES = 64 << 20
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\Z")
-_CAPTURE = re.compile(r"(caller|callee)\.(pcap|pcapng)\Z")
+_NAME = re.compile(rf"{NAME}\Z")
 _MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
 
 
@@ -76,60 +73,43 @@ class Dataset:
         self.tables_dir = self.path / "tables"
         self.journal = Journal(self.path / JOURNAL)
 
-    def info(self) -> dict[str, Any]:
-        """dataset.json. Raises `BadDataset` where it is missing, damaged, of another schema or of wrong types."""
-        info = _read_object(self.info_path)
-        if info.get("schema") != 1:
-            raise BadDataset(f"{self.info_path}: schema {info.get('schema')!r} is not known here; this reads schema 1")
-        if wrong := mistake(info):
-            raise BadDataset(f"{self.info_path}: {wrong}; put back the file as it was recorded")
-        return info
+    def info(self) -> DatasetRecord:
+        """dataset.json. Raises `BadDataset`, `NewerVersion` where its schema is above this one."""
+        hint = "; put back the file as it was recorded"
+        return documents.read(self.info_path, str(self.info_path), DatasetRecord, hint)
 
-    def plan(self) -> list[dict[str, Any]]:
-        """The planned trials, in order; every id is checked, and that an entry says what is called and by whom."""
-        plan = self.info().get("plan")
-        if not isinstance(plan, list) or not all(isinstance(entry, dict) for entry in plan):
-            raise BadDataset(f"{self.info_path}: plan is no list of trials")
-        ids = [check_id(entry.get("id", "")) for entry in plan]
-        if len(set(ids)) != len(ids):
-            raise BadDataset(f"{self.info_path}: plan names a trial twice")
-        for entry in plan:
-            missing = [key for key in PLANNED if not isinstance(entry.get(key), str)]
-            if missing:
-                raise BadDataset(f"{self.info_path}: plan: {entry['id']} has no {', '.join(missing)}")
-        return plan
+    def plan(self) -> list[PlanEntry]:
+        """The planned trials, in order."""
+        return self.info().plan
 
     def trial_ids(self) -> list[str]:
         """Complete trials (their folder exists under its final name), in plan order."""
-        return [entry["id"] for entry in self.plan() if (self.trials_dir / entry["id"]).is_dir()]
+        return [entry.id for entry in self.plan() if (self.trials_dir / entry.id).is_dir()]
 
     def trial_dir(self, trial_id: str) -> Path:
         """Where a complete trial stands; the folder need not exist."""
         return self.trials_dir / check_id(trial_id)
 
-    def record(self, trial_id: str) -> dict[str, Any]:
-        """trial.json of a complete trial."""
-        path = self.trial_dir(trial_id) / "trial.json"
-        record = _read_object(path)
-        if record.get("schema") != 1 or record.get("trial") != trial_id:
-            raise BadDataset(f"{path}: schema 1 of trial {trial_id} is expected, not {record.get('trial')!r}")
+    def record(self, trial_id: str) -> TrialRecord:
+        """trial.json of a complete trial. Raises `BadDataset`."""
+        label = f"trials/{trial_id}/trial.json"
+        record = documents.read(self.trial_dir(trial_id) / "trial.json", label, TrialRecord)
+        if record.trial != trial_id:
+            raise BadDataset(f"{label}: trial: must be {trial_id}, is {record.trial}")
         return record
 
-    def capture(self, trial_id: str, side: str) -> Path:
-        """The capture file of one side, `caller` or `callee`. Raises `BadDataset` for a name outside the contract."""
-        try:
-            recorded = self.record(trial_id)["sides"][side]["capture"]
-        except (KeyError, TypeError) as error:
-            raise BadDataset(f"trials/{trial_id}/trial.json: names no capture of the {side}") from error
-        return self.trial_dir(trial_id) / _capture_name(recorded, trial_id, side)
+    def capture(self, trial_id: str, side: Role) -> Path:
+        """The capture file of one side, `caller` or `callee`. Raises `BadDataset`."""
+        return self.trial_dir(trial_id) / self.record(trial_id).sides[side].capture
 
-    def void(self, trial_id: str, attempt: int) -> dict[str, Any]:
-        """void.json of a void attempt: trial, attempt, reason and text."""
-        return _read_object(self.attempts_dir / f"{check_id(trial_id)}.{attempt}" / "void.json")
+    def void(self, trial_id: str, attempt: int) -> VoidRecord:
+        """void.json of a void attempt. Raises `BadDataset`."""
+        folder = f"{check_id(trial_id)}.{attempt}"
+        return documents.read(self.attempts_dir / folder / "void.json", f"attempts/{folder}/void.json", VoidRecord)
 
     def names(self) -> dict[str, dict[str, Any]]:
         """names.json: address -> {name, how, when_ns, earlier} (`names`); empty before names were asked for."""
-        return _read_object(self.names_path) if self.names_path.exists() else {}
+        return documents.parse(self.names_path, str(self.names_path)) if self.names_path.exists() else {}
 
     def host_names(self) -> dict[str, str]:
         """Address -> host name, of the addresses in names.json that have one.
@@ -169,29 +149,31 @@ class Dataset:
         discard_unfinished(self.trials_dir, self.journal)
         complete: set[str] = set()
         for entry in self.journal.read():
-            if entry["event"] == "completed":
-                complete.add(entry["trial"])
-            elif entry["event"] == "lost":
-                complete.discard(entry["trial"])
+            if entry.event == "completed":
+                complete.add(str(entry.trial))
+            elif entry.event == "lost":
+                complete.discard(str(entry.trial))
         there = set(self.trial_ids())
         for trial_id in sorted(complete - there):
             self.journal.append("lost", trial=trial_id)
         for trial_id in sorted(there - complete):
             try:
-                recorded = self.record(trial_id)
+                recorded: TrialRecord | None = self.record(trial_id)
             except BadDataset:
-                recorded = {}  # What is wrong with it the findings say, and the exit code.
-            known = {key: recorded.get(key) for key in ("attempt", "captures")}
-            self.journal.append("completed", trial=trial_id, **known)
+                recorded = None  # What is wrong with it the findings say, and the exit code.
+            attempt, captures = (recorded.attempt, recorded.captures) if recorded else (None, None)
+            self.journal.append("completed", trial=trial_id, attempt=attempt, captures=captures)
 
     def verify(self) -> list[str]:
         """Problems, one line each; empty if all that is complete is still what was recorded.
 
         Where a manifest is, it lists every file. Unfinished folders, a run that stopped half way and a journal line
-        that a power loss cut are no problems.
+        that a power loss cut are no problems. Raises `NewerVersion` where dataset.json is of one.
         """
         try:
-            planned = [entry["id"] for entry in self.plan()]
+            planned = [entry.id for entry in self.plan()]
+        except NewerVersion:
+            raise
         except BadDataset as error:
             return [str(error)]
         hashes: dict[Path, str] = {}
@@ -214,23 +196,13 @@ class Dataset:
 
     def _trial_problems(self, trial_id: str, hashes: dict[Path, str]) -> list[str]:
         try:
-            sides = self.record(trial_id).get("sides")
+            sides = self.record(trial_id).sides
         except BadDataset as error:
             return [str(error)]
-        if not isinstance(sides, dict):
-            return [f"trials/{trial_id}/trial.json: has no sides"]
         problems: list[str] = []
-        for side in SIDES:
-            recorded = sides.get(side)
-            if not isinstance(recorded, dict):
-                problems.append(f"trials/{trial_id}/trial.json: has no side {side}")
-                continue
-            try:
-                path = self.trial_dir(trial_id) / _capture_name(recorded.get("capture"), trial_id, side)
-            except BadDataset as error:
-                problems.append(str(error))
-                continue
-            problems += _capture_problems(path, f"trials/{trial_id}/{path.name}", recorded, hashes)
+        for side in sides.values():
+            path = self.trial_dir(trial_id) / side.capture
+            problems += _capture_problems(path, f"trials/{trial_id}/{path.name}", side, hashes)
         return problems
 
     def _manifest_problems(self, hashes: dict[Path, str]) -> list[str]:
@@ -275,39 +247,18 @@ class Dataset:
             yield path
 
 
-def _capture_problems(path: Path, label: str, recorded: dict[str, Any], hashes: dict[Path, str]) -> list[str]:
+def _capture_problems(path: Path, label: str, recorded: Side, hashes: dict[Path, str]) -> list[str]:
     if not path.is_file() or path.is_symlink():
         return [f"{label}: is missing"]
     size_bytes = path.stat().st_size
-    if size_bytes != recorded.get("bytes"):
-        return [f"{label}: has {size_bytes} bytes, {recorded.get('bytes')} were recorded"]
+    if size_bytes != recorded.bytes:
+        return [f"{label}: has {size_bytes} bytes, {recorded.bytes} were recorded"]
     hashes[path] = sha256(path)
-    if hashes[path] != recorded.get("sha256"):
+    if hashes[path] != recorded.sha256:
         return [f"{label}: its SHA-256 differs from the one recorded"]
     return []
-
-
-def _capture_name(name: object, trial_id: str, side: str) -> str:
-    match = _CAPTURE.match(name) if isinstance(name, str) else None
-    if match is None or match[1] != side:
-        raise BadDataset(f"trials/{trial_id}/trial.json: {name!r} is no capture name of the {side}")
-    return match[0]
 
 
 def _is_inside(relative: str) -> bool:
     path = Path(relative)
     return not path.is_absolute() and ".." not in path.parts
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise BadDataset(f"{path}: is larger than {MAX_JSON_BYTES >> 20} MiB, no record of a dataset is")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadDataset(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise BadDataset(f"{path}: is no JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise BadDataset(f"{path}: holds no JSON object")
-    return value

@@ -10,8 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from correlate.dataset.durable import sync_directory, write_json, write_text
+from correlate.dataset import documents
+from correlate.dataset.durable import sync_directory, write_text
 from correlate.dataset.journal import Journal
+from correlate.dataset.record import VoidRecord
 
 PRIVATE = "PRIVATE: screens and logs of the lab's phones. Do not publish.\n"
 JOURNAL_TEXT = 500
@@ -64,8 +66,8 @@ class AttemptFolder:
         self._journal.append("completed", trial=self._trial, attempt=self.number, captures=captures)
 
     def _keep(self, reason: str, text: str) -> None:
-        about = {"trial": self._trial, "attempt": self.number, "reason": reason, "text": text}
-        write_json(self.path / "void.json", about)
+        about = VoidRecord(trial=self._trial, attempt=self.number, reason=reason, text=text)
+        documents.write(self.path / "void.json", about)
         write_text(self.path / "PRIVATE", PRIVATE)
         self._attempts_dir.mkdir(parents=True, exist_ok=True)
         self.path.rename(self._attempts_dir / f"{self._trial}.{self.number}")

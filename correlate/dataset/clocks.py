@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
-from correlate.errors import BadDataset
+from correlate.dataset import record
 
 DRIFT_LIMIT_PPM = 500
 """No clock that runs on gains or loses more against another: Linux slews by at most 500 ppm (MAXFREQ of its ntp.c, and
@@ -88,26 +86,17 @@ class ClockLine:
         since_ns = time_ns - self.before.offset_ns - self.before.at_ns
         return self.before.at_ns + since_ns * span_ns // shown_ns
 
-    def as_json(self) -> dict[str, Any]:
+    def recorded(self) -> record.Clock:
         """A clock of trial.json."""
-        return {"before": asdict(self.before), "after": asdict(self.after), "drift_ppm": round(self.drift_ppm, 3)}
+        before, after = (record.Reading(**asdict(each)) for each in (self.before, self.after))
+        return record.Clock(before=before, after=after, drift_ppm=round(self.drift_ppm, 3))
 
 
 UNKNOWN = ClockLine(Offset(0, 0, 0), Offset(0, 0, 0), known=False)
 
 
-def parse(value: Mapping[str, Any] | None) -> ClockLine:
-    """A clock of trial.json: {before, after}, each {offset_ns, bound_ns, at_ns}; null was never compared.
-
-    Raises `BadDataset`.
-    """
-    if value is None:
+def of(recorded: record.Clock | None) -> ClockLine:
+    """A clock of trial.json; None was never compared."""
+    if recorded is None:
         return UNKNOWN
-    try:
-        before, after = (
-            Offset(int(value[when]["offset_ns"]), int(value[when]["bound_ns"]), int(value[when]["at_ns"]))
-            for when in ("before", "after")
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadDataset(f"trial.json: a clock does not fit: {error!r}") from error
-    return ClockLine(before, after)
+    return ClockLine(*(Offset(each.offset_ns, each.bound_ns, each.at_ns) for each in (recorded.before, recorded.after)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import itemgetter
 
-from correlate.dataset import SIDES, Dataset
+from correlate.dataset import Dataset
 from correlate.errors import BadDataset
 
 Installed = Mapping[str, tuple[str, ...]]
@@ -16,10 +16,15 @@ def installed(dataset: Dataset) -> dict[str, Installed]:
     """App -> `Installed`, of the complete trials. An app that no trial recorded a version of is not there."""
     seen: dict[str, dict[str, list[tuple[int, str]]]] = {}
     complete = set(dataset.trial_ids())
-    for entry in (entry for entry in dataset.plan() if entry["id"] in complete):
-        began_ns, versions = _recorded(dataset, entry["id"])
-        for side, version in versions.items():
-            seen.setdefault(entry["app"], {}).setdefault(entry[side], []).append((began_ns, version))
+    for entry in (entry for entry in dataset.plan() if entry.id in complete):
+        try:
+            record = dataset.record(entry.id)
+        except BadDataset:
+            continue  # `findings` says why this trial cannot be read, and the page lists it
+        for role, side in record.sides.items():
+            if side.app_version is not None:
+                began = (record.started_ns or 0, side.app_version)
+                seen.setdefault(entry.app, {}).setdefault(entry.phones[role], []).append(began)
     return {
         app: {
             phone: tuple(dict.fromkeys(version for _, version in sorted(seen_there, key=itemgetter(0))))
@@ -41,16 +46,3 @@ def unlike(found: Installed, version: object) -> str:
     """In words how what was installed differs from the version that the app's file gives; empty where it does not."""
     same = {one for versions in found.values() for one in versions} == {version}
     return "" if same else f"the app's file says {version}, the trials ran with {in_words(found)}"
-
-
-def _recorded(dataset: Dataset, trial_id: str) -> tuple[int, dict[str, str]]:
-    """When a trial began, and the version on each side that recorded one."""
-    try:
-        record = dataset.record(trial_id)
-    except BadDataset:
-        return 0, {}  # `findings` says why this trial cannot be read, and the page lists it
-    began_ns, sides = record.get("started_ns"), record.get("sides")
-    told = {side: sides.get(side) for side in SIDES} if isinstance(sides, dict) else {}
-    versions = {side: each.get("app_version") for side, each in told.items() if isinstance(each, dict)}
-    known = {side: version for side, version in versions.items() if isinstance(version, str)}
-    return began_ns if isinstance(began_ns, int) else 0, known

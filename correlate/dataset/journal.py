@@ -7,9 +7,12 @@ import json
 import os
 from itertools import count
 from pathlib import Path
-from typing import Any
 
+from pydantic import ValidationError
+
+from correlate.dataset.documents import mistake
 from correlate.dataset.durable import sha256, sync_directory
+from correlate.dataset.record import JournalLine
 from correlate.errors import Damaged
 
 FIRST = "0" * 64
@@ -22,16 +25,16 @@ class BrokenJournal(Damaged):
 class Journal:
     """One file of events.
 
-    Each line is a JSON object with `seq` (from 0), `sha256` (of the bytes of the line before, line end excluded; 64
-    zeros for the first), `event` and the event's own fields. What a power loss leaves of a last line that was never
-    finished is no event: `append` cuts it off and says so with an event `journal_cut` of its own.
+    Each line is a `JournalLine`; the hash in it is of the bytes of the line before, line end excluded. What a power
+    loss leaves of a last line that was never finished is no event: `append` cuts it off and says so with an event
+    `journal_cut` of its own.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._tail: tuple[int, str] | None = None
 
-    def append(self, event: str, **fields: object) -> dict[str, object]:
+    def append(self, event: str, **fields: object) -> JournalLine:
         """Writes one event, returns it as written once it is on the disk. Raises `BrokenJournal`."""
         cut_bytes = 0
         if self._tail is None:
@@ -43,7 +46,7 @@ class Journal:
             self._write("journal_cut", {"cut_bytes": cut_bytes})
         return self._write(event, fields)
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> list[JournalLine]:
         """All events; a last line that was never finished is left out. Raises `BrokenJournal` at any other break."""
         return self._load()[0]
 
@@ -68,11 +71,12 @@ class Journal:
         self.append("journal_broken", file=kept.name, file_sha256=sha256(kept))
         return kept
 
-    def _write(self, event: str, fields: dict[str, object]) -> dict[str, object]:
+    def _write(self, event: str, fields: dict[str, object]) -> JournalLine:
         assert self._tail is not None
         seq, before = self._tail
-        entry = {"seq": seq, "sha256": before, "event": event, **fields}
-        line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        entry = JournalLine.model_validate({"seq": seq, "sha256": before, "event": event, **fields})
+        written = entry.model_dump(mode="json", exclude_unset=True)
+        line = json.dumps(written, ensure_ascii=False, allow_nan=False).encode("utf-8")
         new = not self.path.exists()
         with self.path.open("ab") as file:
             file.write(line + b"\n")
@@ -83,7 +87,7 @@ class Journal:
         self._tail = (seq + 1, hashlib.sha256(line).hexdigest())
         return entry
 
-    def _load(self) -> tuple[list[dict[str, Any]], int]:
+    def _load(self) -> tuple[list[JournalLine], int]:
         """The events and the number of bytes that hold them."""
         if not self.path.exists():
             return [], 0
@@ -96,16 +100,14 @@ class Journal:
             before = hashlib.sha256(line).hexdigest()
         return entries, whole
 
-    def _entry(self, line: bytes, seq: int, before: str) -> dict[str, Any]:
+    def _entry(self, line: bytes, seq: int, before: str) -> JournalLine:
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BrokenJournal(f"{self.path}:{seq + 1}: this line is no event: {error}") from error
-        if not isinstance(entry, dict) or not isinstance(entry.get("event"), str):
-            raise BrokenJournal(f"{self.path}:{seq + 1}: this line is no event")
-        if entry.get("seq") != seq:
-            raise BrokenJournal(f"{self.path}:{seq + 1}: event {entry.get('seq')} stands where event {seq} belongs")
-        if entry.get("sha256") != before:
+            entry = JournalLine.model_validate_json(line, strict=True)
+        except ValidationError as error:
+            raise BrokenJournal(f"{self.path}:{seq + 1}: this line is no event: {mistake(error)}") from error
+        if entry.seq != seq:
+            raise BrokenJournal(f"{self.path}:{seq + 1}: event {entry.seq} stands where event {seq} belongs")
+        if entry.sha256 != before:
             raise BrokenJournal(f"{self.path}:{seq + 1}: the line before was changed after this one was written")
         return entry
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
+from correlate.dataset.record.analysis import VIDEO_BYTES_PER_S
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.analysis import VIDEO_BYTES_PER_S
 from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import media_span

@@ -17,6 +17,7 @@ from correlate.columns import Measure, columns
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
 from correlate.dataset.names import Answer
+from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import CorrelateError
 from correlate.findings.cells import Cells, cells
@@ -63,15 +64,15 @@ def measure_all(dataset: Dataset) -> list[Measured]:
 
     Reads neither truth nor tables nor names.
     """
-    apps = dataset.info().get("apps", {})
+    apps = dataset.info().apps
     return workers.each(lambda trial_id: measure(dataset, trial_id, apps), sorted(dataset.trial_ids()))
 
 
-def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, Any]) -> Measured:
+def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Measured:
     """One trial under all dimensions that need no names."""
     try:
         pair = pairs.load(dataset, trial_id, apps, {})
-        of_phone = {dataset.record(trial_id)["sides"][side]["phone"]: side for side in SIDES}
+        of_phone = {side.phone: role for role, side in dataset.record(trial_id).sides.items()}
     except CorrelateError as error:
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
         return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))

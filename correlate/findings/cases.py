@@ -79,7 +79,7 @@ def cases(dataset: Dataset) -> Cases:
     duration, volume = _read(dataset, "duration", Durations), _read(dataset, "volume", Volumes)
     service, signalling = _read(dataset, "service", ServiceType), _read(dataset, "signalling", Signals)
     tables: tuple[_Table[Any], ...] = (endpoints, servers, duration, volume, service, signalling)
-    planned = {entry["id"]: entry for entry in dataset.plan()}
+    planned = {entry.id: entry for entry in dataset.plan()}
     complete = dataset.trial_ids()
     if others := sorted({trial for each in tables for trial in (*each.found, *each.unread)} - set(complete)):
         raise BadDataset(f"{dataset.findings_dir}: has rows of {others[0]}, which is not complete; correlate again")
@@ -92,14 +92,17 @@ def cases(dataset: Dataset) -> Cases:
             continue
         case = Case(
             trial=trial,
-            phones={side: str(planned[trial][side]) for side in SIDES},
+            app=planned[trial].app,
+            service=planned[trial].service,
+            direction=planned[trial].direction,
+            scenario=planned[trial].scenario,
+            phones=planned[trial].phones,
             endpoints=endpoints.found[trial],
             servers=servers.found[trial],
             duration=duration.found[trial],
             volume=volume.found[trial],
             service_type=service.found[trial],
             signalling=signalling.found[trial],
-            **{key: str(planned[trial][key]) for key in ("app", "service", "direction", "scenario")},
         )
         read.append(case)
     return Cases(tuple(read), unread)

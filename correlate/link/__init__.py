@@ -79,12 +79,12 @@ def write(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = Non
     reason = reason or why_not(found)
     if reason and left_out:
         reason += f"; {left_out} trials have no two legs with UDP conversations of the call and known clocks"
-    rows = [{"reason": reason}] if reason else list(rank_all(found, f"{info.get('seed')}"))
+    rows = [{"reason": reason}] if reason else list(rank_all(found, str(info.seed)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        whole = {**row, "left_out": left_out, "provenance": info.get("provenance", "unknown")}
+        whole = {**row, "left_out": left_out, "provenance": info.provenance}
         writer.writerow([_cell(whole.get(column)) for column in COLUMNS])
     write_text(dataset.findings_dir / "link.csv", text.getvalue())
 
@@ -126,7 +126,7 @@ def read(dataset: Dataset) -> list[dict[str, str]]:
 def too_few(dataset: Dataset) -> str:
     """Why nothing can be linked whatever the captures show; empty where that has to be seen."""
     complete = set(dataset.trial_ids())
-    apps = {entry.get("app") for entry in dataset.plan() if entry["id"] in complete}
+    apps = {entry.app for entry in dataset.plan() if entry.id in complete}
     return _few_apps(len(apps)) or _few_conversations(len(complete))
 
 

@@ -6,10 +6,10 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from correlate import pairs
-from correlate.dataset import SIDES, Dataset
+from correlate.dataset import Dataset
+from correlate.dataset.record import AppEntry
 from correlate.dimensions.service import media_rate
 from correlate.dimensions.signalling import fragments
 from correlate.errors import CorrelateError
@@ -67,13 +67,13 @@ def calls(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = Non
     `measured` has the trials' pairs, None for one that cannot be read; without it the captures are read here.
     """
     trials = sorted(dataset.trial_ids())
-    apps, names = dataset.info().get("apps", {}), dataset.host_names()
+    apps, names = dataset.info().apps, dataset.host_names()
     of_trial = {trial: _pair(dataset, trial, apps) for trial in trials} if measured is None else measured
     found = [call for trial in trials if (call := _call(dataset, trial, of_trial.get(trial), names))]
     return found, len(trials) - len(found)
 
 
-def _pair(dataset: Dataset, trial: str, apps: Mapping[str, Any]) -> CallPair | None:
+def _pair(dataset: Dataset, trial: str, apps: Mapping[str, AppEntry]) -> CallPair | None:
     try:
         return pairs.load(dataset, trial, apps, {}).without_packets()
     except CorrelateError:
@@ -85,8 +85,8 @@ def _call(dataset: Dataset, trial: str, pair: CallPair | None, names: Mapping[st
         return None
     record = dataset.record(trial)
     of_phone = {side.phone: leg(side, pair, names) for side in (pair.a, pair.b)}
-    caller, callee = (of_phone[record["sides"][side]["phone"]] for side in SIDES)
-    return Call(trial, str(record["asked"]["app"]), caller, callee) if caller and callee else None
+    caller, callee = of_phone[record.sides["caller"].phone], of_phone[record.sides["callee"].phone]
+    return Call(trial, record.asked.app, caller, callee) if caller and callee else None
 
 
 def leg(side: Vantage, pair: CallPair, names: Mapping[str, str]) -> Leg | None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from correlate.dataset import SIDES, Dataset, clocks
+from correlate.dataset import Dataset, clocks, record
 from correlate.dataset.clocks import ClockLine
-from correlate.dataset.markers import Markers
+from correlate.dataset.record import AppEntry, Markers
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, interface, window
 from correlate.pairs.addresses import Learned, Role
 from correlate.pairs.amounts import Amounts, total
-from correlate.pairs.analysis import Analysis
-from correlate.pairs.analysis import parse as parse_analysis
+from correlate.pairs.analysis import Rules
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.frames import Frame
 from correlate.pairs.media import answered
@@ -108,7 +106,7 @@ class CallPair:
     b: Vantage
     servers: frozenset[Address]
     names: Mapping[str, str]
-    analysis: Analysis
+    analysis: Rules
 
     @property
     def established(self) -> bool:
@@ -133,35 +131,22 @@ class CallPair:
         return replace(self, a=self.a.without_packets(), b=self.b.without_packets())
 
 
-def load(dataset: Dataset, trial_id: str, apps: Mapping[str, Any], names: Mapping[str, str]) -> CallPair:
+def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: Mapping[str, str]) -> CallPair:
     """Reads both captures of a complete trial.
 
     `apps` is dataset.json's, `names` maps folded addresses to host names. Raises `BadDataset` for records that do not
     fit, `Unreadable` for captures that cannot be read, are damaged, or lack their markers.
     """
-    record = dataset.record(trial_id)
-    try:
-        app = apps[record["asked"]["app"]]
-        markers = _markers(record["markers"])
-        sides = sorted((_side(dataset, trial_id, record, side) for side in SIDES), key=lambda side: side.phone)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadDataset(f"trials/{trial_id}/trial.json: does not fit: {error!r}") from error
-    if sides[0].phone == sides[1].phone:
-        raise BadDataset(f"trials/{trial_id}/trial.json: both sides are {sides[0].phone}")
-    return pair(sides[0], sides[1], markers, names, parse_analysis(app.get("analysis")))
+    trial = dataset.record(trial_id)
+    app = apps.get(trial.asked.app)
+    if app is None:
+        raise BadDataset(f"trials/{trial_id}/trial.json: asked.app: '{trial.asked.app}' is no app of dataset.json")
+    sides = [_side(dataset.trial_dir(trial_id), side, trial.clocks[side.clock]) for side in trial.sides.values()]
+    sides.sort(key=lambda side: side.phone)
+    return pair(sides[0], sides[1], trial.markers, names, Rules.of(app.analysis))
 
 
-def _markers(recorded: Mapping[str, Any] | None) -> Markers | None:
-    """Null where there were none: then the whole of both captures counts."""
-    if recorded is None:
-        return None
-    address = next(iter(addresses.parse([recorded["address"]])))
-    return Markers(address=address, port=int(recorded["port"]), nonce=str(recorded["nonce"]))
-
-
-def pair(
-    a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Analysis
-) -> CallPair:
+def pair(a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Rules) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
     windows = [window.read(side.capture, markers) for side in (a, b)]
     a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
@@ -197,7 +182,7 @@ def _vantage(
     learned: Learned,
     roles: Mapping[Address, Role],
     others: Mapping[Address, Role],
-    analysis: Analysis,
+    analysis: Rules,
 ) -> Vantage:
     own = addresses.own_addresses(learned.interface, learned.probed | roles.keys())
     found = conversations(of, own, frozenset(others) - learned.interface, analysis.relay_ports)
@@ -218,14 +203,14 @@ def _vantage(
     )
 
 
-def _side(dataset: Dataset, trial_id: str, record: Mapping[str, Any], side: str) -> SideRecord:
-    recorded = record["sides"][side]
+def _side(folder: Path, side: record.Side, clock: record.Clock | None) -> SideRecord:
+    interface = side.addresses.interface
     return SideRecord(
-        phone=str(recorded["phone"]),
-        capture=dataset.capture(trial_id, side),
-        interface=addresses.parse(recorded["addresses"]["interface"] or ()),
-        probed=addresses.parse(recorded["addresses"]["probed"] or ()),
-        clock=clocks.parse(record["clocks"][recorded["clock"]]),
-        recorded=recorded["addresses"]["interface"] is not None,
-        seen_at=None if recorded.get("vantage") is None else str(recorded["vantage"]),
+        phone=side.phone,
+        capture=folder / side.capture,
+        interface=addresses.folded(interface or ()),
+        probed=addresses.folded(side.addresses.probed or ()),
+        clock=clocks.of(clock),
+        recorded=interface is not None,
+        seen_at=side.vantage,
     )

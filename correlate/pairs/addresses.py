@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,10 +44,9 @@ NOT_GLOBAL_V4 = tuple(
 GLOBAL_V6 = IPv6Network("2000::/3")
 
 
-def parse(texts: Iterable[str]) -> frozenset[Address]:
-    """Recorded addresses, folded; a prefix length or a zone is left out. Raises `ValueError`."""
-    plain = (text.split("/")[0].split("%")[0].strip() for text in texts)
-    return frozenset(fold(ipaddress.ip_address(text)) for text in plain)
+def folded(recorded: Iterable[Address]) -> frozenset[Address]:
+    """Recorded addresses, folded; a zone is left out."""
+    return frozenset(fold(type(address)(int(address))) for address in recorded)
 
 
 @lru_cache(maxsize=65536)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from correlate import markers
-from correlate.dataset.markers import Markers
+from correlate.dataset.record import Markers
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs.amounts import Amounts

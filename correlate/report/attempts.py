@@ -35,7 +35,7 @@ class Troubles:
 
 def troubles(dataset: Dataset) -> Troubles:
     """Reads attempts/ and the records of complete trials. What cannot be read is listed, with that as its reason."""
-    planned = [entry["id"] for entry in dataset.plan()]
+    planned = [entry.id for entry in dataset.plan()]
     complete = set(dataset.trial_ids())
     order = {trial: number for number, trial in enumerate(planned)}
     voids = sorted(_voids(dataset, complete), key=lambda void: (order.get(void.trial, len(order)), void.attempt))
@@ -53,22 +53,22 @@ def _voids(dataset: Dataset, complete: set[str]) -> list[Void]:
         trial, attempt = match[1], int(match[2])
         became = "completed later" if trial in complete else "not complete"
         try:
-            told = dataset.void(check_id(trial), attempt)
+            record = dataset.void(check_id(trial), attempt)
+            reason, text = record.reason, record.text
         except BadDataset as error:
-            told = {"reason": "unknown", "text": str(error).replace(f"{dataset.path}/", "")}
-        found.append(Void(trial, attempt, _plain(told.get("reason")), _plain(told.get("text")), became))
+            reason, text = "unknown", str(error).replace(f"{dataset.path}/", "")
+        found.append(Void(trial, attempt, _plain(reason), _plain(text), became))
     return found
 
 
 def _restarts(dataset: Dataset, trial: str) -> int:
     try:
-        number = dataset.record(trial).get("capture_restarts")
+        return dataset.record(trial).capture_restarts or 0
     except BadDataset:
         return 0  # `findings` says why this trial cannot be read, and the page lists it
-    return number if isinstance(number, int) else 0
 
 
-def _plain(value: object) -> str:
+def _plain(text: str) -> str:
     """A text of a phone or a tool in one line: nothing that a terminal or a page would act on, and not too long."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}…"

@@ -16,6 +16,7 @@ from correlate.tables.study import MODELLED, Study
 PROVENANCE = {
     "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
     "nothing about the real apps. The model follows the paper, so every comparison with it is by construction.",
+    "rehearsed": "Rehearsed: real calls on a rig without phones made this traffic. They are not calls of the apps.",
     "measured": "Measured: real phones made this traffic.",
 }
 
@@ -34,9 +35,9 @@ def page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, li
         info=study.info,
         provenance=study.provenance,
         is_modelled=study.provenance == MODELLED,
-        provenance_text=PROVENANCE.get(study.provenance, "The dataset does not say where its traffic comes from."),
+        provenance_text=PROVENANCE[study.provenance],
         complete=len(study.cases) + len(study.unread),
-        planned=len(study.info["plan"]),
+        planned=len(study.info.plan),
         unread=study.unread,
         troubles=troubles,
         verdicts=verdicts(study),

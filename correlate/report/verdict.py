@@ -61,17 +61,16 @@ def _verdict(study: Study, app: str) -> AppVerdict:
     cases = study.select(app=app)
     talks = [case for case in cases if case.call.established]
     silent = [case for case in cases if not case.call.established]
-    entry = study.info["apps"].get(app, {})
-    analysis = entry.get("analysis") or {}
-    before = (*_seen(silent), _ids(silent), _service(silent, bool(analysis.get("unanswered_service"))))
+    rules = study.rules[app]
+    before = (*_seen(silent), _ids(silent), _service(silent, bool(rules.unanswered_service)))
     during = (*_seen(talks), _route(talks), _ids(talks), _service(talks, True))
-    always = (_shared(cases), _role(cases, bool(analysis.get("role"))), _durations(cases))
+    always = (_shared(cases), _role(cases, bool(rules.role)), _durations(cases))
     phases = (
         Phase("Before anyone answers", len(silent), before),
         Phase("In conversations", len(talks), during),
         Phase("In every call", len(cases), always),
     )
-    planned = sum(each["app"] == app for each in study.info["plan"])
+    planned = sum(entry.app == app for entry in study.info.plan)
     version = study.version(app) or ""
     return AppVerdict(app, version, study.other_version(app), len(cases), planned, phases)
 

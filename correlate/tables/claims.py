@@ -253,7 +253,7 @@ def _rows(study: Study) -> Iterator[Row]:
 
 
 def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> Row:
-    has_rule = not claim.needs or bool((study.info["apps"].get(app, {}).get("analysis") or {}).get(claim.needs))
+    has_rule = not claim.needs or bool(getattr(study.rules[app], claim.needs))
     counted = count(cases, lambda case: claim.holds(case, study) if has_rule else None)
     holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
     is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])

@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from correlate.dataset.record import Machine
 from correlate.tables.layout import Row, Table, table
 from correlate.tables.study import Study
 
 
 def table1(study: Study) -> Table:
     """Devices and tools as recorded, beside those of the paper: phones in order, the laptop beside the hotspot's."""
-    ours = [*study.info.get("devices", [])]
+    ours = study.info.devices
     published = list(study.paper["table1"])
     phones, laptops, router = published[:2], published[2:4], published[4:]
     rows = [
-        _device(study, ours[index] if index < len(ours) else {}, phones[index] if index < len(phones) else {})
+        _device(study, ours[index] if index < len(ours) else None, phones[index] if index < len(phones) else {})
         for index in range(max(len(ours), len(phones)))
     ]
-    rows += [_device(study, {}, laptops[0]), _device(study, study.info.get("laptop") or {}, laptops[1])]
-    rows += [_device(study, {}, each) for each in router]
+    rows += [_device(study, None, laptops[0]), _device(study, study.info.laptop, laptops[1])]
+    rows += [_device(study, None, each) for each in router]
     columns = "item name model os tools network paper_model paper_os paper_tools paper_network agreement"
     notes = ("agreement: the same model and the same system",)
     return table("table1", "Table 1: devices and tools", columns, rows, notes, study.provenance)
 
 
-def _device(study: Study, ours: Mapping[str, Any], paper: Mapping[str, Any]) -> Row:
-    same = ours.get("model") in paper.get("models", []) and ours.get("os") == paper.get("os")
+def _device(study: Study, ours: Machine | None, paper: Mapping[str, Any]) -> Row:
+    same = ours is not None and ours.model in paper.get("models", []) and ours.os == paper.get("os")
+    known: dict[str, Any] = {} if ours is None else dict(ours)
     return {
         "item": paper.get("device") or "further device",
-        "name": ours.get("name"),
-        "model": ours.get("model"),
-        "os": ours.get("os"),
-        "tools": ", ".join(str(tool) for tool in ours.get("tools") or []),
-        "network": ours.get("network"),
+        "name": known.get("name"),
+        "model": known.get("model"),
+        "os": known.get("os"),
+        "tools": ", ".join(known.get("tools", ())),
+        "network": known.get("network"),
         "paper_model": next(iter(paper.get("models", [])), None),
         "paper_os": paper.get("os"),
         "paper_tools": ", ".join(paper.get("tools", [])),
@@ -47,15 +49,15 @@ def table2(study: Study) -> Table:
     published = {row["app"]: row for row in study.paper["table2"]}
     rows: list[Row] = []
     for app in study.apps:
-        ours, paper = study.info["apps"].get(app, {}), published.get(app, {})
+        ours, paper = study.info.apps[app], published.get(app, {})
         version = study.version(app)
-        same = version == paper.get("version") and ours.get("services") == paper.get("services")
+        same = version == paper.get("version") and ours.services == paper.get("services")
         rows.append(
             {
                 "app": app,
-                "package": ours.get("package"),
+                "package": ours.package,
                 "version": version,
-                "services": ", ".join(ours.get("services") or []),
+                "services": ", ".join(ours.services),
                 "paper_version": paper.get("version"),
                 "paper_services": ", ".join(paper.get("services", [])),
                 "agreement": study.compare(same) if paper else "",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from correlate.findings.cases import Case
-from correlate.pairs.analysis import parse as parse_analysis
 from correlate.tables.counts import count, why
 from correlate.tables.layout import Row, Table, table
 from correlate.tables.predicates import UNCOMPARED
@@ -61,7 +60,7 @@ def _uses(trials: set[str]) -> Callable[[Case], bool | None]:
 def _listed(study: Study, app: str, address: str, is_used: bool, in_paper: bool) -> str:
     """How one of our servers stands to the paper's list, whose Table 4 has no IPv6 although its Table 5 has."""
     if is_used and not in_paper:
-        cluster = parse_analysis(study.info["apps"].get(app, {}).get("analysis")).cluster
+        cluster = study.rules[app].cluster
         own = cluster(study.names.get(address))
         published = next(row["addresses"] for row in study.paper["table4"] if row["app"] == app)
         names = [row["name"] for row in study.paper["table5"] if row["app"] == app and row["address"] in published]
@@ -87,10 +86,10 @@ def table5(study: Study) -> Table:
     errata = {(row["app"], row["name"]): row.get("erratum") for row in study.paper["table5"]}
     rows: list[Row] = []
     for app in study.apps:
-        analysis = parse_analysis(study.info["apps"].get(app, {}).get("analysis"))
+        rules = study.rules[app]
         cases = study.select(app=app)
         seen = _trials_by_server(cases)
-        named = {(name, address) for address in seen if analysis.cluster(name := study.names.get(address))}
+        named = {(name, address) for address in seen if rules.cluster(name := study.names.get(address))}
         missing = {(name, address) for (of, name), address in published.items() if of == app} - named
         for name, address in sorted(named | missing):
             paper = published.get((app, str(name)))
@@ -100,7 +99,7 @@ def table5(study: Study) -> Table:
                     "app": app,
                     "name": name,
                     "address": address if trials else None,
-                    "cluster": analysis.cluster(name),
+                    "cluster": rules.cluster(name),
                     **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
                     "paper_address": paper,
                     "agreement": study.compare(bool(trials) and paper == address) if paper else "",

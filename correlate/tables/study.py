@@ -12,9 +12,9 @@ from typing import Any
 
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
-from correlate.errors import BadDataset
+from correlate.dataset.record import DatasetRecord
 from correlate.findings.cases import Case, cases
-from correlate.pairs.analysis import parse as parse_analysis
+from correlate.pairs.analysis import Rules
 
 MODELLED = "modelled"
 
@@ -34,7 +34,7 @@ class Study:
     are the trials that could be read, and the only ones that anything counts; `unread` says of each of the others why.
     """
 
-    info: Mapping[str, Any]
+    info: DatasetRecord
     installed: Mapping[str, Installed]
     cases: tuple[Case, ...]
     unread: Mapping[str, str]
@@ -51,24 +51,27 @@ class Study:
     @property
     def provenance(self) -> str:
         """`modelled` or `measured`, as the dataset says."""
-        return str(self.info.get("provenance", "unknown"))
+        return self.info.provenance
 
     @cached_property
     def apps(self) -> list[str]:
         """The apps of the plan, those of the paper first and in its order."""
-        return self._ordered(
-            (entry["app"] for entry in self.info["plan"]), [row["app"] for row in self.paper["table2"]]
-        )
+        return self._ordered((entry.app for entry in self.info.plan), [row["app"] for row in self.paper["table2"]])
+
+    @cached_property
+    def rules(self) -> dict[str, Rules]:
+        """By which rules the calls of each app are read."""
+        return {name: Rules.of(app.analysis) for name, app in self.info.apps.items()}
 
     @cached_property
     def scenarios(self) -> list[str]:
         """The scenarios of the plan, those of the paper first and in its order."""
-        return self._ordered((entry["scenario"] for entry in self.info["plan"]), self.paper["scenarios"])
+        return self._ordered((entry.scenario for entry in self.info.plan), self.paper["scenarios"])
 
     @cached_property
     def devices(self) -> list[str]:
         """Names of the phones; the first one is Device 1."""
-        return [str(device["name"]) for device in self.info.get("devices", [])]
+        return [device.name for device in self.info.devices]
 
     def device(self, phone: str) -> int | None:
         """1 for the paper's Device 1, and so on; None for a phone that dataset.json does not list."""
@@ -99,13 +102,11 @@ class Study:
         """What the phones had of an app when they were measured; where nobody recorded it, what dataset.json says."""
         if app in self.installed:
             return in_words(self.installed[app])
-        version = self.info["apps"].get(app, {}).get("version")
-        return None if version is None else str(version)
+        return self.info.apps[app].version
 
     def other_version(self, app: str) -> str:
         """In words that the phones had another version than the app's file says; empty where they had not."""
-        planned = self.info["apps"].get(app, {}).get("version")
-        return unlike(self.installed[app], planned) if app in self.installed else ""
+        return unlike(self.installed[app], self.info.apps[app].version) if app in self.installed else ""
 
     def compare(self, is_equal: bool) -> str:
         """How an agreement is worded: what a model took from the paper agrees with it by construction."""
@@ -122,14 +123,8 @@ class Study:
         return [name for name in known if name in present] + sorted(present - set(known))
 
 
-def checked(dataset: Dataset) -> dict[str, Any]:
+def checked(dataset: Dataset) -> DatasetRecord:
     """dataset.json with all that findings, tables and report rely on, names.json too. Raises `BadDataset`."""
     info = dataset.info()
-    dataset.plan()
     dataset.host_names()
-    missing = [key for key in ("name", "bench", "matrix", "seed", "apps") if key not in info]
-    if missing:
-        raise BadDataset(f"{dataset.info_path}: has no {', '.join(missing)}")
-    for app in info["apps"].values():
-        parse_analysis(app.get("analysis"))
     return info

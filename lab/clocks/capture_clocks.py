@@ -12,7 +12,7 @@ from pathlib import Path
 
 from correlate import markers
 from correlate.dataset.clocks import DRIFT_LIMIT_PPM, ClockLine, Offset
-from correlate.dataset.markers import Markers
+from correlate.dataset.record import Markers
 from correlate.trace import Trace
 from lab.clocks.offsets import Exchange, drift_ns
 from lab.errors import AttemptVoid

@@ -6,9 +6,23 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from correlate.dataset import Dataset, write_json
+from correlate.dataset import Dataset, documents
+from correlate.dataset.record import (
+    SCHEMA,
+    Addresses,
+    AppEntry,
+    Asked,
+    Clock,
+    DatasetRecord,
+    Device,
+    PlanEntry,
+    Reading,
+    Role,
+    Side,
+    TrialRecord,
+    nullable,
+)
 from lab.commands.import_list import Capture, ImportedTrial, read_list
 from lab.definitions import Lab
 from lab.definitions.yaml import Mistake, did_you_mean
@@ -16,7 +30,7 @@ from lab.errors import BadInput, BenchUnhealthy
 from lab.run import versions
 from lab.run.dataset_lock import holding
 
-ROLES = ("caller", "callee")
+ROLES: tuple[Role, Role] = ("caller", "callee")
 UNKNOWN = "unknown"
 BY_SIDE = re.compile(r"(.+)_(a_to_b|b_to_a)")
 """A direction between phones of one network label (`BenchSpec.direction`); side a is Device 1."""
@@ -42,7 +56,7 @@ def import_trials(trials: Path, dataset: Dataset, scenarios: Path) -> int:
             dataset.journal.append("import", trials=len(rows), list=trials.name)
             for row, entry in zip(rows, plan, strict=True):
                 _store(dataset, row, entry)
-            write_json(dataset.info_path, info)
+            documents.write(dataset.info_path, info)
         except OSError as error:
             # Of a copy that fails `filename` is the source, which is well.
             where = error.filename2 or error.filename or dataset.path
@@ -61,7 +75,7 @@ def _require_free(dataset: Dataset) -> None:
         return
     found = {entry.name for entry in path.iterdir()} - {dataset.lock_path.name} if path.is_dir() else {path.name}
     is_left = found <= {each.name for each in _begun(dataset)} and dataset.journal.path.name in found
-    if found and not (is_left and [*dataset.journal.read(), {"event": "import"}][0]["event"] == "import"):
+    if found and not (is_left and all(line.event == "import" for line in dataset.journal.read()[:1])):
         is_dataset = "; what it holds is computed again by correlate" if dataset.info_path.exists() else ""
         raise BadInput(f"{path}: is not empty; name another folder with --dataset{is_dataset}")
 
@@ -81,9 +95,9 @@ def _clear(dataset: Dataset) -> None:
             path.unlink(missing_ok=True)
 
 
-def _plan(trials: Path, rows: Sequence[ImportedTrial]) -> list[dict[str, Any]]:
+def _plan(trials: Path, rows: Sequence[ImportedTrial]) -> list[PlanEntry]:
     """Entries of dataset.json's plan; a row without a repetition is the next of its kind. Raises `BadInput`."""
-    plan: list[dict[str, Any]] = []
+    plan: list[PlanEntry] = []
     mistakes = []
     taken: set[str] = set()
     for row in rows:
@@ -95,7 +109,7 @@ def _plan(trials: Path, rows: Sequence[ImportedTrial]) -> list[dict[str, Any]]:
             text = f"{trial_id} a second time; give it another repetition, or leave repetition empty"
             mistakes.append(Mistake(trials, row.line, 1, text))
         taken.add(trial_id)
-        plan.append({"id": trial_id, **kind, "repetition": repetition, **_phones(row)})
+        plan.append(PlanEntry(id=trial_id, **kind, repetition=repetition, **_phones(row)))
     if mistakes:
         raise BadInput("\n".join(str(mistake) for mistake in mistakes))
     return plan
@@ -112,13 +126,14 @@ def _phones(row: ImportedTrial) -> dict[str, str]:
     return {role: row[f"{role}_phone"] or label for role, label in zip(ROLES, labels, strict=True)}
 
 
-def _devices(trials: Path, rows: Sequence[ImportedTrial], plan: Sequence[dict[str, Any]]) -> list[str]:
+def _devices(trials: Path, rows: Sequence[ImportedTrial], plan: Sequence[PlanEntry]) -> list[str]:
     """The phones, Device 1 first: the one that `device_1` names, else side a, else the first row's caller. Raises
     `BadInput` where `device_1` names no phone of the list, or two."""
     names: list[str] = []
     for entry in plan:
-        by_side = BY_SIDE.fullmatch(entry["direction"])
-        names += [entry[role] for role in (reversed(ROLES) if by_side and by_side[2] == "b_to_a" else ROLES)]
+        by_side = BY_SIDE.fullmatch(entry.direction)
+        phones = list(entry.phones.values())
+        names += reversed(phones) if by_side and by_side[2] == "b_to_a" else phones
     firsts = [row for row in rows if row["device_1"]]
     for row in firsts:
         name, before = row["device_1"], firsts[0]
@@ -131,93 +146,85 @@ def _devices(trials: Path, rows: Sequence[ImportedTrial], plan: Sequence[dict[st
 
 
 def _describe(
-    trials: Path, dataset: Dataset, lab: Lab, plan: Sequence[dict[str, Any]], devices: Sequence[str]
-) -> dict[str, Any]:
+    trials: Path, dataset: Dataset, lab: Lab, plan: Sequence[PlanEntry], devices: Sequence[str]
+) -> DatasetRecord:
     """dataset.json of an import: no bench, no matrix, no seed; apps that the lab has YAML of with their analysis."""
-    apps = sorted({entry["app"] for entry in plan})
-    services = {name: sorted({entry["service"] for entry in plan if entry["app"] == name}) for name in apps}
-    return {
-        "schema": 1,
-        "name": dataset.path.resolve().name,
-        "bench": "imported",
-        "matrix": trials.stem,
-        "seed": 0,
-        "provenance": "measured",
-        "contact": "",
-        "approval": "",
-        "scenario_hash": None,
-        "versions": versions.of_the_controller(),
-        "devices": [{"name": name, "model": None, "os": None, "tools": [], "network": None} for name in devices],
-        "laptop": None,
-        "apps": {name: _app(lab, name, services[name]) for name in apps},
-        "plan": list(plan),
-    }
+    apps = sorted({entry.app for entry in plan})
+    services = {name: sorted({entry.service for entry in plan if entry.app == name}) for name in apps}
+    return DatasetRecord(
+        schema_number=SCHEMA,
+        name=dataset.path.resolve().name,
+        bench="imported",
+        matrix=trials.stem,
+        seed=0,
+        provenance="measured",
+        contact="",
+        approval="",
+        scenario_hash=None,
+        versions=versions.of_the_controller(),
+        devices=[Device(name=name, model=None, os=None, tools=[], network=None) for name in devices],
+        laptop=None,
+        apps={name: _app(lab, name, services[name]) for name in apps},
+        plan=list(plan),
+    )
 
 
-def _app(lab: Lab, name: str, services: list[str]) -> dict[str, Any]:
+def _app(lab: Lab, name: str, services: list[str]) -> AppEntry:
     """The version is that of the captures, which nobody recorded."""
     app = lab.apps.get(name)
-    analysis = None if app is None or app.analysis is None else app.analysis.model_dump(mode="json")
-    package = None if app is None else app.package
-    return {"package": package, "version": None, "services": services, "analysis": analysis}
+    package, analysis = (None, None) if app is None else (app.package, app.analysis)
+    return AppEntry(package=package, version=None, services=services, analysis=analysis)
 
 
-def _store(dataset: Dataset, row: ImportedTrial, entry: dict[str, Any]) -> None:
+def _store(dataset: Dataset, row: ImportedTrial, entry: PlanEntry) -> None:
     """Copy both captures, write trial.json, and commit the trial."""
-    folder = dataset.trials_dir / f"{entry['id']}.partial"
+    folder = dataset.trials_dir / f"{entry.id}.partial"
     folder.mkdir(parents=True)
-    captures: dict[str, Capture] = {role: row[f"{role}_capture"] for role in ROLES}
-    for role, capture in captures.items():
-        shutil.copyfile(capture.path, folder / f"{role}.{capture.suffix}")
-    hashes = {role: capture.integrity.sha256 for role, capture in captures.items()}
-    write_json(folder / "trial.json", _record(row, entry, captures) | {"captures": hashes})
-    dataset.commit_trial(entry["id"])
-    dataset.journal.append("completed", trial=entry["id"], attempt=0, captures=hashes)
+    record = _record(row, entry)
+    for role, side in record.sides.items():
+        shutil.copyfile(row[f"{role}_capture"].path, folder / side.capture)
+    documents.write(folder / "trial.json", record)
+    dataset.commit_trial(entry.id)
+    dataset.journal.append("completed", trial=entry.id, attempt=0, captures=record.captures)
 
 
-def _record(row: ImportedTrial, entry: dict[str, Any], captures: dict[str, Capture]) -> dict[str, Any]:
-    """trial.json; `markers` null says that the whole of both captures counts."""
+def _record(row: ImportedTrial, entry: PlanEntry) -> TrialRecord:
+    """trial.json; `markers` None says that the whole of both captures counts."""
     asked = {key: row[key] for key in ("app", "service", "direction", "scenario")}
-    return {
-        "schema": 1,
-        "trial": entry["id"],
-        "attempt": 0,
-        "asked": {**asked, "repetition": entry["repetition"], **{role: entry[role] for role in ROLES}},
-        "outcome": "completed",
-        "observed_scenario": None,
-        "sides": {role: _side(row, role, entry[role], captures[role]) for role in ROLES},
-        "markers": None,
-        "clocks": {**{role: _clock(row, role) for role in ROLES}, "laptop": None},
-        "capture_restarts": None,
-    }
+    return TrialRecord(
+        schema_number=SCHEMA,
+        **dict.fromkeys(nullable(TrialRecord)),
+        trial=entry.id,
+        attempt=0,
+        asked=Asked(**asked, repetition=entry.repetition, **entry.phones, ring_s=None, talk_s=None),
+        outcome="completed",
+        sides={role: _side(role, entry.phones[role], row) for role in ROLES},
+        clocks={**{role: _clock(row, role) for role in ROLES}, "laptop": None},
+    )
 
 
-def _side(row: ImportedTrial, role: str, phone: str, capture: Capture) -> dict[str, Any]:
+def _side(role: Role, phone: str, row: ImportedTrial) -> Side:
+    capture: Capture = row[f"{role}_capture"]
     addresses = row[f"{role}_addresses"]
-    return {
-        "phone": phone,
-        "network": None,
-        "vantage": None,
-        "app_version": None,
-        "addresses": {
-            "interface": None if addresses is None else list(addresses.interface),
-            "probed": None if addresses is None else list(addresses.probed),
-        },
-        "capture": f"{role}.{capture.suffix}",
-        "sha256": capture.integrity.sha256,
-        "bytes": capture.integrity.bytes,
-        "packets": capture.integrity.packets,
-        "tool": None,
-        "interface": None,
-        "snaplen_bytes": None,
-        "clock": role,
-    }
+    return Side(
+        **dict.fromkeys(nullable(Side)),
+        phone=phone,
+        addresses=Addresses(
+            interface=None if addresses is None else list(addresses.interface),
+            probed=None if addresses is None else list(addresses.probed),
+        ),
+        capture=f"{role}.{capture.suffix}",
+        sha256=capture.integrity.sha256,
+        bytes=capture.integrity.bytes,
+        packets=capture.integrity.packets,
+        clock=role,
+    )
 
 
-def _clock(row: ImportedTrial, role: str) -> dict[str, Any] | None:
+def _clock(row: ImportedTrial, role: str) -> Clock | None:
     """One reading stands for before and after: nobody measured how the clock drifted."""
     offset_s, bound_s = row[f"{role}_offset_s"], row["offset_bound_s"]
     if offset_s is None:
         return None
-    reading = {"offset_ns": round(offset_s * 1e9), "bound_ns": round(bound_s * 1e9), "at_ns": 0}
-    return {"before": reading, "after": dict(reading)}
+    reading = Reading(offset_ns=round(offset_s * 1e9), bound_ns=round(bound_s * 1e9), at_ns=0)
+    return Clock(before=reading, after=reading, drift_ppm=None)

@@ -77,7 +77,7 @@ def resolve(run: Run, addresses: Iterable[str]) -> int:
 
 def bench_of(dataset: Dataset, bench: str, scenarios: Path) -> tuple[Lab, BenchSpec]:
     """The bench whose resolver is asked: `bench`, or where that is empty the dataset's own. Raises `BadInput`."""
-    lab, own = Lab.load(scenarios), str(dataset.info().get("bench"))
+    lab, own = Lab.load(scenarios), dataset.info().bench
     if not bench and own not in lab.benches:
         there = ", ".join(lab.benches)
         raise BadInput(f"{dataset.path}: its bench '{own}' is not here; name one with --bench: {there}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.definitions.analysis import Analysis, RoleRule, UserIds
+from correlate.dataset.record import Analysis, RoleRule, UserIds
 from lab.definitions.app import App, CallSigns, Intent, Selector, ServiceWays, Way
 from lab.definitions.base import Model, Name, Place, Role, Service
 from lab.definitions.bench import (

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from lab.definitions.analysis import Analysis
+from correlate.dataset.record import Analysis
 from lab.definitions.base import Line, Model, Name, Service, Text, refuse
 
 _QUERY_KEYS = {

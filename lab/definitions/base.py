@@ -11,11 +11,14 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-NAME_CHARACTERS, ID_CHARACTERS = 64, 200
-"""The most that a name may have, and the names of a trial joined to its id."""
+from correlate.dataset.record import Document
+from correlate.dataset.record import Name as Name
+from correlate.dataset.record import Port as Port
+from correlate.dataset.record import Role as Role
+from correlate.dataset.record import Service as Service
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
-"""A name of the lab: lower-case letters, digits and `_`, at most 64 of them. It goes into ids and file names."""
+NAME_CHARACTERS = 64
+"""The most that a name may have."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 """Some text that may not be empty."""
@@ -33,14 +36,9 @@ Line = Annotated[Text, AfterValidator(_one_line)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 """A time in seconds, above zero and at most a day."""
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
-"""A UDP or TCP port."""
-
 ApiKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{16,64}$")]
 """A key as PCAPdroid makes one: 32 letters and digits."""
 
-Service = Literal["voice", "video"]
-Role = Literal["caller", "callee"]
 Place = tuple[str | int, ...]
 """Where something is in a file: field names and list indices (from 0) from the root."""
 
@@ -74,10 +72,29 @@ class Model(BaseModel):
     @classmethod
     def _only_plain_numbers(cls, values: object) -> object:
         # Not a field validator: pydantic allows none on a discriminator.
-        if not isinstance(values, dict):
-            return values
-        numeric = _numeric_fields(cls)
-        return {key: _refuse_odd_texts(value, numeric.get(key, ())) for key, value in values.items()}
+        return _plain(cls, values)
+
+
+def _plain(model: type[BaseModel], values: object) -> object:
+    """What a model is given; so is what it holds of dataset.json, whose models do not know YAML."""
+    if not isinstance(values, dict):
+        return values
+    numeric, inner = _numeric_fields(model), _documents(model)
+    return {
+        key: _plain(inner[key], value) if key in inner else _refuse_odd_texts(value, numeric.get(key, ()))
+        for key, value in values.items()
+    }
+
+
+@functools.cache
+def _documents(model: type[BaseModel]) -> dict[str, type[Document]]:
+    """The fields that hold a part of a dataset's document."""
+    kinds = {name: scalar_types(info.annotation) for name, info in model.model_fields.items()}
+    inner = {
+        name: [kind for kind in found if isinstance(kind, type) and issubclass(kind, Document)]
+        for name, found in kinds.items()
+    }
+    return {name: found[0] for name, found in inner.items() if found}
 
 
 @functools.cache

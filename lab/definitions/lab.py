@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from correlate.dataset.record import DOCUMENTS, ID_CHARACTERS
 from lab.definitions.app import App
-from lab.definitions.base import ID_CHARACTERS, Model, Place
+from lab.definitions.base import Model, Place
 from lab.definitions.bench import BenchSpec, LocalBench, merged
 from lab.definitions.matrix import Matrix, Trial
 from lab.definitions.scenario import Scenario
@@ -100,8 +101,8 @@ def check(directory: Path, file: Path | None = None) -> list[Mistake]:
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """A JSON Schema for each kind of file, for editors: `calls`, `apps`, `benches`, `matrices`, `virtual`, `local`."""
-    kinds: dict[str, type[Model]] = {**FOLDERS, "local": LocalBench}
+    """A JSON Schema for each kind of YAML file, for editors, and for each of a dataset's documents."""
+    kinds: dict[str, type[BaseModel]] = {**FOLDERS, "local": LocalBench, **DOCUMENTS}
     return {folder: model.model_json_schema() for folder, model in kinds.items()}
 
 

@@ -30,10 +30,6 @@ class Lease:
         """What the phone sends and receives, in the language of libpcap (pcap-filter(7))."""
         return f"ether host {self.mac}"
 
-    def as_json(self) -> dict[str, str]:
-        """As trial.json has it."""
-        return {"address": str(self.address), "mac": self.mac}
-
 
 def find_lease(name: str, own: Iterable[IPv4Address | IPv6Address], hotspot: Hotspot, laptop: Laptop) -> Lease:
     """The lease of the phone `name`: the one of its `own` addresses that the laptop's table has on its hotspot.

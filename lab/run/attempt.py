@@ -10,15 +10,14 @@ import contextlib
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from correlate import markers
-from correlate.dataset import write_json
+from correlate.dataset import documents
 from correlate.dataset.clocks import ClockLine, Offset
-from correlate.dataset.markers import Markers
+from correlate.dataset.record import SCHEMA, Asked, Markers, TrialRecord
 from lab.bench.bench import Bench
 from lab.capture.counters import Counters
 from lab.capture.protocol import DRAIN_S, Capture
@@ -34,6 +33,7 @@ from lab.phone.call_state import CallState
 from lab.phone.default_network import require_network
 from lab.phone.phone import Phone
 from lab.run.events import EventLog
+from lab.run.recorded import Identified, Stored, side
 from lab.run.steps import VERBS, Stage
 
 NOISY_RESTARTS = 3
@@ -44,8 +44,9 @@ ROLES: tuple[Role, Role] = ("caller", "callee")
 class Attempt:
     """One attempt at one trial, writing into one folder.
 
-    `run` returns trial.json's content when everything in the folder is verified; otherwise it raises `AttemptVoid` or
-    a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and captures stopped.
+    `run` returns what it wrote into trial.json when everything in the folder is verified; otherwise it raises
+    `AttemptVoid` or a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and
+    captures stopped.
     """
 
     def __init__(
@@ -62,13 +63,14 @@ class Attempt:
         self._scenario = bench.lab.scenarios[trial.scenario]
         self._drawn = self._scenario.draw(random.Random(f"{seed}/{trial.id}/{number}/drawn"))
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
+        self._markers = Markers(address=markers.ADDRESS, port=markers.PORT, nonce=self._nonce)
         self._live_ns: dict[Role, int] = {}
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
         self._log = EventLog(folder / "events.jsonl", bench.clock, show)
 
-    def run(self, truth: Path) -> dict[str, Any]:
+    def run(self, truth: Path) -> TrialRecord:
         """The whole attempt; `truth` is where a virtual bench leaves what really happened."""
         kept = False
         try:
@@ -87,79 +89,79 @@ class Attempt:
         if refused:
             raise AttemptVoid("unknown_command", f"a phone did not know: {', '.join(refused)[:300]}")
 
-    def _procedure(self) -> dict[str, Any]:
-        clock, started_ns = self._bench.clock, self._bench.clock.now_ns()
+    def _procedure(self) -> TrialRecord:
+        started_ns = self._bench.clock.now_ns()
         try:
-            sides = {role: self._identify(self._phones[role]) for role in ROLES}
+            phones = {role: self._identify(self._phones[role]) for role in ROLES}
             compared = self._offsets()
             self._open_chat()
             captures, restarts, noise = self._captures_in_quiet()
             with self._stopped_on_every_way_out(captures):
-                for role in ROLES:
-                    self._addresses_while_captured(self._phones[role], sides[role]["addresses"])
+                phones = {role: self._while_captured(phones[role], self._phones[role]) for role in ROLES}
                 before = self._accounts()
                 observed = self._call(captures)
                 carried = self._carried(before)
                 counters = {role: self._stop(role, captures[role]) for role in ROLES}
-                for role in ROLES:
-                    sides[role] |= self._store(role, captures[role], counters[role])
-                    sides[role]["app_bytes"] = carried[role]
+                stored = {role: self._store(role, captures[role], counters[role]) for role in ROLES}
             measured = self._offsets()
             lines = {who: ClockLine(compared[who], measured[who]) for who in compared}
-            lines |= self._capture_clocks(sides, lines)
-            for role in ROLES:
-                capture_clocks.without_step(sides[role]["clock"], lines[sides[role]["clock"]])
+            lines |= {f"{role}_capture": self._capture_clock(role, stored[role], lines) for role in ROLES}
+            stamped = {role: self._stamped_by(role, stored[role], lines) for role in ROLES}
+            for who in stamped.values():
+                capture_clocks.without_step(who, lines[who])
         except (AttemptVoid, PhoneTrouble):
             self._keep_evidence()
             raise
         if observed != self._item.trial.scenario:
             self._keep_evidence()
             raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
-        record = self._record(observed, sides, started_ns)
-        record["clocks"] = {who: line.as_json() for who, line in lines.items()}
-        record |= {"capture_restarts": restarts, "noise_bytes_per_s": noise, "ended_ns": clock.now_ns()}
-        write_json(self._folder / "trial.json", record)
+        record = TrialRecord(
+            schema_number=SCHEMA,
+            trial=self._item.trial.id,
+            attempt=self._number,
+            asked=self._asked(),
+            outcome="completed",
+            observed_scenario=observed,
+            sides={role: side(phones[role], stored[role], stamped[role], carried[role]) for role in ROLES},
+            markers=self._markers,
+            started_ns=started_ns,
+            clocks={who: line.recorded() for who, line in lines.items()},
+            capture_restarts=restarts,
+            noise_bytes_per_s=noise,
+            ended_ns=self._bench.clock.now_ns(),
+        )
+        documents.write(self._folder / "trial.json", record)
         return record
 
-    def _record(self, observed: str, sides: dict[Role, dict[str, Any]], started_ns: int) -> dict[str, Any]:
+    def _asked(self) -> Asked:
         trial = self._item.trial
-        asked = {key: getattr(trial, key) for key in ("app", "service", "direction", "scenario", "repetition")}
-        asked |= {role: phone.spec.name for role, phone in self._phones.items()}
-        return {
-            "schema": 1,
-            "trial": trial.id,
-            "attempt": self._number,
-            "asked": asked | {"ring_s": self._drawn.ring_s, "talk_s": self._drawn.talk_s},
-            "outcome": "completed",
-            "observed_scenario": observed,
-            "sides": sides,
-            "markers": {"address": str(markers.ADDRESS), "port": markers.PORT, "nonce": self._nonce},
-            "started_ns": started_ns,
-            "captures": {role: sides[role]["sha256"] for role in ROLES},
-        }
+        return Asked(
+            app=trial.app,
+            service=trial.service,
+            direction=trial.direction,
+            scenario=trial.scenario,
+            repetition=trial.repetition,
+            caller=self._phones["caller"].spec.name,
+            callee=self._phones["callee"].spec.name,
+            ring_s=self._drawn.ring_s,
+            talk_s=self._drawn.talk_s,
+        )
 
-    def _identify(self, phone: Phone) -> dict[str, Any]:
+    def _identify(self, phone: Phone) -> Identified:
         self._log.note("identify", phone=phone.spec.name)
         phone.wake()
         version = phone.identify(self._app)
         network = phone.default_network()
         require_network(phone.spec, network)
-        interface = [str(address) for address in phone.interface_addresses()]
-        probed = [str(address) for address in phone.probe_public_addresses(self._bench.spec.stun_servers)]
-        return {
-            "phone": phone.spec.name,
-            "network": phone.spec.network,
-            "vantage": phone.spec.vantage,
-            "way_out": asdict(network),
-            "app_version": version,
-            "addresses": {"interface": interface, "probed": probed},
-        }
+        interface = tuple(phone.interface_addresses())
+        probed = tuple(phone.probe_public_addresses(self._bench.spec.stun_servers))
+        return Identified(phone.spec, version, network, interface, probed)
 
-    def _addresses_while_captured(self, phone: Phone, addresses: dict[str, list[str]]) -> None:
+    def _while_captured(self, before: Identified, phone: Phone) -> Identified:
         """A capture in a VPN gives the phone an address more, which is the app's own from then on."""
-        if phone.spec.vantage == "vpn":
-            found = [*addresses["interface"], *map(str, phone.interface_addresses())]
-            addresses["interface"] = list(dict.fromkeys(found))
+        if phone.spec.vantage != "vpn":
+            return before
+        return replace(before, interface=tuple(dict.fromkeys([*before.interface, *phone.interface_addresses()])))
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
@@ -171,24 +173,22 @@ class Attempt:
         laptop = measure_offset(clock, self._bench.laptop.read_clock_ns, whose="the laptop's clock")
         return offsets | {"laptop": laptop}
 
-    def _capture_clocks(self, sides: dict[Role, dict[str, Any]], lines: dict[str, ClockLine]) -> dict[str, ClockLine]:
-        """The clocks of both captures, `ROLE_capture`. A side whose capture is not stamped by its machine's system
-        clock refers to that one from here on."""
-        found: dict[str, ClockLine] = {}
-        known_by = Markers(address=markers.ADDRESS, port=markers.PORT, nonce=self._nonce)
-        for role in ROLES:
-            side = sides[role]
-            machine = lines[side["clock"]]
-            note = partial(self._log.note, role=role)
-            path, bursts = self._folder / side["capture"], self._bursts[role]
-            line = capture_clocks.capture_clock(path, known_by, role, self._sent[role], bursts, machine, note)
-            found[f"{role}_capture"] = line
-            if capture_clocks.differs(line, machine):
-                by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
-                self._log.note("capture_clock_differs", role=role, by_ns=by_ns, bound_ns=line.bound_ns)
-            if side["timestamps"] == capture_clocks.OWN_STAMPS or capture_clocks.differs(line, machine):
-                side["clock"] = f"{role}_capture"
-        return found
+    def _capture_clock(self, role: Role, stored: Stored, lines: dict[str, ClockLine]) -> ClockLine:
+        """What stamped the capture of one side."""
+        machine = lines[stored.machine]
+        note = partial(self._log.note, role=role)
+        path, bursts = self._folder / stored.file, self._bursts[role]
+        line = capture_clocks.capture_clock(path, self._markers, role, self._sent[role], bursts, machine, note)
+        if capture_clocks.differs(line, machine):
+            by_ns = line.before.offset_ns - machine.offset_ns(line.before.at_ns)
+            self._log.note("capture_clock_differs", role=role, by_ns=by_ns, bound_ns=line.bound_ns)
+        return line
+
+    def _stamped_by(self, role: Role, stored: Stored, lines: dict[str, ClockLine]) -> str:
+        """The clock by which a capture's times are read: its machine's system clock, or its own if that is another."""
+        own = f"{role}_capture"
+        is_other = capture_clocks.differs(lines[own], lines[stored.machine])
+        return own if stored.timestamps == capture_clocks.OWN_STAMPS or is_other else stored.machine
 
     def _open_chat(self) -> None:
         contact = self._phones["callee"].spec.address_in(self._app.name)
@@ -312,30 +312,25 @@ class Attempt:
         self._log.note("stop_capture", role=role)
         return capture.stop()
 
-    def _store(self, role: Role, capture: Capture, counters: Counters) -> dict[str, Any]:
-        """Fetch and verify one capture; returns its part of trial.json. A damaged one voids the attempt."""
+    def _store(self, role: Role, capture: Capture, counters: Counters) -> Stored:
+        """Fetch and verify one capture. A damaged one voids the attempt."""
         self._log.note("fetch", role=role)
-        path = self._folder / f"{role}.{capture.suffix}"
+        path, snaplen_bytes = self._folder / f"{role}.{capture.suffix}", self._bench.spec.snaplen_bytes
         sha256 = capture.fetch(path)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        integrity = verified(path, counters, sha256, self._bench.spec.snaplen_bytes)
         by_laptop = capture.lease is not None
-        return {
-            "capture": path.name,
-            "sha256": sha256,
-            "bytes": integrity.bytes,
-            "packets": integrity.packets,
-            "tool": capture.tool,
-            "interface": capture.interface,
-            "lease": None if capture.lease is None else capture.lease.as_json(),
-            "snaplen_bytes": self._bench.spec.snaplen_bytes,
-            "clock": "laptop" if by_laptop else role,
-            "coalescing": self._bench.laptop.coalescing(capture.interface) if by_laptop else None,
-            "timestamps": capture_clocks.timestamps(self._bench.spec.laptop.os if by_laptop else None),
-            "counters": asdict(counters),
-            "live_ns": self._live_ns[role],
-        }
+        return Stored(
+            capture=capture,
+            file=path.name,
+            integrity=verified(path, counters, sha256, snaplen_bytes),
+            counters=counters,
+            snaplen_bytes=snaplen_bytes,
+            machine="laptop" if by_laptop else role,
+            coalescing=self._bench.laptop.coalescing(capture.interface) if by_laptop else None,
+            timestamps=capture_clocks.timestamps(self._bench.spec.laptop.os if by_laptop else None),
+            live_ns=self._live_ns[role],
+        )
 
     def _keep_evidence(self) -> None:
         """Screens, hierarchy and log of both phones, for whoever asks why the attempt is void."""

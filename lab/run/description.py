@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
-from correlate.dataset import write_json, write_text
+from correlate.dataset import documents, write_text
+from correlate.dataset.record import SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry
 from lab.definitions import BenchSpec, PlannedTrial
 from lab.errors import BadInput
 from lab.run import versions
@@ -32,44 +32,47 @@ def _used_files(run: Run) -> dict[str, Path]:
     return {name: root / name for name in sorted(names)}
 
 
-def describe(run: Run) -> dict[str, Any]:
+def describe(run: Run) -> DatasetRecord:
     """What dataset.json says of a run."""
-    spec = run.spec
-    return {
-        "schema": 1,
-        "name": run.dataset.path.resolve().name,
-        "bench": spec.name,
-        "matrix": run.matrix.name,
-        "seed": run.seed,
-        "provenance": "modelled" if spec.kind == "virtual" else "measured",
-        "contact": spec.contact,
-        "approval": spec.approval,
-        "scenario_hash": scenario_hash(run),
-        "versions": versions.of_the_controller(),
-        "devices": [
-            {"name": phone.name, "model": phone.model, "os": phone.os, "tools": phone.tools, "network": phone.network}
+    spec, laptop = run.spec, run.spec.laptop
+    apps = {name: app for name, app in run.lab.apps.items() if name in run.matrix.apps}
+    services = list(run.matrix.services)
+    return DatasetRecord(
+        schema_number=SCHEMA,
+        name=run.dataset.path.resolve().name,
+        bench=spec.name,
+        matrix=run.matrix.name,
+        seed=run.seed,
+        provenance="modelled" if spec.kind == "virtual" else "measured",
+        contact=spec.contact,
+        approval=spec.approval,
+        scenario_hash=scenario_hash(run),
+        versions=versions.of_the_controller(),
+        devices=[
+            Device(name=phone.name, model=phone.model, os=phone.os, tools=phone.tools, network=phone.network)
             for phone in spec.phones
         ],
-        "laptop": {"model": spec.laptop.model, "os": spec.laptop.os, "tools": spec.laptop.tools},
-        "apps": {
-            name: {
-                "package": app.package,
-                "version": app.version,
-                "services": list(run.matrix.services),
-                "analysis": None if app.analysis is None else app.analysis.model_dump(mode="json"),
-            }
-            for name, app in run.lab.apps.items()
-            if name in run.matrix.apps
+        laptop=Machine(model=laptop.model, os=laptop.os, tools=laptop.tools),
+        apps={
+            name: AppEntry(package=app.package, version=app.version, services=services, analysis=app.analysis)
+            for name, app in apps.items()
         },
-        "plan": [_plan_entry(item, spec) for item in run.planned],
-    }
+        plan=[_plan_entry(item, spec) for item in run.planned],
+    )
 
 
-def _plan_entry(item: PlannedTrial, spec: BenchSpec) -> dict[str, Any]:
+def _plan_entry(item: PlannedTrial, spec: BenchSpec) -> PlanEntry:
     trial, caller = item.trial, spec.caller_of(item.trial.direction)
-    fields = ("id", "app", "service", "direction", "scenario", "repetition")
-    entry = {field: getattr(trial, field) for field in fields}
-    return entry | {"caller": caller.name, "callee": spec.other(caller).name}
+    return PlanEntry(
+        id=trial.id,
+        app=trial.app,
+        service=trial.service,
+        direction=trial.direction,
+        scenario=trial.scenario,
+        repetition=trial.repetition,
+        caller=caller.name,
+        callee=spec.other(caller).name,
+    )
 
 
 def check_fits(run: Run) -> None:
@@ -82,11 +85,11 @@ def check_fits(run: Run) -> None:
             raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
         return
     there, here = run.dataset.info(), describe(run)
-    run.dataset.plan()
     for key in ("bench", "matrix", "seed", "scenario_hash"):
-        if there.get(key) != here[key]:
+        before, now = getattr(there, key), getattr(here, key)
+        if before != now:
             raise BadInput(
-                f"{run.dataset.info_path}: this dataset was begun with {key} {there.get(key)}, not {here[key]}; "
+                f"{run.dataset.info_path}: this dataset was begun with {key} {before}, not {now}; "
                 "name another folder with --dataset"
             )
 
@@ -95,4 +98,4 @@ def create(run: Run) -> None:
     """Write a new dataset's dataset.json and its copy of the YAML."""
     for name, path in _used_files(run).items():
         write_text(run.dataset.path / "scenarios" / name, path.read_text("utf-8"))
-    write_json(run.dataset.info_path, describe(run))
+    documents.write(run.dataset.info_path, describe(run))

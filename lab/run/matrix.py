@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from correlate.dataset import AttemptFolder
+from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
@@ -105,7 +105,7 @@ def _attempt(run: Run, bench: Bench, item: PlannedTrial, folder: AttemptFolder, 
         bench.stop.check()
         folder.void(_reason(error), str(error))
         return error
-    folder.complete(record["captures"])
+    folder.complete(record.captures)
     return None
 
 
@@ -113,7 +113,7 @@ def _reason(error: LabError) -> str:
     return error.reason if isinstance(error, AttemptVoid) else "bench_trouble"
 
 
-def _recorded(attempt: Attempt, bench: Bench, truth: Path) -> dict[str, Any]:
+def _recorded(attempt: Attempt, bench: Bench, truth: Path) -> TrialRecord:
     """`attempt.run`; trouble with a phone or the laptop because the whole bench has gone is the bench's error."""
     try:
         return attempt.run(truth)

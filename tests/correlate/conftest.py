@@ -126,9 +126,14 @@ def write_call(root: Path, call: Call):
             "tool": "tcpdump", "interface": "any", "snaplen_bytes": 256, "app_version": side.version,
             "addresses": {"interface": side.interface if side.noted is None else side.noted, "probed": side.probed},
         }  # fmt: skip
-    asked = {"app": call.app, "service": call.service, "direction": call.direction, "scenario": call.scenario}
+    asked = {
+        "app": call.app, "service": None if call.service == "unknown" else call.service, "direction": call.direction,
+        "scenario": call.scenario, "repetition": call.repetition, "caller": call.caller.phone,
+        "callee": call.callee.phone,
+    }  # fmt: skip
     record = {
         "schema": 1, "trial": call.trial, "attempt": 0, "asked": asked, "outcome": "completed", "sides": sides,
+        "observed_scenario": call.scenario,
         "clocks": {"caller": clock(call.caller.offset_ns), "callee": clock(call.callee.offset_ns), "laptop": clock(0)},
         "markers": {"address": MARKER[0], "port": MARKER[1], "nonce": NONCE}, "capture_restarts": 0,
     }  # fmt: skip
@@ -164,7 +169,7 @@ def write_dataset(root: Path, calls, *, analysis=None, names=None, provenance="m
     device = {"model": "Model", "os": "Android 16", "tools": ["tcpdump 4.99.5"]}
     info = {
         "schema": 1, "name": "synthetic", "bench": "virtual", "matrix": "tiny", "seed": 1, "provenance": provenance,
-        "contact": "", "approval": "", "versions": {}, "scenario_hash": "0",
+        "contact": "", "approval": "", "versions": {}, "scenario_hash": "0" * 64,
         "devices": [{"name": "alpha", "network": "lte", **device}, {"name": "bravo", "network": "fixed", **device}],
         "laptop": {"model": "Laptop", "os": "Linux", "tools": []},
         "apps": apps or {name: entry for name in sorted({call["app"] for call in plan})},

@@ -145,7 +145,11 @@ def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build)
     row = rows_of(tmp_path)["service_told_in_conversation"]
     assert (row["n"], row["N"], row["undecided"], row["holds"]) == (1, 2, 1, None)
     assert row["reason"] == "1 of 2 trials undecided: service unknown"
-    build.dataset(tmp_path / "unanswered", [cancelled], analysis={"unanswered_service": "identical_sessions"})
+    build.dataset(
+        tmp_path / "unanswered",
+        [cancelled],
+        analysis={"relay_ports": [3478], "unanswered_service": "identical_sessions"},
+    )
     row = rows_of(tmp_path / "unanswered")["service_told_before_answer"]
     assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: service unknown"

@@ -9,7 +9,8 @@ import pytest
 from correlate import report
 from correlate.dataset import BrokenJournal, Dataset, Journal, check_id, check_name, write_json
 from correlate.dataset.installed import installed
-from correlate.errors import BadDataset
+from correlate.dataset.record import JournalLine
+from correlate.errors import BadDataset, NewerVersion
 
 
 @pytest.fixture
@@ -135,37 +136,49 @@ def test_an_id_has_at_most_200_characters():
 
 def test_a_plan_with_a_path_in_it_is_refused(made):
     dataset, _ = made
-    info = dataset.info()
+    info = json.loads(dataset.info_path.read_text())
     info["plan"][0]["id"] = "../../etc"
     write_json(dataset.info_path, info)
-    with pytest.raises(BadDataset, match="is no name"):
+    with pytest.raises(BadDataset, match=r"plan\.0\.id: must look like"):
         dataset.trial_ids()
     assert len(dataset.verify()) == 1
 
 
 def test_a_plan_that_names_a_trial_twice_is_refused(made):
     dataset, _ = made
-    info = dataset.info()
+    info = json.loads(dataset.info_path.read_text())
     write_json(dataset.info_path, {**info, "plan": info["plan"] * 2})
     with pytest.raises(BadDataset, match="plan names a trial twice"):
         dataset.plan()
 
 
-@pytest.mark.parametrize("name", ["../x.pcap", "callee.pcap", "caller.exe", None])
-def test_a_capture_name_outside_the_contract_is_refused(made, name):
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("../x.pcap", "must look like"),
+        ("callee.pcap", "'callee.pcap' is no capture name of the caller"),
+        ("caller.exe", "must look like"),
+        (None, "must be text, is null"),
+    ],
+)
+def test_a_capture_name_outside_the_contract_is_refused(made, name, what):
     dataset, call = made
     path = dataset.trial_dir(call.trial) / "trial.json"
     record = json.loads(path.read_text())
     record["sides"]["caller"]["capture"] = name
     path.write_text(json.dumps(record))
-    with pytest.raises(BadDataset, match="is no capture name of the caller"):
+    with pytest.raises(BadDataset, match=rf"sides\.caller\.capture: {what}"):
         dataset.capture(call.trial, "caller")
 
 
 def test_another_schema_and_no_dataset_are_refused(made, tmp_path):
     dataset, _ = made
-    write_json(dataset.info_path, {**dataset.info(), "schema": 2})
-    with pytest.raises(BadDataset, match="schema 2 is not known here"):
+    written = json.loads(dataset.info_path.read_text())
+    write_json(dataset.info_path, {**written, "schema": 3})
+    with pytest.raises(NewerVersion, match=r"dataset\.json: schema 3 was made by a newer version"):
+        dataset.info()
+    write_json(dataset.info_path, {**written, "schema": 0})
+    with pytest.raises(BadDataset, match=r"dataset\.json: schema: must be one of 2, is 0"):
         dataset.info()
     with pytest.raises(BadDataset, match="cannot be read: No such file or directory"):
         Dataset(tmp_path / "nowhere").info()
@@ -176,18 +189,18 @@ def test_the_journal_binds_each_line_to_the_one_before(tmp_path):
     journal.append("run_started", seed=1)
     journal.append("trial_completed", trial="a-b")
     entries = Journal(journal.path).read()
-    assert [(entry["seq"], entry["event"]) for entry in entries] == [(0, "run_started"), (1, "trial_completed")]
-    assert entries[0]["sha256"] == "0" * 64
-    assert entries[1]["trial"] == "a-b"
-    assert entries[1]["sha256"] == hashlib.sha256(journal.path.read_bytes().splitlines()[0]).hexdigest()
+    assert [(entry.seq, entry.event) for entry in entries] == [(0, "run_started"), (1, "trial_completed")]
+    assert entries[0].sha256 == "0" * 64
+    assert entries[1].trial == "a-b"
+    assert entries[1].sha256 == hashlib.sha256(journal.path.read_bytes().splitlines()[0]).hexdigest()
 
 
 def test_a_changed_a_removed_and_a_torn_line_break_the_chain(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl")
     for number in range(3):
-        journal.append("event", number=number)
+        journal.append("event", attempt=number)
     lines = journal.path.read_bytes().splitlines(keepends=True)
-    journal.path.write_bytes(lines[0].replace(b'"number": 0', b'"number": 9') + b"".join(lines[1:]))
+    journal.path.write_bytes(lines[0].replace(b'"attempt": 0', b'"attempt": 9') + b"".join(lines[1:]))
     with pytest.raises(BrokenJournal, match=r"journal\.jsonl:2: the line before was changed"):
         journal.read()
     journal.path.write_bytes(lines[0] + lines[2])
@@ -203,12 +216,12 @@ def test_a_journal_that_does_not_hold_is_kept_and_bound_by_the_one_that_follows(
     assert journal.problem() == ""
     for number in (1, 2):
         journal.path.write_bytes(b"%d\n" % number)
-        assert journal.problem() == f"{journal.path}:1: this line is no event"
+        assert journal.problem() == f"{journal.path}:1: this line is no event: must be an object, is {number}"
         kept = journal.set_aside()
         assert (kept.name, kept.read_bytes()) == (f"journal.jsonl.broken-{number}", b"%d\n" % number)
         (entry,) = journal.read()
         bound = {"file": kept.name, "file_sha256": hashlib.sha256(b"%d\n" % number).hexdigest()}
-        assert entry == {"seq": 0, "sha256": "0" * 64, "event": "journal_broken", **bound}
+        assert entry == JournalLine(seq=0, sha256="0" * 64, event="journal_broken", **bound)
     journal.append("run")
     assert (journal.problem(), len(Journal(journal.path).read())) == ("", 2)
 
@@ -219,11 +232,11 @@ def test_a_last_line_that_a_power_loss_cut_is_cut_off_and_said(tmp_path):
     with path.open("ab") as file:
         file.write(b'{"seq": 1')
     journal = Journal(path)
-    assert [entry["event"] for entry in journal.read()] == ["first"]
+    assert [entry.event for entry in journal.read()] == ["first"]
     journal.append("second")
     entries = Journal(path).read()
-    assert [entry["event"] for entry in entries] == ["first", "journal_cut", "second"]
-    assert entries[1]["cut_bytes"] == 9
+    assert [entry.event for entry in entries] == ["first", "journal_cut", "second"]
+    assert entries[1].cut_bytes == 9
     assert path.read_bytes().endswith(b"}\n")
 
 

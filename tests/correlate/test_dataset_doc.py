@@ -1,6 +1,5 @@
 """docs/dataset.md names every column, every key and every file."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -9,39 +8,30 @@ import pytest
 from correlate import report
 from correlate.columns import columns
 from correlate.dataset import Dataset
+from correlate.dataset.record import DOCUMENTS, Document
 from correlate.dimensions import DIMENSIONS
 from correlate.pairs.sessions import RULES
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.study import Study
+from lab.definitions.base import scalar_types
 
 ROOT = Path(__file__).parents[2]
 PAGE = re.sub(r"```.*?```", "", (ROOT / "docs/dataset.md").read_text(), flags=re.DOTALL)
 WORDS = set(re.findall(r"[A-Za-z0-9_]+", " ".join(re.findall(r"`([^`]+)`", PAGE))))
-# What reads trial.json, and the names that hold the record or a part of it there.
-READERS = {
-    "correlate/pairs/__init__.py": {"record", "recorded"},
-    "correlate/dataset/clocks.py": {"value"},
-    "correlate/dataset/installed.py": {"record", "sides", "each"},
-    "correlate/dataset/__init__.py": {"record", "recorded", "sides"},
-    "correlate/report/attempts.py": {"record", "told"},
-}
+# Explained in docs/yaml.md, which test_definitions holds equal to them.
+OF_YAML = {"Analysis", "RoleRule", "UserIds"}
 
 
-def keys_read(path, names):
-    """Constant keys that are taken out of these names, by subscript or `.get`."""
-    found = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
-        if isinstance(node, ast.Subscript):
-            base, key = node.value, node.slice
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-            base, key = node.func.value, node.args[0]
-        else:
-            continue
-        inside = {each.id for each in ast.walk(base) if isinstance(each, ast.Name)}
-        inside |= {each.attr for each in ast.walk(base) if isinstance(each, ast.Attribute)}
-        if isinstance(key, ast.Constant) and isinstance(key.value, str) and inside & names:
-            found.add(key.value)
+def described(model, found):
+    """Model -> key -> what it says of itself, of this model and of all in it."""
+    found[model.__name__] = {
+        info.alias or name: " ".join((info.description or "").split()) for name, info in model.model_fields.items()
+    }
+    for info in model.model_fields.values():
+        for kind in scalar_types(info.annotation):
+            if isinstance(kind, type) and issubclass(kind, Document) and kind.__name__ not in found:
+                described(kind, found)
     return found
 
 
@@ -59,10 +49,21 @@ def _columns(name):
     return list(columns(dict(DIMENSIONS)[name]))
 
 
-def test_every_key_of_trial_json_that_is_read_is_explained():
-    read = {key for path, names in READERS.items() for key in keys_read(path, names)}
-    assert {"sides", "markers", "nonce", "clocks", "offset_ns", "interface", "capture_restarts"} <= read
-    assert read - WORDS == set()
+def test_every_key_of_every_document_has_its_row_in_the_words_of_its_model():
+    models = {}
+    for model in DOCUMENTS.values():
+        described(model, models)
+    written = {}
+    rows = {}
+    for line in PAGE.splitlines():
+        if heading := re.fullmatch(r"##+ .*\(`(\w+)`\)", line):
+            rows = written.setdefault(heading[1], {})
+        elif line.startswith("## "):
+            rows = {}
+        elif row := re.fullmatch(r"\| `(\w+)` \| (.+) \|", line):
+            rows[row[1]] = row[2]
+    assert written == {name: keys for name, keys in models.items() if name not in OF_YAML}
+    assert [f"{name}.{key}" for name, keys in models.items() for key, text in keys.items() if not text] == []
 
 
 def test_every_column_of_every_table_and_every_file_is_explained(tmp_path, build):

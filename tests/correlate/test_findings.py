@@ -167,9 +167,9 @@ def test_one_process_and_several_measure_and_link_the_same(tmp_path, build, monk
 def test_names_change_only_the_dimensions_that_say_so(tmp_path, build):
     call = twins(build)
     build.dataset(tmp_path, [call], analysis=ANALYSIS)
-    info = Dataset(tmp_path).info()
+    apps = Dataset(tmp_path).info().apps
     without, named = (
-        pairs.load(Dataset(tmp_path), call.trial, info["apps"], names)
+        pairs.load(Dataset(tmp_path), call.trial, apps, names)
         for names in ({}, {address: entry["name"] for address, entry in NAMES.items()})
     )
     changed = [name for name, dimension in DIMENSIONS if dimension(without) != dimension(named)]
@@ -191,7 +191,7 @@ def test_a_pair_does_not_know_where_its_captures_lie(tmp_path, build):
     """The path would tell scenario, direction, service and role."""
     call = twins(build)
     build.dataset(tmp_path, [call])
-    pair = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {})
+    pair = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info().apps, {})
     assert (pair.a.trace.path, pair.b.trace.path) == (Path(), Path())
 
 
@@ -268,15 +268,15 @@ def test_an_entry_of_names_that_is_no_object_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda info: info["plan"][0].pop("direction"), r"plan: .*-1 has no direction"),
-        (lambda info: info.pop("bench"), r"has no bench"),
-        (lambda info: info.update(apps=[]), r"apps is no object"),
-        (lambda info: info.update(devices=[{}]), r"devices is no list of objects with names"),
+        (lambda info: info["plan"][0].pop("direction"), r"plan\.0\.direction: is missing"),
+        (lambda info: info.pop("bench"), r"bench: is missing"),
+        (lambda info: info.update(apps=[]), r"apps: must be an object, is \[\]"),
+        (lambda info: info.update(devices=[{}]), r"devices\.0\.model: is missing"),
     ],
 )
 def test_a_dataset_json_that_lacks_what_tables_need_is_refused_by_name(tmp_path, build, change, message):
     build.dataset(tmp_path, [twins(build)])
-    info = Dataset(tmp_path).info()
+    info = json.loads((tmp_path / "dataset.json").read_text())
     change(info)
     (tmp_path / "dataset.json").write_text(json.dumps(info))
     with pytest.raises(BadDataset, match=message):

@@ -77,11 +77,11 @@ def test_what_is_wholly_known_gives_the_same_findings(exported):
     folder, rows = exported
     data = imported(folder, "\n".join([HEADER, *rows]) + "\n")
     assert data.verify() == []
-    assert data.info()["provenance"] == "measured"
+    assert data.info().provenance == "measured"
     for name in DIMENSIONS:
         ours = (data.findings_dir / f"{name}.csv").read_text()
         assert ours == (folder / "recorded/findings" / f"{name}.csv").read_text(), name
-    assert [entry["event"] for entry in data.journal.read()] == ["import", "completed", "completed"]
+    assert [entry.event for entry in data.journal.read()] == ["import", "completed", "completed"]
     assert "provenance: measured" in data.report_path.read_text()
     assert (data.tables_dir / "table8.md").is_file()
 
@@ -91,8 +91,8 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     data = imported(folder, "caller_capture,callee_capture,app\n0 caller.pcap,0 callee.pcap,maple\n")
     assert data.trial_ids() == ["maple-unknown-unknown-unknown-1"]
     record = data.record("maple-unknown-unknown-unknown-1")
-    assert (record["markers"], record["clocks"]) == (None, {"caller": None, "callee": None, "laptop": None})
-    assert record["asked"]["service"] is None
+    assert (record.markers, record.clocks) == (None, {"caller": None, "callee": None, "laptop": None})
+    assert record.asked.service is None
     (case,) = cases(data).read
     caller, callee = case.endpoints["caller"], case.endpoints["callee"]
     assert (caller.exposed_public, callee.exposed_public) == (True, None)
@@ -135,7 +135,7 @@ def devices(folder, columns, *rows):
     """Names of the phones of dataset.json, Device 1 first; each row is of a pair of its own."""
     pairs = [f"{number} caller.pcap,{number} callee.pcap,maple,{row}" for number, row in enumerate(rows)]
     data = imported(folder, "\n".join([f"{SHORT},{columns}", *pairs]))
-    return [device["name"] for device in data.info()["devices"]]
+    return [device.name for device in data.info().devices]
 
 
 def test_the_first_caller_is_device_1_whatever_the_alphabet_says(exported):
@@ -209,7 +209,7 @@ def test_what_a_killed_import_left_is_no_dataset_and_the_next_import_begins_anew
     assert whole.verify() == [f"{whole.info_path}: cannot be read: No such file or directory"]
     data = imported(folder, text)
     assert (len(data.trial_ids()), data.verify()) == (2, [])
-    assert [entry["event"] for entry in data.journal.read()] == ["import", "completed", "completed"]
+    assert [entry.event for entry in data.journal.read()] == ["import", "completed", "completed"]
     with pytest.raises(BadInput, match="is not empty; name another folder with --dataset; what it holds is computed"):
         imported(folder, text)
 
@@ -217,9 +217,9 @@ def test_what_a_killed_import_left_is_no_dataset_and_the_next_import_begins_anew
 def test_an_app_of_the_lab_brings_its_analysis(exported):
     folder, _ = exported
     data = imported(folder, "caller_capture,callee_capture,app\n0 caller.pcap,0 callee.pcap,whatsapp\n")
-    app = data.info()["apps"]["whatsapp"]
-    assert app["analysis"]["relay_ports"] == [3478]
-    assert app["version"] is None
+    app = data.info().apps["whatsapp"]
+    assert app.analysis.relay_ports == [3478]
+    assert app.version is None
 
 
 @pytest.mark.parametrize(

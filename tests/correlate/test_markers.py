@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from correlate import markers
-from correlate.dataset.markers import Markers
+from correlate.dataset.record import Markers
 from correlate.errors import Unreadable
 from correlate.trace import Trace
 from tests.correlate.conftest import frame

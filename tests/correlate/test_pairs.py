@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -10,13 +11,14 @@ import pytest
 from correlate import findings, pairs, report
 from correlate.dataset import Dataset
 from correlate.dataset.clocks import ClockLine, Offset
+from correlate.dataset.record import Analysis
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import BadDataset, Unreadable
 from correlate.findings.cases import cases
 from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned
 from correlate.pairs.amounts import Amounts, total
-from correlate.pairs.analysis import parse
+from correlate.pairs.analysis import Rules
 from correlate.trace import Trace
 from correlate.trace.addresses import fold
 
@@ -26,7 +28,7 @@ A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 347
 def load(tmp_path, build, call, **keys):
     build.dataset(tmp_path, [call], **keys)
     dataset = Dataset(tmp_path)
-    return pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+    return pairs.load(dataset, call.trial, dataset.info().apps, {})
 
 
 def ips(*texts):
@@ -70,7 +72,7 @@ def test_a_capture_without_its_markers_is_refused_by_name(tmp_path, build):
     path.write_text(json.dumps(record))
     dataset = Dataset(tmp_path)
     with pytest.raises(Unreadable, match=r"caller\.pcap: has no begin marker of this trial"):
-        pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+        pairs.load(dataset, call.trial, dataset.info().apps, {})
 
 
 def test_a_trial_that_cannot_be_read_has_rows_of_nulls_with_the_reason(tmp_path, build):
@@ -95,8 +97,8 @@ def test_a_record_without_clocks_is_refused(tmp_path, build):
     record = json.loads(path.read_text())
     del record["clocks"]["caller"]["after"]
     path.write_text(json.dumps(record))
-    with pytest.raises(BadDataset, match="a clock does not fit"):
-        pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {})
+    with pytest.raises(BadDataset, match=r"trial\.json: clocks\.caller\.after: is missing"):
+        pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info().apps, {})
 
 
 def test_a_hotspot_capture_is_stamped_by_the_laptops_clock(tmp_path, build):
@@ -108,12 +110,12 @@ def test_a_hotspot_capture_is_stamped_by_the_laptops_clock(tmp_path, build):
     record["sides"]["callee"]["clock"] = "laptop"
     path.write_text(json.dumps(record))
     dataset = Dataset(tmp_path)
-    pair = pairs.load(dataset, call.trial, dataset.info()["apps"], {})
+    pair = pairs.load(dataset, call.trial, dataset.info().apps, {})
     assert pair.b.clock.before.offset_ns == 0
     assert pair.a.clock.before.offset_ns == 0
     record["clocks"]["laptop"]["before"]["offset_ns"] = -9
     path.write_text(json.dumps(record))
-    assert pairs.load(dataset, call.trial, dataset.info()["apps"], {}).b.clock.before.offset_ns == -9
+    assert pairs.load(dataset, call.trial, dataset.info().apps, {}).b.clock.before.offset_ns == -9
 
 
 def test_a_capture_with_stamps_of_its_own_is_read_by_its_own_clock(tmp_path, build):
@@ -126,7 +128,7 @@ def test_a_capture_with_stamps_of_its_own_is_read_by_its_own_clock(tmp_path, bui
     keys = ("offset_ns", "bound_ns", "at_ns")
     record["clocks"]["callee_capture"] = {when: dict(zip(keys, of, strict=True)) for when, of in readings.items()}
     path.write_text(json.dumps(record))
-    clock = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info()["apps"], {}).b.clock
+    clock = pairs.load(Dataset(tmp_path), call.trial, Dataset(tmp_path).info().apps, {}).b.clock
     assert clock == ClockLine(*(Offset(*of) for of in readings.values()))
     assert (clock.bound_ns, clock.elapsed_bound_ns) == (61_000_000, 111_000_000)
 
@@ -169,15 +171,22 @@ def test_nat64_and_mapped_addresses_are_folded_and_others_are_not():
     assert fold(ip_address("64:ff9b:1::c000:232")) == ip_address("64:ff9b:1::c000:232")
 
 
-def test_an_analysis_that_does_not_fit_is_refused():
-    with pytest.raises(BadDataset, match="an app's analysis does not fit"):
-        parse({"twins": "("})
-    with pytest.raises(BadDataset, match="an app's analysis does not fit"):
-        parse({"role": {"door": 3478}})
+@pytest.mark.parametrize(
+    ("analysis", "what"),
+    [
+        ({"twins": "("}, "twins: twins is no regular expression: missing ), unterminated subpattern at position 0"),
+        ({"role": {"port": 3478, "door": 3478}}, "role.door: is no key of this document"),
+    ],
+)
+def test_an_analysis_that_does_not_fit_is_refused(tmp_path, build, analysis, what):
+    build.dataset(tmp_path, [], extra_plan=[build.call()], analysis={"relay_ports": [3478], **analysis})
+    with pytest.raises(BadDataset, match=re.escape(f"apps.maple.analysis.{what}")):
+        Dataset(tmp_path).info()
 
 
 def test_groups_of_twins_joined_are_the_cluster():
-    analysis = parse({"twins": r"(turn)s?6?-(\d+)-([a-z]{3}\d)\.example\.org"})
+    twins = r"(turn)s?6?-(\d+)-([a-z]{3}\d)\.example\.org"
+    analysis = Rules.of(Analysis(relay_ports=[3478], twins=twins))
     assert analysis.cluster("turns6-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org.evil") is None

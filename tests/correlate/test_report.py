@@ -207,9 +207,9 @@ def keep_void(dataset, name, void):
 
 
 def test_void_attempts_are_shown_with_their_reasons_and_what_became_of_the_trial(built, tmp_path):
-    done, missing = (entry["id"] for entry in built.plan())
-    keep_void(built, f"{done}.0", {"reason": "noisy", "text": "<b>900\x1b[31m B/s\u202e"})
-    keep_void(built, f"{missing}.1", {"reason": "callee_never_rang", "text": "x" * 400})
+    done, missing = (entry.id for entry in built.plan())
+    keep_void(built, f"{done}.0", {"trial": done, "attempt": 0, "reason": "noisy", "text": "<b>900\x1b[31m B/s\u202e"})
+    keep_void(built, f"{missing}.1", {"trial": missing, "attempt": 1, "reason": "callee_never_rang", "text": "x" * 400})
     keep_void(built, f"{missing}.0", "no json")
     keep_void(built, "..1", {"reason": "not a trial", "text": ""})
     (built.attempts_dir / f"{missing}.2").symlink_to(tmp_path)
@@ -232,9 +232,9 @@ def test_void_attempts_are_shown_with_their_reasons_and_what_became_of_the_trial
 
 
 def test_captures_that_were_begun_again_are_shown(built):
-    (trial, _) = (entry["id"] for entry in built.plan())
-    record = {**built.record(trial), "capture_restarts": 2}
-    (built.trial_dir(trial) / "trial.json").write_text(json.dumps(record))
+    (trial, _) = (entry.id for entry in built.plan())
+    path = built.trial_dir(trial) / "trial.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "capture_restarts": 2}))
     report.build(built)
     assert "begun again because it was too loud before the call: 1</summary>" in built.report_path.read_text()
     assert troubles(built).restarts == {trial: 2}
@@ -263,7 +263,7 @@ def test_what_differs_by_direction_is_said_by_direction(tmp_path, build):
 
 
 def test_strings_of_a_dataset_are_escaped_in_the_page(built):
-    info = built.info()
+    info = json.loads(built.info_path.read_text())
     info["name"] = "<script>alert(1)</script>"
     built.info_path.write_text(json.dumps(info))
     report.build(built)

@@ -132,7 +132,7 @@ def test_an_imported_trial_that_cannot_be_read_is_told_with_exit_code_3(made, mo
 )
 def test_a_bench_that_is_not_there_is_refused_before_anything_is_computed(made, own, asked, text):
     dataset, *_ = made
-    dataset.info_path.write_text(json.dumps({**dataset.info(), "bench": own}))
+    dataset.info_path.write_text(json.dumps({**json.loads(dataset.info_path.read_text()), "bench": own}))
     before = contents(dataset)
     code, said = ended(lambda: tasks.resolve(Context(), str(dataset.path), asked, SCENARIOS))
     assert (code, said.startswith(text.format(dataset.path))) == (2, True)
@@ -142,19 +142,19 @@ def test_a_bench_that_is_not_there_is_refused_before_anything_is_computed(made, 
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda info: info["apps"].update(maple=None), "apps is no object of objects"),
-        (lambda info: info["apps"]["maple"].update(services=3), "services of maple is no list of texts"),
-        (lambda info: info["apps"]["maple"].update(analysis=[]), "analysis of maple is no object"),
-        (lambda info: info["devices"][0].update(tools=1), "tools of alpha is no list of texts"),
-        (lambda info: info["devices"][0].update(name=1), "devices is no list of objects with names"),
-        (lambda info: info["devices"][1].update(model=[]), "model of bravo is no text"),
-        (lambda info: info.update(laptop="yes"), "laptop is no object"),
-        (lambda info: info["laptop"].update(tools=[1]), "tools of laptop is no list of texts"),
+        (lambda info: info["apps"].update(maple=None), "apps.maple: must be an object, is null"),
+        (lambda info: info["apps"]["maple"].update(services=3), "apps.maple.services: must be a list, is 3"),
+        (lambda info: info["apps"]["maple"].update(analysis=[]), "apps.maple.analysis: must be an object, is []"),
+        (lambda info: info["devices"][0].update(tools=1), "devices.0.tools: must be a list, is 1"),
+        (lambda info: info["devices"][0].update(name=1), "devices.0.name: must be text, is 1"),
+        (lambda info: info["devices"][1].update(model=[]), "devices.1.model: must be text, is []"),
+        (lambda info: info.update(laptop="yes"), 'laptop: must be an object, is "yes"'),
+        (lambda info: info["laptop"].update(tools=[1]), "laptop.tools.0: must be text, is 1"),
     ],
 )
 def test_a_dataset_json_of_wrong_types_is_one_line_and_the_manifest_stays(made, change, what):
     dataset, *_ = made
-    info = dataset.info()
+    info = json.loads(dataset.info_path.read_text())
     change(info)
     dataset.info_path.write_text(json.dumps(info))
     text = f"{dataset.info_path}: {what}; put back the file as it was recorded"
@@ -166,10 +166,11 @@ def test_a_dataset_json_of_wrong_types_is_one_line_and_the_manifest_stays(made, 
 
 def test_an_analysis_that_does_not_fit_leaves_the_manifest_where_it_is(made):
     dataset, *_ = made
-    info = dataset.info()
+    info = json.loads(dataset.info_path.read_text())
     info["apps"]["maple"]["analysis"] = {"relay_ports": 3478}
     dataset.info_path.write_text(json.dumps(info))
-    text = "dataset.json: an app's analysis does not fit: 'int' object is not iterable"
+    what = "apps.maple.analysis.relay_ports: must be a list, is 3478"
+    text = f"{dataset.info_path}: {what}; put back the file as it was recorded"
     assert ended(lambda: tasks.correlate(Context(), str(dataset.path))) == (2, text)
     assert dataset.manifest_path.exists()
 

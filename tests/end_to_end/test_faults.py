@@ -23,7 +23,7 @@ import lab.run.attempt
 import lab.run.matrix
 import tasks
 from correlate import report
-from correlate.dataset import Dataset, write_json
+from correlate.dataset import Dataset, documents, write_json
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.commands.resolve import look_up
@@ -165,7 +165,7 @@ def test_an_attempt_that_a_fault_spoils_is_kept_with_its_reason_and_tried_again(
         ("attempt", CANCEL, 1),
         ("completed", CANCEL, 1),
     ]
-    assert Dataset(tmp_path).record(CANCEL)["attempt"] == 1
+    assert Dataset(tmp_path).record(CANCEL).attempt == 1
     assert json.loads((tmp_path / "truth" / f"{CANCEL}.json").read_text())["attempt"] == 1
     assert Dataset(tmp_path).verify() == []
 
@@ -181,8 +181,8 @@ def test_a_clock_that_is_set_during_a_trial_voids_the_attempt_and_says_by_how_mu
     assert re.match(
         rf"the clock {who} changed by \+(2000|1999)\.\d{{3}} ms in \d\d\.\d s, more than both", void["text"]
     )
-    clocks = Dataset(tmp_path).record(CANCEL)["clocks"]
-    assert all(abs(clocks[each]["drift_ppm"]) < 50 for each in ("caller", "callee", "laptop"))
+    clocks = Dataset(tmp_path).record(CANCEL).clocks
+    assert all(abs(clocks[each].drift_ppm) < 50 for each in ("caller", "callee", "laptop"))
 
 
 def test_a_capture_that_is_not_stamped_by_its_machines_clock_is_told_and_referred_to_its_own(tmp_path, bench):
@@ -191,13 +191,13 @@ def test_a_capture_that_is_not_stamped_by_its_machines_clock_is_told_and_referre
     bench.kind.ask(op="fail_next", what="stamps", on="laptop", times=2, by_ns=7_000_000_000)
     assert run_one(run, bench, run.chosen[0], silent())
     record = Dataset(tmp_path).record(HANG_UP)
-    assert record["capture_restarts"] == 1  # the fault struck both captures
-    (hotspot,) = (role for role, side in record["sides"].items() if side["tool"] == "dumpcap")
-    assert record["sides"][hotspot]["clock"] == f"{hotspot}_capture"
+    assert record.capture_restarts == 1  # the fault struck both captures
+    (hotspot,) = (role for role, side in record.sides.items() if side.tool == "dumpcap")
+    assert record.sides[hotspot].clock == f"{hotspot}_capture"
     truth = json.loads((tmp_path / "truth" / f"{HANG_UP}.json").read_text())["clocks"]["laptop"]
     for when in ("before", "after"):
-        told = record["clocks"][f"{hotspot}_capture"][when]
-        assert abs(told["offset_ns"] - truth[f"offset_{when}_ns"] - 7_000_000_000) <= told["bound_ns"] < 700_000_000
+        told = getattr(record.clocks[f"{hotspot}_capture"], when)
+        assert abs(told.offset_ns - truth[f"offset_{when}_ns"] - 7_000_000_000) <= told.bound_ns < 700_000_000
     events = [json.loads(line) for line in (tmp_path / "trials" / HANG_UP / "events.jsonl").read_text().splitlines()]
     (said,) = (event for event in events if event["event"] == "capture_clock_differs")
     assert said["role"] == hotspot
@@ -236,11 +236,11 @@ def test_a_loud_first_pre_roll_restarts_the_captures_once_and_the_truth_says_so(
     create(run)
     assert run_one(run, bench, run.chosen[0], silent())
     record, truth = Dataset(tmp_path).record(LOUD), json.loads((tmp_path / "truth" / f"{LOUD}.json").read_text())
-    assert (record["capture_restarts"], truth["capture_restarts"]) == (1, 1)
+    assert (record.capture_restarts, truth["capture_restarts"]) == (1, 1)
     events = [json.loads(line) for line in (tmp_path / "trials" / LOUD / "events.jsonl").read_text().splitlines()]
     loud = [event["noise_bytes_per_s"] for event in events if event["event"] == "too_loud"]
     assert [max(noise.values()) > 4000 for noise in loud] == [True]
-    assert max(record["noise_bytes_per_s"].values()) <= 4000
+    assert max(record.noise_bytes_per_s.values()) <= 4000
 
 
 def loud_seed(trial: str) -> int:
@@ -285,7 +285,7 @@ def test_dropping_one_stun_frame_changes_truth_and_findings_alike(tmp_path, benc
         assert run_one(run, bench, run.chosen[0], silent())
         truth, found = differing(tmp_path / folder, trial, bench.kind)
         assert found == truth
-        both[folder] = found, Dataset(tmp_path / folder).record(trial)["captures"]
+        both[folder] = found, Dataset(tmp_path / folder).record(trial).captures
     assert both["whole"][1] != both["dropped"][1]
     if field is not None:
         group, name = field
@@ -354,14 +354,14 @@ def test_a_killed_bench_ends_the_run_and_the_next_run_gives_the_same_bytes(tmp_p
 def test_a_full_disk_is_one_line_and_exit_code_4_and_nothing_recorded_is_lost(tmp_path, complete, monkeypatch):
     dataset = tmp_path / "dataset"
     run = planned(dataset, CANCEL, HANG_UP)
-    real = lab.run.attempt.write_json
+    real = documents.write_json
 
     def full(path, value):
         if HANG_UP in str(path):
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, value)
 
-    monkeypatch.setattr(lab.run.attempt, "write_json", full)
+    monkeypatch.setattr(documents, "write_json", full)
     with pytest.raises(Exit) as raised, tasks.exits():
         tasks.run_and_report(run)
     where = f"{dataset}/trials/{HANG_UP}.partial/trial.json"

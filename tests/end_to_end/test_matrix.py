@@ -57,16 +57,16 @@ def wrong_nulls(dataset: Dataset, apps_with_roles: set[str]) -> list[str]:
     found = report.read_findings(dataset)
     wrong = []
     for entry in dataset.plan():
-        fields = dict(flat(found[entry["id"]]))
+        fields = dict(flat(found[entry.id]))
         never = [name for name in fields if name.startswith(("exposed.", "servers.", "user_ids", "media."))]
-        conversation = entry["scenario"] in ("caller_hangs_up", "callee_hangs_up")
-        never += ["role"] if entry["app"] in apps_with_roles else []
+        conversation = entry.scenario in ("caller_hangs_up", "callee_hangs_up")
+        never += ["role"] if entry.app in apps_with_roles else []
         never += ["routing", "service"] if conversation else []
-        wrong += [f"{entry['id']}: {name} is null" for name in never if fields[name] is None]
+        wrong += [f"{entry.id}: {name} is null" for name in never if fields[name] is None]
         if not conversation and fields["routing"] is not None:
-            wrong.append(f"{entry['id']}: routing is {fields['routing']} in an unanswered call")
+            wrong.append(f"{entry.id}: routing is {fields['routing']} in an unanswered call")
         if fields["established"] is not conversation:
-            wrong.append(f"{entry['id']}: established is {fields['established']}")
+            wrong.append(f"{entry.id}: established is {fields['established']}")
     return wrong
 
 
@@ -97,15 +97,15 @@ def test_nothing_is_null_but_where_nothing_on_the_wire_tells(paper: Dataset) -> 
 
 def test_what_was_asked_is_what_happened(paper: Dataset) -> None:
     for entry in paper.plan():
-        truth, record = truth_of(paper, entry["id"]), paper.record(entry["id"])
-        assert (truth["observed_scenario"], truth["caller"]) == (entry["scenario"], entry["caller"])
-        assert (record["observed_scenario"], record["attempt"]) == (entry["scenario"], truth["attempt"])
-        assert truth["capture_restarts"] == record["capture_restarts"]
-        assert truth["service"] in (entry["service"], None)
+        truth, record = truth_of(paper, entry.id), paper.record(entry.id)
+        assert (truth["observed_scenario"], truth["caller"]) == (entry.scenario, entry.caller)
+        assert (record.observed_scenario, record.attempt) == (entry.scenario, truth["attempt"])
+        assert truth["capture_restarts"] == record.capture_restarts
+        assert truth["service"] in (entry.service, None)
 
 
 def test_some_pre_rolls_were_loud_and_were_captured_again(paper: Dataset) -> None:
-    restarts = [paper.record(trial_id)["capture_restarts"] for trial_id in paper.trial_ids()]
+    restarts = [paper.record(trial_id).capture_restarts for trial_id in paper.trial_ids()]
     assert set(restarts) == {0, 1}
     assert 2 <= sum(restarts) <= 20
 
@@ -113,13 +113,13 @@ def test_some_pre_rolls_were_loud_and_were_captured_again(paper: Dataset) -> Non
 def test_clock_bounds_hold_the_true_offset_in_every_trial(paper: Dataset) -> None:
     errors = []
     for trial_id in paper.trial_ids():
-        truth, clocks = truth_of(paper, trial_id), paper.record(trial_id)["clocks"]
+        truth, clocks = truth_of(paper, trial_id), paper.record(trial_id).clocks
         for who in ("caller", "callee", "laptop"):
             for when in ("before", "after"):
-                measured = clocks[who][when]
-                error = measured["offset_ns"] - truth[f"clocks.{who}.offset_{when}_ns"]
-                assert 0 < measured["bound_ns"] < 2_000_000, (trial_id, who, when)
-                assert abs(error) <= measured["bound_ns"], (trial_id, who, when, error)
+                measured = getattr(clocks[who], when)
+                error = measured.offset_ns - truth[f"clocks.{who}.offset_{when}_ns"]
+                assert 0 < measured.bound_ns < 2_000_000, (trial_id, who, when)
+                assert abs(error) <= measured.bound_ns, (trial_id, who, when, error)
                 errors.append(abs(error))
     assert len(errors) == 180 * 6
     assert sum(error > 10_000 for error in errors) > 900
@@ -129,21 +129,21 @@ def test_markers_bound_each_captures_clock_around_its_machines(paper: Dataset) -
     for trial_id in paper.trial_ids():
         truth, record = truth_of(paper, trial_id), paper.record(trial_id)
         for role in ("caller", "callee"):
-            side, machine = record["sides"][role], "laptop" if record["sides"][role]["tool"] == "dumpcap" else role
-            assert (side["clock"], side["timestamps"]) == (machine, "host")
+            side, machine = record.sides[role], "laptop" if record.sides[role].tool == "dumpcap" else role
+            assert (side.clock, side.timestamps) == (machine, "host")
             for when in ("before", "after"):
-                measured = record["clocks"][f"{role}_capture"][when]
-                error = measured["offset_ns"] - truth[f"clocks.{machine}.offset_{when}_ns"]
-                assert abs(error) <= measured["bound_ns"] < 700_000_000, (trial_id, role, when, error)
+                measured = getattr(record.clocks[f"{role}_capture"], when)
+                error = measured.offset_ns - truth[f"clocks.{machine}.offset_{when}_ns"]
+                assert abs(error) <= measured.bound_ns < 700_000_000, (trial_id, role, when, error)
 
 
 def test_the_drift_of_each_clock_is_the_one_it_was_given(paper: Dataset) -> None:
     for trial_id in paper.trial_ids():
-        truth, record = truth_of(paper, trial_id), paper.record(trial_id)["clocks"]
+        truth, record = truth_of(paper, trial_id), paper.record(trial_id).clocks
         for who in ("caller", "callee", "laptop"):
-            before, after = record[who]["before"], record[who]["after"]
-            bound_ppm = (before["bound_ns"] + after["bound_ns"]) * 1e6 / (after["at_ns"] - before["at_ns"])
-            assert abs(record[who]["drift_ppm"] - truth[f"clocks.{who}.drift_ppm"]) <= bound_ppm + 0.001
+            before, after = record[who].before, record[who].after
+            bound_ppm = (before.bound_ns + after.bound_ns) * 1e6 / (after.at_ns - before.at_ns)
+            assert abs(record[who].drift_ppm - truth[f"clocks.{who}.drift_ppm"]) <= bound_ppm + 0.001
 
 
 def test_the_clocks_are_wrong_by_seconds_and_drift(paper: Dataset) -> None:
@@ -157,8 +157,8 @@ def test_table_3_counts_are_those_of_the_paper(paper: Dataset) -> None:
     found = report.read_findings(paper)
     counted: dict[tuple[str, str], int] = {}
     for entry in paper.plan():
-        if found[entry["id"]]["routing"] == "p2p":
-            key = entry["app"], entry["direction"].split("_to_")[0]
+        if found[entry.id]["routing"] == "p2p":
+            key = entry.app, entry.direction.split("_to_")[0]
             counted[key] = counted.get(key, 0) + 1
     assert counted == p2p
 
@@ -237,7 +237,7 @@ def test_again_there_is_nothing_to_do_and_nothing_is_written(paper: Dataset) -> 
 
 @pytest.mark.full
 def test_trial_97_alone_and_twelve_under_load_have_the_bytes_of_the_run(paper: Dataset, tmp_path: Path) -> None:
-    ids = [entry["id"] for entry in paper.plan()]
+    ids = [entry.id for entry in paper.plan()]
     chosen = [ids[96], *random.Random("twelve").sample(ids, 11)]
     run_trials(tmp_path / "alone", chosen[:1])
     with cpu_hog():
@@ -262,7 +262,7 @@ Crowd = dict[tuple[str, int], Dataset]
 @pytest.mark.parametrize("seed", [2, 3, 4, 5])
 def test_findings_equal_the_truth_in_every_field_of_every_trial_of_other_seeds(crowd: Crowd, seed: int) -> None:
     dataset = crowd["paper", seed]
-    assert (dataset.info()["seed"], len(dataset.trial_ids())) == (seed, 180)
+    assert (dataset.info().seed, len(dataset.trial_ids())) == (seed, 180)
     assert differences(dataset) == []
     assert wrong_nulls(dataset, {"whatsapp"}) == []
 
@@ -272,7 +272,7 @@ def test_findings_equal_the_truth_for_all_180_trials_of_the_invented_apps(crowd:
     dataset = crowd["invented", 1]
     assert len(dataset.trial_ids()) == 180
     assert differences(dataset) == []
-    rules = {name for name, app in dataset.info()["apps"].items() if app["analysis"]["role"] is not None}
+    rules = {name for name, app in dataset.info().apps.items() if app.analysis.role is not None}
     assert rules
     assert "whatsapp" not in rules
     assert wrong_nulls(dataset, rules) == []

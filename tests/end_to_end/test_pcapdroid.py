@@ -12,6 +12,7 @@ import pytest
 
 from correlate import report
 from correlate.dataset import Dataset
+from correlate.dataset.record import Counters
 from correlate.trace import Trace
 from lab.bench.bench import Bench
 from lab.capture import pcapdroid
@@ -94,8 +95,8 @@ def test_the_label_goes_from_the_bench_file_into_trial_findings_and_report(measu
     phones, dataset, _ = measured
     vantages = {"pixel6": "vpn" if "pixel6" in phones else "interface", "pixel6pro": "vpn"}
     for trial in (HANG_UP, ANSWERED, REJECTED):
-        sides = dataset.record(trial)["sides"].values()
-        assert {side["phone"]: side["vantage"] for side in sides} == vantages
+        sides = dataset.record(trial).sides.values()
+        assert {side.phone: side.vantage for side in sides} == vantages
     with (dataset.findings_dir / "endpoints.csv").open() as file:
         assert {(row["phone"], row["vantage"]) for row in csv.DictReader(file)} == set(vantages.items())
     report.build(dataset)
@@ -107,15 +108,15 @@ def test_the_label_goes_from_the_bench_file_into_trial_findings_and_report(measu
 def test_a_side_holds_nothing_but_raw_ip_between_the_vpns_address_and_others(measured):
     phones, dataset, _ = measured
     for trial in (HANG_UP, ANSWERED, REJECTED):
-        for role, side in dataset.record(trial)["sides"].items():
-            if side["phone"] not in phones:
+        for role, side in dataset.record(trial).sides.items():
+            if side.phone not in phones:
                 continue
-            assert (side["tool"], side["interface"], side["clock"], side["timestamps"]) == (
+            assert (side.tool, side.interface, side.clock, side.timestamps) == (
                 *("pcapdroid", "tun0", role),
                 "host",
             )
-            assert side["counters"] == {"captured": side["packets"], "received": side["packets"], "dropped": 0}
-            path = dataset.trials_dir / trial / side["capture"]
+            assert side.counters == Counters(captured=side.packets, received=side.packets, dropped=0)
+            path = dataset.trials_dir / trial / side.capture
             head = path.read_bytes()[:24]
             assert head == bytes.fromhex("d4c3b2a1 0200 0400 00000000 00000000 00010000 65000000")
             trace = Trace.read(path)
@@ -126,12 +127,12 @@ def test_a_side_holds_nothing_but_raw_ip_between_the_vpns_address_and_others(mea
 
 def test_the_vpns_addresses_are_the_phones_own_and_ipv6_is_offered_where_the_network_has_it(measured):
     phones, dataset, _ = measured
-    for side in dataset.record(HANG_UP)["sides"].values():
-        own = side["addresses"]["interface"]
-        assert (str(VPN) in own) == (side["phone"] in phones)
-        assert (str(VPN6) in own) == (side["phone"] == "pixel6" and "pixel6" in phones)
+    for side in dataset.record(HANG_UP).sides.values():
+        own = side.addresses.interface
+        assert (VPN in own) == (side.phone in phones)
+        assert (VPN6 in own) == (side.phone == "pixel6" and "pixel6" in phones)
         kinds = {"pixel6": ("rmnet1", "cellular"), "pixel6pro": ("wlan0", "wifi")}
-        assert tuple(side["way_out"].values()) == kinds[side["phone"]]
+        assert (side.way_out.interface, side.way_out.kind) == kinds[side.phone]
 
 
 @pytest.mark.full
@@ -145,9 +146,9 @@ def test_above_a_clat_the_vpn_shows_ipv4_again(tmp_path):
         assert run_one(run, bench, run.chosen[0], silent())
         truth, found = differing(tmp_path / "dataset", HANG_UP, bench.kind)
     assert found == truth
-    side = Dataset(tmp_path / "dataset").record(HANG_UP)["sides"]["caller"]
-    assert tuple(side["way_out"].values()) == ("rmnet1", "cellular")
-    udp = Trace.read(tmp_path / "dataset" / "trials" / HANG_UP / side["capture"]).udp
+    side = Dataset(tmp_path / "dataset").record(HANG_UP).sides["caller"]
+    assert (side.way_out.interface, side.way_out.kind) == ("rmnet1", "cellular")
+    udp = Trace.read(tmp_path / "dataset" / "trials" / HANG_UP / side.capture).udp
     assert {address.version for address in udp.addresses} == {4}
 
 

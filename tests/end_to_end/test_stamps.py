@@ -79,14 +79,14 @@ def test_stamps_go_out_before_the_begin_and_after_the_end_marker_and_tell_the_ca
     at_ns = {event["event"]: event["at_ns"] for event in events}
     assert at_ns.keys() & {"stamps_not_captured", "stamps_not_used", "capture_clock_differs"} == set()
     record = dataset.record(TRIAL)
-    (hotspot,) = (role for role, side in record["sides"].items() if side["tool"] == "dumpcap")
-    clock = record["clocks"][f"{hotspot}_capture"]
-    assert at_ns["capture_ready"] < clock["before"]["at_ns"] < at_ns["marked_begin"] - 5_000_000_000
-    assert at_ns["marked_end"] + 5_000_000_000 < clock["after"]["at_ns"] < at_ns["stop_capture"]
+    (hotspot,) = (role for role, side in record.sides.items() if side.tool == "dumpcap")
+    clock = record.clocks[f"{hotspot}_capture"]
+    assert at_ns["capture_ready"] < clock.before.at_ns < at_ns["marked_begin"] - 5_000_000_000
+    assert at_ns["marked_end"] + 5_000_000_000 < clock.after.at_ns < at_ns["stop_capture"]
     truth = json.loads((tmp_path / "truth" / f"{TRIAL}.json").read_text())
     for when in ("before", "after"):
         told = truth["clocks"]["laptop"][f"offset_{when}_ns"]
-        assert abs(clock[when]["offset_ns"] - told) <= clock[when]["bound_ns"] < 700_000_000
+        assert abs(getattr(clock, when).offset_ns - told) <= getattr(clock, when).bound_ns < 700_000_000
     findings = found(tmp_path, bench)
     assert findings == {key: truth[key] for key in findings}
 

@@ -59,10 +59,10 @@ def test_what_leaves_over_another_network_voids_the_attempt(tmp_path, bench, fau
     bench.kind.ask(op="fail_next", **fault)
     assert run_one(run, bench, run.chosen[0], silent())
     assert void_of(tmp_path) == (reason, text)
-    sides = Dataset(tmp_path).record(CANCEL)["sides"]
-    ways = {role: tuple(side["way_out"].values()) for role, side in sides.items()}
+    sides = Dataset(tmp_path).record(CANCEL).sides
+    ways = {role: (side.way_out.interface, side.way_out.kind) for role, side in sides.items()}
     assert ways == {"caller": ("rmnet1", "cellular"), "callee": ("wlan0", "wifi")}
-    assert min(side["app_bytes"] for side in sides.values()) > 0
+    assert min(side.app_bytes for side in sides.values()) > 0
 
 
 def test_the_side_on_the_hotspot_is_filtered_by_its_lease_and_the_trial_says_so(tmp_path, bench):
@@ -70,14 +70,14 @@ def test_the_side_on_the_hotspot_is_filtered_by_its_lease_and_the_trial_says_so(
     create(run)
     bench.kind.ask(op="fail_next", what="neighbours", on="laptop", times=1)  # an entry that aged is asked for
     assert run_one(run, bench, run.chosen[0], silent())
-    sides = Dataset(tmp_path).record(CANCEL)["sides"]
-    lease = sides["callee"]["lease"]
-    assert (lease["address"] in sides["callee"]["addresses"]["interface"], sides["caller"]["lease"]) == (True, None)
-    assert [sides[role]["coalescing"] for role in ("caller", "callee")] == [None, ["generic-receive-offload"]]
+    sides = Dataset(tmp_path).record(CANCEL).sides
+    lease = sides["callee"].lease
+    assert (lease.address in sides["callee"].addresses.interface, sides["caller"].lease) == (True, None)
+    assert [sides[role].coalescing for role in ("caller", "callee")] == [None, ["generic-receive-offload"]]
     with PcapNgReader(str(tmp_path / "trials" / CANCEL / "callee.pcapng")) as reader:
         frames = [bytes(packet) for packet in reader]
-    mac = bytes.fromhex(lease["mac"].replace(":", ""))
-    assert len(frames) == sides["callee"]["packets"] > 50
+    mac = bytes.fromhex(lease.mac.replace(":", ""))
+    assert len(frames) == sides["callee"].packets > 50
     assert [frame for frame in frames if mac not in (frame[:6], frame[6:12])] == []
 
 
@@ -136,13 +136,13 @@ def test_of_two_phones_behind_one_hotspot_each_capture_holds_its_own(tmp_path):
         assert run_one(run, bench, run.chosen[0], silent())
         truth, found = differing(tmp_path / "dataset", trial, bench.kind)
     assert found == truth
-    sides = Dataset(tmp_path / "dataset").record(trial)["sides"]
-    assert {side["interface"] for side in sides.values()} == {"wlan1"}
+    sides = Dataset(tmp_path / "dataset").record(trial).sides
+    assert {side.interface for side in sides.values()} == {"wlan1"}
     for side in sides.values():
-        with PcapNgReader(str(tmp_path / "dataset" / "trials" / trial / side["capture"])) as reader:
+        with PcapNgReader(str(tmp_path / "dataset" / "trials" / trial / side.capture)) as reader:
             frames = [bytes(packet) for packet in reader]
-        mac = bytes.fromhex(side["lease"]["mac"].replace(":", ""))
-        assert len(frames) == side["packets"] > 1000
+        mac = bytes.fromhex(side.lease.mac.replace(":", ""))
+        assert len(frames) == side.packets > 1000
         assert [frame for frame in frames if mac not in (frame[:6], frame[6:12])] == []
 
 
@@ -158,11 +158,11 @@ def test_a_call_below_a_clat_is_captured_as_ipv6_and_measured_right(tmp_path):
         assert told == "192.0.2.1 dev v4-rmnet1 table 1009 src 192.0.0.4 uid 2000\n    cache\n"
         assert "3: v4-rmnet1: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1400 " in phone.device.run("ip addr").text
         assert run_one(run, bench, run.chosen[0], silent())
-        side = Dataset(tmp_path / "dataset").record(HANG_UP)["sides"]["caller"]
-        assert (side["interface"], side["addresses"]["interface"][-2]) == ("rmnet1", "192.0.0.4")
+        side = Dataset(tmp_path / "dataset").record(HANG_UP).sides["caller"]
+        assert (side.interface, str(side.addresses.interface[-2])) == ("rmnet1", "192.0.0.4")
         truth, found = differing(tmp_path / "dataset", HANG_UP, bench.kind)
     assert found == truth
-    capture = tmp_path / "dataset" / "trials" / HANG_UP / side["capture"]
+    capture = tmp_path / "dataset" / "trials" / HANG_UP / side.capture
     assert {flow.a.version for flow in read(blocks(str(capture)))} == {6}
 
 

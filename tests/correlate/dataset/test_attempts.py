@@ -16,9 +16,7 @@ def dataset(tmp_path):
 
 
 def journalled(dataset):
-    return [
-        {key: value for key, value in entry.items() if key not in ("seq", "sha256")} for entry in dataset.journal.read()
-    ]
+    return [entry.model_dump(exclude_unset=True, exclude={"seq", "sha256"}) for entry in dataset.journal.read()]
 
 
 def folders(dataset):

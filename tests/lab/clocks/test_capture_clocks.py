@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.clocks import START_NS, stepped
 from benchmarks.stamps import simulated
-from correlate.dataset.clocks import DRIFT_LIMIT_PPM, ClockLine, Offset, parse
-from correlate.dataset.markers import Markers
+from correlate.dataset.clocks import DRIFT_LIMIT_PPM, ClockLine, Offset, of
+from correlate.dataset.record import Markers
 from lab.clocks.capture_clocks import (
     STAMP_LATE_NS,
     STAMPS_NEEDED,
@@ -80,7 +80,7 @@ def test_the_correlator_keeps_instants_and_durations_within_its_bounds_of_the_tr
         ]
         measured = ClockLine(*readings)
         assert not measured.stepped
-        clock = parse(measured.as_json())
+        clock = of(measured.recorded())
         assert clock.bound_ns == measured.bound_ns
         looks = sorted(chance.randrange(MINUTE_NS) for _ in range(20))
         told = [clock.to_controller(START_NS + at + offset(at)) - START_NS for at in looks]

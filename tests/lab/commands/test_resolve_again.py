@@ -21,6 +21,7 @@ from lab.definitions import Lab
 from lab.errors import BenchBusy
 from lab.run.options import Options
 from lab.run.plan import prepare
+from tests import records
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 
@@ -73,7 +74,7 @@ def test_nothing_is_asked_after_the_deadline(resolver):
 
 def recorded(tmp_path, entries):
     data = Dataset(tmp_path / "dataset")
-    write_json(data.info_path, {"schema": 1, "bench": "virtual", "plan": []})
+    write_json(data.info_path, records.dataset())
     write_json(data.names_path, entries)
     return data
 

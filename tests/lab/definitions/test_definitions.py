@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from correlate.dataset.record import DOCUMENTS
 from lab.definitions import App, BenchSpec, Lab, LocalBench, Scenario, Selector, Way, json_schemas
 from lab.definitions.base import scalar_types
 from lab.definitions.bench import merged
@@ -311,7 +312,7 @@ def test_the_virtual_bench_calls_only_documentation_numbers():
 
 def test_every_kind_of_file_has_a_json_schema():
     schemas = json_schemas()
-    assert list(schemas) == ["calls", "apps", "benches", "matrices", "virtual", "local"]
+    assert list(schemas) == ["calls", "apps", "benches", "matrices", "virtual", "local", *DOCUMENTS]
     for schema in schemas.values():
         assert schema["type"] == "object"
         assert schema["additionalProperties"] is False

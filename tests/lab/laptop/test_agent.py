@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from correlate.dataset.clocks import ClockLine
-from correlate.dataset.markers import Markers
+from correlate.dataset.record import Markers
 from correlate.trace import verify
 from lab.bench.bench import Bench
 from lab.capture.counters import Counters, last_counters

@@ -16,6 +16,7 @@ from lab.run.matrix import run_one
 from lab.run.options import Options
 from lab.run.plan import check_callees, prepare
 from lab.run.progress import Progress
+from tests import records
 
 SCENARIOS = str(Path(__file__).parents[3] / "scenarios")
 
@@ -25,7 +26,7 @@ def planned(folder: Path, only: str = "", **options):
 
 
 def events(dataset: Dataset) -> list[tuple]:
-    return [(entry["event"], entry.get("trial")) for entry in dataset.journal.read()]
+    return [(entry.event, entry.trial) for entry in dataset.journal.read()]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_new_dataset_holds_the_yaml_that_it_was_made_with(tmp_path):
         "matrices/smoke.yaml",
         "virtual/whatsapp.yaml",
     ]
-    assert Dataset(tmp_path).info()["scenario_hash"] == scenario_hash(run)
+    assert Dataset(tmp_path).info().scenario_hash == scenario_hash(run)
     check_fits(run)
 
 
@@ -103,14 +104,14 @@ def test_before_a_run_goes_on_the_journal_is_made_to_say_what_happened(tmp_path)
     dataset = run.dataset
     partial, lost, unseen = (item.trial.id for item in run.planned[:3])
     (dataset.trials_dir / f"{partial}.partial").mkdir(parents=True)
-    dataset.journal.append("completed", trial=lost, attempt=0, captures={})
+    dataset.journal.append("completed", trial=lost, attempt=0, captures=None)
     dataset.trial_dir(unseen).mkdir()
-    record = {"schema": 1, "trial": unseen, "attempt": 2, "captures": {"caller": "a", "callee": "b"}}
-    (dataset.trial_dir(unseen) / "trial.json").write_text(json.dumps(record))
+    (dataset.trial_dir(unseen) / "trial.json").write_text(json.dumps(records.trial(unseen, attempt=2)))
     dataset.put_right()
     written = [("completed", lost), ("interrupted", partial), ("lost", lost), ("completed", unseen)]
     assert events(dataset) == written
-    assert dataset.journal.read()[-1]["attempt"] == 2
+    last = dataset.journal.read()[-1]
+    assert (last.attempt, last.captures) == (2, {"caller": "a" * 64, "callee": "a" * 64})
     assert [path.name for path in dataset.trials_dir.iterdir()] == [unseen]
     dataset.put_right()
     assert events(dataset) == written
@@ -150,7 +151,7 @@ def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keep
     with pytest.raises(Interrupted):
         run_one(run, bench, item, Progress(Console(file=io.StringIO())))
     assert events(run.dataset) == [("attempt", item.trial.id), ("interrupted", item.trial.id)]
-    assert run.dataset.journal.read()[-1]["reason"].startswith("interrupted; ")
+    assert run.dataset.journal.read()[-1].reason.startswith("interrupted; ")
     assert run.dataset.attempt(item.trial.id).number == 0
     assert not run.dataset.attempts_dir.exists()
     assert list(run.dataset.trials_dir.iterdir()) == []

@@ -16,6 +16,7 @@ from lab.run.matrix import run_missing
 from lab.run.options import Options
 from lab.run.plan import prepare
 from lab.run.progress import Progress
+from tests import records
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 
@@ -29,9 +30,8 @@ def begun(tmp_path):
     ids = sorted(item.trial.id for item in run.chosen)
     for trial_id in ids:
         run.dataset.trial_dir(trial_id).mkdir(parents=True)
-        run.dataset.journal.append("completed", trial=trial_id, attempt=0, captures={})
-    record = {"schema": 1, "trial": ids[0], "attempt": 2, "captures": {"caller": "a"}}
-    (run.dataset.trial_dir(ids[0]) / "trial.json").write_text(json.dumps(record))
+        run.dataset.journal.append("completed", trial=trial_id, attempt=0, captures=None)
+    (run.dataset.trial_dir(ids[0]) / "trial.json").write_text(json.dumps(records.trial(ids[0], attempt=2)))
     (run.dataset.trial_dir(ids[1]) / "trial.json").write_text("{")
     run.dataset.write_manifest()
     return run, ids
@@ -54,7 +54,7 @@ def test_a_journal_that_was_changed_is_kept_and_begun_anew_from_the_trials_that_
     assert said_by(run) == (True, [f"{broken}; {kept}"])
     assert path.with_name("journal.jsonl.broken-1").read_bytes() == changed
     entries = Dataset(run.dataset.path).journal.read()
-    told = [(entry["event"], entry.get("trial"), entry.get("attempt")) for entry in entries]
+    told = [(entry.event, entry.trial, entry.attempt) for entry in entries]
     assert told == [("journal_broken", None, None), ("completed", ids[0], 2), ("completed", ids[1], None)]
     assert not run.dataset.manifest_path.exists()
     run.dataset.write_manifest()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from correlate.columns import Reason, columns, explained
 from correlate.dimensions import duration
 
 

@@ -1,0 +1,177 @@
+"""Documents on the disk: JSON text -> a model of `record`, strictly, and back. A mistake is one line with its place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from correlate.dataset.durable import write_json
+from correlate.dataset.record import SCHEMA, Asked, Clock, Document, Side, TrialRecord, nullable
+from correlate.errors import BadDataset, NewerVersion
+
+MAX_JSON_BYTES = 64 << 20
+MAX_SHOWN = 60
+
+D = TypeVar("D", bound=Document)
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """What stands where a value should be: a key that was given before, or a number that is none."""
+
+    text: str
+
+
+def read(path: Path, label: str, model: type[D], hint: str = "") -> D:
+    """The document in a file; `label` names the file in messages, `hint` says what to do about what does not fit.
+
+    Raises `NewerVersion` for a schema above this one, and `BadDataset` for whatever else does not fit.
+    """
+    value = parse(path, label)
+    if "schema_number" in model.model_fields:
+        value = _of_this_schema(value, label)
+    try:
+        # Python's objects have no way back to addresses in strict mode; JSON has.
+        return model.model_validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise BadDataset(f"{label}: {mistake(error)}{hint}") from error
+
+
+def write(path: Path, document: Document) -> None:
+    """Puts a document at `path`, durably, as `read` takes it."""
+    write_json(path, document.model_dump(mode="json", by_alias=True))
+
+
+def parse(path: Path, label: str) -> dict[str, Any]:
+    """The JSON object in a file: no key is doubled, every number is finite. Raises `BadDataset`."""
+    data = _bytes(path, label)
+    try:
+        value = json.loads(
+            data,
+            object_pairs_hook=_unique,
+            parse_constant=lambda text: Unfit(f"must be a finite number, is {text}"),
+            parse_float=_finite,
+        )
+        unfit = next(_unfit(value, ()), None)
+        json.dumps(None if unfit else value, ensure_ascii=False).encode()  # Half a surrogate pair is no text.
+    except (ValueError, RecursionError) as error:
+        raise BadDataset(f"{label}: is no JSON: {error}") from error
+    if unfit:
+        raise BadDataset(f"{label}: {in_words(unfit[0])}{unfit[1]}")
+    if not isinstance(value, dict):
+        raise BadDataset(f"{label}: holds no JSON object")
+    return value
+
+
+def _bytes(path: Path, label: str) -> bytes:
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise BadDataset(f"{label}: is larger than {MAX_JSON_BYTES >> 20} MiB, no record of a dataset is")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadDataset(f"{label}: cannot be read: {error.strerror}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        found[key] = Unfit("is given a second time") if key in found else value
+    return found
+
+
+def _finite(text: str) -> float | Unfit:
+    number = float(text)
+    return number if math.isfinite(number) else Unfit(f"must be a finite number, is {shown(text, quoted=False)}")
+
+
+def _unfit(value: object, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, Unfit):
+        yield place, value.text
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _unfit(inner, (*place, key))
+
+
+def _of_this_schema(value: dict[str, Any], label: str) -> dict[str, Any]:
+    number = value.get("schema")
+    if type(number) is int and number > SCHEMA:
+        text = (
+            f"schema {shown(number)} was made by a newer version; this one reads schemas 1 and {SCHEMA}; use that one"
+        )
+        raise NewerVersion(f"{label}: {text}")
+    return upgraded(value) if type(number) is int and number == 1 else value
+
+
+def upgraded(old: dict[str, Any]) -> dict[str, Any]:
+    """A document of schema 1 as one of schema 2.
+
+    In 1 trial.json has the captures' hashes twice, and leaves out what is not known where 2 says null.
+    """
+    if "trial" not in old:
+        return {**old, "schema": 2}
+    new = {key: value for key, value in _whole(TrialRecord, old).items() if key != "captures"}
+    for name, model in (("sides", Side), ("clocks", Clock)):
+        if isinstance(parts := old.get(name), dict):
+            new[name] = {key: _whole(model, part) for key, part in parts.items()}
+    return {**new, "asked": _whole(Asked, old.get("asked")), "schema": 2}
+
+
+def _whole(model: type[Document], part: Any) -> Any:
+    return {**dict.fromkeys(nullable(model)), **part} if isinstance(part, dict) else part
+
+
+# What does not fit, in words
+
+_MUST = {
+    "missing": "is missing",
+    "extra_forbidden": "is no key of this document",
+    "misfit": "{text}",
+    "value_error": "{error}",
+    "literal_error": "must be one of {expected}",
+    "string_pattern_mismatch": "must look like {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} of them",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "finite_number": "must be a finite number",
+    "ip_any_address": "must be an IP address",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+}
+_WITHOUT_VALUE = ("missing", "extra_forbidden", "misfit", "value_error", "too_short")
+
+
+def mistake(found: ValidationError) -> str:
+    """The first thing that does not fit, in one line: where, and what."""
+    error = found.errors(include_url=False)[0]
+    kind, context = error["type"], error.get("ctx", {})
+    place = (*(part for part in error["loc"] if part != "[key]"), *context.get("below", ()))
+    text = _MUST[kind].format(**context) if kind in _MUST else error["msg"]
+    return in_words(place) + (text if kind in _WITHOUT_VALUE else f"{text}, is {shown(error['input'])}")
+
+
+def in_words(place: Place) -> str:
+    """`sides.caller.phone: ` for ("sides", "caller", "phone"); nothing for the whole document."""
+    return f"{'.'.join(shown(part, quoted=False) for part in place)}: " if place else ""
+
+
+def shown(value: object, *, quoted: bool = True) -> str:
+    """A value of a file for a message: JSON, printable, and not too long."""
+    text = value if isinstance(value, str) and not quoted else json.dumps(value, default=str)
+    text = "".join(each if each.isprintable() else "?" for each in text[: MAX_SHOWN + 1])
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"

@@ -1,0 +1,52 @@
+"""void.json and the lines of journal.jsonl: what became of attempts."""
+
+from __future__ import annotations
+
+from correlate.dataset.record.base import BySide, Count, Document, Name, Sha256, TrialId
+
+
+class VoidRecord(Document):
+    """void.json of an attempt that counts for nothing."""
+
+    trial: TrialId
+    """The ID"""
+    attempt: Count
+    """Its number among the attempts that were kept"""
+    reason: str
+    """Why it is void, in a word"""
+    text: str
+    """Why it is void, in words"""
+
+
+class JournalLine(Document):
+    """One event of a dataset's history; a key that an event has not is left out."""
+
+    seq: Count
+    """Number of the line, from 0"""
+    sha256: Sha256
+    """SHA-256 of the line before, 64 zeros first"""
+    event: Name
+    """`run`, `attempt`, `completed`, `void`, `interrupted`, `lost` (complete once, its folder is gone), `import`,
+    `journal_cut`, `journal_broken`"""
+    trials: Count | None = None
+    """`run`, `import`: how many trials"""
+    seed: Count | None = None
+    """`run`: the seed"""
+    list: str | None = None
+    """`import`: name of the list"""
+    trial: TrialId | None = None
+    """Which trial"""
+    attempt: Count | None = None
+    """Which attempt of it"""
+    captures: BySide[Sha256] | None = None
+    """`completed`: SHA-256 of both captures; null where its record cannot be read"""
+    reason: str | None = None
+    """`void`, `interrupted`: why"""
+    text: str | None = None
+    """`void`: why, in words"""
+    cut_bytes: Count | None = None
+    """`journal_cut`: how much of a line that a power loss cut was taken away"""
+    file: str | None = None
+    """`journal_broken`: a journal whose chain did not hold, as it was kept"""
+    file_sha256: Sha256 | None = None
+    """`journal_broken`: SHA-256 of that file"""

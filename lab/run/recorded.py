@@ -1,0 +1,68 @@
+"""What was recorded of one side, part by part, and the side of trial.json that is made of these parts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from correlate.dataset import record
+from correlate.trace import Integrity
+from lab.capture.counters import Counters
+from lab.capture.protocol import Capture
+from lab.definitions import PhoneSpec
+from lab.phone.default_network import DefaultNetwork
+
+Addresses = tuple[IPv4Address | IPv6Address, ...]
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A phone before its call."""
+
+    spec: PhoneSpec
+    app_version: str
+    network: DefaultNetwork
+    interface: Addresses
+    probed: Addresses
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A capture that was fetched and verified: `machine` is whose system clock it has, `live_ns` when it was live."""
+
+    capture: Capture
+    file: str
+    integrity: Integrity
+    counters: Counters
+    snaplen_bytes: int
+    machine: str
+    coalescing: list[str] | None
+    timestamps: str
+    live_ns: int
+
+
+def side(phone: Identified, stored: Stored, clock: str, app_bytes: int) -> record.Side:
+    """A side of trial.json; `clock` names the one by which the capture's times are read."""
+    lease = stored.capture.lease
+    return record.Side(
+        phone=phone.spec.name,
+        network=phone.spec.network,
+        vantage=phone.spec.vantage,
+        way_out=record.WayOut(**asdict(phone.network)),
+        app_version=phone.app_version,
+        addresses=record.Addresses(interface=list(phone.interface), probed=list(phone.probed)),
+        capture=stored.file,
+        sha256=stored.integrity.sha256,
+        bytes=stored.integrity.bytes,
+        packets=stored.integrity.packets,
+        tool=stored.capture.tool,
+        interface=stored.capture.interface,
+        lease=None if lease is None else record.Lease(**asdict(lease)),
+        snaplen_bytes=stored.snaplen_bytes,
+        clock=clock,
+        coalescing=stored.coalescing,
+        timestamps=stored.timestamps,
+        counters=record.Counters(**asdict(stored.counters)),
+        live_ns=stored.live_ns,
+        app_bytes=app_bytes,
+    )
