@@ -52,7 +52,24 @@ def capture(laptop, tool):
         (
             "tcpdump",
             "t.0.callee.pcap",
-            [*"tcpdump -i hot0 -U --immediate-mode -B 16384 -s 256 -G 7200 -W 1".split(), LEASE.filter],
+            [
+                *[
+                    "tcpdump",
+                    "-i",
+                    "hot0",
+                    "-U",
+                    "--immediate-mode",
+                    "-B",
+                    "16384",
+                    "-s",
+                    "256",
+                    "-G",
+                    "7200",
+                    "-W",
+                    "1",
+                ],
+                LEASE.filter,
+            ],
         ),
     ],
 )
