@@ -15,7 +15,8 @@ from ipaddress import IPv6Network
 from pathlib import Path
 
 from correlate import markers
-from lab.capture.protocol import EXIT_S, READY_S, Counters, search_command
+from lab.capture.counters import Counters
+from lab.capture.protocol import EXIT_S, READY_S, Request
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
@@ -23,7 +24,7 @@ from lab.phone.adb import Adb
 from lab.phone.default_network import pcapdroid_interface
 from lab.phone.interfaces import parse_interfaces
 from lab.phone.phone import Phone
-from lab.programs.shell import ShellOutput
+from lab.programs.shell import ShellOutput, search_command
 
 PACKAGE = "com.emanuelef.remote_capture"
 ACTIVITY = f"{PACKAGE}/.activities.CaptureCtrl"
@@ -254,23 +255,27 @@ def _remote(phone: Phone) -> Remote:
     return Remote(phone.device, phone.clock, phone.spec.pcapdroid_key)
 
 
-def new_capture(phone: Phone, package: str, snaplen_bytes: int, name: str) -> PcapdroidCapture:
+def new_capture(request: Request) -> PcapdroidCapture:
     """A capture of an app on a phone, not yet started.
 
     Without IPv6 below, the VPN offers none: packets would pass it and go nowhere. With IPv6 below it must, or Android
     keeps the app from IPv6 altogether (VpnService.Builder.allowFamily). Raises `PhoneTrouble` where no key is known.
     """
+    phone = request.phone
     below = parse_interfaces(phone.device.run("ip addr").text).get(phone.default_network().interface, [])
-    has_ipv6 = any(one in GLOBAL_IPV6 for one in below)
-    return PcapdroidCapture(_remote(phone), package, "both" if has_ipv6 else "ipv4", snaplen_bytes, name)
+    ip_mode = "both" if any(address in GLOBAL_IPV6 for address in below) else "ipv4"
+    return PcapdroidCapture(_remote(phone), request.package, ip_mode, request.snaplen_bytes, request.name)
 
 
 def sweep(phone: Phone) -> int:
-    """Stop the capture that an earlier run of this lab left on a phone and remove its files; returns how many files.
+    """Stop the capture that an earlier run of this lab left on a phone that PCAPdroid captures, and remove its files;
+    returns how many files.
 
     A capture is ours when a marker that is sent now turns up in a file of ours; nobody else's is stopped. Raises
     `PhoneTrouble` where no key is known.
     """
+    if phone.spec.capture != "pcapdroid":
+        return 0
     remote = _remote(phone)
     files = f"{DIRECTORY}/{PREFIX}*.pcap"
     listed = phone.device.run(f"ls {files} 2>/dev/null").text.split()

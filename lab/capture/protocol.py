@@ -6,19 +6,18 @@ How tools lose the end of a call when they are stopped carelessly, and why they 
 
 from __future__ import annotations
 
-import re
-import shlex
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Protocol
 
+from lab.capture.counters import Counters
 from lab.laptop.lease import Lease
+from lab.laptop.protocol import Laptop
+from lab.phone.phone import Phone
 
-READY_S = 10.0
-
-
-EXIT_S = 10.0
-
+READY_S, EXIT_S = 10.0, 10.0
+"""How long a tool on a phone may take until it captures, and until it has ended."""
 
 DRAIN_S = 1.6
 """How long a capture runs on behind the last marker: tcpdump and dumpcap hold back up to 1.2 s (measured)."""
@@ -29,38 +28,19 @@ BACKSTOP_S = 7200
 
 
 @dataclass(frozen=True)
-class Counters:
-    """What the tool says it did. `received` is what the kernel's filter passed to it."""
+class Request:
+    """What is to be captured: what `phone` sends and receives, or of it what the app `package` does alone.
 
-    captured: int
-    received: int
-    dropped: int
-
-
-# tcpdump prints them over several lines at the end, in one line in answer to SIGUSR1.
-_TCPDUMP = re.compile(
-    r"(\d+) packets? captured,?\s+(\d+) packets? received by filter,?\s+(\d+) packets? dropped by kernel"
-)
-
-
-_DUMPCAP = re.compile(
-    r"Packets captured: (\d+)\s+Packets received/dropped on interface '[^'\n]*': (\d+)/(\d+)", re.MULTILINE
-)
-
-
-def last_counters(said: str) -> Counters | None:
-    """The last counters that tcpdump or dumpcap printed; None where they left none."""
-    found = _TCPDUMP.findall(said) or _DUMPCAP.findall(said)
-    return Counters(*(int(number) for number in found[-1])) if found else None
-
-
-def search_command(text: str, file: str) -> str:
-    """The shell line that ends with 0 where a capture holds `text`.
-
-    Its lines end with NUL: toybox' grep (0.8.9, measured) finds nothing in a line that begins with one, as what follows
-    a newline in a capture often does.
+    `name` is that of the file, without its suffix. The laptop, and the address by which its hotspot is found, are for
+    those that capture there.
     """
-    return f"grep -F -q -a -z {shlex.quote(text)} {file}"
+
+    phone: Phone
+    package: str
+    name: str
+    snaplen_bytes: int
+    laptop: Laptop
+    hotspot_address: IPv4Address
 
 
 class Capture(Protocol):

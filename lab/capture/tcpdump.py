@@ -7,18 +7,18 @@ import re
 import shlex
 from pathlib import Path
 
-from lab.capture.protocol import _TCPDUMP, BACKSTOP_S, EXIT_S, READY_S, Counters, last_counters, search_command
+from lab.capture.counters import Counters, all_counters, last_counters, require_all
+from lab.capture.protocol import BACKSTOP_S, EXIT_S, READY_S, Request
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
 from lab.phone.adb import Adb, LabConnection
+from lab.phone.phone import Phone
 from lab.phone.push import FIRST_ON_PATH
+from lab.programs.shell import search_command
 
 PHONE_DIRECTORY = "/data/local/tmp/im-call-lab"
-ANSWER_S = 0.4
-
-
-CATCH_UP_TRIES = 5
+ANSWER_S, CATCH_UP_TRIES = 0.4, 5
 
 
 class PhoneTcpdump:
@@ -75,9 +75,7 @@ class PhoneTcpdump:
         counters = last_counters(said)
         if counters is None or "pcap_loop" in said:
             raise AttemptVoid("capture_died", f"{self._adb.serial}: tcpdump left no counters: {said[-300:]}")
-        if counters.dropped or (counters.captured != counters.received and not caught_up):
-            raise AttemptVoid("capture_lost_packets", f"{self._adb.serial}: tcpdump: {said[-200:].strip()}")
-        return counters
+        return require_all(counters, f"{self._adb.serial}: tcpdump", said, caught_up=caught_up)
 
     def _caught_up(self, pid: str) -> bool:
         """Whether the running tool has written all that it was given: what comes after may be cut by the stop.
@@ -86,10 +84,10 @@ class PhoneTcpdump:
         """
         for asked in range(1, 1 + CATCH_UP_TRIES):
             self._adb.run(f"kill -USR1 {pid} 2>/dev/null", root=True)
-            if not wait_until(self._clock, lambda: len(_TCPDUMP.findall(self._said())) == asked, ANSWER_S):  # noqa: B023
+            if not wait_until(self._clock, lambda: len(all_counters(self._said())) == asked, ANSWER_S):  # noqa: B023
                 return False
-            counters = last_counters(self._said())
-            if counters is not None and counters.captured == counters.received:
+            counters = all_counters(self._said())[-1]
+            if counters.captured == counters.received:
                 return True
         return False
 
@@ -130,7 +128,19 @@ class PhoneTcpdump:
         self._close()
 
 
-def sweep(adb: Adb, directory: str) -> int:
+def new_capture(request: Request) -> PhoneTcpdump:
+    """A capture on the phone itself, on the interface that carries its calls now."""
+    phone = request.phone
+    interface = phone.default_network().interface
+    return PhoneTcpdump(phone.device, phone.clock, interface, request.snaplen_bytes, PHONE_DIRECTORY, request.name)
+
+
+def sweep(phone: Phone) -> int:
+    """End what earlier runs of this lab left on a rooted phone, whatever captures it now; returns how many."""
+    return sweep_directory(phone.device, PHONE_DIRECTORY) if phone.spec.rooted else 0
+
+
+def sweep_directory(adb: Adb, directory: str) -> int:
     """End the tcpdumps that earlier runs of this lab left on a phone and remove their files; returns how many.
 
     A process is ours when its command line names our own directory; nobody else's is touched.

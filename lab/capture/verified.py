@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from correlate.trace import Integrity, Trace, verify
-from lab.capture.protocol import Counters
+from lab.capture.counters import Counters
 from lab.errors import AttemptVoid
 
 

@@ -82,7 +82,8 @@ def _laptop_that_answers(bench: Bench) -> Iterator[Check]:
     """All of the laptop; of one that cannot be reached that alone, not what would follow from it."""
 
     def answers() -> tuple[bool, str]:
-        return bench.laptop.run("true").code == 0, "answers"
+        bench.laptop.check_health()
+        return True, "answers"
 
     fix = "mend what is named; what the bench file says under laptop.connect must work by hand"
     reachable = _asked("reachable", "laptop", answers, fix)
@@ -239,13 +240,13 @@ def _laptop(bench: Bench) -> Iterator[Check]:
         return True, _joined(laptop.coalescing(interface), interface)
 
     def dumpcap() -> tuple[bool, str]:
-        said = laptop.run("dumpcap --version")
+        said = laptop.version()
         return said.code == 0, said.text.strip().splitlines()[0][:80] if said.text.strip() else "no dumpcap"
 
-    if any(phone.capture == "dumpcap" for phone in bench.spec.phones):
+    if any(phone.vantage == "hotspot" for phone in bench.spec.phones):
         yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
         for name, phone in bench.phones.items():
-            if phone.spec.capture == "dumpcap":
+            if phone.spec.vantage == "hotspot":
                 yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
         fix = "start the hotspot, or correct hotspot_address in the bench file"
         yield _asked("coalescing", "laptop", coalescing, fix)

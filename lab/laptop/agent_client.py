@@ -1,4 +1,4 @@
-"""A laptop that is driven by the agent on it (`lab.laptop.bash.agent`) where there is no bash: Windows above all."""
+"""A laptop that is driven by the agent on it (`lab.laptop.agent`) where there is no bash: Windows above all."""
 
 from __future__ import annotations
 
@@ -10,27 +10,22 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import lab.laptop.agent
 from lab.clocks.capture_clocks import STAMPS, Burst
-from lab.errors import LaptopTrouble
-from lab.laptop.lease import Hotspot, checked_mac
+from lab.errors import AttemptVoid, LaptopTrouble
+from lab.laptop.lease import checked_mac
+from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
 from lab.programs.processes import Program
 from lab.programs.shell import ShellOutput
 
-ANSWER_S = 30.0
-
-
 MAIN = "from lab.laptop.agent.session import main\n\nmain()\n"
-
-
-PREPARE_S = 180.0
-
-
+ANSWER_S, PREPARE_S, CLOCK_S, HASH_S = 30.0, 180.0, 5.0, 120.0
 CLOSE_S = 20.0
 """How long the agent may take to stop what runs and to put back what it changed."""
 
@@ -65,7 +60,7 @@ def read_token(bench: str) -> str:
 
 
 class AgentLaptop:
-    """The laptop behind the agent of a bench. A lost agent is started again by the next question."""
+    """A `Laptop` behind the agent of a bench. A lost agent is started again by the next question."""
 
     def __init__(self, argv: list[str], directory: str, bench: str) -> None:
         self._argv, self.directory, self._bench = list(argv), directory, bench
@@ -118,20 +113,16 @@ class AgentLaptop:
             self._program = None
 
     def tool(self) -> str:
-        """What captures there: `dumpcap`, or `tcpdump` where there is none."""
         if self._program is None:
             self._open()
         return self.greeting["tool"]
 
-    def run(self, command: str, timeout_s: float = 10.0) -> ShellOutput:
-        """The two lines that a bench's health is asked by; the agent runs no others. Raises `LaptopTrouble`."""
-        if command == "true":
-            self.ask("clock", timeout_s)
-            return ShellOutput("", 0)
-        if command == "dumpcap --version":
-            answer = self.ask("version", timeout_s)
-            return ShellOutput(str(answer["text"]), int(answer["code"]))
-        raise LaptopTrouble(f"the laptop's agent runs no shell lines: `{command[:80]}`")
+    def version(self) -> ShellOutput:
+        answer = self.ask("version")
+        return ShellOutput(str(answer["text"]), int(answer["code"]))
+
+    def check_health(self) -> None:
+        self.read_clock_ns()
 
     def prepare(self) -> dict[str, Any]:
         """Have leftovers swept, sleep inhibited and the hotspot on: at the start, and again before each attempt."""
@@ -141,44 +132,52 @@ class AgentLaptop:
         return answer
 
     def hotspot(self, address: IPv4Address) -> Hotspot:
-        """The hotspot that holds this address. Raises `LaptopTrouble` where no interface does."""
         for interface in self.ask("interfaces"):
             if str(address) in interface["addresses"]:
                 return Hotspot(str(interface["name"]), address)
         raise LaptopTrouble(f"no interface of the laptop holds {address}; start the hotspot")
 
     def neighbours(self, hotspot: Hotspot) -> dict[IPv4Address, str]:
-        """The MAC of each address that others hold on the hotspot. Raises `LaptopTrouble`.
-
-        A row's `on` is its interface in the words of the laptop's own program: on Windows the address that it holds.
-        """
+        # A row's `on` is its interface in the words of the laptop's own program: on Windows the address that it holds.
         rows = [row for row in self.ask("neighbours") if row["on"] in (hotspot.interface, str(hotspot.address))]
         return {IPv4Address(row["address"]): checked_mac(str(row["mac"])) for row in rows}
 
     def ask_for(self, address: IPv4Address) -> None:
-        """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""
         self.ask("neighbours", ask_for=str(address))
 
     def coalescing(self, interface: str) -> list[str] | None:
-        """What joins packets on an interface before a capture sees them; None where nobody there can tell."""
         found = self.ask("coalescing", PREPARE_S, interface=interface)
         return None if found is None else [str(name) for name in found]
 
     def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst:
-        """Have the laptop send datagrams from its address `source` to a phone of its hotspot, for a capture to stamp.
-        Raises `LaptopTrouble` where it no longer holds `source`."""
-        told = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
-        sent = {int(number): (int(before), int(after)) for number, before, after in told["sent"]}
-        return Burst(str(address), sent, str(told["failed"]))
+        burst = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
+        sent = {int(number): (int(before), int(after)) for number, before, after in burst["sent"]}
+        return Burst(str(address), sent, str(burst["failed"]))
 
     def read_clock_ns(self) -> int:
-        """The laptop's system clock. Raises `LaptopTrouble`."""
-        return int(self.ask("clock", 5.0))
+        return int(self.ask("clock", CLOCK_S))
 
-    def fetch_checked(self, name: str, target: Path) -> str:
-        """Copy one capture and prove the copy; returns its SHA-256 in hex. Raises `LaptopTrouble`."""
-        told = self.ask("fingerprint", 120.0, name=name)
-        origin = copies.Fingerprint(int(told["size_bytes"]), str(told["sha256"]))
+    def start(self, name: str, argv: Sequence[str]) -> None:
+        started = self.ask("start", name=name, argv=list(argv))
+        if not started["live"]:
+            raise AttemptVoid("capture_not_ready", f"{argv[0]} is not live: {started['said'][:300]}")
+
+    def size_bytes(self, name: str) -> int:
+        return int(self.ask("size", name=name))
+
+    def holds(self, name: str, text: str) -> bool:
+        return bool(self.ask("holds", name=name, text=text))
+
+    def stop(self, name: str) -> Ended:
+        ended = self.ask("stop", name=name)
+        return Ended(bool(ended["ran_on"]), bool(ended["caught_up"]), int(ended["code"]), str(ended["said"]))
+
+    def remove(self, name: str) -> None:
+        self.ask("remove", name=name)
+
+    def fetch(self, name: str, target: Path) -> str:
+        answer = self.ask("fingerprint", HASH_S, name=name)
+        origin = copies.Fingerprint(int(answer["size_bytes"]), str(answer["sha256"]))
         try:
             with target.open("wb") as stream:
                 while stream.tell() < origin.size_bytes:

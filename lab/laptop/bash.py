@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from lab.errors import LaptopTrouble
+from lab.clocks.bench_time import BenchClock, wait_until
+from lab.clocks.capture_clocks import Burst
+from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.agent.coalescing import joining
-from lab.laptop.lease import Hotspot, parse_neighbours
+from lab.laptop.agent.tools import EXIT_S, LIVE, READY_S
+from lab.laptop.lease import parse_neighbours
+from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
 from lab.programs.processes import Program, run
-from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken
+from lab.programs.shell import (
+    CLOCK_LOOP,
+    ClockStream,
+    PersistentShell,
+    ShellOutput,
+    StreamBroken,
+    search_command,
+)
 
-COPY_S = 120.0
-START_S = 20.0
+COPY_S, START_S = 120.0, 20.0
 SWEEP_TRIES = 100
 
 
-class Laptop:
-    """Runs programs on the laptop, reads its clock and fetches its files."""
+class BashLaptop:
+    """A `Laptop` with bash. A program that captures is bench state: it is looked at in bench time, by `clock`."""
 
-    def __init__(self, prefix: list[str], directory: str) -> None:
-        self._prefix = list(prefix)
-        self.directory = directory
+    def __init__(self, prefix: list[str], directory: str, clock: BenchClock) -> None:
+        self._prefix, self.directory, self._bench_clock = list(prefix), directory, clock
         self._by_ssh = Path(prefix[0]).name == "ssh" if prefix else False
-        self._pids: dict[Program, tuple[int, str]] = {}
+        self._running: dict[str, Program] = {}
+        self._lines: dict[str, list[str]] = {}
+        self._pids: dict[Program, int] = {}
         self._shell: PersistentShell | None = None
         self._clock: ClockStream | None = None
 
-    def start(self, argv: list[str]) -> Program:
-        """Start a program whose standard error is read. Raises `LaptopTrouble` where it is missing."""
+    def tool(self) -> str:
+        return "dumpcap"
+
+    def version(self) -> ShellOutput:
+        return self.run("dumpcap --version")
+
+    def check_health(self) -> None:
+        self.run("true")
+
+    def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst | None:
+        """None: no capture of a laptop with bash is stamped by another clock than its system's."""
+        return None
+
+    def _file(self, name: str) -> str:
+        return f"{self.directory}/{name}"
+
+    def start(self, name: str, argv: Sequence[str]) -> None:
+        self.run(f"mkdir -p {self.directory}")
+        program = self._running[name] = self._started([argv[0], "-w", self._file(name), *argv[1:]])
+        try:
+            # The first line waits for a program, in real time; from then on the capture is bench state.
+            lines = self._lines[name] = [program.read_line(READY_S).decode("utf-8", "replace")]
+        except (EOFError, TimeoutError) as error:
+            raise AttemptVoid("capture_not_ready", f"{argv[0]} does not start: {error}") from error
+
+        def live() -> bool:
+            lines.extend(line.decode("utf-8", "replace") for line in program.lines_so_far())
+            return any(line.startswith(LIVE[argv[0]]) for line in lines)
+
+        if not wait_until(self._bench_clock, live, READY_S):
+            raise AttemptVoid("capture_not_ready", f"{argv[0]} is not live: {' / '.join(lines)[:300]}")
+
+    def _started(self, argv: list[str]) -> Program:
+        """A program whose standard error is read. Raises `LaptopTrouble` where it is missing."""
         words = [f"echo $$ >&2; exec {shlex.join(argv)}"] if self._by_ssh else argv
         try:
             program = Program([*self._prefix, *words], read_from="stderr")
@@ -39,14 +84,14 @@ class Laptop:
             raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error.strerror}; install it") from error
         if self._by_ssh:
             try:
-                self._pids[program] = int(program.read_line(START_S)), argv[0]
+                self._pids[program] = int(program.read_line(START_S))
             except (TimeoutError, EOFError, ValueError) as error:
                 program.end()
                 raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error}") from error
         return program
 
-    def interrupt(self, program: Program) -> None:
-        """Send SIGINT to a program that `start` gave. Raises `LaptopTrouble`.
+    def _interrupt(self, program: Program) -> None:
+        """Send SIGINT. Raises `LaptopTrouble`.
 
         ssh hands no signal on, and a program outlives its ssh: there it is ended by its number on the laptop, unless
         that is another program's by now.
@@ -54,8 +99,37 @@ class Laptop:
         if not self._by_ssh:
             program.interrupt()
             return
-        pid, name = self._pids[program]
-        self.run(f"case $(ps -p {pid} -o comm=) in *{shlex.quote(name)}) kill -INT {pid};; esac")
+        pid = self._pids[program]
+        self.run(f"case $(ps -p {pid} -o comm=) in *{self.tool()}) kill -INT {pid};; esac")
+
+    def size_bytes(self, name: str) -> int:
+        answer = self.run(f"stat -c %s {shlex.quote(self._file(name))}")
+        return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
+
+    def holds(self, name: str, text: str) -> bool:
+        return self.run(search_command(text, shlex.quote(self._file(name)))).code == 0
+
+    def stop(self, name: str) -> Ended:
+        program = self._running[name]
+        ran_on = program.running()
+        self._interrupt(program)
+        try:
+            rest = program.read_to_end(EXIT_S).decode("utf-8", "replace")
+            code = program.wait(EXIT_S)
+        except (EOFError, TimeoutError) as error:
+            raise LaptopTrouble(f"{self.tool()} does not end after SIGINT: {error}") from error
+        finally:
+            program.end()
+            del self._running[name]
+        return Ended(ran_on, caught_up=False, code=code, said="\n".join([*self._lines.pop(name), rest]))
+
+    def remove(self, name: str) -> None:
+        program = self._running.pop(name, None)
+        if program is not None:
+            with contextlib.suppress(LaptopTrouble):
+                self._interrupt(program)
+            program.end()
+        self.run(f"rm -f {shlex.quote(self._file(name))}")
 
     def _word(self, text: str) -> str:
         """One word of an argv: ssh joins words with blanks and has the laptop's shell split them again."""
@@ -72,7 +146,6 @@ class Laptop:
             raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {error}") from error
 
     def hotspot(self, address: IPv4Address) -> Hotspot:
-        """The hotspot that holds this address. Raises `LaptopTrouble` where no interface does."""
         for line in self.run("ip -o addr").text.splitlines():
             words = line.split()
             if len(words) > 3 and words[3].split("/")[0] == str(address):
@@ -80,7 +153,6 @@ class Laptop:
         raise LaptopTrouble(f"no interface of the laptop holds {address}; start the hotspot")
 
     def neighbours(self, hotspot: Hotspot) -> dict[IPv4Address, str]:
-        """The MAC of each address that others hold on the hotspot. Raises `LaptopTrouble`."""
         said = self.run(f"ip neigh show dev {shlex.quote(hotspot.interface)}")
         if said.code != 0:
             raise LaptopTrouble(f"the laptop does not tell its neighbours: {said.text[:100]!r}; install iproute2")
@@ -104,18 +176,15 @@ class Laptop:
     def _dumpcaps(self) -> set[int]:
         """The dumpcaps that write into our directory; one that has ended has no command line any longer."""
         lines = self.run("ps -A -ww -o pid,args").text.splitlines()
-        found = (
-            re.match(r"\s*(\d{1,9})\s+(?:\S*/)?dumpcap\s", line) for line in lines if f" -w {self.directory}/" in line
-        )
-        return {int(one[1]) for one in found if one}
+        ours = [line for line in lines if f" -w {self.directory}/" in line]
+        found = (re.match(r"\s*(\d{1,9})\s+(?:\S*/)?dumpcap\s", line) for line in ours)
+        return {int(pid[1]) for pid in found if pid}
 
     def ask_for(self, address: IPv4Address) -> None:
-        """Have it ask its networks who holds an address; what it learns is in `neighbours`. Raises `LaptopTrouble`."""
         if self.run(f"ping -c 1 -W 1 {address}").code == 127:
             raise LaptopTrouble("there is no ping on the laptop; install iputils-ping")
 
     def coalescing(self, interface: str) -> list[str] | None:
-        """What joins packets on an interface before a capture sees them; None where it has no ethtool to tell."""
         said = self.run(f"PATH=$PATH:/usr/sbin:/sbin ethtool -k {shlex.quote(interface)}")
         return joining(said.text) if said.code == 0 else None
 
@@ -129,8 +198,8 @@ class Laptop:
             self.close()
             raise LaptopTrouble(f"the laptop's clock cannot be read: {error}") from error
 
-    def fetch_checked(self, source: str, target: Path) -> str:
-        """Copy one file of the laptop and prove the copy; returns its SHA-256 in hex. Raises `LaptopTrouble`."""
+    def fetch(self, name: str, target: Path) -> str:
+        source = self._file(name)
         try:
             origin = copies.fingerprint(self.run(copies.question(source), timeout_s=COPY_S))
             with target.open("wb") as stream:

@@ -19,7 +19,7 @@ INSTALL_S = 60.0
 PUT = """
 import base64, hashlib, json, os, pathlib
 given = json.loads(base64.b64decode("@GIVEN@"))
-told = {}
+found = {}
 for name, text in given.items():
     path, data = pathlib.Path(name), base64.b64decode(text)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,8 +28,8 @@ for name, text in given.items():
         fresh = pathlib.Path(name + ".new")
         fresh.write_bytes(data)
         os.replace(fresh, path)
-    told[name] = [hashlib.sha256(path.read_bytes()).hexdigest(), not same]
-print(json.dumps(told))
+    found[name] = [hashlib.sha256(path.read_bytes()).hexdigest(), not same]
+print(json.dumps(found))
 """
 """What the laptop's Python reads on its standard input: no shell's quoting is in the way, and no other program."""
 
@@ -75,7 +75,7 @@ def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]
             with Program(argv, other=last_words.fileno()) as program:
                 program.send(PUT.replace("@GIVEN@", base64.b64encode(given.encode()).decode()).encode())
                 program.close_input()
-                told = json.loads(program.read_to_end(INSTALL_S))
+                found = json.loads(program.read_to_end(INSTALL_S))
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             last_words.seek(0)
             lines = last_words.read().decode("utf-8", "replace").strip().splitlines()
@@ -83,6 +83,6 @@ def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]
             silent = "it ends without an answer" if ended else str(error)
             said = lines[-1][:300] if lines else silent
             raise LaptopTrouble(f"{' '.join(argv)} does not take the agent: {said}; try it by hand") from error
-    if set(told) != set(files):
+    if set(found) != set(files):
         raise LaptopTrouble(f"{' '.join(argv)} answers nonsense")
-    return {name: (str(sha256), bool(written)) for name, (sha256, written) in told.items()}
+    return {name: (str(sha256), bool(written)) for name, (sha256, written) in found.items()}

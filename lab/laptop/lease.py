@@ -10,20 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Protocol
 
 from lab.errors import AttemptVoid, LaptopTrouble
+from lab.laptop.protocol import Hotspot, Laptop
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _NO_LEASE = {"INCOMPLETE", "FAILED"}
-
-
-@dataclass(frozen=True)
-class Hotspot:
-    """A laptop's hotspot: its interface as the capturing tool names it, and the address that this interface holds."""
-
-    interface: str
-    address: IPv4Address
 
 
 @dataclass(frozen=True)
@@ -39,17 +31,7 @@ class Lease:
         return f"ether host {self.mac}"
 
 
-class Neighbours(Protocol):
-    """A laptop's neighbour table: `Laptop`, `AgentLaptop`. Both methods raise `LaptopTrouble`."""
-
-    def neighbours(self, hotspot: Hotspot) -> Mapping[IPv4Address, str]:
-        """The MAC of each address that the table has on the hotspot's interface."""
-
-    def ask_for(self, address: IPv4Address) -> None:
-        """Have the laptop ask for an address once, so that it comes into the table if somebody has it."""
-
-
-def find_lease(name: str, own: Iterable[IPv4Address | IPv6Address], hotspot: Hotspot, laptop: Neighbours) -> Lease:
+def find_lease(name: str, own: Iterable[IPv4Address | IPv6Address], hotspot: Hotspot, laptop: Laptop) -> Lease:
     """The lease of the phone `name`: the one of its `own` addresses that the laptop's table has on its hotspot.
 
     Entries age: where the table has none of them, the laptop asks for each once and looks again.

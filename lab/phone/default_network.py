@@ -106,7 +106,7 @@ def require_network(spec: PhoneSpec, network: DefaultNetwork) -> None:
     the mobile network. Raises `AttemptVoid("wrong_network")`.
     """
     kind = network.kind
-    wanted = "wifi" if spec.capture == "dumpcap" else "cellular" if spec.network in CELLULAR_LABELS else kind
+    wanted = "wifi" if spec.vantage == "hotspot" else "cellular" if spec.network in CELLULAR_LABELS else kind
     if kind == "vpn" or kind != wanted:
         fix = "switch its VPN off" if kind == "vpn" else f"bring it onto {wanted}"
         text = f"{spec.name} (network {spec.network}) sends over {kind} ({network.interface}); {fix}"

@@ -160,6 +160,10 @@ class Program:
         if not self._input.closed:
             self._input.close()
 
+    def close(self) -> None:
+        """`end` it, as a stream of `lab.programs.shell` is closed."""
+        self.end()
+
     def end(self, grace_s: float = 5.0) -> None:
         """End it on every way out: close its input, wait, terminate, kill. Safe to call again.
 
@@ -181,7 +185,3 @@ class Program:
                 os.killpg(self._popen.pid, signal.SIGKILL)
         self._selector.close()
         self._output.close()
-
-    def close(self) -> None:
-        """`end` it."""
-        self.end()

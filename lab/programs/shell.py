@@ -29,6 +29,15 @@ def as_root(script: str) -> str:
     return f"su -c {shlex.quote(script)}"
 
 
+def search_command(text: str, file: str) -> str:
+    """The shell line that ends with 0 where a capture holds `text`.
+
+    Its lines end with NUL: toybox' grep (0.8.9, measured) finds nothing in a line that begins with one, as what follows
+    a newline in a capture often does.
+    """
+    return f"grep -F -q -a -z {shlex.quote(text)} {file}"
+
+
 class ByteStream(Protocol):
     """A two-way stream of bytes, of adb or of a program. `receive` gives b"" at its end and raises `TimeoutError`."""
 

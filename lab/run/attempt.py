@@ -19,7 +19,8 @@ from correlate.dataset import documents
 from correlate.dataset.clocks import ClockLine, Offset
 from correlate.dataset.record import SCHEMA, Asked, Markers, TrialRecord
 from lab.bench.bench import Bench
-from lab.capture.protocol import DRAIN_S, Capture, Counters
+from lab.capture.counters import Counters
+from lab.capture.protocol import DRAIN_S, Capture
 from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.clocks.bench_time import wait_until
@@ -308,7 +309,7 @@ class Attempt:
         sha256 = capture.fetch(path)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        by_laptop = self._phones[role].spec.capture == "dumpcap"
+        by_laptop = capture.lease is not None
         return Stored(
             capture=capture,
             file=path.name,

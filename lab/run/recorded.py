@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from correlate.dataset import record
 from correlate.trace import Integrity
-from lab.capture.protocol import Capture, Counters
+from lab.capture.counters import Counters
+from lab.capture.protocol import Capture
 from lab.definitions import PhoneSpec
 from lab.phone.default_network import DefaultNetwork
 

@@ -1,18 +1,13 @@
 """What build writes, that it writes the same bytes again, and what the page says."""
 
 import json
-import re
 import shutil
-from collections.abc import Mapping
 
 import pytest
 
 from correlate import report
-from correlate.columns import columns
 from correlate.dataset import Dataset
-from correlate.dimensions.servers import Server
 from correlate.errors import BadDataset
-from correlate.findings.cells import decode, encode
 from correlate.report.attempts import troubles
 from correlate.report.verdict import verdicts
 from correlate.tables.study import Study
@@ -283,51 +278,6 @@ def test_a_dataset_without_trials_still_gives_every_file(tmp_path, build):
     assert Dataset(tmp_path).verify() == []
     assert report.read_findings(Dataset(tmp_path)) == {}
     assert "no trial to tell" in (tmp_path / "report.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [
-        (True, bool | None),
-        (False, bool),
-        (None, int | None),
-        (0, int),
-        (-3, int | None),
-        (1.25, float | None),
-        ("a,b", str | None),
-        ("", str),
-        ("12", str),
-        ((), tuple[str, ...]),
-        (("x", "y"), tuple[str, ...]),
-        ((2, 1), tuple[int, ...] | None),
-        ((Server("a", 1, None),), tuple[Server, ...]),
-        (None, tuple[Server, ...] | None),
-        ({"column": "why: so; or so"}, Mapping[str, str]),
-    ],
-)
-def test_a_cell_comes_back_as_it_was(value, kind):
-    assert decode(encode(value), kind) == value
-
-
-@pytest.mark.parametrize(
-    ("cell", "kind"),
-    [
-        ("", bool), ("", int), ("yes", bool | None), ("1.5", int), ('"1"', int), ("none", float | None),
-        ('[{"address": "a", "port": "1", "name": null}]', tuple[Server, ...]),
-        ('[{"address": "a"}]', tuple[Server, ...]), ("[1]", tuple[str, ...]), ('{"a": null}', Mapping[str, str]),
-    ],
-)  # fmt: skip
-def test_a_cell_that_is_not_of_its_columns_type_is_refused_in_one_line(cell, kind):
-    with pytest.raises(ValueError, match=re.escape(repr(cell[:40]))) as caught:
-        decode(cell, kind)
-    assert "\n" not in str(caught.value)
-
-
-def test_columns_come_from_the_dataclass_of_a_side():
-    from correlate.dimensions import duration
-
-    assert list(columns(duration.measure))[:3] == ["phone", "longest_relay_duration_ns", "longest_relay_first_ns"]
-    assert list(columns(duration.measure))[-1] == "reason"
 
 
 def test_a_service_that_nobody_wrote_down_is_not_decided_in_the_verdict(tmp_path, build):

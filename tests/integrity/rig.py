@@ -23,12 +23,12 @@ import numpy as np
 
 from correlate import markers
 from correlate.trace import Trace
-from lab.capture.dumpcap import HostDumpcap
+from lab.capture.dumpcap import LaptopCapture
 from lab.capture.protocol import Capture
 from lab.capture.tcpdump import PhoneTcpdump
 from lab.clocks.bench_time import WallClock, wait_until
 from lab.clocks.stop import Stop
-from lab.laptop.bash import Laptop
+from lab.laptop.bash import BashLaptop
 from lab.laptop.lease import Lease, find_lease
 from lab.phone.adb import Adb, LabClient
 from lab.phone.datagram import datagram_command
@@ -97,15 +97,19 @@ class Lane:
     laptop_space: str
     root: Path
     adb: Adb
-    laptop: Laptop
+    laptop: BashLaptop
     clock: WallClock
 
     def tcpdump(self, name: str, folder: str = "phone") -> PhoneTcpdump:
         return PhoneTcpdump(self.adb, self.clock, "wire", SNAPLEN_BYTES, str(self.root / folder), name)
 
-    def dumpcap(self, name: str, folder: str = "laptop") -> HostDumpcap:
-        where = str(self.root / folder)
-        return HostDumpcap(self.laptop, self.clock, "wire", self.lease(), SNAPLEN_BYTES, where, name)
+    def dumpcap(self, name: str, folder: str = "laptop") -> LaptopCapture:
+        self.laptop.directory = str(self.root / folder)
+        return LaptopCapture(self.laptop, "dumpcap", "wire", self.lease(), SNAPLEN_BYTES, name)
+
+    def dumpcap_program(self, name: str) -> Program:
+        """The program of a capture of that name that runs."""
+        return self.laptop._running[f"{name}.pcapng"]
 
     def lease(self) -> Lease:
         """The phone's lease on its wire; it is talked to before, as every client of a hotspot is."""
@@ -268,9 +272,10 @@ class Rig:
         (root / "bin").mkdir()
         stack.callback(adb.close)
         prefix = ssh_prefix(root, spaces[1]) if self._ssh else inside(spaces[1], "env", f"PATH={root / 'bin'}:{PATH}")
-        laptop = Laptop(prefix, str(root))
+        clock = WallClock(Stop())
+        laptop = BashLaptop(prefix, str(root), clock)
         stack.callback(laptop.close)
-        return Lane(*spaces, root, adb, laptop, WallClock(Stop()))
+        return Lane(*spaces, root, adb, laptop, clock)
 
     def __exit__(self, *error: object) -> None:
         self._exit.close()

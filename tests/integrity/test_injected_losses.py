@@ -17,10 +17,10 @@ import pytest
 
 from correlate.trace import Trace, verify
 from lab.capture.protocol import BACKSTOP_S, DRAIN_S
-from lab.capture.tcpdump import sweep
+from lab.capture.tcpdump import sweep_directory
 from lab.capture.verified import verified
 from lab.errors import AttemptVoid, LaptopTrouble, PhoneTrouble
-from lab.laptop.bash import Laptop
+from lab.laptop.bash import BashLaptop
 from lab.programs.processes import Program, run
 from tests.integrity.rig import LAPTOP, PHONE, ROOT, SMALL, SNAPLEN_BYTES, captured, inside, ip
 
@@ -39,9 +39,9 @@ def live(lane, folder=""):
             capture.discard()
 
 
-def pids(lane, captures):
+def pids(lane):
     """The process ids of both tools."""
-    return [int((lane.root / "phone/t.pid").read_text()), captures[1]._program.pid]
+    return [int((lane.root / "phone/t.pid").read_text()), lane.dumpcap_program("t").pid]
 
 
 def kept(lane, capture, snaplen_bytes=SNAPLEN_BYTES):
@@ -64,7 +64,7 @@ def reasons(lane, captures):
 
 def a_tool_that_was_killed_is_found(lane):
     with live(lane) as captures:
-        for pid in pids(lane, captures):
+        for pid in pids(lane):
             os.kill(pid, signal.SIGKILL)
         lane.clock.sleep(0.2)
         assert reasons(lane, captures) == ["capture_died", "capture_died"]
@@ -76,11 +76,11 @@ def a_capture_that_nobody_stops_ends_by_itself_whole_and_is_found(lane):
     shorter = f'for word; do test "$word" = duration:{BACKSTOP_S} && word=duration:3; set -- "$@" "$word"; shift; done'
     lane.instead_of("dumpcap", f'{shorter}; exec $TOOL "$@"')
     with live(lane) as captures:
-        number, _ = pids(lane, captures)
+        number, _ = pids(lane)
         lane.clock.sleep(3.5)
         lane.flood(2)  # tcpdump ends with the first packet behind its time
         lane.clock.sleep(1.0)
-        assert (os.path.exists(f"/proc/{number}"), captures[1]._program.running()) == (False, False)
+        assert (os.path.exists(f"/proc/{number}"), lane.dumpcap_program("t").running()) == (False, False)
         for capture, place in zip(captures, ("phone/t.pcap", "laptop/t.pcapng"), strict=True):
             assert verify(lane.root / place).ok
             assert refusal(lane, capture)[0] == "capture_died"
@@ -109,7 +109,7 @@ def an_interface_that_came_back_loses_nothing_of_what_is_sent_afterwards(lane):
 def a_buffer_that_overran_is_found(lane):
     with live(lane) as captures:
         for number in (signal.SIGSTOP, signal.SIGCONT):
-            for pid in pids(lane, captures):
+            for pid in pids(lane):
                 os.kill(pid, number)
             if number == signal.SIGSTOP:
                 lane.flood(60_000)
@@ -145,19 +145,20 @@ def a_copy_that_was_cut_is_found_and_the_original_stays(lane):
     with live(lane) as captures:
         lane.clock.sleep(0.8)
         lane.instead_of("sha256sum", '$TOOL "$@" && truncate -s -1 "$1"')
-        for capture, trouble in zip(captures, (PhoneTrouble, LaptopTrouble), strict=True):
+        troubles = {"phone/t.pcap": PhoneTrouble, "laptop/t.pcapng": LaptopTrouble}
+        for capture, (place, trouble) in zip(captures, troubles.items(), strict=True):
             with pytest.raises(trouble, match="the copy differs"):
                 kept(lane, capture)
-            assert os.path.exists(capture._file)
+            assert (lane.root / place).exists()
 
 
 def only_what_an_earlier_run_left_is_swept(lane):
-    with live(lane) as captures:
+    with live(lane):
         other = inside(lane.phone_space, "tcpdump", "-Z", "root", "-i", "wire", "-w", f"{lane.root}/other.pcap")
         with Program(other, read_from="stderr") as others:
             others.read_line(10.0)
-            ours = pids(lane, captures)[0]
-            assert sweep(lane.adb, str(lane.root / "phone")) == 1
+            ours = pids(lane)[0]
+            assert sweep_directory(lane.adb, str(lane.root / "phone")) == 1
             lane.clock.sleep(0.5)
             assert (os.path.exists(f"/proc/{ours}"), others.running()) == (False, True)
             others.interrupt()
@@ -165,14 +166,14 @@ def only_what_an_earlier_run_left_is_swept(lane):
 
 
 def only_what_an_earlier_run_left_on_the_laptop_is_ended(lane):
-    with live(lane) as captures:
+    with live(lane):
         other = inside(lane.laptop_space, "dumpcap", "-q", "-i", "wire", "-w", f"{lane.root}/other.pcapng")
         with Program(other, read_from="stderr") as others:
             others.read_line(10.0)
-            laptop = Laptop(inside(lane.laptop_space), str(lane.root / "laptop"))
+            laptop = BashLaptop(inside(lane.laptop_space), str(lane.root / "laptop"), lane.clock)
             laptop.prepare()
             laptop.close()
-            assert (captures[1]._program.running(), others.running()) == (False, True)
+            assert (lane.dumpcap_program("t").running(), others.running()) == (False, True)
             others.interrupt()
 
 

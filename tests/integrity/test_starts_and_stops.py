@@ -127,7 +127,7 @@ def test_a_laptop_whose_ssh_is_cut_is_found_and_keeps_no_tool(namespaces):
         lane, capture = rig.lanes[0], rig.lanes[0].dumpcap("cut")
         capture.start()
         assert tools_left(lane) != ""
-        os.kill(capture._program.pid, signal.SIGKILL)
+        os.kill(lane.dumpcap_program("cut").pid, signal.SIGKILL)
         lane.clock.sleep(0.3)
         with pytest.raises(AttemptVoid) as raised:
             capture.stop()

@@ -23,10 +23,9 @@ from lab.laptop.agent.neighbours import make_ask, parsed
 from lab.laptop.agent.posix import Posix
 from lab.laptop.agent.programs import Refused, demanded, ran
 from lab.laptop.agent.stamps import burst
-from lab.laptop.agent.tools import LIVE, command
+from lab.laptop.agent.tools import EXIT_S, LIVE, READY_S, command
 from lab.laptop.agent.windows import Windows
 
-READY_S, EXIT_S = 10.0, 10.0
 CHUNK_BYTES = 196_608
 LINE_BYTES = 65_536
 # What makes tcpdump print its counters while it runs.
@@ -68,8 +67,8 @@ class Agent:
         self._mine: set[str] = set()
         self._lock: BinaryIO | None = None
         self._ops = {
-            one.__name__: one
-            for one in (
+            op.__name__: op
+            for op in (
                 *(self.hello, self.clock, self.version, self.interfaces, self.neighbours, self.prepare, self.setup),
                 *(self.start, self.size, self.holds, self.stop, self.fingerprint, self.read, self.remove, self.stamp),
                 host.coalescing,
@@ -140,7 +139,7 @@ class Agent:
         else:
             rows = [line.split("\t") for line in demanded([path, "-D", "-M"]).splitlines()]
             found = {row[0].partition(". ")[2].strip(): row[4].strip().split(",") for row in rows if len(row) > 4}
-        return [{"name": one, "addresses": addresses} for one, addresses in found.items()]
+        return [{"name": name, "addresses": addresses} for name, addresses in found.items()]
 
     def neighbours(self, ask_for: str | None = None) -> list[dict[str, Any]]:
         """The addresses that others hold on this laptop's networks, and their MACs; with `ask_for` it asks first."""
@@ -212,18 +211,16 @@ class Agent:
     def _errors(self, name: str) -> Path:
         return self._file(f"{name}.err")
 
-    def start(
-        self, name: str, interface: str, snaplen_bytes: int, duration_s: int, mac: str | None = None
-    ) -> dict[str, Any]:
-        """Start a capture into `name`, of what one MAC exchanges or of all; whether it is live, and its words."""
+    def start(self, name: str, argv: list[str]) -> dict[str, Any]:
+        """Start a program that captures into the file `name`; whether it is live, and its words."""
         tool, path = self._tool()
         file, errors = self._file(name), self._errors(name)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        words = command(tool, path, str(file), argv)
         if name in self._running:
             raise Refused(f"{name} runs already")
-        argv = command(tool, path, interface, str(file), snaplen_bytes, duration_s, mac)
+        file.parent.mkdir(parents=True, exist_ok=True)
         with errors.open("wb") as stream:
-            process = self._calls.start(argv, stream)
+            process = self._calls.start(words, stream)
         self._running[name] = process
         self._mine.add(name)
         self._note(name, {"pid": process.pid, "file": str(file), "errors": str(errors)})

@@ -28,16 +28,16 @@ def burst(now_ns: Callable[[], int], source: str, address: str, text: str, count
     failed = ""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(count)]
-        for one in sockets:
-            one.bind((source, 0))
-            one.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
-        for number, one in enumerate(sockets):
+        for sender in sockets:
+            sender.bind((source, 0))
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+        for number, sender in enumerate(sockets):
             if number and number % 2 == 0:
                 time.sleep(PAUSE_S)
             data = f"{text} {number}".encode()
             before_ns = now_ns()
             try:
-                one.sendto(data, (address, PORT))
+                sender.sendto(data, (address, PORT))
             except OSError as error:
                 failed = str(error)
             else:

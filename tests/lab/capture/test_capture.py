@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lab.capture.protocol import Counters, last_counters
-from lab.capture.tcpdump import PhoneTcpdump, sweep
+from lab.capture.counters import Counters, last_counters
+from lab.capture.tcpdump import PhoneTcpdump, sweep_directory
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.programs.shell import ShellOutput
 
@@ -180,7 +180,7 @@ def test_only_captures_of_our_own_directory_are_swept():
                 0,
             )
 
-    assert sweep(Listed(), "/data/local/tmp/im-call-lab") == 1
+    assert sweep_directory(Listed(), "/data/local/tmp/im-call-lab") == 1
     assert Listed.ran[1:] == ["kill -INT 4711 2>/dev/null", "rm -rf /data/local/tmp/im-call-lab"]
 
 

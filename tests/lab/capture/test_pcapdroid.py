@@ -5,8 +5,8 @@ import shlex
 
 import pytest
 
+from lab.capture.counters import Counters
 from lab.capture.pcapdroid import CONSENT, MOST_BYTES, PcapdroidCapture, Remote, Tunnel, dropped, tunnel
-from lab.capture.protocol import Counters
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.programs.shell import ShellOutput
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from correlate.trace import verify
-from lab.capture.protocol import Counters
+from lab.capture.counters import Counters
 from lab.capture.verified import verified
 from lab.errors import AttemptVoid
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,8 +25,9 @@ from correlate.dataset.clocks import ClockLine
 from correlate.dataset.record import Markers
 from correlate.trace import verify
 from lab.bench.bench import Bench
-from lab.capture.agent_dumpcap import AgentDumpcap
-from lab.capture.protocol import DRAIN_S, Counters, last_counters
+from lab.capture.counters import Counters, last_counters
+from lab.capture.dumpcap import SUFFIXES, LaptopCapture
+from lab.capture.protocol import DRAIN_S
 from lab.clocks.bench_time import WallClock
 from lab.clocks.capture_clocks import Sent, capture_clock
 from lab.clocks.offsets import measure_offset
@@ -35,9 +37,11 @@ from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
 from lab.laptop.agent.calls import Calls
 from lab.laptop.agent.posix import Posix
 from lab.laptop.agent.session import Agent
+from lab.laptop.agent.tools import ARGV, GIVEN, LIVE, argv, command
 from lab.laptop.agent_client import AgentLaptop, packed, token_file
 from lab.laptop.install import install
-from lab.laptop.lease import Hotspot, Lease, find_lease
+from lab.laptop.lease import Lease, find_lease
+from lab.laptop.protocol import Hotspot
 from lab.phone.phone import Phone
 from lab.programs.shell import ShellOutput
 
@@ -134,7 +138,7 @@ def site(space, tmp_path, monkeypatch):
 
 
 def capture(laptop, name="t.0.callee"):
-    return AgentDumpcap(laptop, laptop.hotspot(HOTSPOT).interface, LEASE, 256, name)
+    return LaptopCapture(laptop, laptop.tool(), laptop.hotspot(HOTSPOT).interface, LEASE, 256, name)
 
 
 def stopping(found):
@@ -224,9 +228,8 @@ def test_the_agents_clock_is_within_its_bound_and_the_bench_asks_it_by_the_same_
     laptop = site.laptop()
     offset = measure_offset(WallClock(Stop()), laptop.read_clock_ns)
     assert abs(offset.offset_ns) <= offset.bound_ns < 5_000_000
-    assert laptop.run("dumpcap --version").text.startswith("Dumpcap")
-    with pytest.raises(LaptopTrouble, match="runs no shell lines: `rm -rf /`"):
-        laptop.run("rm -rf /")
+    assert laptop.version().text.startswith("Dumpcap")
+    laptop.check_health()
 
 
 class Wlan:
@@ -359,7 +362,7 @@ def test_a_bench_that_is_only_looked_at_changes_nothing_on_the_laptop_and_one_fo
         bench.check_health()
         phone = Phone(spec.phones[1], Wlan(), None, bench.clock)
         made = bench.new_capture(phone, bench.lab.apps["whatsapp"], "t.0.callee")
-        assert (type(made), made.interface, made.tool, made.lease) == (AgentDumpcap, "hot0", "dumpcap", LEASE)
+        assert (type(made), made.interface, made.tool, made.lease) == (LaptopCapture, "hot0", "dumpcap", LEASE)
     assert not (site.root / "awake").exists()
     with pytest.raises(PhoneTrouble, match="pixel6 has no serial"), Bench(lab(), spec, Stop()):
         pass
@@ -391,7 +394,7 @@ def test_a_copy_that_differs_from_what_the_laptop_has_is_never_used(site, tmp_pa
     )
     laptop = AgentLaptop([str(tmp_path / "agent")], "captures", "pixels")
     with pytest.raises(LaptopTrouble, match=r"t\.0\.callee on the laptop: the copy differs \(5 bytes of 9\)"):
-        laptop.fetch_checked("t.0.callee", tmp_path / "copy")
+        laptop.fetch("t.0.callee", tmp_path / "copy")
     laptop.close()
 
 
@@ -459,17 +462,76 @@ def test_another_client_of_the_hotspot_is_in_neither_the_file_nor_the_counters(s
     assert (made.tool, found.packets, stopping(found), counters) == (tool, 300, [], Counters(300, 300, 0))
 
 
-def test_what_is_no_mac_filters_nothing_and_starts_nothing(site):
-    laptop = site.laptop()
-    values = {"name": "t.0.callee", "interface": "hot0", "snaplen_bytes": 256, "duration_s": 2}
-    for text in ("02:00:5e:10:00", "02:00:5e:10:00:02 or ip", "02-00-5e-10-00-02", "02:00:5E:10:00:02", ""):
-        with pytest.raises(LaptopTrouble, match="is no MAC"):
-            laptop.ask("start", **values, mac=text)
+ASKED = ["dumpcap", "-q", "-i", "hot0", "-f", LEASE.filter, "-s", "256", "-a", "duration:7200"]
+
+
+def changed(index, word):
+    return [*ASKED[:index], word, *ASKED[index + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (changed(0, "tcpdump"), "'tcpdump' is no word of a capture by dumpcap"),
+        (changed(0, "/bin/sh"), "'/bin/sh' is no word of a capture by dumpcap"),
+        (changed(1, "-P"), "'-P' is no word of a capture by dumpcap"),
+        (changed(3, "-"), "'-' is no word of a capture by dumpcap"),
+        (changed(3, "/tmp/fifo"), "'/tmp/fifo' is no word of a capture by dumpcap"),
+        (changed(3, "TCP@192.0.2.1"), "'TCP@192.0.2.1' is no word of a capture by dumpcap"),
+        (changed(4, "-w"), "'-w' is no word of a capture by dumpcap"),
+        (changed(5, "ether host 02:00:5e:10:00"), "'ether host 02:00:5e:10:00' is no word of a capture by dumpcap"),
+        (
+            changed(5, f"{LEASE.filter} or ip"),
+            "'ether host 02:00:5e:10:00:02 or ip' is no word of a capture by dumpcap",
+        ),
+        (changed(5, LEASE.filter.upper()), "'ETHER HOST 02:00:5E:10:00:02' is no word of a capture by dumpcap"),
+        (changed(5, ""), "'' is no word of a capture by dumpcap"),
+        (changed(7, "0"), "'0' is no word of a capture by dumpcap"),
+        (changed(9, "files:2"), "'files:2' is no word of a capture by dumpcap"),
+        ([*ASKED, "-w", "/tmp/elsewhere"], "a capture by dumpcap has 10 words, not 12"),
+        (ASKED[:-2], "a capture by dumpcap has 10 words, not 8"),
+        ([], "a capture by dumpcap has 10 words, not 0"),
+    ],
+)
+def test_a_program_is_started_by_the_argv_of_a_capture_alone(site, words, text):
+    with pytest.raises(LaptopTrouble) as raised:
+        site.laptop().ask("start", name="t.0.callee", argv=words)
+    assert str(raised.value) == f"the laptop's agent, start: {text}"
     assert site.files() == []
 
 
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        ("dumpcap", ["-q", "-i", "@", "-f", LEASE.filter, "-s", "256", "-a", "duration:7200"]),
+        (
+            "tcpdump",
+            ["-i", "@", "-U", "--immediate-mode", "-B", "16384", "-s", "256", "-G", "7200", "-W", "1", LEASE.filter],
+        ),
+    ],
+)
+@pytest.mark.parametrize("interface", ["hot0", "bridge100", r"\Device\NPF_{5E100001-0000-4000-8000-00005E100001}"])
+def test_the_agent_puts_the_programs_path_and_its_own_file_into_the_argv(tool, words, interface):
+    words = [word.replace("@", interface) for word in words]
+    asked = argv(tool, interface=interface, filter=LEASE.filter, snaplen_bytes=256, seconds=7200)
+    assert asked == [tool, *words]
+    rights = ["-Z", "root"] if tool == "tcpdump" and os.geteuid() == 0 else []
+    assert command(tool, f"/sbin/{tool}", "/captures/t", asked) == [
+        f"/sbin/{tool}",
+        *rights,
+        "-w",
+        "/captures/t",
+        *words,
+    ]
+
+
+def test_each_program_that_captures_is_known_to_all_who_name_it():
+    assert ARGV.keys() == LIVE.keys() == SUFFIXES.keys()
+    assert {word for words in ARGV.values() for word in re.findall(r"{(\w+)}", words)} == GIVEN.keys()
+
+
 def test_an_interface_that_is_not_there_voids_with_the_tools_words(site):
-    made = AgentDumpcap(site.laptop(), "hot7", LEASE, 256, "t.0.callee")
+    made = LaptopCapture(site.laptop(), "dumpcap", "hot7", LEASE, 256, "t.0.callee")
     with pytest.raises(AttemptVoid, match=r"dumpcap is not live: .*hot7") as raised:
         made.start()
     assert raised.value.reason == "capture_not_ready"
@@ -565,7 +627,7 @@ def test_what_a_killed_agent_left_is_swept_by_the_next_and_nobody_elses(site):
 
 def test_a_capture_without_an_agent_ends_by_itself_and_cleanly(site):
     laptop = site.laptop()
-    laptop.ask("start", name="t.0.callee", interface="hot0", snaplen_bytes=256, duration_s=2)
+    laptop.start("t.0.callee", [*ASKED[:-1], "duration:2"])
     pid = noted(site)["pid"]
     os.kill(agent_pid(laptop), signal.SIGKILL)
     laptop._program.wait(10)

@@ -2,10 +2,12 @@
 
 import pytest
 
+from lab.clocks.bench_time import WallClock
+from lab.clocks.stop import Stop
 from lab.commands.doctor import _joined
 from lab.laptop.agent.coalescing import OFF, joining
 from lab.laptop.agent.posix import Posix
-from lab.laptop.bash import Laptop
+from lab.laptop.bash import BashLaptop
 from lab.programs.shell import ShellOutput
 
 # ethtool 6.1 on a veth, Linux 6.18, shortened.
@@ -24,9 +26,9 @@ rx-udp-gro-forwarding: on
 """
 
 
-class Says(Laptop):
+class Says(BashLaptop):
     def __init__(self, text, code=0):
-        super().__init__([], "captures")
+        super().__init__([], "captures", WallClock(Stop()))
         self._answer, self.told = ShellOutput(text, code), []
 
     def run(self, command, timeout_s=10.0):

@@ -4,9 +4,12 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from lab.clocks.bench_time import WallClock
+from lab.clocks.stop import Stop
 from lab.errors import AttemptVoid, LaptopTrouble
-from lab.laptop.bash import Laptop
-from lab.laptop.lease import Hotspot, Lease, find_lease, parse_neighbours
+from lab.laptop.bash import BashLaptop
+from lab.laptop.lease import Lease, find_lease, parse_neighbours
+from lab.laptop.protocol import Hotspot
 from lab.programs.shell import ShellOutput
 
 HOTSPOT = Hotspot("wlan1", IPv4Address("10.42.0.1"))
@@ -15,11 +18,11 @@ LEASE = Lease(IPv4Address("10.42.0.7"), "02:00:5e:10:00:07")
 ENTRY = "10.42.0.7 lladdr 02:00:5e:10:00:07 STALE\n"
 
 
-class Answers(Laptop):
+class Answers(BashLaptop):
     """A laptop whose shell says these things in turn, and remembers what it was told."""
 
     def __init__(self, *answers):
-        super().__init__([], "captures")
+        super().__init__([], "captures", WallClock(Stop()))
         self.answers, self.told = list(answers), []
 
     def run(self, command, timeout_s=10.0):

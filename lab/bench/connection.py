@@ -1,0 +1,38 @@
+"""A phone of a bench, connected: its shell, its agent, and what waking it changes put back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+
+from lab.bench.kinds import Kind
+from lab.definitions import PhoneSpec
+from lab.errors import LabError, PhoneTrouble
+from lab.phone.adb import TROUBLE, Adb
+from lab.phone.phone import Phone
+from lab.phone.stay_awake import put_back, stays_awake
+
+
+@contextmanager
+def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
+    """A phone whose shell and agent answer, as long as the block runs. Raises `BenchUnhealthy`."""
+    import uiautomator2  # costs half a second, and nothing but a bench needs it
+
+    trouble = (*TROUBLE, uiautomator2.exceptions.BaseException)
+    try:
+        adb = Adb(kind.client, kind.serial(spec))
+        agent = uiautomator2.connect(adb)
+    except trouble as error:
+        raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error
+    # A phone or bench that has gone can no longer be tidied, and says so where it is asked for something.
+    with closing(adb):
+        try:
+            setting = stays_awake(adb)
+            try:
+                yield Phone(spec, adb, agent, kind.clock)
+            finally:
+                with suppress(LabError):
+                    put_back(adb, setting)
+        finally:
+            with suppress(*trouble):
+                agent.stop_uiautomator(wait=False)

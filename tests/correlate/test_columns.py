@@ -1,0 +1,45 @@
+"""Columns of a finding, and why one of them is null."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from correlate.columns import Reason, columns, explained
+from correlate.dimensions import duration
+
+
+@dataclass(frozen=True)
+class Span:
+    first_ns: int | None
+    last_ns: int | None
+
+
+@dataclass(frozen=True)
+class Found:
+    p2p: Span
+    relay: Span
+    bound_ns: int | None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
+def test_a_reason_is_of_the_null_columns_that_have_its_name_as_name_prefix_or_part():
+    reasons = [Reason(("first", "bound_ns"), "no clock"), Reason(("p2p",), "no path"), Reason((), "a short call")]
+    found = explained(Found(Span(None, None), Span(None, 7), None), reasons)
+    assert found.reasons == {
+        "p2p_first_ns": "no clock; no path",
+        "p2p_last_ns": "no path",
+        "relay_first_ns": "no clock",
+        "bound_ns": "no clock",
+    }
+    assert found.reason == "first, bound_ns: no clock; p2p: no path; a short call"
+
+
+def test_what_is_not_null_has_no_reason_and_the_line_says_all_the_same():
+    found = explained(Found(Span(0, 0), Span(1, 2), 3), [Reason(("p2p",), "no path")])
+    assert (found.reasons, found.reason) == ({}, "p2p: no path")
+    assert explained(found, []) == Found(Span(0, 0), Span(1, 2), 3)
+
+
+def test_columns_come_from_the_dataclass_of_a_side():
+    assert list(columns(duration.measure))[:3] == ["phone", "longest_relay_duration_ns", "longest_relay_first_ns"]
+    assert list(columns(duration.measure))[-1] == "reason"

@@ -1,0 +1,127 @@
+"""What a capture on the laptop makes of how its program ended; the laptop here tells just that."""
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from lab.capture.counters import Counters
+from lab.capture.dumpcap import LaptopCapture
+from lab.errors import AttemptVoid, LaptopTrouble
+from lab.laptop.lease import Lease
+from lab.laptop.protocol import Ended
+
+LEASE = Lease(IPv4Address("10.42.0.7"), "02:00:5e:10:00:07")
+DUMPCAP = (
+    "Capturing on 'hot0'\nFile: x\nPackets captured: 12\nPackets received/dropped on interface 'hot0': {}/{} "
+    "(pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0) (100.0%)\n"
+)
+TCPDUMP = (
+    "tcpdump: listening on hot0\n12 packets captured\n{} packets received by filter\n{} packets dropped by kernel\n"
+)
+
+
+class Scripted:
+    """A laptop whose program ends so."""
+
+    def __init__(self, said, *, ran_on=True, caught_up=False, code=0):
+        self.ended, self.asked = Ended(ran_on, caught_up, code, said), []
+
+    def start(self, name, argv):
+        self.asked.append((name, argv))
+
+    def stop(self, name):
+        self.asked.append(name)
+        return self.ended
+
+    def remove(self, name):
+        raise LaptopTrouble(f"{name} cannot be removed")
+
+
+def capture(laptop, tool):
+    return LaptopCapture(laptop, tool, "hot0", LEASE, 256, "t.0.callee")
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "argv"),
+    [
+        (
+            "dumpcap",
+            "t.0.callee.pcapng",
+            ["dumpcap", "-q", "-i", "hot0", "-f", LEASE.filter, "-s", "256", "-a", "duration:7200"],
+        ),
+        (
+            "tcpdump",
+            "t.0.callee.pcap",
+            [
+                *[
+                    "tcpdump",
+                    "-i",
+                    "hot0",
+                    "-U",
+                    "--immediate-mode",
+                    "-B",
+                    "16384",
+                    "-s",
+                    "256",
+                    "-G",
+                    "7200",
+                    "-W",
+                    "1",
+                ],
+                LEASE.filter,
+            ],
+        ),
+    ],
+)
+def test_a_program_is_started_by_its_argv_and_known_by_its_files_name(tool, name, argv):
+    laptop = Scripted("")
+    capture(laptop, tool).start()
+    assert laptop.asked == [(name, argv)]
+
+
+@pytest.mark.parametrize(
+    ("tool", "laptop", "counters"),
+    [
+        ("dumpcap", Scripted(DUMPCAP.format(12, 0)), Counters(12, 12, 0)),
+        ("dumpcap", Scripted(DUMPCAP.format(13, 0)), Counters(12, 13, 0)),
+        ("tcpdump", Scripted(TCPDUMP.format(12, 0)), Counters(12, 12, 0)),
+        ("tcpdump", Scripted(TCPDUMP.format(13, 0), caught_up=True), Counters(12, 13, 0)),
+    ],
+)
+def test_a_capture_that_has_all_of_its_packets_gives_its_counters(tool, laptop, counters):
+    assert capture(laptop, tool).stop() == counters
+
+
+DIED = "ended by itself or left no counters (exit {}): "
+
+
+@pytest.mark.parametrize(
+    ("tool", "laptop", "reason", "text"),
+    [
+        ("dumpcap", Scripted("File: x\n"), "capture_died", f"dumpcap {DIED.format(0)}File: x"),
+        ("dumpcap", Scripted("File: x\n", code=-9), "capture_died", f"dumpcap {DIED.format(-9)}File: x"),
+        ("dumpcap", Scripted(DUMPCAP.format(12, 0), code=2), "capture_died", f"dumpcap {DIED.format(2)}Capturing on"),
+        ("tcpdump", Scripted(TCPDUMP.format(12, 0), ran_on=False), "capture_died", f"tcpdump {DIED.format(0)}tcpdump:"),
+        (
+            "dumpcap",
+            Scripted(DUMPCAP.format(12, 3)),
+            "capture_lost_packets",
+            "dumpcap: Capturing on 'hot0' File: x Packets",
+        ),
+        ("tcpdump", Scripted(TCPDUMP.format(13, 0)), "capture_lost_packets", "tcpdump: tcpdump: listening on hot0 12"),
+        (
+            "tcpdump",
+            Scripted(TCPDUMP.format(13, 1), caught_up=True),
+            "capture_lost_packets",
+            "tcpdump: tcpdump: listening",
+        ),
+    ],
+)
+def test_a_capture_that_died_or_lost_packets_voids_the_attempt(tool, laptop, reason, text):
+    with pytest.raises(AttemptVoid) as raised:
+        capture(laptop, tool).stop()
+    assert (raised.value.reason, str(raised.value)[: len(text)]) == (reason, text)
+
+
+def test_a_laptop_that_cannot_remove_a_file_does_not_hinder_a_capture_from_being_discarded():
+    capture(Scripted(""), "dumpcap").discard()
