@@ -10,7 +10,7 @@ import contextlib
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -134,18 +134,8 @@ class Attempt:
         return record
 
     def _asked(self) -> Asked:
-        trial = self._item.trial
-        return Asked(
-            app=trial.app,
-            service=trial.service,
-            direction=trial.direction,
-            scenario=trial.scenario,
-            repetition=trial.repetition,
-            caller=self._phones["caller"].spec.name,
-            callee=self._phones["callee"].spec.name,
-            ring_s=self._drawn.ring_s,
-            talk_s=self._drawn.talk_s,
-        )
+        phones = {role: phone.spec.name for role, phone in self._phones.items()}
+        return Asked(**asdict(self._item.trial), **phones, **asdict(self._drawn))
 
     def _identify(self, phone: Phone) -> Identified:
         self._log.note("identify", phone=phone.spec.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 
 from correlate.dataset import documents, write_text
@@ -63,16 +64,7 @@ def describe(run: Run) -> DatasetRecord:
 
 def _plan_entry(item: PlannedTrial, spec: BenchSpec) -> PlanEntry:
     trial, caller = item.trial, spec.caller_of(item.trial.direction)
-    return PlanEntry(
-        id=trial.id,
-        app=trial.app,
-        service=trial.service,
-        direction=trial.direction,
-        scenario=trial.scenario,
-        repetition=trial.repetition,
-        caller=caller.name,
-        callee=spec.other(caller).name,
-    )
+    return PlanEntry(id=trial.id, **asdict(trial), caller=caller.name, callee=spec.other(caller).name)
 
 
 def check_fits(run: Run) -> None:

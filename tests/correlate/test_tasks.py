@@ -14,7 +14,7 @@ from invoke.exceptions import Exit
 import lab.run.matrix
 import tasks
 from correlate import report
-from correlate.dataset import Dataset
+from correlate.dataset import Dataset, documents
 from lab.errors import TrialsFailed
 from lab.run.dataset_lock import holding
 from lab.run.options import Options
@@ -162,6 +162,33 @@ def test_a_dataset_json_of_wrong_types_is_one_line_and_the_manifest_stays(made, 
         assert ended(lambda task=task: task(Context(), str(dataset.path))) == (2, text)
     assert ended(lambda: tasks.verify(Context(), str(dataset.path))) == (3, text)
     assert dataset.manifest_path.exists()
+
+
+def test_a_dataset_of_a_newer_version_is_refused_and_nothing_is_written(made):
+    dataset, *_ = made
+    newer = {**json.loads(dataset.info_path.read_text()), "schema": 3, "matrix": "smoke"}
+    dataset.info_path.write_text(json.dumps(newer))
+    before = contents(dataset)
+    text = f"{dataset.info_path}: schema 3 was made by a newer version; this one reads schemas 1 and 2; use that one"
+    for task in (tasks.correlate, tasks.report, tasks.resolve, tasks.verify):
+        assert ended(lambda task=task: task(Context(), str(dataset.path))) == (2, text)
+    given = {"matrix": "smoke", "dataset": str(dataset.path), "scenarios": SCENARIOS}
+    assert ended(lambda: tasks.run_matrix(Context(), **given)) == (2, text)
+    assert contents(dataset) == before
+
+
+def test_trials_of_both_schemas_stand_in_one_dataset_and_give_the_same_findings(made, build):
+    dataset, call, missing = made
+    before = {path.name: path.read_bytes() for path in dataset.findings_dir.iterdir()}
+    documents.write(dataset.trial_dir(call.trial) / "trial.json", dataset.record(call.trial))
+    report.build(dataset)
+    assert {path.name: path.read_bytes() for path in dataset.findings_dir.iterdir()} == before
+    documents.write(dataset.info_path, dataset.info())
+    build.write_call(dataset.path, missing)
+    report.build(dataset)
+    schemas = [json.loads(path.read_text())["schema"] for path in sorted(dataset.trials_dir.glob("*/trial.json"))]
+    assert (schemas, json.loads(dataset.info_path.read_text())["schema"]) == ([2, 1], 2)
+    assert (report.unread(dataset), dataset.verify()) == ([], [])
 
 
 def test_an_analysis_that_does_not_fit_leaves_the_manifest_where_it_is(made):

@@ -349,3 +349,30 @@ def test_every_yaml_key_has_its_heading():
         elif line.startswith("### "):
             keys.append(line.removeprefix("### "))
     assert documented == known
+
+
+PORTS, LEAST = "relay_ports: [3478]", "caller_at_least: 10"
+"""Of whatsapp.yaml: in line 64, and in line 65 as the last of `role`."""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (PORTS, "relay_ports: [3_478]", "64:17: analysis.relay_ports must be a whole number, is '3_478'"),
+        (PORTS, "relay_ports: []", "64:3: analysis.relay_ports must have at least 1 of them, has 0"),
+        (
+            PORTS,
+            f"{PORTS}\n  twins: x",
+            "65:3: twins has no group: its groups, joined, are what twin host names have in ",
+        ),
+        (LEAST, "caller_at_least: 0x10", "65:35: analysis.role.caller_at_least must be a whole number, is '0x10'"),
+        (LEAST, "caller_at_leest: 10", "65:35: unknown key 'caller_at_leest'; did you mean 'caller_at_least'?"),
+    ],
+)
+def test_a_mistake_in_an_analysis_is_told_as_in_any_other_part_of_a_file(tmp_path, old, new, what):
+    text = (ROOT / "scenarios" / "apps" / "whatsapp.yaml").read_text()
+    file = tmp_path / "apps" / "whatsapp.yaml"
+    file.parent.mkdir()
+    file.write_text(text.replace(old, new))
+    (mistake,) = check(tmp_path, file)
+    assert str(mistake).startswith(f"{file}:{what}")
