@@ -44,6 +44,21 @@ def test_every_link_between_documents_has_a_target(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+def test_every_path_of_the_tour_is_there() -> None:
+    tour = (ROOT / "docs/tour.md").read_text()
+    paths = set(re.findall(r"`((?:lab|correlate|scenarios|tests|docs)/[\w/.]*|tasks\.py)`", tour))
+    assert len(paths) > 50
+    # `x.yaml` stands for a file that is yet to be written.
+    there = {path: ROOT / path if Path(path).stem != "x" else (ROOT / path).parent for path in paths}
+    assert sorted(path for path, place in there.items() if not place.exists()) == []
+
+
+def test_the_tour_says_where_ten_changes_go() -> None:
+    table = (ROOT / "docs/tour.md").read_text().partition("## Ten changes")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert (len(rows), [row for row in rows if "`" not in row]) == (10, [])
+
+
 def test_every_line_that_only_windows_runs_has_its_status() -> None:
     """Every method of the agent that only Windows runs, and every test that is named, by its name."""
     status = (ROOT / "docs/hardware-status.md").read_text()
