@@ -264,5 +264,4 @@ class LaptopEmulation(Model):
     clock: ClockEmulation
     channel: Latency
     dumpcap_version: str = "4.0.17"
-    kernel: str = "Linux 6.1.0"
     interfaces: list[LaptopInterface]

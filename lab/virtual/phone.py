@@ -72,8 +72,6 @@ class VirtualPhone:
     """
 
     shell_name = "sh"
-    kernel = "Linux 6.1.99-android14-11-lab"
-    architecture = "aarch64"
 
     def __init__(
         self,
@@ -125,8 +123,7 @@ class VirtualPhone:
         self.log.append(LogLine(self.clock_ns(), priority, tag, text))
 
     def reset_settings(self) -> None:
-        """Settings and permissions of a phone that booted."""
-        self.denied: set[tuple[str, str]] = set()
+        """Settings of a phone that booted."""
         self.settings = {namespace: dict(values) for namespace, values in BOOT_SETTINGS.items()}
 
     def clock_ns(self) -> int:

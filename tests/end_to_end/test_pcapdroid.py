@@ -277,7 +277,7 @@ def test_a_sweep_stops_a_capture_of_ours_by_proof_and_nobody_elses(bench, begun)
     assert ours(begun) == []
     remote.ask("start", pcap_name="theirs.pcap", app_filter=f"{APP},{pcapdroid.SHELL}")
     assert wait_until(begun.clock, lambda: not remote.gone(), 5)
-    begun.device.run(f"touch {pcapdroid.DIRECTORY}/{pcapdroid.PREFIX}old.pcap")
+    begun.device.run(f"echo >{pcapdroid.DIRECTORY}/{pcapdroid.PREFIX}old.pcap")
     assert (pcapdroid.sweep(begun), remote.gone()) == (1, False)
     assert ours(begun) == []
     assert begun.device.run(f"ls {pcapdroid.DIRECTORY}").text.split() == ["theirs.pcap"]

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from lab.definitions import VirtualApp
 from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.agent.agent import Agent
-from lab.virtual.agent.view import hierarchy, picture
-from lab.virtual.commands.dumpsys import PERMISSIONS, UnknownDump
+from lab.virtual.agent.view import picture
+from lab.virtual.commands.dumpsys import UnknownDump
 from lab.virtual.commands.dumpsys import dumpsys as dumped
 from lab.virtual.commands.dumpsys_device import uid_of
 from lab.virtual.handset.keys import UnknownKey, named
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.shell.machine import Call, Result, Unbuilt, options
+from lab.virtual.shell.machine import Call, Result, Unbuilt
 
 AGENT_JAR = "/data/local/tmp/u2.jar"
 AGENT_CLASS = "com.wetest.uia2.Main"
@@ -35,8 +35,6 @@ def getprop(phone: VirtualPhone, call: Call) -> int:
 def settings(phone: VirtualPhone, call: Call) -> int:
     """settings get|put|delete|list NAMESPACE [NAME [VALUE]]."""
     words = call.argv[1:]
-    if "--user" in words:
-        words = [word for word in words if word not in ("--user", "current", "0")]
     verb, namespace, name = [*words, "", "", ""][:3]
     if namespace not in NAMESPACES:
         return call.fail(f"Invalid namespace '{namespace}'", 255)
@@ -123,56 +121,7 @@ def pm(phone: VirtualPhone, call: Call) -> int:
         wanted, uids = (words[2] if len(words) > 2 else ""), "-U" in call.argv
         names = [name for name in phone.packages() if wanted in name]
         return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
-    if words[:1] == ["path"] and len(words) == 2:
-        if words[1] not in phone.packages():
-            return 1
-        return call.say(f"package:/data/app/~~lab/{words[1]}-lab/base.apk\n")
-    if words[:1] in (["grant"], ["revoke"]) and len(words) == 3:
-        return grant(phone, call, words[1], words[2], words[0] == "grant")
-    if words[:1] in (["install"], ["uninstall"], ["install-create"], ["clear"]):
-        raise Unbuilt("Failure [INSTALL_FAILED_USER_RESTRICTED: a virtual phone has the apps of scenarios/virtual]")
-    raise Unbuilt("built as 'pm list packages', 'pm path', 'pm grant' and 'pm revoke' only")
-
-
-def grant(phone: VirtualPhone, call: Call, package: str, permission: str, given: bool) -> int:
-    """Grant or revoke a permission that the app asks for; `dumpsys package` shows it."""
-    app, name = installed(phone, package), permission.removeprefix("android.permission.")
-    if app is None:
-        return call.fail(f"Unknown package: {package}", 255)
-    if name not in PERMISSIONS:
-        text = f"java.lang.SecurityException: Package {package} has not requested permission {permission}"
-        return call.fail(f"Exception occurred while executing '{call.argv[1]}': {text}", 255)
-    (phone.denied.discard if given else phone.denied.add)((package, name))
-    return 0
-
-
-def cmd(phone: VirtualPhone, call: Call) -> int:
-    """cmd package ...: what `pm` does."""
-    if call.argv[1:2] != ["package"]:
-        raise Unbuilt("built as 'cmd package' only")
-    return pm(phone, Call(call.argv[1:], call.streams, call.shell))
-
-
-def uiautomator(phone: VirtualPhone, call: Call) -> int:
-    """uiautomator dump [--compressed] [FILE]; like the agent it needs the one UiAutomation of the phone."""
-    words = [word for word in call.argv[1:] if word != "--compressed"]
-    if words[:1] != ["dump"] or len(words) > 2:
-        raise Unbuilt("built as 'uiautomator dump [--compressed] [FILE]' only")
-    if phone.agent is not None:
-        return call.say(ALREADY_REGISTERED) or 1
-    target = words[1] if len(words) == 2 else "/sdcard/window_dump.xml"
-    data = hierarchy(phone.handset.nodes()).encode()
-    return write_file(call, target, data) or call.say(f"UI hierchary dumped to: {target}\n")
-
-
-def write_file(call: Call, target: str, data: bytes) -> int:
-    """Write a file of the phone; 1, and a message, where that may not be."""
-    try:
-        with open(call.machine.files.open_write(call.path(target), call.uid), "wb") as file:
-            file.write(data)
-    except OSError as error:
-        return call.fail(f"{target}: {error.strerror}")
-    return 0
+    raise Unbuilt("built as 'pm list packages' only: the apps are those of scenarios/virtual")
 
 
 def input_(phone: VirtualPhone, call: Call) -> int:
@@ -210,12 +159,10 @@ def wm(phone: VirtualPhone, call: Call) -> int:
         physical = f"{emulation.screen_width}x{emulation.screen_height}"
         size = f"{WIDTH}x{HEIGHT}"
         return call.say(f"Physical size: {physical}\n" + ("" if physical == size else f"Override size: {size}\n"))
-    if verb == ["density"]:
-        return call.say("Physical density: 420\n")
     if verb == ["dismiss-keyguard"]:
         phone.handset.dismiss_keyguard()
         return 0
-    raise Unbuilt("built as 'wm size|density|dismiss-keyguard' only")
+    raise Unbuilt("built as 'wm size|dismiss-keyguard' only")
 
 
 def svc(phone: VirtualPhone, call: Call) -> int:
@@ -238,19 +185,12 @@ def dumpsys(phone: VirtualPhone, call: Call) -> int:
     return call.say(text if text.endswith("\n") else text + "\n")
 
 
-def ime(phone: VirtualPhone, call: Call) -> int:
-    if call.argv[1:2] != ["list"]:
-        raise Unbuilt("built as 'ime list' only")
-    return call.say("com.google.android.inputmethod.latin/com.android.inputmethod.latin.LatinIME\n")
-
-
 def screencap(phone: VirtualPhone, call: Call) -> int:
-    """screencap -p [FILE]."""
-    _, operands = options(call, "p")
+    """screencap -p: the picture on standard output."""
+    if call.argv[1:] != ["-p"]:
+        raise Unbuilt("built as 'screencap -p' only")
     data = io.BytesIO()
     picture(phone.handset.nodes(), 1.0).save(data, "PNG", compress_level=1)
-    if operands:
-        return write_file(call, operands[0], data.getvalue())
     call.streams.out.write(data.getvalue())
     return 0
 
@@ -280,13 +220,10 @@ COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     "am": am,
     "monkey": monkey,
     "pm": pm,
-    "cmd": cmd,
-    "uiautomator": uiautomator,
     "input": input_,
     "wm": wm,
     "svc": svc,
     "dumpsys": dumpsys,
-    "ime": ime,
     "screencap": screencap,
     "app_process": app_process,
 }

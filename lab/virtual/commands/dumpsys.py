@@ -201,9 +201,6 @@ def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[
 
 
 def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str]:
-    def granted(name: str) -> str:
-        return "false" if (app.package, name) in device.denied else "true"
-
     stopped = "true" if app.package in handset.packages.stopped else "false"
     return [
         f"  Package [{app.package}] ({token(app.package)}):",
@@ -220,7 +217,7 @@ def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str
         f"    User 0: ceDataInode=0 installed=true hidden=false suspended=false stopped={stopped} enabled=0",
         f"      firstInstallTime={_INSTALLED}",
         "      runtime permissions:",
-        *(f"        android.permission.{name}: granted={granted(name)}, flags=[ USER_SET]" for name in PERMISSIONS),
+        *(f"        android.permission.{name}: granted=true, flags=[ USER_SET]" for name in PERMISSIONS),
     ]
 
 

@@ -6,7 +6,7 @@ Wording follows what is publicly known of Android 13 to 16; it was not compared 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
@@ -28,10 +28,7 @@ def uid_of(handset: Handset, app: str) -> int:
 
 
 class DeviceFacts(Protocol):
-    """What dumpsys tells of a device beside its handset. `clock_ns` is the device's own clock, ns since the epoch.
-
-    `denied` are the packages and the permissions that were taken from them.
-    """
+    """What dumpsys tells of a device beside its handset. `clock_ns` is the device's own clock, ns since the epoch."""
 
     @property
     def spec(self) -> PhoneSpec: ...
@@ -41,9 +38,6 @@ class DeviceFacts(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Mapping[str, str]]: ...
-
-    @property
-    def denied(self) -> Collection[tuple[str, str]]: ...
 
     def other_packages(self) -> Mapping[str, str]: ...
 

@@ -1,4 +1,4 @@
-"""Commands on files: ls, rm, mkdir, rmdir, chmod, stat, mv, cp, touch, df, sync, basename, dirname."""
+"""Commands on files: ls, rm, mkdir, chmod, stat, mv, df."""
 
 from __future__ import annotations
 
@@ -84,14 +84,9 @@ def remove_tree(call: Call, path: str) -> None:
 
 
 def mkdir(call: Call) -> int:
-    given, operands = options(call, "p", "m")
+    given, operands = options(call, "p")
     make = call.machine.files.make_directory
     return on_each(call, operands, lambda name: make(call.path(name), call.uid, "p" in given), "'")
-
-
-def rmdir(call: Call) -> int:
-    remove = call.machine.files.remove_directory
-    return on_each(call, call.argv[1:], lambda name: remove(call.path(name), call.uid))
 
 
 def chmod(call: Call) -> int:
@@ -101,102 +96,50 @@ def chmod(call: Call) -> int:
     return on_each(call, call.argv[2:], lambda name: change(call.path(name), mode, call.uid))
 
 
-STAT_FIELDS = {"s": "st_size", "Y": "st_mtime", "X": "st_atime", "h": "st_nlink", "i": "st_ino"}
-
-
 def stat(call: Call) -> int:
-    """stat -c with %s %n %Y %X %h %i %a %F %u %U."""
+    """stat -c with %s and %n."""
     given, operands = options(call, "", "c")
-    if "c" not in given:
-        raise Unbuilt("built as 'stat -c FORMAT FILE...' only")
-    files = call.machine.files
+    form = given.get("c", "")
+    if not re.fullmatch(r"(?:[^%]|%[sn])+", form):
+        raise Unbuilt("built as 'stat -c FORMAT FILE...' with %s and %n only")
 
     def show(name: str) -> None:
-        found, owner = files.stat(call.path(name)), files.owner(call.path(name))
-        call.say(re.sub(r"%(.)", lambda code: stat_field(code[1], found, name, owner), given["c"]) + "\n")
+        size = str(call.machine.files.stat(call.path(name)).st_size)
+        call.say(re.sub("%(.)", lambda code: size if code[1] == "s" else name, form) + "\n")
 
     return on_each(call, operands, show, "'")
 
 
-def stat_field(code: str, found: os.stat_result, name: str, owner: int) -> str:
-    if code in STAT_FIELDS:
-        return str(int(getattr(found, STAT_FIELDS[code])))
-    kind = "directory" if modes.S_ISDIR(found.st_mode) else "regular file" if found.st_size else "regular empty file"
-    table = {"n": name, "a": f"{found.st_mode & 0o7777:o}", "F": kind, "%": "%", "u": str(owner)}
-    table["U"] = OWNERS.get(owner, "shell")
-    if code not in table:
-        raise Unbuilt(f"format %{code} is not built")
-    return table[code]
-
-
 def mv(call: Call) -> int:
-    return _onto(call, "f", lambda source, target: call.machine.files.rename(source, target, call.uid))
-
-
-def cp(call: Call) -> int:
-    def copy(source: str, target: str) -> None:
-        data = call.machine.files.read(source, call.uid)
-        with open(call.machine.files.open_write(target, call.uid), "wb") as file:
-            file.write(data)
-
-    return _onto(call, "fp", copy)
-
-
-def _onto(call: Call, flags: str, action: Callable[[str, str], None]) -> int:
-    """Move or copy a file to a path, or into a directory."""
-    _, operands = options(call, flags)
-    if len(operands) != 2:
-        raise Unbuilt(f"built as '{call.argv[0]} FILE TARGET' only")
+    """mv [-f] FILE TARGET."""
+    _, operands = options(call, "f")
+    files = call.machine.files
+    if len(operands) != 2 or files.on_disk(call.path(operands[1])).is_dir():
+        raise Unbuilt("built as 'mv FILE TARGET' only")
     source, target = (call.path(name) for name in operands)
-    if call.machine.files.on_disk(target).is_dir():
-        target = posixpath.join(target, posixpath.basename(source))
-    return on_each(call, operands[:1], lambda name: action(source, target))
-
-
-def touch(call: Call) -> int:
-    for name in call.argv[1:]:
-        try:
-            os.close(call.machine.files.open_write(call.path(name), call.uid, append=True))
-        except OSError as error:
-            return call.fail(f"{name}: {error.strerror}")
-    return 0
+    return on_each(call, operands[:1], lambda name: files.rename(source, target, call.uid))
 
 
 def df(call: Call) -> int:
-    """df -k, -P, -h: one disk of a fixed size, whatever the bench's own disk holds."""
-    given, operands = options(call, "kPh")
+    """df -k: one disk of a fixed size, whatever the bench's own disk holds."""
+    given, operands = options(call, "k")
+    if "k" not in given:
+        raise Unbuilt("built as 'df -k [FILE...]' only")
     for name in operands:
         if not call.machine.files.exists(call.path(name)):
             return call.fail(f"{name}: No such file or directory")
     free = DISK_KIB - DISK_USED_KIB
     percent = -(-DISK_USED_KIB * 100 // DISK_KIB)
-    sizes = [f"{kib >> 20}G" if "h" in given else str(kib) for kib in (DISK_KIB, DISK_USED_KIB, free)]
-    title = "Size" if "h" in given else "1024-blocks" if "P" in given else "1K-blocks"
-    call.say(f"Filesystem {title:>15} {'Used':>10} {'Available':>10} Use% Mounted on\n")
-    total, used, left = sizes
-    return call.say(f"/dev/block/dm-9 {total:>10} {used:>10} {left:>10} {percent:>3}% /data\n")
-
-
-def basename(call: Call) -> int:
-    return call.say(posixpath.basename(call.argv[1].rstrip("/")) + "\n") if len(call.argv) > 1 else call.fail("no name")
-
-
-def dirname(call: Call) -> int:
-    return call.say((posixpath.dirname(call.argv[1]) or ".") + "\n") if len(call.argv) > 1 else call.fail("no name")
+    call.say(f"Filesystem {'1K-blocks':>15} {'Used':>10} {'Available':>10} Use% Mounted on\n")
+    return call.say(f"/dev/block/dm-9 {DISK_KIB:>10} {DISK_USED_KIB:>10} {free:>10} {percent:>3}% /data\n")
 
 
 COMMANDS: dict[str, Command] = {
     "ls": ls,
     "rm": rm,
     "mkdir": mkdir,
-    "rmdir": rmdir,
     "chmod": chmod,
     "stat": stat,
     "mv": mv,
-    "cp": cp,
-    "touch": touch,
     "df": df,
-    "sync": lambda call: 0,
-    "basename": basename,
-    "dirname": dirname,
 }

@@ -1,9 +1,9 @@
-"""Commands on the network: ip addr, ip route, ifconfig, nc -u."""
+"""Commands on the network: ip addr, ip route get, nc -u."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from lab.virtual.commands.networktext import addresses_text
 from lab.virtual.network.addresses import Interface
@@ -56,23 +56,6 @@ def source_address(interface: Interface, destination: IPv4Address | IPv6Address)
     return next((one for one in same if not one.is_link_local), same[0] if same else None)
 
 
-def ifconfig(phone: VirtualPhone, call: Call) -> int:
-    """ifconfig NAME, as toybox prints it."""
-    interface = next((one for one in phone.interfaces() if one.name in call.argv[1:2]), None)
-    if interface is None:
-        return call.fail(f"{' '.join(call.argv[1:])}: No such device")
-    lines = [f"{interface.name:<9} Link encap:{'Ethernet' if interface.mac else 'UNSPEC'}"]
-    for one in interface.addresses:
-        if isinstance(one, IPv4Interface):
-            network = one.network
-            lines.append(f"          inet addr:{one.ip}  Bcast:{network.broadcast_address}  Mask:{network.netmask}")
-        else:
-            lines.append(
-                f"          inet6 addr: {one.with_prefixlen} Scope: {'Link' if one.is_link_local else 'Global'}"
-            )
-    return call.say("\n".join([*lines, f"          UP MTU:{interface.mtu}  Metric:1"]) + "\n")
-
-
 async def nc(phone: VirtualPhone, call: Call) -> int:
     """nc -u [-w SECONDS] ADDRESS PORT: one datagram from standard input; what comes back goes to standard output.
 
@@ -103,4 +86,4 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
     return 128 + SIGNAL_NUMBERS["TERM"]
 
 
-COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {"ip": ip, "ifconfig": ifconfig, "nc": nc}
+COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {"ip": ip, "nc": nc}

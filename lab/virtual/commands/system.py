@@ -1,4 +1,4 @@
-"""Commands on the system: id, su, ps, kill, pidof, uname, date, sleep, timeout, which, getenforce, nproc."""
+"""Commands on the system: id, su, ps, kill, date, sleep, timeout."""
 
 from __future__ import annotations
 
@@ -12,18 +12,7 @@ from lab.virtual.shell.machine import Call, Command, Result, Unbuilt, options
 
 FIRST_PACKAGE_PID = 6_001
 SYSTEM_PROCESSES = ((1, "/system/bin/init"), (412, "/system/bin/netd"), (1603, "system_server"))
-PS_COLUMNS = ("USER", "PID", "PPID", "ARGS", "NAME", "CMD", "UID")
-
-
-def uname(call: Call) -> int:
-    given, _ = options(call, "asrmn")
-    kernel = call.machine.kernel
-    system, release = kernel.split(" ", 1)
-    if "a" in given:
-        return call.say(f"{system} localhost {release} #1 SMP PREEMPT {call.machine.architecture}\n")
-    words = [system] if "s" in given or not given else []
-    words += ["localhost"] * ("n" in given) + [release] * ("r" in given) + [call.machine.architecture] * ("m" in given)
-    return call.say(" ".join(words) + "\n")
+PS_COLUMNS = ("USER", "PID", "ARGS", "NAME")
 
 
 def date(call: Call) -> int:
@@ -72,23 +61,11 @@ async def timeout(call: Call) -> int:
     return 124 if world.now_ns >= ends_at_ns else code
 
 
-def which(call: Call) -> int:
-    missing = 0
-    for name in call.argv[1:]:
-        if name in call.shell.software.commands or name == "sh":
-            call.say(f"/system/bin/{name}\n")
-        else:
-            missing = 1
-    return missing
-
-
 def kill(call: Call) -> int:
     """kill [-SIGNAL] PID...; signal 0 only asks whether the process lives."""
     words = call.argv[1:]
     signal = "TERM"
-    if words[:1] == ["-s"]:
-        signal, words = words[1], words[2:]
-    elif words and words[0].startswith("-"):
+    if words and words[0].startswith("-"):
         signal, words = words[0][1:], words[1:]
     signal = signal.removeprefix("SIG")
     if signal.isdigit() and signal != "0":
@@ -112,13 +89,10 @@ def send_signal(call: Call, signal: str, number: int) -> int:
 
 
 COMMANDS: dict[str, Command] = {
-    "uname": uname,
     "date": date,
     "sleep": sleep,
     "timeout": timeout,
-    "which": which,
     "kill": kill,
-    "nproc": lambda call: call.say("8\n"),
 }
 
 
@@ -141,9 +115,6 @@ async def su(phone: VirtualPhone, call: Call) -> int:
         call.streams.err.write(b"sh: su: inaccessible or not found\n")
         return 127
     words = call.argv[1:]
-    if words[:1] in (["-v"], ["-V"]):
-        return call.say("29.0:MAGISKSU\n" if words[0] == "-v" else "29000\n")
-    words = [word for word in words if word not in ("-mm", "-M", "--mount-master", "0", "root")]
     child = call.shell.child(call.streams, ROOT_UID)
     if not words:
         return await child.interactive()
@@ -169,34 +140,17 @@ def ps(phone: VirtualPhone, call: Call) -> int:
     columns = given.get("o", "USER,PID,NAME").split(",")
     if operands or not set(columns) <= set(PS_COLUMNS):
         raise Unbuilt(f"columns are {', '.join(PS_COLUMNS)}")
-    call.say(" ".join(column.rjust(5) if column in ("PID", "PPID", "UID") else column for column in columns) + "\n")
+    call.say(" ".join(column.rjust(5) if column == "PID" else column for column in columns) + "\n")
     for number, uid, line in running(phone):
-        users = {0: "root", 2000: "shell"}
-        values = {
-            "USER": users.get(uid, f"u0_a{uid - 10_000}"),
-            "UID": f"{uid:>5}",
-            "PID": f"{number:>5}",
-            "PPID": "    1",
-        }
+        user = {0: "root", 2000: "shell"}.get(uid, f"u0_a{uid - 10_000}")
         name = line.split(" ")[0].rsplit("/", 1)[-1]
-        values |= {"ARGS": line, "CMD": name, "NAME": name}
+        values = {"USER": user, "PID": f"{number:>5}", "ARGS": line, "NAME": name}
         call.say(" ".join(values[column] for column in columns) + "\n")
     return 0
-
-
-def pidof(phone: VirtualPhone, call: Call) -> int:
-    found = [
-        str(number)
-        for number, _, line in running(phone)
-        if line.split(" ")[0].rsplit("/", 1)[-1] in call.argv[1:] or line in call.argv[1:]
-    ]
-    return call.say(" ".join(found) + "\n") if found else 1
 
 
 OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     "id": identity,
     "su": su,
     "ps": ps,
-    "pidof": pidof,
-    "getenforce": lambda phone, call: call.say("Enforcing\n"),
 }

@@ -25,7 +25,7 @@ OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
 
 OF_LAPTOPS: dict[str, Callable[[VirtualLaptop, Call], Result]] = {**laptop.COMMANDS, "dumpcap": dumpcap_in_shell}
 
-TOYBOX = (*COMMON, "nc", "ps", "pidof", "ifconfig")
+TOYBOX = (*COMMON, "nc", "ps")
 
 
 async def toybox(call: Call) -> int:

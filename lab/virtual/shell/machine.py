@@ -72,8 +72,6 @@ class Machine(Protocol):
 
     name: str
     shell_name: str
-    kernel: str
-    architecture: str
     world: World
     files: Files
     processes: ProcessTable

@@ -63,7 +63,6 @@ class Device:
     links: list[Interface] = field(default_factory=list)
     props: dict[str, str] = field(default_factory=dict)
     settings: dict[str, dict[str, str]] = field(default_factory=lambda: {"global": {}})
-    denied: set[tuple[str, str]] = field(default_factory=set)
     counters: Usage = field(default_factory=Usage)
 
     def clock_ns(self):
@@ -125,13 +124,6 @@ def test_the_screen_stays_on_where_the_setting_says_so():
     assert "  mStayOn=false" in dumpsys(device.handset, "power", (), device).splitlines()
     device.settings["global"]["stay_on_while_plugged_in"] = "15"
     assert "  mStayOn=true" in dumpsys(device.handset, "power", (), device).splitlines()
-
-
-def test_a_permission_that_was_taken_away_is_shown_as_denied():
-    device = Device(Bench("whatsapp").a, phone("lte"), denied={("com.whatsapp", "CAMERA")})
-    text = dumpsys(device.handset, "package", ("com.whatsapp",), device)
-    assert "android.permission.CAMERA: granted=false" in text
-    assert "android.permission.RECORD_AUDIO: granted=true" in text
 
 
 def test_every_service_dumps_in_every_state():

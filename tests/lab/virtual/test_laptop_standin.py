@@ -68,7 +68,6 @@ def test_a_persistent_bash_answers_line_by_line_and_each_line_takes_bench_time(t
         assert await line(shell, 'mkdir -p /captures/x && echo "T:$?"') == b"T:0\n"
         assert bench.world.now_ns > before
         assert (tmp_path / "laptop/captures/x").is_dir()
-        assert await line(shell, "uname -sr") == b"Linux 6.1.0\n"
         assert await line(shell, "ip -o addr | head -n 1") == (
             b"1: wlan1    inet 192.168.137.1/24 brd 192.168.137.255 scope global wlan1\n"
         )
