@@ -1,16 +1,19 @@
-"""A finding as columns of a CSV: their names and types, their values, and why a value is null.
+"""A finding as columns of a CSV: their names and types, their values as cells and back, and why a value is null.
 
 A finding is a frozen dataclass, one side's of one dimension. A dataclass inside is spread out as PREFIX_NAME.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass, replace
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
-from correlate.pairs import CallPair
-from correlate.pairs.sided import Sided
+from pydantic import TypeAdapter, ValidationError
+
+from correlate.pairs import CallPair, Sided
 
 
 class Finding(Protocol):
@@ -19,6 +22,7 @@ class Finding(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
+Cells = dict[str, str]
 Measure = Callable[[CallPair], Sided[Any]]
 T = TypeVar("T", bound=Finding)
 
@@ -36,10 +40,10 @@ class Reason:
 
 def explained(finding: T, reasons: Sequence[Reason]) -> T:
     """The finding with `reason`, all of them in words, and `reasons`, those of each column that is null."""
-    nulls = [column for column, value in flat(finding).items() if value is None]
     by_column = {
         column: "; ".join(each.text for each in reasons if any(name in column for name in each.names))
-        for column in nulls
+        for column, value in flat(finding).items()
+        if value is None
     }
     return replace(finding, reasons=by_column, reason="; ".join(str(each) for each in reasons))
 
@@ -68,3 +72,46 @@ def flat(finding: Finding) -> dict[str, object]:
         else:
             row[field.name] = value
     return row
+
+
+def cells(finding: Finding) -> Cells:
+    """Column -> cell."""
+    return {column: encode(value) for column, value in flat(finding).items()}
+
+
+def parse(row: Mapping[str, str], kind: type[T], prefix: str = "") -> T:
+    """The finding of this kind whose `cells` are in a row.
+
+    Raises `KeyError` for a column that is missing and `ValueError` for a cell that is not of its column's type.
+    """
+    values: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind).items():
+        is_inside = isinstance(hint, type) and is_dataclass(hint)
+        values[name] = parse(row, hint, f"{prefix}{name}_") if is_inside else decode(row[prefix + name], hint)
+    return kind(**values)
+
+
+def encode(value: object) -> str:
+    """A value as a CSV cell: nothing for None, JSON for lists and objects."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False, default=asdict) if isinstance(value, tuple | dict) else str(value)
+
+
+def decode(cell: str, kind: Any) -> Any:
+    """What `encode` wrote, for a column of this type. Raises `ValueError`."""
+    if cell == "" and type(None) in get_args(kind):
+        return None
+    if kind in (str, str | None):
+        return cell
+    try:
+        return _adapter(kind).validate_json(cell, strict=True)
+    except ValidationError as error:
+        raise ValueError(f"{cell[:40]!r}: {error.errors()[0]['msg']}") from error
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
-from correlate.pairs import CallPair, Vantage
+from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import RULES, Session
-from correlate.pairs.sided import Sided
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
-from correlate.pairs import CallPair, Vantage
+from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.addresses import Role, is_clat, is_global_unicast
 from correlate.pairs.frames import Evidence, Frame, evidence
-from correlate.pairs.sided import Sided
 from correlate.pairs.sightings import IP_HEADER, Sighting
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.trace.addresses import Address

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from correlate.columns import Reason, explained
-from correlate.pairs import CallPair, Vantage
+from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
-from correlate.pairs.sided import Sided
 from correlate.trace.addresses import Address
 
 MATCHES = ("address", "group", "prefix")
@@ -102,8 +101,8 @@ def _side(own: Vantage, other: Vantage, pair: CallPair) -> Servers:
     return explained(finding, reasons)
 
 
-def _rule(relay_ports: frozenset[int]) -> str:
-    ports = "port " + ", ".join(str(port) for port in sorted(relay_ports)) if relay_ports else "any port (generic)"
+def _rule(relay_ports: list[int]) -> str:
+    ports = "port " + ", ".join(str(port) for port in sorted(set(relay_ports))) if relay_ports else "any port (generic)"
     return f"STUN beyond a bare Binding, or TURN data, on {ports}"
 
 

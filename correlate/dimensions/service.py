@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
 from correlate.dataset.record.analysis import VIDEO_BYTES_PER_S
-from correlate.pairs import CallPair, Vantage
+from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.sessions import media_span
-from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
 
 

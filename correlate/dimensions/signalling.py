@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
-from correlate.dataset.record import RoleRule
-from correlate.pairs import CallPair, Vantage
-from correlate.pairs.analysis import Rules
+from correlate.dataset.record import Analysis, RoleRule
+from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
-from correlate.pairs.sided import Sided
 
 ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/")
 """An ice-char is one of 64 (RFC 8839, 5.4): 6 bits."""
@@ -70,7 +68,7 @@ def bits(fragment: str) -> int:
     return 6 * len(fragment) if ICE_CHARS.issuperset(fragment) else 8 * len(fragment.encode())
 
 
-def fragments(side: Vantage, analysis: Rules) -> frozenset[str]:
+def fragments(side: Vantage, analysis: Analysis) -> frozenset[str]:
     """ICE fragments in USERNAMEs with a colon, outer and nested; of the app's lengths, if it has any."""
     names = {message.username for message in side.messages if message.username and ":" in message.username}
     found = {fragment for name in names for fragment in name.split(":") if fragment}
@@ -100,7 +98,7 @@ def _named(rule: RoleRule) -> str:
     )
 
 
-def _lengths(analysis: Rules) -> str:
+def _lengths(analysis: Analysis) -> str:
     lengths = sorted(analysis.user_id_lengths)
     return f"fragments of {', '.join(map(str, lengths))} characters" if lengths else "fragments of any length (generic)"
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from correlate.columns import Reason, explained
-from correlate.pairs import CallPair, Vantage
+from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.frames import Evidence, evidence
 from correlate.pairs.media import media_rows
 from correlate.pairs.sessions import RULES, Session, media_span
-from correlate.pairs.sided import Sided
 from correlate.pairs.transport import MEDIA_NOT_UDP
 
 

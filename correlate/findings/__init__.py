@@ -13,16 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from correlate import dns, pairs, workers
-from correlate.columns import Measure, columns
+from correlate.columns import Cells, Measure, cells, columns
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
 from correlate.dataset.names import Answer
 from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import CorrelateError
-from correlate.findings.cells import Cells, cells
-from correlate.pairs import CallPair
-from correlate.pairs.sided import Sided
+from correlate.pairs import CallPair, Sided
 
 NAMED = ("servers",)
 """The dimensions that look at host names; test_findings holds the others to not doing so."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from correlate.columns import parse
 from correlate.dataset import SIDES, Dataset
 from correlate.dimensions.duration import Durations
 from correlate.dimensions.endpoints import ROLES, Endpoint
@@ -15,14 +16,21 @@ from correlate.dimensions.service import ServiceType
 from correlate.dimensions.signalling import Signals
 from correlate.dimensions.volume import MediaTotals, Volumes
 from correlate.errors import BadDataset
-from correlate.findings.cells import parse
 
 SERVICES = ("voice", "video")
 
 # The longest cell is a list of user ids or servers, and how long that is the traces say, not csv's default of 128 KiB.
 csv.field_size_limit(1 << 28)
 
-T = TypeVar("T")
+KINDS = {
+    "endpoints": Endpoint,
+    "servers": Servers,
+    "duration": Durations,
+    "volume": Volumes,
+    "service": ServiceType,
+    "signalling": Signals,
+}
+"""What the CSV of each dimension holds, in the order of the fields of `Case`."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,10 @@ class Cases:
 
 
 @dataclass(frozen=True)
-class _Table(Generic[T]):
+class _Table:
     """The rows of one dimension: trial -> side -> finding, and of a trial that could not be read the reason."""
 
-    found: dict[str, dict[str, T]] = field(default_factory=dict)
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
     def has(self, trial: str) -> bool:
@@ -75,10 +83,7 @@ class _Table(Generic[T]):
 def cases(dataset: Dataset) -> Cases:
     """Reads findings/. Raises `BadDataset` where a CSV is missing, does not fit, or is of other trials than those that
     are complete."""
-    endpoints, servers = _read(dataset, "endpoints", Endpoint), _read(dataset, "servers", Servers)
-    duration, volume = _read(dataset, "duration", Durations), _read(dataset, "volume", Volumes)
-    service, signalling = _read(dataset, "service", ServiceType), _read(dataset, "signalling", Signals)
-    tables: tuple[_Table[Any], ...] = (endpoints, servers, duration, volume, service, signalling)
+    tables = [_read(dataset, name, kind) for name, kind in KINDS.items()]
     planned = {entry.id: entry for entry in dataset.plan()}
     complete = dataset.trial_ids()
     if others := sorted({trial for each in tables for trial in (*each.found, *each.unread)} - set(complete)):
@@ -90,21 +95,8 @@ def cases(dataset: Dataset) -> Cases:
         if reasons := [table.unread[trial] for table in tables if trial in table.unread]:
             unread[trial] = reasons[0]
             continue
-        case = Case(
-            trial=trial,
-            app=planned[trial].app,
-            service=planned[trial].service,
-            direction=planned[trial].direction,
-            scenario=planned[trial].scenario,
-            phones=planned[trial].phones,
-            endpoints=endpoints.found[trial],
-            servers=servers.found[trial],
-            duration=duration.found[trial],
-            volume=volume.found[trial],
-            service_type=service.found[trial],
-            signalling=signalling.found[trial],
-        )
-        read.append(case)
+        entry, found = planned[trial], [table.found[trial] for table in tables]
+        read.append(Case(trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones, *found))
     return Cases(tuple(read), unread)
 
 
@@ -136,9 +128,9 @@ def unread_as_truth() -> dict[str, Any]:
     }
 
 
-def _read(dataset: Dataset, name: str, kind: type[T]) -> _Table[T]:
+def _read(dataset: Dataset, name: str, kind: type[Any]) -> _Table:
     path = dataset.findings_dir / f"{name}.csv"
-    table = _Table[T]()
+    table = _Table()
     try:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from correlate.dataset import Dataset, clocks, record
 from correlate.dataset.clocks import ClockLine
-from correlate.dataset.record import AppEntry, Markers
+from correlate.dataset.record import Analysis, AppEntry, Markers
+from correlate.dataset.record.analysis import GENERIC
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, interface, window
 from correlate.pairs.addresses import Learned, Role
 from correlate.pairs.amounts import Amounts, total
-from correlate.pairs.analysis import Rules
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.frames import Frame
 from correlate.pairs.media import answered
@@ -26,6 +27,8 @@ from correlate.trace import Trace
 from correlate.trace.addresses import Address
 
 ESTABLISHED_DATAGRAMS = 100
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class CallPair:
     b: Vantage
     servers: frozenset[Address]
     names: Mapping[str, str]
-    analysis: Rules
+    analysis: Analysis
 
     @property
     def established(self) -> bool:
@@ -131,6 +134,14 @@ class CallPair:
         return replace(self, a=self.a.without_packets(), b=self.b.without_packets())
 
 
+@dataclass(frozen=True)
+class Sided(Generic[T]):
+    """The same facts about side `a` and side `b` of a `CallPair`; each is a frozen dataclass that ends in `reason`."""
+
+    a: T
+    b: T
+
+
 def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: Mapping[str, str]) -> CallPair:
     """Reads both captures of a complete trial.
 
@@ -143,10 +154,12 @@ def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: M
         raise BadDataset(f"trials/{trial_id}/trial.json: asked.app: '{trial.asked.app}' is no app of dataset.json")
     sides = [_side(dataset.trial_dir(trial_id), side, trial.clocks[side.clock]) for side in trial.sides.values()]
     sides.sort(key=lambda side: side.phone)
-    return pair(sides[0], sides[1], trial.markers, names, Rules.of(app.analysis))
+    return pair(sides[0], sides[1], trial.markers, names, app.analysis or GENERIC)
 
 
-def pair(a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Rules) -> CallPair:
+def pair(
+    a: SideRecord, b: SideRecord, markers: Markers | None, names: Mapping[str, str], analysis: Analysis
+) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
     windows = [window.read(side.capture, markers) for side in (a, b)]
     a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
@@ -182,7 +195,7 @@ def _vantage(
     learned: Learned,
     roles: Mapping[Address, Role],
     others: Mapping[Address, Role],
-    analysis: Rules,
+    analysis: Analysis,
 ) -> Vantage:
     own = addresses.own_addresses(learned.interface, learned.probed | roles.keys())
     found = conversations(of, own, frozenset(others) - learned.interface, analysis.relay_ports)

@@ -14,8 +14,8 @@ from correlate.dataset import SIDES
 from correlate.findings.cases import Case
 from correlate.pairs.addresses import Role
 from correlate.tables import predicates
-from correlate.tables.counts import count, why
 from correlate.tables.layout import Row, Table, table
+from correlate.tables.statistics import count, why
 from correlate.tables.study import Study
 
 P2P_MATCHED_S = 0.5
@@ -55,14 +55,6 @@ def _unanswered(case: Case, study: Study) -> bool:
     return not case.call.established
 
 
-def _is_video(case: Case, study: Study) -> bool:
-    return case.call.established and case.service == "video"
-
-
-def _device_1(case: Case, study: Study) -> bool:
-    return 1 in {study.device(phone) for phone in case.phones.values()}
-
-
 def _caller_is(number: int) -> Callable[[Case, Study], bool]:
     return lambda case, study: case.call.established and study.device(case.phones["caller"]) == number
 
@@ -77,10 +69,6 @@ def _exposed(case: Case) -> list[tuple[Role, bool | None]]:
     return [exposed for side in SIDES for exposed in case.endpoints[side].exposed.items()]
 
 
-def _caller_exposed(case: Case, study: Study) -> bool | None:
-    return _all(case.endpoints["caller"].exposed.values())
-
-
 def _all_exposed(case: Case, study: Study) -> bool | None:
     return _all(is_seen for _, is_seen in _exposed(case))
 
@@ -89,23 +77,10 @@ def _only_public(case: Case, study: Study) -> bool | None:
     return _all(None if is_seen is None else is_seen == (role == "public") for role, is_seen in _exposed(case))
 
 
-def _p2p_and_all_exposed(case: Case, study: Study) -> bool | None:
-    return _all([predicates.routed(case, "p2p"), _all_exposed(case, study)])
-
-
-def _relayed_and_silent(case: Case, study: Study) -> bool | None:
-    return _all([predicates.routed(case, "relay"), case.call.no_disclosure])
-
-
-def _three_servers(case: Case, study: Study) -> bool:
-    return all(case.servers[side].server_addresses >= MIN_SERVERS for side in SIDES)
-
-
 def _ipv6_majority(case: Case, study: Study) -> bool | None:
     used = next(case.servers[side] for side in SIDES if study.device(case.phones[side]) == 1)
-    return (
-        used.ipv6_payload_bytes > used.ipv4_payload_bytes if used.ipv4_payload_bytes + used.ipv6_payload_bytes else None
-    )
+    four, six = used.ipv4_payload_bytes, used.ipv6_payload_bytes
+    return six > four if four + six else None
 
 
 def _matched(case: Case, study: Study) -> bool:
@@ -150,7 +125,7 @@ CLAIMS = (
     Claim(
         "caller_exposed_before_answer", "4.1",
         "unanswered: the caller's public and private address are visible in the callee's trace",
-        _unanswered, _caller_exposed,
+        _unanswered, lambda case, study: _all(case.endpoints["caller"].exposed.values()),
     ),
     Claim(
         "all_addresses_exposed", "4.1", "conversation: public and private addresses of both are visible to the other",
@@ -164,16 +139,19 @@ CLAIMS = (
     Claim(
         "p2p_and_all_exposed_when_device_1_calls", "4.1",
         "conversation that device 1 began: the media go directly, and all addresses of both are visible to the other",
-        _caller_is(1), _p2p_and_all_exposed, "generally",
+        _caller_is(1), lambda case, study: _all([predicates.routed(case, "p2p"), _all_exposed(case, study)]),
+        "generally",
     ),
     Claim(
         "relayed_and_concealed_when_device_2_calls", "4.1",
         "conversation that device 2 began: the media are relayed, and no address of either is in the other's trace",
-        _caller_is(2), _relayed_and_silent, "generally",
+        _caller_is(2), lambda case, study: _all([predicates.routed(case, "relay"), case.call.no_disclosure]),
+        "generally",
     ),
     Claim(
         "three_udp_servers", "4.2", f"each side talks to at least {MIN_SERVERS} distinct server addresses of the call",
-        _always, _three_servers, "generally",
+        _always, lambda case, study: all(side.server_addresses >= MIN_SERVERS for side in case.servers.values()),
+        "generally",
     ),
     Claim(
         "shared_server", "4.2", "a server, or its twin, on the same port is used by both sides at the same time",
@@ -181,7 +159,7 @@ CLAIMS = (
     ),
     Claim(
         "ipv6_majority_on_device_1", "4.2", "on device 1 most payload to and from servers goes to IPv6 addresses",
-        _device_1, _ipv6_majority, "generally",
+        lambda case, study: 1 in map(study.device, case.phones.values()), _ipv6_majority, "generally",
     ),
     Claim(
         "duration_matched_session", "4.3",
@@ -215,7 +193,7 @@ CLAIMS = (
     Claim(
         "video_louder_than_voice", "4.5",
         "conversation: a video call's media rate is above that of every voice call of its app, scenario and direction",
-        _is_video, _louder,
+        lambda case, study: case.call.established and case.service == "video", _louder,
     ),
     Claim(
         "role_told_by_packet_counts", "4.6",

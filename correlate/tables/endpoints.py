@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from correlate.findings.cases import Case
-from correlate.tables.counts import count, why
 from correlate.tables.layout import Cell, Row, Table, table
 from correlate.tables.predicates import routed
+from correlate.tables.statistics import count, why
 from correlate.tables.study import Study
 
 

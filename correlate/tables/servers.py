@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from correlate.findings.cases import Case
-from correlate.tables.counts import count, why
 from correlate.tables.layout import Row, Table, table
 from correlate.tables.predicates import UNCOMPARED
+from correlate.tables.statistics import count, why
 from correlate.tables.study import Study
 
 

@@ -1,12 +1,15 @@
-"""The paper's statistics: quartiles as its tables show them, and intervals for its fractions."""
+"""The paper's statistics: quartiles as its tables show them, its fractions n/N and intervals for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+
+from correlate.findings.cases import Case
+from correlate.tables.layout import Cell, Row
 
 Z_95 = 1.959963984540054
 
@@ -45,3 +48,30 @@ def wilson(hits: int, total: int) -> tuple[float, float] | None:
 def normalised(caller: float, callee: float) -> float | None:
     """|caller - callee| / (caller + callee) (sections 4.3 and 4.4); None where both are zero."""
     return abs(caller - callee) / (caller + callee) if caller + callee else None
+
+
+def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
+    """n of N cases hold, with the Wilson interval of n/N.
+
+    What cannot be decided counts in N, not in n, and stands in `undecided`; where nothing can be decided, n and
+    the interval are None.
+    """
+    verdicts = [holds(case) for case in cases]
+    undecided = sum(verdict is None for verdict in verdicts)
+    hits = sum(bool(verdict) for verdict in verdicts)
+    decided = len(verdicts) > undecided
+    low, high = (wilson(hits, len(verdicts)) if decided else None) or (None, None)
+    return {
+        "n": hits if decided else None,
+        "N": len(verdicts),
+        "undecided": undecided,
+        "wilson_low": low,
+        "wilson_high": high,
+    }
+
+
+def why(counts: Mapping[str, Cell], undecided: str) -> str:
+    """Why a cell of `count` is null or not as good as it looks; empty where every case was decided."""
+    if not counts["N"]:
+        return "no trial that could be read"
+    return f"{counts['undecided']} of {counts['N']} trials undecided: {undecided}" if counts["undecided"] else ""

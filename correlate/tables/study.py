@@ -12,9 +12,9 @@ from typing import Any
 
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
-from correlate.dataset.record import DatasetRecord
+from correlate.dataset.record import Analysis, DatasetRecord
+from correlate.dataset.record.analysis import GENERIC
 from correlate.findings.cases import Case, cases
-from correlate.pairs.analysis import Rules
 
 MODELLED = "modelled"
 
@@ -59,9 +59,9 @@ class Study:
         return self._ordered((entry.app for entry in self.info.plan), [row["app"] for row in self.paper["table2"]])
 
     @cached_property
-    def rules(self) -> dict[str, Rules]:
+    def rules(self) -> dict[str, Analysis]:
         """By which rules the calls of each app are read."""
-        return {name: Rules.of(app.analysis) for name, app in self.info.apps.items()}
+        return {name: app.analysis or GENERIC for name, app in self.info.apps.items()}
 
     @cached_property
     def scenarios(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
@@ -14,8 +14,8 @@ from correlate.trace.addresses import Address
 from correlate.trace.fragments import Reassembly
 from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
 from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import Column, Interface, Octets, Records, window
-from correlate.trace.rows import Rows, leads, no_rows
+from correlate.trace.records import Column, Columns, Interface, Octets, Records, window
+from correlate.trace.rows import Rows, by_frame, leads, no_rows
 from correlate.trace.tuples import Tuples
 
 CHUNK = 1 << 13  # records looked at together: bounds the memory that gathered headers take
@@ -23,7 +23,7 @@ HEAD_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Datagrams:
+class Datagrams(Columns):
     """One row for each frame that carries UDP outermost, each IP fragment too, in file order; n rows.
 
     `frame` counts all packets of the file from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
@@ -47,14 +47,6 @@ class Datagrams:
     head: Octets
     addresses: tuple[Address, ...]
 
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Datagrams:
-        """Only these rows, with the same addresses."""
-        names = [field.name for field in fields(self) if field.name != "addresses"]
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
-
 
 class Finder:
     """Finds the UDP frames of one file, block by block; remembers five-tuples and the fragments that wait."""
@@ -72,11 +64,12 @@ class Finder:
         for low in range(0, len(records), CHUNK):
             chunk = records.take(slice(low, low + CHUNK))
             parts += self._chunk(octets, chunk, frame + low, interfaces)
-        return Rows.joined(parts)
+        return by_frame(parts)
 
     def _chunk(self, octets: Octets, records: Records, frame: int, interfaces: Sequence[Interface]) -> list[Rows]:
         parts: list[Rows] = []
-        odd: tuple[list[Frames], list[Frames]] = ([], [])
+        none = Frames(*np.zeros((5, 0), np.int64))
+        odd = [none], [none]
         faces = np.unique(records.interface).tolist() if len(interfaces) > 1 else [0]
         for number in faces:
             face = interfaces[number]
@@ -86,7 +79,8 @@ class Finder:
                 parts.append(rows)
             if len(left):
                 parts += self._by_link(octets, records, left, face, frame, odd)
-        parts.append(self._reassembly.rest(octets, records, frame, _all(odd[0]), _all(odd[1]), self.tuples))
+        v4, v6 = (Frames.joined(frames) for frames in odd)
+        parts.append(self._reassembly.rest(octets, records, frame, v4, v6, self.tuples))
         return parts
 
     def _by_link(
@@ -117,13 +111,6 @@ class Finder:
             at + frame, records.time_ns[at], records.wire[at], records.captured[at], found.packet_bytes, ends,
             found.payload_bytes, found.payload_offset, found.payload_captured, leads(octets, found.payload_offset),
         )  # fmt: skip
-
-
-def _all(parts: list[Frames]) -> Frames:
-    none = np.zeros(0, np.int64)
-    if not parts:
-        return Frames(none, none, none, none, none)
-    return Frames(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Frames)))
 
 
 def _network(octets: Octets, records: Records, rows: Column, link_type: int, big_endian: bool) -> tuple[Frames, Column]:

@@ -6,12 +6,12 @@ columns are int64; an IPv6 address is two unsigned 64-bit halves, an IPv4 addres
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.trace.records import Column, Octets, u16, window
+from correlate.trace.records import Column, Columns, Octets, u16, window
 
 IPV4_BYTES, IPV6_BYTES, UDP_BYTES = 20, 40, 8
 UDP = 17
@@ -23,7 +23,7 @@ Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
+class Frames(Columns):
     """Frames that hold an IP header, a row each. Offsets into the octets; `end` and `wire_end` are where the frame
     ends in the file and would end had it been captured whole. `index` is the row among all records."""
 
@@ -32,9 +32,6 @@ class Frames:
     end: Column
     wire_end: Column
     time_ns: Column
-
-    def take(self, rows: Column) -> Frames:
-        return Frames(*(getattr(self, name.name)[rows] for name in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ offsets of records count from the start of that buffer, offsets of damage from t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 Column = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Octets = NDArray[np.uint8]
+Index = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 # No gather reaches further than this behind its offset, so every buffer has as many bytes behind its contents.
 PAD_BYTES = 128
@@ -73,7 +75,28 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class Columns:
+    """Columns of one length, a row each. A field that is no column belongs to all rows."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def take(self, rows: Index) -> Self:
+        """Only these rows."""
+        columns = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return replace(self, **{name: column[rows] for name, column in columns if isinstance(column, np.ndarray)})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, of which there is one at least, in this order."""
+        parts = [part for part in parts if len(part)] or parts[:1]
+        if len(parts) == 1:
+            return parts[0]
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+@dataclass(frozen=True, slots=True)
+class Records(Columns):
     """The whole records in one block of a capture file, before the first break in its chain.
 
     `start` is the offset of the first captured byte in the block, `captured` and `wire` are lengths in bytes, `time_ns`
@@ -87,24 +110,6 @@ class Records:
     time_ns: Column
     interface: Column
     front: Octets
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def take(self, rows: slice) -> Records:
-        return Records(*(getattr(self, name)[rows] for name in NAMES))
-
-    @staticmethod
-    def joined(parts: Sequence[Records]) -> Records:
-        """All of them, in this order."""
-        parts = [part for part in parts if len(part)]
-        if len(parts) == 1:
-            return parts[0]
-        parts.append(no_records())
-        return Records(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
-
-
-NAMES = tuple(name.name for name in fields(Records))
 
 
 def no_records() -> Records:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
-from correlate.trace.records import Column, Octets, window
+from correlate.trace.records import Column, Columns, Octets, window
 
 LEAD_BYTES = 8
-Index = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Columns):
     """One row for each frame that carries UDP outermost, each IP fragment too; int64 columns of n rows.
 
     `frame` counts all packets of the file from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
@@ -35,24 +34,12 @@ class Rows:
     payload_captured: Column
     lead: Column
 
-    def __len__(self) -> int:
-        return len(self.frame)
 
-    def take(self, rows: Index) -> Rows:
-        return Rows(*(getattr(self, name)[rows] for name in NAMES))
-
-    @staticmethod
-    def joined(parts: list[Rows]) -> Rows:
-        """All rows of all parts, by frame."""
-        parts = [part for part in parts if len(part)] or parts[:1]
-        if len(parts) == 1:
-            return parts[0]
-        every = Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
-        in_order = (every.frame[1:] > every.frame[:-1]).all()
-        return every if in_order else every.take(np.argsort(every.frame, kind="stable"))
-
-
-NAMES = tuple(name.name for name in fields(Rows))
+def by_frame(parts: Sequence[Rows]) -> Rows:
+    """All rows of all parts, of which there is one at least, by frame."""
+    every = Rows.joined(parts)
+    in_order = (every.frame[1:] > every.frame[:-1]).all()
+    return every if in_order else every.take(np.argsort(every.frame, kind="stable"))
 
 
 def leads(octets: Octets, payload_offset: Column) -> Column:
@@ -61,4 +48,4 @@ def leads(octets: Octets, payload_offset: Column) -> Column:
 
 
 def no_rows() -> Rows:
-    return Rows(*np.zeros((len(NAMES), 0), np.int64))
+    return Rows(*np.zeros((len(fields(Rows)), 0), np.int64))

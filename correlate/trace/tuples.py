@@ -152,26 +152,11 @@ class Tuples:
         """Source, its port, destination and its port."""
         if number not in self._ends:
             source_high, source_low, target_high, target_low, ports = self._words[:, number].tolist()
-            source: Address
-            target: Address
+            source, target = source_high << 64 | source_low, target_high << 64 | target_low
+            kind: type[IPv4Address] | type[IPv6Address] = IPv6Address
             if ports >> _VERSION_BIT == 4:
-                source, target = IPv4Address(source_high >> 32), IPv4Address(source_high & 0xFFFFFFFF)
-            else:
-                source, target = (
-                    IPv6Address(source_high << 64 | source_low),
-                    IPv6Address(target_high << 64 | target_low),
-                )
+                kind, source, target = IPv4Address, source_high >> 32, source_high & 0xFFFFFFFF
             if len(self._ends) >= _MOST_ENDS:
                 self._ends.clear()
-            self._ends[number] = source, ports >> 16 & 0xFFFF, target, ports & 0xFFFF
+            self._ends[number] = kind(source), ports >> 16 & 0xFFFF, kind(target), ports & 0xFFFF
         return self._ends[number]
-
-    def addresses(self) -> tuple[list[Address], list[Address]]:
-        """Source and destination of each number from 1 on."""
-        version, high, low = self.halves()
-        kinds = version[1:].tolist()
-        source, target = (
-            [IPv4Address(lower) if kind == 4 else IPv6Address(upper << 64 | lower) for kind, upper, lower in rows]
-            for rows in (zip(kinds, high[way, 1:].tolist(), low[way, 1:].tolist(), strict=True) for way in (0, 1))
-        )
-        return source, target

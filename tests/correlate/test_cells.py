@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from correlate.columns import cells, decode, encode, parse
 from correlate.dimensions.servers import Server
-from correlate.findings.cells import cells, decode, encode, parse
 
 
 @dataclass(frozen=True)

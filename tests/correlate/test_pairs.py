@@ -18,7 +18,6 @@ from correlate.findings.cases import cases
 from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned
 from correlate.pairs.amounts import Amounts, total
-from correlate.pairs.analysis import Rules
 from correlate.trace import Trace
 from correlate.trace.addresses import fold
 
@@ -186,7 +185,7 @@ def test_an_analysis_that_does_not_fit_is_refused(tmp_path, build, analysis, wha
 
 def test_groups_of_twins_joined_are_the_cluster():
     twins = r"(turn)s?6?-(\d+)-([a-z]{3}\d)\.example\.org"
-    analysis = Rules.of(Analysis(relay_ports=[3478], twins=twins))
+    analysis = Analysis(relay_ports=[3478], twins=twins)
     assert analysis.cluster("turns6-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org") == "turn|01|tpe1"
     assert analysis.cluster("turn-01-tpe1.example.org.evil") is None

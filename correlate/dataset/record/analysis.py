@@ -46,6 +46,16 @@ class Analysis(Document):
     video_bytes_per_s: Annotated[int, Field(ge=1)] = VIDEO_BYTES_PER_S
     """Media payload in the faster direction from which a conversation is one with video"""
 
+    @property
+    def user_id_lengths(self) -> frozenset[int]:
+        """The lengths of user ids; empty: any fragment counts."""
+        return frozenset(self.user_ids.lengths if self.user_ids else ())
+
+    def cluster(self, name: str | None) -> str | None:
+        """The key that twin host names share; None for a name that has no twins."""
+        match = re.fullmatch(self.twins, name[:255]) if self.twins and name else None
+        return "|".join(group for group in match.groups() if group is not None) if match else None
+
     @field_validator("twins")
     @classmethod
     def _a_regex_with_groups(cls, value: str | None) -> str | None:
@@ -58,3 +68,7 @@ class Analysis(Document):
         if not groups:
             raise ValueError("twins has no group: its groups, joined, are what twin host names have in common")
         return value
+
+
+GENERIC = Analysis.model_construct(relay_ports=[])
+"""What holds of an app without an analysis: no rule, and servers on any port."""
