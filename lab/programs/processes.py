@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from lab.clocks.real_time import Deadline
 
@@ -47,6 +47,13 @@ def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None) -> 
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"{argv[0]} has not ended in {timeout_s:g} s") from None
     return Completed(done.stdout or b"", done.stderr or b"", done.returncode)
+
+
+def last_line(file: IO[bytes]) -> str:
+    """The last line that a program wrote into a file, at most 300 characters of it; nothing where it wrote none."""
+    file.seek(0)
+    lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:300] if lines else ""
 
 
 class Program:
