@@ -114,7 +114,7 @@ def analyse(run: Run) -> None:
     """Findings, then the names of the servers in them, then tables and report."""
     from correlate import report
     from lab.commands import resolve
-    from lab.run.dataset_lock import holding
+    from lab.run.options import holding
 
     with holding(run.dataset):
         measured = report.findings(run.dataset)
@@ -226,12 +226,12 @@ def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios
 def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
     """Check the YAML: every mistake in every file, with its line."""
     with exits():
-        from lab import definitions
         from lab.commands import show
+        from lab.definitions.lab import check, write_schemas
 
-        show.mistakes(definitions.check(Path(scenarios), Path(file) if file else None))
+        show.mistakes(check(Path(scenarios), Path(file) if file else None))
         if schemas:
-            definitions.write_schemas(Path(schemas))
+            write_schemas(Path(schemas))
 
 
 @task(help={"dataset": RUN_HELP["dataset"]})
@@ -239,7 +239,7 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
     """Measure a dataset again: findings, names in its traces, linking, tables and report."""
     with exits():
         from correlate import report
-        from lab.run.dataset_lock import opened
+        from lab.run.options import opened
 
         with opened(dataset) as data:
             report.build(data)
@@ -252,7 +252,7 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Render tables and report of the findings that a dataset has."""
     with exits():
         from correlate import report
-        from lab.run.dataset_lock import opened
+        from lab.run.options import opened
 
         with opened(dataset) as data:
             report.render(data)
@@ -279,7 +279,7 @@ def resolve(
     """Ask for the names of the servers again, then compute everything again; old answers are kept."""
     from correlate import report
     from lab.commands import resolve
-    from lab.run.dataset_lock import opened
+    from lab.run.options import opened
 
     with exits(), opened(dataset) as data:
         lab, spec = resolve.bench_of(data, bench, Path(scenarios))
@@ -303,7 +303,7 @@ def import_trials(
     from correlate import report
     from lab.commands import import_trials
     from lab.run import options
-    from lab.run.dataset_lock import opened
+    from lab.run.options import opened
 
     with exits():
         count = import_trials.import_trials(Path(trials), options.dataset_at(dataset), Path(scenarios))

@@ -27,8 +27,8 @@ from lab.commands.import_list import Capture, ImportedTrial, read_list
 from lab.definitions import Lab
 from lab.definitions.yaml import Mistake, did_you_mean
 from lab.errors import BadInput, BenchUnhealthy
-from lab.run import versions
-from lab.run.dataset_lock import holding
+from lab.run.description import controller_versions
+from lab.run.options import holding
 
 ROLES: tuple[Role, Role] = ("caller", "callee")
 UNKNOWN = "unknown"
@@ -161,7 +161,7 @@ def _describe(
         contact="",
         approval="",
         scenario_hash=None,
-        versions=versions.of_the_controller(),
+        versions=controller_versions(),
         devices=[Device(name=name, model=None, os=None, tools=[], network=None) for name in devices],
         laptop=None,
         apps={name: _app(lab, name, services[name]) for name in apps},

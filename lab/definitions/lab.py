@@ -141,8 +141,7 @@ def _values(found: Found, folder: str) -> dict[str, Any]:
 
 def _known(kind: str, name: str, table: dict[str, T]) -> T:
     if name not in table:
-        there = f"; there is {', '.join(table)}" if table else ""
-        raise BadInput(f"no {kind} '{name[:100]}'{did_you_mean(name, table) or there}")
+        raise BadInput(_unknown(kind, name[:100], list(table)))
     return table[name]
 
 

@@ -10,10 +10,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from correlate.dataset.record import DOCUMENTS
-from lab.definitions import App, BenchSpec, Lab, LocalBench, Scenario, Selector, Way, json_schemas
+from lab.definitions import App, BenchSpec, Lab, Scenario, Selector, Way
 from lab.definitions.base import scalar_types
-from lab.definitions.bench import merged
-from lab.definitions.lab import FOLDERS, check
+from lab.definitions.bench import LocalBench, merged
+from lab.definitions.lab import FOLDERS, check, json_schemas
 from lab.definitions.yaml import YamlMistakes, read
 
 ROOT = Path(__file__).resolve().parents[3]
