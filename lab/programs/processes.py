@@ -7,7 +7,7 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
@@ -70,7 +70,6 @@ class Program:
         read_from: str = "stdout",
         own_session: bool = True,
         other: int | None = None,
-        environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
     ) -> None:
         self.argv = list(argv)
@@ -82,7 +81,6 @@ class Program:
             stdout=subprocess.PIPE if read_from == "stdout" else spare,
             stderr=subprocess.PIPE if read_from == "stderr" else spare,
             start_new_session=own_session,
-            env=None if environment is None else dict(environment),
             cwd=directory,
             bufsize=0,
         )

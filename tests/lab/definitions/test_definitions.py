@@ -322,9 +322,8 @@ def test_the_whole_lab_loads():
     lab = Lab.load(ROOT / "scenarios")
     assert sorted(lab.scenarios) == FIVE
     assert sorted(lab.apps) == sorted(lab.virtual_apps)
-    assert lab.files["apps/whatsapp"] == ROOT / "scenarios" / "apps" / "whatsapp.yaml"
     for name, virtual in lab.virtual_apps.items():
-        assert (virtual.package, virtual.version) == (lab.app(name).package, lab.app(name).version)
+        assert (virtual.package, virtual.version) == (lab.apps[name].package, lab.apps[name].version)
 
 
 def models_of(model: type[BaseModel], known: dict[str, list[str]]) -> dict[str, list[str]]:
