@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,7 +25,7 @@ from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from correlate.trace import Damage
+    from correlate.trace import Block
     from lab.run.plan import Run
 
 RUN_HELP = {
@@ -35,6 +35,7 @@ RUN_HELP = {
     "seed": "seed of the order, of the draws and of an emulated bench",
     "scenarios": "folder of the YAML",
 }
+PCAP_HELP = {"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"}
 
 
 @contextmanager
@@ -313,37 +314,32 @@ def import_trials(
             require_none(report.unread(data))
 
 
-@task(help={"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"})
+@task(help=PCAP_HELP)
 def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""
     with exits():
         from correlate.flows import read, row
-        from correlate.trace import blocks
-        from lab.commands import listing
 
-        stream = blocks(pcap)
-        listing.print_rows(map(row, read(stream)), json)
-        complain(pcap, stream.damage)
+        print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
 
 
-@task(help={"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"})
+@task(help=PCAP_HELP)
 def stun(_context: Context, pcap: str, json: bool = False) -> None:
     """List the STUN messages of one capture file, nested ones too."""
     with exits():
         from correlate.stun import read, row
-        from correlate.trace import blocks
-        from lab.commands import listing
 
-        stream = blocks(pcap)
-        listing.print_rows(map(row, read(stream)), json)
-        complain(pcap, stream.damage)
+        print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
 
 
-def complain(path: str, found: Iterable[Damage]) -> None:
-    """Say on standard error what is damaged and where; exit 3 where it may change what was read."""
-    stops = False
-    for damage in found:
-        print(f"{path}: {damage}", file=sys.stderr)
-        stops = stops or damage.stops
-    if stops:
+def print_rows(pcap: str, rows: Callable[[Iterable[Block]], Iterable[dict[str, object]]], as_json: bool) -> None:
+    """The rows of a capture file; what is damaged and where on standard error; exit 3 where it may change the rows."""
+    from correlate.trace import blocks
+    from lab.commands import listing
+
+    stream = blocks(pcap)
+    listing.print_rows(rows(stream), as_json)
+    for damage in stream.damage:
+        print(f"{pcap}: {damage}", file=sys.stderr)
+    if any(damage.stops for damage in stream.damage):
         raise Exit("", 3)
