@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,7 +25,7 @@ from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from correlate.trace import Damage
+    from correlate.trace import Block
     from lab.run.plan import Run
 
 RUN_HELP = {
@@ -35,6 +35,7 @@ RUN_HELP = {
     "seed": "seed of the order, of the draws and of an emulated bench",
     "scenarios": "folder of the YAML",
 }
+PCAP_HELP = {"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"}
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def analyse(run: Run) -> None:
     """Findings, then the names of the servers in them, then tables and report."""
     from correlate import report
     from lab.commands import resolve
-    from lab.run.dataset_lock import holding
+    from lab.run.options import holding
 
     with holding(run.dataset):
         measured = report.findings(run.dataset)
@@ -226,12 +227,12 @@ def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios
 def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
     """Check the YAML: every mistake in every file, with its line."""
     with exits():
-        from lab import definitions
         from lab.commands import show
+        from lab.definitions.lab import check, write_schemas
 
-        show.mistakes(definitions.check(Path(scenarios), Path(file) if file else None))
+        show.mistakes(check(Path(scenarios), Path(file) if file else None))
         if schemas:
-            definitions.write_schemas(Path(schemas))
+            write_schemas(Path(schemas))
 
 
 @task(help={"dataset": RUN_HELP["dataset"]})
@@ -239,7 +240,7 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
     """Measure a dataset again: findings, names in its traces, linking, tables and report."""
     with exits():
         from correlate import report
-        from lab.run.dataset_lock import opened
+        from lab.run.options import opened
 
         with opened(dataset) as data:
             report.build(data)
@@ -252,7 +253,7 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Render tables and report of the findings that a dataset has."""
     with exits():
         from correlate import report
-        from lab.run.dataset_lock import opened
+        from lab.run.options import opened
 
         with opened(dataset) as data:
             report.render(data)
@@ -279,7 +280,7 @@ def resolve(
     """Ask for the names of the servers again, then compute everything again; old answers are kept."""
     from correlate import report
     from lab.commands import resolve
-    from lab.run.dataset_lock import opened
+    from lab.run.options import opened
 
     with exits(), opened(dataset) as data:
         lab, spec = resolve.bench_of(data, bench, Path(scenarios))
@@ -303,7 +304,7 @@ def import_trials(
     from correlate import report
     from lab.commands import import_trials
     from lab.run import options
-    from lab.run.dataset_lock import opened
+    from lab.run.options import opened
 
     with exits():
         count = import_trials.import_trials(Path(trials), options.dataset_at(dataset), Path(scenarios))
@@ -313,37 +314,32 @@ def import_trials(
             require_none(report.unread(data))
 
 
-@task(help={"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"})
+@task(help=PCAP_HELP)
 def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""
     with exits():
         from correlate.flows import read, row
-        from correlate.trace import blocks
-        from lab.commands import listing
 
-        stream = blocks(pcap)
-        listing.print_rows(map(row, read(stream)), json)
-        complain(pcap, stream.damage)
+        print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
 
 
-@task(help={"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"})
+@task(help=PCAP_HELP)
 def stun(_context: Context, pcap: str, json: bool = False) -> None:
     """List the STUN messages of one capture file, nested ones too."""
     with exits():
         from correlate.stun import read, row
-        from correlate.trace import blocks
-        from lab.commands import listing
 
-        stream = blocks(pcap)
-        listing.print_rows(map(row, read(stream)), json)
-        complain(pcap, stream.damage)
+        print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
 
 
-def complain(path: str, found: Iterable[Damage]) -> None:
-    """Say on standard error what is damaged and where; exit 3 where it may change what was read."""
-    stops = False
-    for damage in found:
-        print(f"{path}: {damage}", file=sys.stderr)
-        stops = stops or damage.stops
-    if stops:
+def print_rows(pcap: str, rows: Callable[[Iterable[Block]], Iterable[dict[str, object]]], as_json: bool) -> None:
+    """The rows of a capture file; what is damaged and where on standard error; exit 3 where it may change the rows."""
+    from correlate.trace import blocks
+    from lab.commands import listing
+
+    stream = blocks(pcap)
+    listing.print_rows(rows(stream), as_json)
+    for damage in stream.damage:
+        print(f"{pcap}: {damage}", file=sys.stderr)
+    if any(damage.stops for damage in stream.damage):
         raise Exit("", 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
@@ -10,7 +11,9 @@ from lab.definitions import PhoneSpec
 from lab.errors import LabError, PhoneTrouble
 from lab.phone.adb import TROUBLE, Adb
 from lab.phone.phone import Phone
-from lab.phone.stay_awake import put_back, stays_awake
+
+STAY_AWAKE = "stay_on_while_plugged_in"
+"""Android's setting that waking a phone for a trial changes."""
 
 
 @contextmanager
@@ -36,3 +39,13 @@ def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
         finally:
             with suppress(*trouble):
                 agent.stop_uiautomator(wait=False)
+
+
+def stays_awake(adb: Adb) -> str:
+    return adb.run(f"settings get global {STAY_AWAKE}").text.strip()
+
+
+def put_back(adb: Adb, setting: str) -> None:
+    if stays_awake(adb) != setting and re.fullmatch(r"\d{1,3}|null", setting):
+        verb = f"delete global {STAY_AWAKE}" if setting == "null" else f"put global {STAY_AWAKE} {setting}"
+        adb.run(f"settings {verb}")

@@ -27,7 +27,6 @@ class RealBench:
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
         self.laptop_prefix = list(spec.laptop.connect)
         self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)
-        self._held = ExitStack()
         with ExitStack() as stack:
             for phone in spec.phones:
                 if phones and phone.serial is not None:

@@ -16,7 +16,7 @@ from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
 from lab.errors import BenchUnhealthy
 from lab.phone.adb import LabClient
-from lab.programs.processes import Program
+from lab.programs.processes import Program, last_line
 
 EPOCH_NS = 1_767_571_200_000_000_000
 """The virtual bench's first instant: 2026-01-05 00:00:00 UTC."""
@@ -71,15 +71,11 @@ class VirtualBench:
         except TimeoutError as error:
             raise BenchUnhealthy(f"the virtual bench does not answer in {within_s:g} s; run again") from error
         except (EOFError, OSError, ValueError) as error:
-            raise BenchUnhealthy(f"the virtual bench has ended: {self._last_words()}; run again") from error
+            said = last_line(self._log) or "it left no message"
+            raise BenchUnhealthy(f"the virtual bench has ended: {said}; run again") from error
         if "error" in answer:
             raise BenchUnhealthy(f"the virtual bench refuses: {answer['error']}")
         return dict(answer)
-
-    def _last_words(self) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it left no message"
 
     def serial(self, phone: PhoneSpec) -> str:
         address = f"127.0.0.1:{self._ports[phone.name]}"

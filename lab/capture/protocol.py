@@ -22,7 +22,6 @@ READY_S, EXIT_S = 10.0, 10.0
 DRAIN_S = 1.6
 """How long a capture runs on behind the last marker: tcpdump and dumpcap hold back up to 1.2 s (measured)."""
 
-
 BACKSTOP_S = 7200
 """A capture that nobody is left to stop ends by itself after this; no trial is as long."""
 

@@ -11,11 +11,7 @@ from lab.clocks.bench_time import BenchClock
 from lab.errors import AttemptVoid
 
 GOAL_NS = 1_000_000
-
-
 ROUNDS = 4
-
-
 STEP_TRIES = 3
 
 

@@ -17,6 +17,7 @@ import lab
 from lab.bench.bench import Bench
 from lab.capture import pcapdroid
 from lab.capture.tcpdump import PHONE_DIRECTORY
+from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
 from lab.definitions import App, PhoneSpec
@@ -114,12 +115,13 @@ def _asked(check: str, subject: str, ask: Callable[[], tuple[bool, str]], fix: s
     return Check(check, subject, ok, found, "" if ok else fix)
 
 
+def _clock(clock: BenchClock, read_ns: Callable[[], int]) -> tuple[bool, str]:
+    offset = measure_offset(clock, read_ns, reads=5)
+    return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
+
+
 def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
     name, device, spec = phone.spec.name, phone.device, phone.spec
-
-    def clock() -> tuple[bool, str]:
-        offset = measure_offset(phone.clock, device.read_clock_ns, reads=5)
-        return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
 
     def root() -> tuple[bool, str]:
         said = device.run("id", root=True).text.strip()
@@ -142,6 +144,7 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
         free = int(found.group(1)) if found else 0
         return free > FREE_KIB, f"{free // 1024} MiB free"
 
+    clock = partial(_clock, phone.clock, device.read_clock_ns)
     yield _asked("clock", name, clock, "neither $EPOCHREALTIME nor date tells the time; update Android")
     if spec.rooted:
         yield _asked("root", name, root, "allow su for the shell (uid 2000) in Magisk")
@@ -198,9 +201,8 @@ def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
         return True, f"by app and by network{', so far ' if kinds else ''}{' and '.join(kinds)}"
 
     yield _asked("network", spec.name, carrier, "bring it onto the network that the bench file says, and onto no other")
-    yield _asked(
-        "bytes counted", spec.name, counted, "nothing shows where the app sends; take a phone whose dumpsys can"
-    )
+    fix = "nothing shows where the app sends; take a phone whose dumpsys can"
+    yield _asked("bytes counted", spec.name, counted, fix)
 
 
 def _version(phone: Phone, app: App) -> tuple[bool, str]:
@@ -215,9 +217,8 @@ def _joined(joining: list[str] | None, interface: str) -> str:
     if not joining:
         return f"nothing joins packets on {interface}"
     switches = "; ".join(OFF[name].format(interface) for name in joining if name in OFF)
-    return (
-        f"{', '.join(joining)} may join packets into frames above the MTU (flagged in findings); against it: {switches}"
-    )
+    what = f"{', '.join(joining)} may join packets into frames above the MTU (flagged in findings)"
+    return f"{what}; against it: {switches}"
 
 
 def _laptop(bench: Bench) -> Iterator[Check]:
@@ -226,10 +227,6 @@ def _laptop(bench: Bench) -> Iterator[Check]:
     def hotspot() -> tuple[bool, str]:
         found = bench.hotspot()
         return True, f"{found.interface} holds {found.address}"
-
-    def clock() -> tuple[bool, str]:
-        offset = measure_offset(bench.clock, laptop.read_clock_ns, reads=5)
-        return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
 
     def lease(phone: Phone) -> tuple[bool, str]:
         found = bench.lease(phone, bench.hotspot())
@@ -244,11 +241,12 @@ def _laptop(bench: Bench) -> Iterator[Check]:
         return said.code == 0, said.text.strip().splitlines()[0][:80] if said.text.strip() else "no dumpcap"
 
     if any(phone.vantage == "hotspot" for phone in bench.spec.phones):
-        yield _asked("hotspot", "laptop", hotspot, "start the hotspot, or correct hotspot_address in the bench file")
+        fix = "start the hotspot, or correct hotspot_address in the bench file"
+        yield _asked("hotspot", "laptop", hotspot, fix)
         for name, phone in bench.phones.items():
             if phone.spec.vantage == "hotspot":
                 yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
-        fix = "start the hotspot, or correct hotspot_address in the bench file"
         yield _asked("coalescing", "laptop", coalescing, fix)
         yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
+    clock = partial(_clock, bench.clock, laptop.read_clock_ns)
     yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")

@@ -6,12 +6,13 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from correlate.dataset import check_name
+from correlate.dataset.record import Addresses
 from correlate.errors import BadDataset, CorrelateError
 from correlate.trace import Integrity, Trace, verify
 from lab.definitions.yaml import Mistake, did_you_mean
@@ -37,14 +38,6 @@ class Capture:
     path: Path
     suffix: str
     integrity: Integrity
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """A phone's addresses: of its interfaces, and those (`public:ADDRESS`) that others see."""
-
-    interface: tuple[str, ...]
-    probed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -79,14 +72,15 @@ def _repetition(text: str, folder: Path) -> int:
 
 
 def _addresses(text: str, folder: Path) -> Addresses:
-    interface, probed = list[str](), list[str]()
+    """A phone's addresses: of its interfaces, and those (`public:ADDRESS`) that others see."""
+    interface, probed = list[IPv4Address | IPv6Address](), list[IPv4Address | IPv6Address]()
     for word in re.split(r"[\s;]+", text):
         try:
-            address = str(ip_address(word.removeprefix(PUBLIC)))
+            address = ip_address(word.removeprefix(PUBLIC))
         except ValueError as error:
             raise Unfit(f"'{word}' is no IP address; separate several by spaces, mark public ones {PUBLIC}") from error
         (probed if word.startswith(PUBLIC) else interface).append(address)
-    return Addresses(tuple(interface), tuple(probed))
+    return Addresses(interface=interface, probed=probed)
 
 
 def _offset_s(text: str, folder: Path) -> float:
@@ -149,9 +143,9 @@ def read_list(path: Path, known: Mapping[str, Iterable[str]]) -> list[ImportedTr
     """
     lines = _lines(path)
     mistakes: list[Mistake] = []
-    header = [(text, column) for text, column in _cells(path, 1, lines[0], mistakes)]
+    header = list(_cells(path, 1, lines[0], mistakes))
     _check_header(path, header, mistakes)
-    _stop_at(mistakes)
+    stop_at(mistakes)
     rows = [
         _row(path, number, line, [text for text, _ in header], known, mistakes)
         for number, line in enumerate(lines[1:], 2)
@@ -160,11 +154,12 @@ def read_list(path: Path, known: Mapping[str, Iterable[str]]) -> list[ImportedTr
     if not rows:
         mistakes.append(Mistake(path, 2, 1, "no trial is listed; write one line for each"))
     mistakes += [Mistake(path, row.line, row.places[name], text) for row, name, text in _repeated(rows)]
-    _stop_at(mistakes)
+    stop_at(mistakes)
     return rows
 
 
-def _stop_at(mistakes: list[Mistake]) -> None:
+def stop_at(mistakes: list[Mistake]) -> None:
+    """Raise all of them as a `BadInput`, a line for each in their order; no mistake, nothing raised."""
     if mistakes:
         raise BadInput("\n".join(str(mistake) for mistake in sorted(set(mistakes))))
 
@@ -190,9 +185,8 @@ def _cells(path: Path, number: int, line: str, mistakes: list[Mistake]) -> Itera
     while more:
         match = _CELL.match(line, at)
         if match is None:
-            mistakes.append(
-                Mistake(path, number, at + 1, 'a quote that is not closed; write "..." around a whole cell')
-            )
+            text = 'a quote that is not closed; write "..." around a whole cell'
+            mistakes.append(Mistake(path, number, at + 1, text))
             return
         quoted, plain, more = match[1], match[2], match[3] == ","
         yield (quoted.replace('""', '"') if quoted is not None else plain).strip(), at + 1
@@ -244,11 +238,8 @@ def _repeated(rows: Iterable[ImportedTrial]) -> Iterator[tuple[ImportedTrial, st
         captures = {name: row[name].integrity.sha256 for name in CAPTURES if row[name]}
         again = next((name for name, sha256 in captures.items() if sha256 in seen), None)
         if again:
-            yield (
-                row,
-                again,
-                f"the same capture as in line {seen[captures[again]]}; every trial has captures of its own",
-            )
+            text = f"the same capture as in line {seen[captures[again]]}; every trial has captures of its own"
+            yield row, again, text
         seen |= dict.fromkeys(captures.values(), row.line)
 
 

@@ -7,28 +7,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from correlate.dataset import Dataset, documents
-from correlate.dataset.record import (
-    SCHEMA,
-    Addresses,
-    AppEntry,
-    Asked,
-    Clock,
-    DatasetRecord,
-    Device,
-    PlanEntry,
-    Reading,
-    Role,
-    Side,
-    TrialRecord,
-    nullable,
-)
-from lab.commands.import_list import Capture, ImportedTrial, read_list
+from correlate.dataset import Dataset, documents, record
+from correlate.dataset.record import SCHEMA, PlanEntry, Role, TrialRecord, nullable
+from lab.commands.import_list import Capture, ImportedTrial, read_list, stop_at
 from lab.definitions import Lab
 from lab.definitions.yaml import Mistake, did_you_mean
 from lab.errors import BadInput, BenchUnhealthy
-from lab.run import versions
-from lab.run.dataset_lock import holding
+from lab.run.description import controller_versions
+from lab.run.options import holding
 
 ROLES: tuple[Role, Role] = ("caller", "callee")
 UNKNOWN = "unknown"
@@ -110,8 +96,7 @@ def _plan(trials: Path, rows: Sequence[ImportedTrial]) -> list[PlanEntry]:
             mistakes.append(Mistake(trials, row.line, 1, text))
         taken.add(trial_id)
         plan.append(PlanEntry(id=trial_id, **kind, repetition=repetition, **_phones(row)))
-    if mistakes:
-        raise BadInput("\n".join(str(mistake) for mistake in mistakes))
+    stop_at(mistakes)
     return plan
 
 
@@ -147,11 +132,11 @@ def _devices(trials: Path, rows: Sequence[ImportedTrial], plan: Sequence[PlanEnt
 
 def _describe(
     trials: Path, dataset: Dataset, lab: Lab, plan: Sequence[PlanEntry], devices: Sequence[str]
-) -> DatasetRecord:
+) -> record.DatasetRecord:
     """dataset.json of an import: no bench, no matrix, no seed; apps that the lab has YAML of with their analysis."""
     apps = sorted({entry.app for entry in plan})
     services = {name: sorted({entry.service for entry in plan if entry.app == name}) for name in apps}
-    return DatasetRecord(
+    return record.DatasetRecord(
         schema_number=SCHEMA,
         name=dataset.path.resolve().name,
         bench="imported",
@@ -161,19 +146,19 @@ def _describe(
         contact="",
         approval="",
         scenario_hash=None,
-        versions=versions.of_the_controller(),
-        devices=[Device(name=name, model=None, os=None, tools=[], network=None) for name in devices],
+        versions=controller_versions(),
+        devices=[record.Device(name=name, model=None, os=None, tools=[], network=None) for name in devices],
         laptop=None,
         apps={name: _app(lab, name, services[name]) for name in apps},
         plan=list(plan),
     )
 
 
-def _app(lab: Lab, name: str, services: list[str]) -> AppEntry:
+def _app(lab: Lab, name: str, services: list[str]) -> record.AppEntry:
     """The version is that of the captures, which nobody recorded."""
     app = lab.apps.get(name)
     package, analysis = (None, None) if app is None else (app.package, app.analysis)
-    return AppEntry(package=package, version=None, services=services, analysis=analysis)
+    return record.AppEntry(package=package, version=None, services=services, analysis=analysis)
 
 
 def _store(dataset: Dataset, row: ImportedTrial, entry: PlanEntry) -> None:
@@ -196,23 +181,19 @@ def _record(row: ImportedTrial, entry: PlanEntry) -> TrialRecord:
         **dict.fromkeys(nullable(TrialRecord)),
         trial=entry.id,
         attempt=0,
-        asked=Asked(**asked, repetition=entry.repetition, **entry.phones, ring_s=None, talk_s=None),
+        asked=record.Asked(**asked, repetition=entry.repetition, **entry.phones, ring_s=None, talk_s=None),
         outcome="completed",
         sides={role: _side(role, entry.phones[role], row) for role in ROLES},
         clocks={**{role: _clock(row, role) for role in ROLES}, "laptop": None},
     )
 
 
-def _side(role: Role, phone: str, row: ImportedTrial) -> Side:
+def _side(role: Role, phone: str, row: ImportedTrial) -> record.Side:
     capture: Capture = row[f"{role}_capture"]
-    addresses = row[f"{role}_addresses"]
-    return Side(
-        **dict.fromkeys(nullable(Side)),
+    return record.Side(
+        **dict.fromkeys(nullable(record.Side)),
         phone=phone,
-        addresses=Addresses(
-            interface=None if addresses is None else list(addresses.interface),
-            probed=None if addresses is None else list(addresses.probed),
-        ),
+        addresses=row[f"{role}_addresses"] or record.Addresses(interface=None, probed=None),
         capture=f"{role}.{capture.suffix}",
         sha256=capture.integrity.sha256,
         bytes=capture.integrity.bytes,
@@ -221,10 +202,10 @@ def _side(role: Role, phone: str, row: ImportedTrial) -> Side:
     )
 
 
-def _clock(row: ImportedTrial, role: str) -> Clock | None:
+def _clock(row: ImportedTrial, role: str) -> record.Clock | None:
     """One reading stands for before and after: nobody measured how the clock drifted."""
     offset_s, bound_s = row[f"{role}_offset_s"], row["offset_bound_s"]
     if offset_s is None:
         return None
-    reading = Reading(offset_ns=round(offset_s * 1e9), bound_ns=round(bound_s * 1e9), at_ns=0)
-    return Clock(before=reading, after=reading, drift_ppm=None)
+    reading = record.Reading(offset_ns=round(offset_s * 1e9), bound_ns=round(bound_s * 1e9), at_ns=0)
+    return record.Clock(before=reading, after=reading, drift_ppm=None)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -67,10 +68,7 @@ def resolve(run: Run, addresses: Iterable[str]) -> int:
     with contextlib.closing(open_kind(run.lab, run.spec, Stop(), phones=False)) as bench:
         if bench.resolver is None:
             return 0
-        answers: dict[str, Answer] = {}
-        with contextlib.suppress(TimeoutError):
-            for address in asked:
-                answers[address] = {**look_up(address, bench.resolver), "when_ns": bench.clock.now_ns()}
+        answers = ask(asked, bench.resolver, bench.clock.now_ns, math.inf)
     _put(run.dataset, answers)
     return len(answers)
 

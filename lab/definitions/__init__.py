@@ -1,68 +1,25 @@
 """The words of the lab as types: apps, scenarios, benches, matrices, trials, and all of them together as a `Lab`."""
 
-from __future__ import annotations
-
-from correlate.dataset.record import Analysis, RoleRule, UserIds
-from lab.definitions.app import App, CallSigns, Intent, Selector, ServiceWays, Way
-from lab.definitions.base import Model, Name, Place, Role, Service
-from lab.definitions.bench import (
-    BenchSpec,
-    Contact,
-    LaptopSpec,
-    LocalBench,
-    LocalPhone,
-    PhoneSpec,
-    Resolver,
-    Stimulus,
-    StunServer,
-)
-from lab.definitions.lab import Lab, check, json_schemas, write_schemas
-from lab.definitions.matrix import Matrix, Trial, plan
-from lab.definitions.planned import PlannedTrial, plan_routes
-from lab.definitions.scenario import Drawn, Scenario, Step, Uniform, Verb
-from lab.definitions.virtual_app import VirtualApp
-from lab.definitions.virtual_network import AppNetwork, LaptopEmulation, PhoneEmulation
-
-__all__ = [
-    "Analysis",
-    "App",
-    "AppNetwork",
-    "BenchSpec",
-    "CallSigns",
-    "Contact",
-    "Drawn",
-    "Intent",
-    "Lab",
-    "LaptopEmulation",
-    "LaptopSpec",
-    "LocalBench",
-    "LocalPhone",
-    "Matrix",
-    "Model",
-    "Name",
-    "PhoneEmulation",
-    "PhoneSpec",
-    "Place",
-    "PlannedTrial",
-    "Resolver",
-    "Role",
-    "RoleRule",
-    "Scenario",
-    "Selector",
-    "Service",
-    "ServiceWays",
-    "Step",
-    "Stimulus",
-    "StunServer",
-    "Trial",
-    "Uniform",
-    "UserIds",
-    "Verb",
-    "VirtualApp",
-    "Way",
-    "check",
-    "json_schemas",
-    "plan",
-    "plan_routes",
-    "write_schemas",
-]
+from lab.definitions.app import App as App
+from lab.definitions.app import Intent as Intent
+from lab.definitions.app import Selector as Selector
+from lab.definitions.app import Way as Way
+from lab.definitions.base import Role as Role
+from lab.definitions.base import Service as Service
+from lab.definitions.bench import BenchSpec as BenchSpec
+from lab.definitions.bench import LaptopSpec as LaptopSpec
+from lab.definitions.bench import PhoneSpec as PhoneSpec
+from lab.definitions.bench import StunServer as StunServer
+from lab.definitions.lab import Lab as Lab
+from lab.definitions.matrix import Matrix as Matrix
+from lab.definitions.matrix import Trial as Trial
+from lab.definitions.matrix import plan as plan
+from lab.definitions.planned import PlannedTrial as PlannedTrial
+from lab.definitions.planned import plan_routes as plan_routes
+from lab.definitions.scenario import Drawn as Drawn
+from lab.definitions.scenario import Scenario as Scenario
+from lab.definitions.scenario import Step as Step
+from lab.definitions.scenario import Verb as Verb
+from lab.definitions.virtual_app import VirtualApp as VirtualApp
+from lab.definitions.virtual_network import LaptopEmulation as LaptopEmulation
+from lab.definitions.virtual_network import PhoneEmulation as PhoneEmulation

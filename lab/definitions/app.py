@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from correlate.dataset.record import Analysis
-from lab.definitions.base import Line, Model, Name, Service, Text, refuse
+from lab.definitions.base import Line, Model, Name, Place, Service, Text, refuse
 
+SERVICES: tuple[Service, Service] = ("voice", "video")
 _QUERY_KEYS = {
     "id": "resourceId",
     "text": "text",
@@ -56,12 +57,9 @@ class Selector(Model):
 
     def as_query(self, contact: str = "") -> dict[str, str]:
         """The keywords of a uiautomator2 selector."""
-        values = {key: getattr(self, field) for field, key in _QUERY_KEYS.items()}
-        return {key: self._filled(key, value, contact) for key, value in values.items() if value is not None}
-
-    @staticmethod
-    def _filled(key: str, value: str, contact: str) -> str:
-        return fill(value, re.escape(contact) if key.endswith("Matches") else contact)
+        given = {key: value for field, key in _QUERY_KEYS.items() if (value := getattr(self, field)) is not None}
+        as_regex = re.escape(contact)
+        return {key: fill(value, as_regex if key.endswith("Matches") else contact) for key, value in given.items()}
 
     def __str__(self) -> str:
         return " ".join(f"{field}={getattr(self, field)}" for field in _QUERY_KEYS if getattr(self, field) is not None)
@@ -165,19 +163,17 @@ class App(Model):
     @property
     def services(self) -> list[Service]:
         """The services that can be placed and answered."""
-        both: tuple[Service, Service] = ("voice", "video")
-        return [service for service in both if self.place_call.of(service) and self.answer.of(service)]
+        return [service for service in SERVICES if self.place_call.of(service) and self.answer.of(service)]
 
     @model_validator(mode="after")
     def _a_whole_service(self) -> App:
         refuse(self._half_services())
         return self
 
-    def _half_services(self) -> list[tuple[tuple[str | int, ...], str]]:
-        found: list[tuple[tuple[str | int, ...], str]] = []
-        for service in ("voice", "video"):
-            placed: Any = getattr(self.place_call, service)
-            answered: Any = getattr(self.answer, service)
+    def _half_services(self) -> list[tuple[Place, str]]:
+        found: list[tuple[Place, str]] = []
+        for service in SERVICES:
+            placed, answered = self.place_call.of(service), self.answer.of(service)
             if bool(placed) != bool(answered):
                 has, lacks = ("place_call", "answer") if placed else ("answer", "place_call")
                 found.append(((lacks,), f"{lacks} has no way for {service}, but {has} has"))

@@ -35,7 +35,7 @@ _WHOLE_FILE: Place = ()
 
 @dataclass(frozen=True)
 class Lab:
-    """Everything that `scenarios/` defines, by name; `files` has the file of each, as `FOLDER/NAME`."""
+    """Everything that `scenarios/` defines, by name."""
 
     directory: Path
     apps: dict[str, App]
@@ -43,7 +43,6 @@ class Lab:
     benches: dict[str, BenchSpec]
     matrices: dict[str, Matrix]
     virtual_apps: dict[str, VirtualApp]
-    files: dict[str, Path]
 
     @classmethod
     def load(cls, directory: Path) -> Lab:
@@ -65,23 +64,14 @@ class Lab:
             benches=_values(found, "benches") | found.merged,
             matrices=_values(found, "matrices"),
             virtual_apps=_values(found, "virtual"),
-            files={f"{folder}/{name}": one.path for folder, all_ in found.files.items() for name, one in all_.items()},
         )
 
-    def app(self, name: str) -> App:
-        """The app of that name. Raises BadInput with a suggestion where there is none; the others alike."""
-        return _known("app", name, self.apps)
-
-    def scenario(self, name: str) -> Scenario:
-        """The scenario of that name."""
-        return _known("scenario", name, self.scenarios)
-
     def bench(self, name: str) -> BenchSpec:
-        """The bench of that name, its local file merged over it."""
+        """The bench of that name, its local file merged over it. Raises BadInput with a suggestion for no such."""
         return _known("bench", name, self.benches)
 
     def matrix(self, name: str) -> Matrix:
-        """The matrix of that name."""
+        """The matrix of that name; raises alike."""
         return _known("matrix", name, self.matrices)
 
 
@@ -91,7 +81,7 @@ def check(directory: Path, file: Path | None = None) -> list[Mistake]:
     `file` may also lie elsewhere, as `FOLDER/NAME.yaml`; then it is checked by itself.
     """
     alone = [] if file is None else _alone(file)
-    if file is not None and (alone or not _is_below(file, directory)):
+    if file is not None and (alone or not file.resolve().is_relative_to(directory.resolve())):
         return alone
     try:
         Lab.load(directory)
@@ -126,7 +116,6 @@ def write_schemas(directory: Path) -> list[Path]:
 class Found:
     """What reading a directory gave: documents by folder and name, and mistakes."""
 
-    directory: Path
     files: dict[str, dict[str, Document[Any]]] = field(default_factory=dict)
     merged: dict[str, BenchSpec] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
@@ -141,13 +130,8 @@ def _values(found: Found, folder: str) -> dict[str, Any]:
 
 def _known(kind: str, name: str, table: dict[str, T]) -> T:
     if name not in table:
-        there = f"; there is {', '.join(table)}" if table else ""
-        raise BadInput(f"no {kind} '{name[:100]}'{did_you_mean(name, table) or there}")
+        raise BadInput(_unknown(kind, name[:100], list(table)))
     return table[name]
-
-
-def _is_below(file: Path, directory: Path) -> bool:
-    return file.resolve().is_relative_to(directory.resolve())
 
 
 def _alone(file: Path) -> list[Mistake]:
@@ -168,7 +152,7 @@ def _alone(file: Path) -> list[Mistake]:
 
 
 def _read(directory: Path) -> Found:
-    found = Found(directory)
+    found = Found()
     if not directory.is_dir():
         raise YamlMistakes([Mistake(directory, 1, 1, "no such directory; name it with --scenarios")])
     for folder, model in FOLDERS.items():

@@ -47,11 +47,6 @@ class Trial:
         """`whatsapp-voice-lte_to_fixed-callee_rejects-2`; never parsed back."""
         return f"{self.app}-{self.service}-{self.direction}-{self.scenario}-{self.repetition}"
 
-    @property
-    def cell(self) -> tuple[str, str, str]:
-        """App, direction and scenario: the trials that share them make up one cell of the paper's Table 3."""
-        return (self.app, self.direction, self.scenario)
-
 
 def plan(matrix: Matrix, bench: BenchSpec, seed: int | str) -> list[Trial]:
     """All trials of a matrix in the order they are run; the same seed gives the same order.

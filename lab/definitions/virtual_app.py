@@ -6,7 +6,6 @@ in `scenarios/apps/APP.yaml`. What the app puts on the wire is its `network` sec
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Annotated, Literal, Self
 
@@ -15,6 +14,7 @@ from pydantic import Field, model_validator
 from lab.definitions.base import Model, Name, Place, Service, refuse, repeated
 from lab.definitions.scenario import Uniform
 from lab.definitions.virtual_network import AppNetwork
+from lab.definitions.yaml import did_you_mean
 
 Action = Literal[
     "none",
@@ -266,9 +266,8 @@ class VirtualApp(Model):
         ]
         for place, name in self._named_screens():
             if name is not None and name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names)}"
-                found.append((place, f"no screen '{name}'; {hint}"))
+                hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+                found.append((place, f"no screen '{name}'{hint}"))
         refuse(found)
         return self
 

@@ -23,8 +23,7 @@ class Seconds(Model):
     high_s: Annotated[float, Field(ge=0)]
 
     @model_validator(mode="after")
-    def ordered(self) -> Self:
-        """Refuse a span that ends before it begins."""
+    def _in_order(self) -> Self:
         if self.high_s < self.low_s:
             raise ValueError(f"high_s must be at least low_s, is {self.high_s} with low_s {self.low_s}")
         return self
@@ -37,8 +36,7 @@ class Packets(Model):
     high: Count
 
     @model_validator(mode="after")
-    def ordered(self) -> Self:
-        """Refuse a span that ends before it begins."""
+    def _in_order(self) -> Self:
         if self.high < self.low:
             raise ValueError(f"high must be at least low, is {self.high} with low {self.low}")
         return self
@@ -114,8 +112,7 @@ class DirectCount(Model):
     of: Annotated[int, Field(ge=1)]
 
     @model_validator(mode="after")
-    def possible(self) -> Self:
-        """Refuse more direct trials than trials."""
+    def _possible(self) -> Self:
         if self.direct > self.of:
             raise ValueError(f"direct must be at most of ({self.of}), is {self.direct}")
         return self
@@ -144,8 +141,7 @@ class AppNetwork(Model):
     direct: list[DirectCount] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def consistent(self) -> Self:
-        """Refuse relays that the other fields cannot use."""
+    def _consistent(self) -> Self:
         purposes = [relay.purpose for relay in self.relays]
         if purposes.count("media") != 1:
             raise ValueError(f"relays must have exactly one of purpose media, have {purposes.count('media')}")
@@ -186,8 +182,7 @@ class Latency(Model):
     down_high_ns: Count
 
     @model_validator(mode="after")
-    def ordered(self) -> Self:
-        """Refuse a span that ends before it begins."""
+    def _in_order(self) -> Self:
         if self.up_high_ns < self.up_low_ns or self.down_high_ns < self.down_low_ns:
             raise ValueError("up_high_ns and down_high_ns must be at least up_low_ns and down_low_ns")
         return self
@@ -220,8 +215,7 @@ class AccessNetwork(Model):
     loss_high_ppm: Count = 10_000
 
     @model_validator(mode="after")
-    def translated(self) -> Self:
-        """Refuse a CLAT that has nothing to translate to."""
+    def _translated(self) -> Self:
         if self.clat and (self.ipv6 is None or self.nat64_pool is None):
             raise ValueError("clat needs ipv6 and nat64_pool")
         return self

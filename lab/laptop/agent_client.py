@@ -21,7 +21,7 @@ from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.lease import checked_mac
 from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
-from lab.programs.processes import Program
+from lab.programs.processes import Program, last_line
 from lab.programs.shell import ShellOutput
 
 MAIN = "from lab.laptop.agent.session import main\n\nmain()\n"
@@ -96,16 +96,11 @@ class AgentLaptop:
             answer = json.loads(self._program.read_line(timeout_s))
         except (TimeoutError, EOFError, OSError, ValueError) as error:
             self._end()
-            said = self._said() or str(error)
+            said = last_line(self._last_words) or str(error)
             raise LaptopTrouble(f"the laptop's agent gives no answer to {op}: {said}; see invoke doctor") from error
         if "error" in answer:
             raise LaptopTrouble(f"the laptop's agent, {op}: {answer['error']}")
         return answer["ok"]
-
-    def _said(self) -> str:
-        self._last_words.seek(0)
-        lines = self._last_words.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else ""
 
     def _end(self) -> None:
         if self._program is not None:

@@ -18,14 +18,7 @@ from lab.laptop.lease import parse_neighbours
 from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
 from lab.programs.processes import Program, run
-from lab.programs.shell import (
-    CLOCK_LOOP,
-    ClockStream,
-    PersistentShell,
-    ShellOutput,
-    StreamBroken,
-    search_command,
-)
+from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken, search_command
 
 COPY_S, START_S = 120.0, 20.0
 SWEEP_TRIES = 100

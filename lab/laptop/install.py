@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from lab.definitions import BenchSpec
 from lab.errors import BadInput, LaptopTrouble
 from lab.laptop.agent_client import AgentLaptop, packed, read_token, token_file
-from lab.programs.processes import Program
+from lab.programs.processes import Program, last_line
 
 INSTALL_S = 60.0
 
@@ -77,11 +77,9 @@ def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]
                 program.close_input()
                 found = json.loads(program.read_to_end(INSTALL_S))
         except (OSError, EOFError, TimeoutError, ValueError) as error:
-            last_words.seek(0)
-            lines = last_words.read().decode("utf-8", "replace").strip().splitlines()
             ended = isinstance(error, (ValueError, BrokenPipeError))
             silent = "it ends without an answer" if ended else str(error)
-            said = lines[-1][:300] if lines else silent
+            said = last_line(last_words) or silent
             raise LaptopTrouble(f"{' '.join(argv)} does not take the agent: {said}; try it by hand") from error
     if set(found) != set(files):
         raise LaptopTrouble(f"{' '.join(argv)} answers nonsense")

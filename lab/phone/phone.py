@@ -17,7 +17,7 @@ from lab.definitions import App, PhoneSpec, Service, StunServer, Way
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState, CallView
-from lab.phone.chains import AGAIN_S, Chains, Pursuit, listed
+from lab.phone.chains import AGAIN_S, Chains, listed
 from lab.phone.datagram import datagram_command
 from lab.phone.default_network import DefaultNetwork, default_network
 from lab.phone.interfaces import Address, clat_addresses, parse_interfaces
@@ -113,30 +113,24 @@ class Phone:
 
     def place_call(self, app: App, service: Service, within_s: float = 20.0) -> None:
         """Start a call in the chat that is open; done when the phone shows an outgoing call."""
-        ways = app.place_call.of(service)
-        done = self._chains.pursue(app, ways, lambda: self.calls.is_in(app, CallState.OUTGOING), within_s)
-        self._require(app, f"place_call.{service}", ways, done, CallState.OUTGOING)
+        ways, wanted = app.place_call.of(service), CallState.OUTGOING
+        self._go(app, f"place_call.{service}", ways, lambda: self.calls.is_in(app, wanted), within_s, wanted)
 
     def answer(self, app: App, service: Service, within_s: float = 20.0) -> None:
         """Answer the call that rings; done when it no longer rings."""
-        ways = app.answer.of(service)
-        done = self._chains.pursue(app, ways, lambda: not self.calls.is_ringing(app), within_s)
-        self._require(app, f"answer.{service}", ways, done)
+        self._go(app, f"answer.{service}", app.answer.of(service), lambda: not self.calls.is_ringing(app), within_s)
 
     def reject(self, app: App, within_s: float = 20.0) -> None:
         """Reject the call that rings; done when it no longer rings."""
-        done = self._chains.pursue(app, app.reject, lambda: not self.calls.is_ringing(app), within_s)
-        self._require(app, "reject", app.reject, done)
+        self._go(app, "reject", app.reject, lambda: not self.calls.is_ringing(app), within_s)
 
     def cancel(self, app: App, within_s: float = 20.0) -> None:
         """Cancel the outgoing call; done when the phone is idle."""
-        done = self._chains.pursue(app, app.cancel, lambda: self.calls.is_in(app, CallState.IDLE), within_s)
-        self._require(app, "cancel", app.cancel, done)
+        self._go(app, "cancel", app.cancel, lambda: self.calls.is_in(app, CallState.IDLE), within_s)
 
     def hang_up(self, app: App, within_s: float = 20.0) -> None:
         """End the conversation; done when the phone is idle."""
-        done = self._chains.pursue(app, app.hang_up, lambda: self.calls.is_in(app, CallState.IDLE), within_s)
-        self._require(app, "hang_up", app.hang_up, done)
+        self._go(app, "hang_up", app.hang_up, lambda: self.calls.is_in(app, CallState.IDLE), within_s)
 
     def end_any_call(self, app: App) -> None:
         """Whatever call of the app there is, end it; by stopping the app where nothing else helps."""
@@ -146,8 +140,17 @@ class Phone:
             # An app that was stopped does not ring until it is started again.
             self._chains.launch(app)
 
-    def _require(self, app: App, key: str, ways: Sequence[Way], done: Pursuit, wanted: CallState | None = None) -> None:
-        """Void the attempt where the ways under `key` of the app's file did not reach their aim, and name them."""
+    def _go(
+        self,
+        app: App,
+        key: str,
+        ways: Sequence[Way],
+        reached: Callable[[], bool],
+        within_s: float,
+        wanted: CallState | None = None,
+    ) -> None:
+        """Go the ways under `key` of the app's file; void the attempt, and name them, where they miss their aim."""
+        done = self._chains.pursue(app, ways, reached, within_s)
         if done.reached:
             return
         if not done.used:

@@ -7,10 +7,10 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from lab.clocks.real_time import Deadline
 
@@ -49,6 +49,13 @@ def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None) -> 
     return Completed(done.stdout or b"", done.stderr or b"", done.returncode)
 
 
+def last_line(file: IO[bytes]) -> str:
+    """The last line that a program wrote into a file, at most 300 characters of it; nothing where it wrote none."""
+    file.seek(0)
+    lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:300] if lines else ""
+
+
 class Program:
     """A running program with a pipe to its standard input and one from an output stream: a `ByteStream`.
 
@@ -63,7 +70,6 @@ class Program:
         read_from: str = "stdout",
         own_session: bool = True,
         other: int | None = None,
-        environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
     ) -> None:
         self.argv = list(argv)
@@ -75,7 +81,6 @@ class Program:
             stdout=subprocess.PIPE if read_from == "stdout" else spare,
             stderr=subprocess.PIPE if read_from == "stderr" else spare,
             start_new_session=own_session,
-            env=None if environment is None else dict(environment),
             cwd=directory,
             bufsize=0,
         )

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from correlate.dataset import documents, write_text
 from correlate.dataset.record import SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry
 from lab.definitions import BenchSpec, PlannedTrial
 from lab.errors import BadInput
-from lab.run import versions
 from lab.run.plan import Run
+
+LIBRARIES = ("im-call-lab", "adbutils", "uiautomator2", "dnspython", "numpy", "pydantic", "PyYAML")
+
+
+def controller_versions() -> dict[str, str]:
+    """Name -> version of Python, the system and the libraries that take part in a trial."""
+    return {"python": platform.python_version(), "system": platform.platform(terse=True)} | {
+        library: version(library) for library in LIBRARIES
+    }
 
 
 def scenario_hash(run: Run) -> str:
@@ -48,7 +58,7 @@ def describe(run: Run) -> DatasetRecord:
         contact=spec.contact,
         approval=spec.approval,
         scenario_hash=scenario_hash(run),
-        versions=versions.of_the_controller(),
+        versions=controller_versions(),
         devices=[
             Device(name=phone.name, model=phone.model, os=phone.os, tools=phone.tools, network=phone.network)
             for phone in spec.phones

@@ -16,14 +16,13 @@ from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
 from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble, TrialsFailed
 from lab.run.attempt import Attempt
-from lab.run.dataset_lock import holding
 from lab.run.description import check_fits, create
+from lab.run.options import holding
 from lab.run.plan import Run, check_callees
 from lab.run.progress import Progress
 
 ROOM_BYTES = 32 << 20
 """What must be free for a trial to begin: its two captures, and evidence where it fails."""
-
 
 FURTHER_ATTEMPTS = 3
 """How often a void attempt is tried again in one run."""

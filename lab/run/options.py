@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from correlate.dataset import Dataset
 from lab.definitions import PlannedTrial
 from lab.definitions.yaml import did_you_mean
 from lab.errors import BadInput
+from lab.programs import locks
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,20 @@ def dataset_at(folder: str) -> Dataset:
     except UnicodeEncodeError as error:
         raise BadInput(f"--dataset {path}: is no UTF-8 text; name another folder") from error
     return Dataset(path)
+
+
+def holding(dataset: Dataset) -> AbstractContextManager[None]:
+    """Hold a dataset for this process alone. Raises `BenchBusy` naming the holder."""
+    return locks.held(dataset.lock_path, str(dataset.path))
+
+
+@contextmanager
+def opened(folder: str) -> Iterator[Dataset]:
+    """A dataset that is there, held. Raises `BadDataset` where it is none, `BenchBusy` naming the holder."""
+    dataset = Dataset(Path(folder))
+    dataset.info()
+    with holding(dataset):
+        yield dataset
 
 
 def _filter(only: str) -> dict[str, str]:

@@ -16,8 +16,7 @@ import tasks
 from correlate import report
 from correlate.dataset import Dataset, documents
 from lab.errors import TrialsFailed
-from lab.run.dataset_lock import holding
-from lab.run.options import Options
+from lab.run.options import Options, holding
 from lab.run.plan import prepare
 
 SCENARIOS = str(Path(__file__).parents[2] / "scenarios")

@@ -121,7 +121,7 @@ def test_a_dataset_of_another_seed_matrix_or_scenario_is_refused(tmp_path, scena
 
 def test_a_dataset_that_another_run_holds_is_refused_naming_the_holder(tmp_path):
     from correlate.dataset import Dataset
-    from lab.run.dataset_lock import holding
+    from lab.run.options import holding
 
     with holding(Dataset(tmp_path)):
         text = f"{tmp_path} is held by process {os.getpid()}; wait until it has ended, or end it\n"

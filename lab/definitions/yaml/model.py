@@ -164,18 +164,7 @@ def _worded(root: Node, model: type[BaseModel], error: ErrorDetails) -> Found:
 
 def _written(root: Node, loc: tuple[str | int, ...]) -> Place:
     """The parts of a pydantic location that stand in the file: tags and names of classes in it do not."""
-    here: Node | None = root
-    place: list[str | int] = []
-    for part in loc:
-        value = here.value if here is not None else None
-        if isinstance(value, dict) and part in value:
-            here = value[str(part)]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            here = value[part]
-        else:
-            continue
-        place.append(part)
-    return tuple(place)
+    return tuple(part for part, _, _ in root.written(loc))
 
 
 _MUST: dict[str, str] = {

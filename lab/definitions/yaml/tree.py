@@ -66,26 +66,25 @@ class Node:
 
     def find(self, place: Place) -> tuple[int, int]:
         """Line and column of a place; of the deepest part of it that is written."""
-        here, position = self, (self.line, self.column)
-        for part in place:
-            if isinstance(here.value, dict) and part in here.value:
-                position, here = here.keys[str(part)], here.value[str(part)]
-            elif isinstance(here.value, list) and isinstance(part, int) and 0 <= part < len(here.value):
-                here = here.value[part]
-                position = (here.line, here.column)
-        return position
+        positions = [position for _, _, position in self.written(place)]
+        return positions[-1] if positions else (self.line, self.column)
 
     def is_refused(self, place: Place) -> bool:
         """Whether what stands at a place, or anything around it, was refused already."""
-        here = self
+        return self.refused or any(node.refused for _, node, _ in self.written(place))
+
+    def written(self, place: Place) -> Iterator[tuple[str | int, Node, tuple[int, int]]]:
+        """The parts of a place that stand in the file, each with its node and position; the others are passed over."""
+        node = self
         for part in place:
-            if here.refused:
-                return True
-            if isinstance(here.value, dict) and part in here.value:
-                here = here.value[str(part)]
-            elif isinstance(here.value, list) and isinstance(part, int) and 0 <= part < len(here.value):
-                here = here.value[part]
-        return here.refused
+            if isinstance(node.value, dict) and part in node.value:
+                position, node = node.keys[str(part)], node.value[str(part)]
+            elif isinstance(node.value, list) and isinstance(part, int) and 0 <= part < len(node.value):
+                node = node.value[part]
+                position = (node.line, node.column)
+            else:
+                continue
+            yield part, node, position
 
 
 def read_text(path: Path) -> str:
@@ -116,7 +115,7 @@ def parse(path: Path, text: str) -> tuple[Node | None, list[Mistake]]:
     """The tree of a document and the mistakes of its form; no tree where no sense can be made of it."""
     builder = _Builder(path)
     try:
-        for event in _events(text):
+        for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
             if builder.hopeless:
                 break
@@ -129,10 +128,6 @@ def parse(path: Path, text: str) -> tuple[Node | None, list[Mistake]]:
     if builder.root is None and not builder.mistakes:
         builder.mistakes.append(Mistake(path, 1, 1, "is empty"))
     return (None if builder.hopeless else builder.root), builder.mistakes
-
-
-def _events(text: str) -> Iterator[yaml.Event]:
-    yield from yaml.parse(text, Loader=_LOADER)
 
 
 def _unprintable(path: Path, text: str, error: yaml.reader.ReaderError) -> Mistake:

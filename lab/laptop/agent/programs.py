@@ -1,8 +1,10 @@
-"""Programs that are run to their end on the laptop."""
+"""Programs that are run to their end on the laptop, and files that Windows still holds when theirs has ended."""
 
 from __future__ import annotations
 
 import subprocess
+import time
+from pathlib import Path
 
 PROGRAM_S = 20.0
 
@@ -26,3 +28,17 @@ def demanded(argv: list[str], timeout_s: float = PROGRAM_S) -> str:
     if code != 0:
         raise Refused(f"{' '.join(argv)[:100]} fails ({code}): {(errors or output).strip()[:300]}")
     return output
+
+
+def unlinked(path: Path) -> None:
+    """Remove a file that may have gone; Windows refuses while a program that was just ended still holds it."""
+    for left in reversed(range(20)):
+        try:
+            return path.unlink()
+        except FileNotFoundError:
+            return None
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(0.1)
+    return None

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from lab.laptop.agent.calls import Calls
-from lab.laptop.agent.files import unlinked
 from lab.laptop.agent.neighbours import make_ask, parsed
 from lab.laptop.agent.posix import Posix
-from lab.laptop.agent.programs import Refused, demanded, ran
+from lab.laptop.agent.programs import Refused, demanded, ran, unlinked
 from lab.laptop.agent.stamps import burst
 from lab.laptop.agent.tools import EXIT_S, LIVE, READY_S, command
 from lab.laptop.agent.windows import Windows

@@ -201,6 +201,6 @@ def test_every_document_has_a_json_schema_with_a_description_for_each_key():
 
 
 def test_an_analysis_is_the_same_in_yaml_and_in_dataset_json(tmp_path):
-    from lab.definitions import Analysis as OfYaml
+    from lab.definitions.app import Analysis as OfYaml
 
     assert OfYaml is Analysis

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from lab.bench.bench import Bench
+from lab.bench.connection import put_back, stays_awake
 from lab.bench.real import RealBench
 from lab.bench.virtual import VirtualBench
 from lab.clocks.stop import Stop
 from lab.definitions import Lab, plan, plan_routes
 from lab.errors import BenchBusy, BenchUnhealthy
-from lab.phone.stay_awake import put_back, stays_awake
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 

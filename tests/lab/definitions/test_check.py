@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.definitions import Lab, check
+from lab.definitions.lab import Lab, check
 from lab.errors import BadInput
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"

@@ -10,10 +10,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from correlate.dataset.record import DOCUMENTS
-from lab.definitions import App, BenchSpec, Lab, LocalBench, Scenario, Selector, Way, json_schemas
+from lab.definitions import App, BenchSpec, Lab, Scenario, Selector, Way
 from lab.definitions.base import scalar_types
-from lab.definitions.bench import merged
-from lab.definitions.lab import FOLDERS, check
+from lab.definitions.bench import LocalBench, merged
+from lab.definitions.lab import FOLDERS, check, json_schemas
 from lab.definitions.yaml import YamlMistakes, read
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -322,9 +322,8 @@ def test_the_whole_lab_loads():
     lab = Lab.load(ROOT / "scenarios")
     assert sorted(lab.scenarios) == FIVE
     assert sorted(lab.apps) == sorted(lab.virtual_apps)
-    assert lab.files["apps/whatsapp"] == ROOT / "scenarios" / "apps" / "whatsapp.yaml"
     for name, virtual in lab.virtual_apps.items():
-        assert (virtual.package, virtual.version) == (lab.app(name).package, lab.app(name).version)
+        assert (virtual.package, virtual.version) == (lab.apps[name].package, lab.apps[name].version)
 
 
 def models_of(model: type[BaseModel], known: dict[str, list[str]]) -> dict[str, list[str]]:

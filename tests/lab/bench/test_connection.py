@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.phone.stay_awake import put_back, stays_awake
+from lab.bench.connection import put_back, stays_awake
 from tests.lab.phone.handset import Handset
 
 GET = "settings get global stay_on_while_plugged_in"
