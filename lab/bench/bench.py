@@ -102,6 +102,6 @@ class Bench:
 
     def new_capture(self, phone: Phone, app: App, name: str) -> Capture:
         """A capture of what `phone` sends and receives, not yet started; PCAPdroid captures `app` alone."""
-        kind, laptop = KINDS[phone.spec.capture], self.spec.laptop
+        kind, laptop = KINDS[self.spec.capture_kind(phone.spec)], self.spec.laptop
         asked = Request(phone, app.package, name, self.spec.snaplen_bytes, self.laptop, laptop.hotspot_address)
         return kind.new_capture(asked)

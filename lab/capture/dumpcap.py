@@ -1,4 +1,4 @@
-"""dumpcap, or tcpdump where there is none, on the hotspot laptop, whichever kind of laptop that is."""
+"""dumpcap on the hotspot laptop, whichever kind of laptop that is."""
 
 from __future__ import annotations
 
@@ -53,13 +53,9 @@ class LaptopCapture:
             self._laptop.remove(self._name)
 
 
-def new_capture(request: Request) -> LaptopCapture:
-    """A capture by the MAC of the phone's lease, by the program that the laptop has.
-
-    Raises what `lab.laptop.lease.find_lease` does.
-    """
+def new_capture(request: Request, tool: str = "dumpcap") -> LaptopCapture:
+    """A capture by the MAC of the phone's lease. Raises what `lab.laptop.lease.find_lease` does."""
     phone, laptop = request.phone, request.laptop
-    tool = laptop.tool()
     hotspot = laptop.hotspot(request.hotspot_address)
     lease = find_lease(phone.spec.name, phone.interface_addresses(), hotspot, laptop)
     return LaptopCapture(laptop, tool, hotspot.interface, lease, request.snaplen_bytes, request.name)

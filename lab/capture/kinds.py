@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.capture import dumpcap, pcapdroid, tcpdump
+from lab.capture import agent_dumpcap, dumpcap, pcapdroid, tcpdump
 from lab.capture.protocol import Capture, Request
 from lab.phone.phone import Phone
 
@@ -21,6 +21,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "tcpdump": Kind(tcpdump.new_capture, tcpdump.sweep),
     "dumpcap": Kind(dumpcap.new_capture),
+    "agent_dumpcap": Kind(agent_dumpcap.new_capture),
     "pcapdroid": Kind(pcapdroid.new_capture, pcapdroid.sweep),
 }
-"""By `PhoneSpec.capture`."""
+"""By `BenchSpec.capture_kind`."""

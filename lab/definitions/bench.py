@@ -169,6 +169,11 @@ class BenchSpec(Model):
         """The phone of that name. Raises StopIteration for no such phone."""
         return next(phone for phone in self.phones if phone.name == name)
 
+    def capture_kind(self, phone: PhoneSpec) -> str:
+        """What captures a phone: its `capture`, or `agent_dumpcap` for a dumpcap that the laptop's agent runs."""
+        by_agent = phone.capture == "dumpcap" and self.laptop.agent is not None
+        return "agent_dumpcap" if by_agent else phone.capture
+
     def other(self, phone: PhoneSpec) -> PhoneSpec:
         """The phone that is not `phone`."""
         return self.phones[1] if phone.name == self.phones[0].name else self.phones[0]

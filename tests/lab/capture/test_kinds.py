@@ -83,9 +83,17 @@ def made(kind, shell, tool="dumpcap", **spec):
     return KINDS[kind].new_capture(request)
 
 
-def test_each_capture_of_a_bench_file_has_its_line():
-    assert list(KINDS) == ["tcpdump", "dumpcap", "pcapdroid"]
-    assert KINDS.keys() == {*get_args(PhoneSpec.model_fields["capture"].annotation)}
+def test_each_capture_of_a_bench_file_has_its_line_and_the_agents_dumpcap_one_of_its_own():
+    captures = get_args(PhoneSpec.model_fields["capture"].annotation)
+    assert list(KINDS) == ["tcpdump", "dumpcap", "agent_dumpcap", "pcapdroid"]
+    assert KINDS.keys() == {*captures, "agent_dumpcap"}
+
+
+def test_a_dumpcap_is_the_agents_where_the_laptop_has_one():
+    lab = Lab.load(Path(__file__).parents[3] / "scenarios")
+    found = {name: [spec.capture_kind(phone) for phone in spec.phones] for name, spec in lab.benches.items()}
+    assert found["virtual"] == ["tcpdump", "dumpcap"]
+    assert found["pixels"] == ["tcpdump", "agent_dumpcap"]
 
 
 def test_tcpdump_captures_on_the_interface_that_carries_the_phones_calls():
@@ -101,10 +109,17 @@ def test_tcpdump_captures_on_the_interface_that_carries_the_phones_calls():
     assert shell.asked == ["ip route get 192.0.2.1", "dumpsys connectivity"]
 
 
-@pytest.mark.parametrize(("tool", "found"), [("dumpcap", ("dumpcap", "pcapng")), ("tcpdump", ("tcpdump", "pcap"))])
-def test_a_laptop_captures_the_phones_lease_with_the_program_it_has(tool, found):
+@pytest.mark.parametrize(
+    ("kind", "tool", "found"),
+    [
+        ("dumpcap", "dumpcap", ("dumpcap", "pcapng")),
+        ("agent_dumpcap", "dumpcap", ("dumpcap", "pcapng")),
+        ("agent_dumpcap", "tcpdump", ("tcpdump", "pcap")),
+    ],
+)
+def test_a_laptop_captures_the_phones_lease_with_the_program_it_has(kind, tool, found):
     shell = Shell()
-    capture = made("dumpcap", shell, tool, capture="dumpcap")
+    capture = made(kind, shell, tool, capture="dumpcap")
     assert (type(capture), capture.interface, capture.lease) == (LaptopCapture, "wlan1", LEASE)
     assert (capture.tool, capture.suffix) == found
     assert shell.asked == ["ip addr"]
@@ -137,7 +152,7 @@ LS = "ls /sdcard/Download/PCAPdroid/im-call-lab-*.pcap 2>/dev/null"
 )
 def test_a_phone_is_swept_of_what_any_kind_may_have_left_on_it(capture, rooted, asked):
     shell = Shell()
-    assert [kind.sweep(phone(shell, capture, rooted=rooted)) for kind in KINDS.values()] == [0, 0, 0]
+    assert [kind.sweep(phone(shell, capture, rooted=rooted)) for kind in KINDS.values()] == [0, 0, 0, 0]
     assert shell.asked == asked
 
 
