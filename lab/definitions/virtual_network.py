@@ -245,10 +245,9 @@ class PhoneEmulation(Model):
 
 
 class LaptopInterface(Model):
-    """One network interface of the laptop, as `dumpcap -D -M` lists it."""
+    """One network interface of the laptop."""
 
     name: str
-    description: str = ""
     addresses: list[IPv4Interface | IPv6Interface] = Field(default_factory=list)
 
 

@@ -46,8 +46,6 @@ class PortService(Protocol):
 
     port: int
 
-    def begin(self) -> None: ...
-
     async def serve(self, stream: AdbStream) -> None: ...
 
 
@@ -108,8 +106,6 @@ class VirtualPhone:
             self.network.datapath.raise_vpn(self.name, vpn.other())
         if self.pcapdroid is not None:
             self.pcapdroid.begin()
-        if self.agent is not None:
-            self.agent.begin()
 
     def _write_anycast(self) -> None:
         """The addresses that are on no interface: a CLAT's is a member of an anycast group (Linux, ac6_seq_show)."""

@@ -1,4 +1,4 @@
-"""What the ADB daemon of a virtual phone serves: shell:, exec:, sync:, tcp:, root:.
+"""What the ADB daemon of a virtual phone serves: shell:, exec:, sync:, tcp:.
 
 Source: AOSP packages/modules/adb, SERVICES.TXT and shell_protocol.h.
 """
@@ -46,8 +46,6 @@ class PhoneServices(Device):
         if kind == "tcp":
             agent = self._phone.agent
             return agent.serve if agent is not None and rest == str(agent.port) else None
-        if kind == "root":
-            return lambda stream: stream.write(b"adbd cannot run as root in production builds\n")
         self._phone.refused.append(f"{self._phone.name}: service {name}")
         return None
 
@@ -82,7 +80,7 @@ def is_free(command: str) -> bool:
         return False
     if not entries:
         return True
-    first = entries[0].pipelines[0].commands[0]
+    first = entries[0].pipelines[0][0]
     if isinstance(first, While):
         return True
     if not isinstance(first, Simple):

@@ -1,4 +1,4 @@
-"""The sync service of ADB, versions 1 and 2: stat, list, send and receive of files.
+"""The sync service of ADB, versions 1 and 2: stat, send and receive of files.
 
 Source: AOSP packages/modules/adb, SYNC.TXT and file_sync_protocol.h.
 """
@@ -6,7 +6,6 @@ Source: AOSP packages/modules/adb, SYNC.TXT and file_sync_protocol.h.
 from __future__ import annotations
 
 import os
-import posixpath
 import struct
 from collections.abc import Awaitable, Callable
 
@@ -17,8 +16,6 @@ CHUNK_BYTES = 64 * 1024
 REQUEST = struct.Struct("<4sI")
 STAT_V1 = struct.Struct("<4sIII")
 STAT_V2 = struct.Struct("<4sIQQIIIIQqqq")
-ENTRY_V1 = struct.Struct("<4sIIII")
-ENTRY_V2 = struct.Struct("<4sIQQIIIIQqqqI")
 MAX_PATH_BYTES = 1024
 ENOENT = 2
 
@@ -54,34 +51,14 @@ class SyncService:
 
     async def _stat_v2(self, stream: AdbStream, request: bytes, path: str) -> None:
         try:
-            fields = self._fields_v2(path)
+            found = self._files.stat(path)
         except OSError as error:
             await stream.write(STAT_V2.pack(request, error.errno or ENOENT, *([0] * 10)))
             return
-        await stream.write(STAT_V2.pack(request, 0, *fields))
-
-    def _fields_v2(self, path: str) -> tuple[int, ...]:
-        found = self._files.stat(path)
         owner = self._files.owner(path)
+        file = (found.st_dev, found.st_ino, found.st_mode, found.st_nlink, owner, owner, found.st_size)
         times = (int(found.st_atime), int(found.st_mtime), int(found.st_ctime))
-        return found.st_dev, found.st_ino, found.st_mode, found.st_nlink, owner, owner, found.st_size, *times
-
-    async def _list(self, stream: AdbStream, request: bytes, path: str) -> None:
-        answer = bytearray()
-        try:
-            names = [".", "..", *self._files.listing(path)]
-        except OSError:
-            names = []
-        for name in names:
-            full, text = posixpath.join(path, name), os.fsencode(name)
-            if request == b"LIST":
-                found = self._files.stat(full)
-                size = found.st_size & 0xFFFFFFFF
-                answer += ENTRY_V1.pack(b"DENT", found.st_mode, size, int(found.st_mtime), len(text)) + text
-            else:
-                answer += ENTRY_V2.pack(b"DNT2", 0, *self._fields_v2(full), len(text)) + text
-        padding = ENTRY_V1.size if request == b"LIST" else ENTRY_V2.size
-        await stream.write(bytes(answer) + b"DONE".ljust(padding, b"\0"))
+        await stream.write(STAT_V2.pack(request, 0, *file, *times))
 
     async def _receive(self, stream: AdbStream, request: bytes, path: str) -> None:
         if request == b"RCV2":
@@ -131,8 +108,6 @@ class SyncService:
         b"STAT": _stat_v1,
         b"STA2": _stat_v2,
         b"LST2": _stat_v2,
-        b"LIST": _list,
-        b"LIS2": _list,
         b"RECV": _receive,
         b"RCV2": _receive,
         b"SEND": _send,

@@ -18,9 +18,7 @@ from lab.virtual.agent.view import UnknownSelector, find, hierarchy, picture, re
 from lab.virtual.handset.keys import UnknownKey, named
 from lab.virtual.handset.windows import Node
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.shell.machine import Unbuilt
 
-TOUCH_DOWN, TOUCH_UP = 0, 1
 NOT_FOUND, UNKNOWN_METHOD, BAD_PARAMETERS, REFUSED = -32002, -32601, -32602, -32000
 
 Selector = dict[str, Any]
@@ -40,20 +38,7 @@ class Agent:
     def __init__(self, phone: VirtualPhone, port: int) -> None:
         self.port = port
         self._phone = phone
-        self.begin()
-        self._settings: dict[str, Any] = {
-            "actionAcknowledgmentTimeout": 3000,
-            "keyInjectionDelay": 0,
-            "scrollAcknowledgmentTimeout": 200,
-            "waitForIdleTimeout": 0,
-            "waitForSelectorTimeout": 0,
-        }
         self._methods = self._input_methods() | self._object_methods() | self._device_methods()
-
-    def begin(self) -> None:
-        """Clean state for an attempt: nothing in the clipboard, no finger on the screen."""
-        self._clipboard = ""
-        self._touched: tuple[float, float] | None = None
 
     async def serve(self, stream: AdbStream) -> None:
         """Serve one connection until it ends."""
@@ -98,7 +83,7 @@ class Agent:
             raise RpcError(UNKNOWN_METHOD, "method not found")
         try:
             return function(**params) if isinstance(params, dict) else function(*params)
-        except (UnknownSelector, UnknownKey, Unbuilt) as error:
+        except (UnknownSelector, UnknownKey) as error:
             self._phone.refused.append(f"{self._phone.name}: agent: {method}: {error}")
             raise RpcError(REFUSED, f"java.lang.IllegalArgumentException: {error}") from error
         except (TypeError, ValueError) as error:
@@ -109,12 +94,9 @@ class Agent:
     def _object_methods(self) -> dict[str, Callable[..., Any]]:
         return {
             "exist": lambda selector: bool(self._find(selector)),
-            "count": lambda selector: len(self._find(selector)),
             "objInfo": lambda selector: record(self._one(selector)),
-            "objInfoOfAllInstances": lambda selector: [record(node) for node in self._find(selector)],
             "waitForExists": lambda selector, ms: self._wait(lambda: bool(self._find(selector)), ms),
             "waitUntilGone": lambda selector, ms: self._wait(lambda: not self._find(selector), ms),
-            "getText": lambda selector: self._one(selector).text,
         }
 
     def _find(self, selector: Selector) -> list[Node]:
@@ -145,13 +127,8 @@ class Agent:
         return {
             "click": self._click,
             "swipe": self._swipe,
-            "swipePoints": lambda points, steps: self._swipe(points[0], points[1], points[-2], points[-1], steps),
-            "drag": self._swipe,
-            "injectInputEvent": self._inject,
             "pressKey": self._press_key,
-            "pressKeyCode": lambda code, meta=0: self._press_key(str(code)),
             "wakeUp": lambda: self._phone.handset.key("wakeup"),
-            "sleep": lambda: self._phone.handset.key("sleep"),
             "openNotification": self._open_notification,
         }
 
@@ -161,15 +138,6 @@ class Agent:
 
     def _swipe(self, x1: float, y1: float, x2: float, y2: float, steps: int) -> bool:
         self._phone.handset.swipe(float(x1), float(y1), float(x2), float(y2))
-        return True
-
-    def _inject(self, action: int, x: float, y: float, meta: int) -> bool:
-        """Touch events one by one: a down and an up make a tap, or a swipe where they are apart."""
-        if action == TOUCH_DOWN:
-            self._touched = (float(x), float(y))
-        elif action == TOUCH_UP and self._touched is not None:
-            start, self._touched = self._touched, None
-            self._phone.handset.swipe(*start, float(x), float(y))
         return True
 
     def _press_key(self, name: str) -> bool:
@@ -189,13 +157,6 @@ class Agent:
             "deviceInfo": self._device_info,
             "dumpWindowHierarchy": self._dump,
             "takeScreenshot": self._screenshot,
-            "setClipboard": self._set_clipboard,
-            "getClipboard": lambda: self._clipboard,
-            "getLastToast": lambda: None,
-            "clearLastToast": lambda: None,
-            "getConfigurator": lambda: dict(self._settings),
-            "setConfigurator": self._configure,
-            "setOrientation": self._orient,
         }
 
     def _device_info(self) -> dict[str, Any]:
@@ -220,17 +181,3 @@ class Agent:
         data = io.BytesIO()
         picture(self._phone.handset.nodes(), scale).save(data, "JPEG", quality=quality)
         return base64.b64encode(data.getvalue()).decode()
-
-    def _set_clipboard(self, label: str | None, text: str) -> None:
-        self._clipboard = text
-
-    def _orient(self, orientation: str) -> None:
-        if orientation not in ("natural", "n"):
-            raise Unbuilt(f"orientation {orientation}: a virtual phone stays upright")
-
-    def _configure(self, values: dict[str, Any]) -> dict[str, Any]:
-        unknown = values.keys() - self._settings.keys()
-        if unknown:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-        self._settings.update(values)
-        return dict(self._settings)

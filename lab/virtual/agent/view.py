@@ -36,8 +36,6 @@ TEXT_FIELDS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
     "resourceId": ("resource_id", eq),
     "resourceIdMatches": ("resource_id", _matches),
 }
-FLAGS = {"clickable": None, "enabled": True, "checkable": False, "checked": False, "longClickable": False}
-FLAGS |= {"scrollable": False, "focusable": None, "focused": False, "selected": False}
 IGNORED = ("mask", "childOrSibling", "childOrSiblingSelector", "instance")
 
 
@@ -63,9 +61,8 @@ def _fits(node: Node, name: str, wanted: Any) -> bool:
             return fits(getattr(node, attribute), str(wanted))
         except re.error as error:
             raise UnknownSelector(f"{name}: {error}") from error
-    if name in FLAGS:
-        fixed = FLAGS[name]
-        return bool(wanted) is (node.clickable if fixed is None else fixed)
+    if name == "clickable":
+        return bool(wanted) is node.clickable
     raise UnknownSelector(f"selector field {name} is not built")
 
 

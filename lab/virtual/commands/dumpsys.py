@@ -14,7 +14,6 @@ from lab.virtual.commands.dumpsys_device import (
     battery,
     connectivity,
     display,
-    power,
     telephony_registry,
     token,
     uid_of,
@@ -153,12 +152,6 @@ def _task(handset: Handset) -> int:
 
 def activity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
     window = handset.top_activity()
-    if args and args[0] == "top":
-        if window is None:
-            return []
-        name = f"{window.package}/{window.activity}"
-        task = f"TASK {window.package} id={_task(handset)} userId=0"
-        return [task, f"  ACTIVITY {name} {token(name)} pid=11000"]
     record = _activity_record(handset)
     package = window.package if window is not None else "null"
     return [
@@ -223,9 +216,9 @@ def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str
 
 ARGUMENTS: Mapping[str, Sequence[str]] = {
     "notification": ("--noredact",),
-    "activity": ("activities", "top"),
+    "activity": ("activities",),
     "netstats": ("--poll", "--uid"),
-    "window": ("windows", "displays"),
+    "window": ("windows",),
 }
 
 SERVICES: Mapping[str, Service] = {
@@ -235,7 +228,6 @@ SERVICES: Mapping[str, Service] = {
     "activity": activity,
     "window": window,
     "package": package,
-    "power": power,
     "display": display,
     "battery": battery,
     "connectivity": connectivity,

@@ -36,9 +36,6 @@ class DeviceFacts(Protocol):
     @property
     def props(self) -> Mapping[str, str]: ...
 
-    @property
-    def settings(self) -> Mapping[str, Mapping[str, str]]: ...
-
     def other_packages(self) -> Mapping[str, str]: ...
 
     def clock_ns(self) -> int: ...
@@ -51,32 +48,6 @@ class DeviceFacts(Protocol):
 def token(*of: str) -> str:
     """A hexadecimal identity as Java prints one: always the same for the same thing."""
     return hashlib.blake2b("/".join(of).encode(), digest_size=4).hexdigest().lstrip("0") or "0"
-
-
-def power(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
-    on = handset.screen_on
-    held = "true" if on else "false"
-    # 2 is USB, the plug of a phone on a bench (BatteryManager.BATTERY_PLUGGED_USB).
-    stays = int(device.settings["global"].get("stay_on_while_plugged_in", "0")) & 2
-    return [
-        "POWER MANAGER (dumpsys power)",
-        "",
-        "Power Manager State:",
-        "  Settings power_manager_constants:",
-        "    no_cached_wake_locks=true",
-        "  mDirty=0x0",
-        f"  mWakefulness={'Awake' if on else 'Asleep'}",
-        "  mWakefulnessChanging=false",
-        "  mIsPowered=true",
-        "  mPlugType=2",
-        f"  mStayOn={'true' if stays else 'false'}",
-        "  mBootCompleted=true",
-        "  mSystemReady=true",
-        f"  mHoldingWakeLockSuspendBlocker={held}",
-        f"  mHoldingDisplaySuspendBlocker={held}",
-        "",
-        f"Display Power: state={'ON' if on else 'OFF'}",
-    ]
 
 
 def display(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:

@@ -1,4 +1,4 @@
-"""Expansion of the words of the mini shell: variables, `$(...)`, field splitting, patterns of file names.
+"""Expansion of the words of the mini shell: variables, field splitting, patterns of file names.
 
 Source: POSIX.1-2017, Shell Command Language 2.6.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lab.virtual.files import Files
 from lab.virtual.shell.machine import Shell
-from lab.virtual.shell.words import PATTERN, Literal, Part, Variable, Word
+from lab.virtual.shell.words import PATTERN, Literal, Part, Word
 
 BLANKS = " \t\n"
 
@@ -40,38 +40,29 @@ class Fields:
                 self.add(piece, False)
 
 
-async def expand(shell: Shell, word: Word) -> list[str]:
+def expand(shell: Shell, word: Word) -> list[str]:
     """The fields that a word becomes: none, one or several."""
     if word.fixed is not None:
         return [word.fixed]
     fields = Fields()
     for part in word.parts:
-        if isinstance(part, Literal):
-            fields.add(part.text, part.quoted)
-            continue
-        value = await _value(shell, part)
-        if part.quoted:
-            fields.add(value, True)
+        if isinstance(part, Literal) or part.quoted:
+            fields.add(_value(shell, part), part.quoted)
         else:
-            fields.split(value)
+            fields.split(shell.variable(part.name))
     fields.cut()
     return [name for runs in fields.done for name in _file_names(shell, runs)]
 
 
-async def expand_unsplit(shell: Shell, word: Word) -> str:
+def expand_unsplit(shell: Shell, word: Word) -> str:
     """The text of a word where no fields are split: in assignments and as the target of a redirection."""
     if word.fixed is not None:
         return word.fixed
-    pieces = [part.text if isinstance(part, Literal) else await _value(shell, part) for part in word.parts]
-    return "".join(pieces)
+    return "".join(_value(shell, part) for part in word.parts)
 
 
-async def _value(shell: Shell, part: Part) -> str:
-    if isinstance(part, Literal):
-        return part.text
-    if isinstance(part, Variable):
-        return shell.variable(part.name)
-    return await shell.substitute(part.script)
+def _value(shell: Shell, part: Part) -> str:
+    return part.text if isinstance(part, Literal) else shell.variable(part.name)
 
 
 def _file_names(shell: Shell, runs: list[tuple[str, bool]]) -> list[str]:

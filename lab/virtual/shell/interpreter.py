@@ -6,40 +6,23 @@ Everything runs inside the bench process, in no bench time of its own. Source: P
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import posixpath
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from lab.virtual.processes import Process
 from lab.virtual.shell.builtins import BUILTINS
 from lab.virtual.shell.expansion import expand, expand_unsplit
 from lab.virtual.shell.machine import Call, Machine, ShellExit, Software, Streams, Unbuilt
 from lab.virtual.shell.machine import Command as MachineCommand
-from lab.virtual.shell.parser import Command, Entry, Group, Pipeline, Script, Simple, While, parse
+from lab.virtual.shell.parser import Command, Pipeline, Script, Simple, While, parse
 from lab.virtual.shell.redirections import RedirectionFailed, redirected
 from lab.virtual.shell.terminal import Buffer, Keeper, OpenFile, Text
 from lab.virtual.shell.words import Incomplete, ShellSyntaxError
 
 MAX_ROUNDS = 100_000
 NOT_FOUND, SYNTAX = 127, 2
-
-JOBS: set[asyncio.Task[None]] = set()
-"""Background jobs that run; asyncio itself keeps only weak references to its tasks."""
-
-
-@dataclass(frozen=True)
-class Background:
-    """The keeper of a background job: nobody waits for it any longer once it keeps running."""
-
-    keeper: Keeper
-    started: asyncio.Event
-
-    async def park(self) -> None:
-        self.started.set()
-
-    async def hung_up(self) -> None:
-        await self.keeper.hung_up()
 
 
 @dataclass
@@ -54,8 +37,6 @@ class Interpreter:
     variables: dict[str, str] = field(default_factory=dict)
     directory: str = "/"
     code: int = 0
-    last_background: int = 0
-    substituted: int = 0
     ends_at_ns: int | None = None
     """When a `timeout` around this shell ends what still runs in it, in bench time."""
     process: Process = field(init=False)
@@ -71,9 +52,6 @@ class Interpreter:
             script = parse(text)
         except ShellSyntaxError as error:
             return self._refuse_syntax(error)
-        return await self._until_exit(script)
-
-    async def _until_exit(self, script: Script) -> int:
         try:
             await self._script(script)
         except ShellExit as end:
@@ -115,50 +93,21 @@ class Interpreter:
 
     async def _script(self, script: Script) -> None:
         for entry in script.entries:
-            if entry.background:
-                await self._background(entry)
-            else:
-                await self._entry(entry)
-
-    async def _entry(self, entry: Entry) -> None:
-        for joint, pipeline in zip(entry.joints, entry.pipelines, strict=True):
-            if joint and (joint == "&&") != (self.code == 0):
-                continue
-            await self._pipeline(pipeline)
-
-    async def _background(self, entry: Entry) -> None:
-        """Start it, and go on once it ends or keeps running: what it did to the bench so far comes first."""
-        child = self.child(replace(self.streams, input=Text(b"")))
-        started = asyncio.Event()
-        child.keeper = Background(self.keeper, started)
-
-        async def job() -> None:
-            try:
-                await child._until_exit(Script((replace(entry, background=False),)))
-            finally:
-                child.process.end(child.code)
-                started.set()
-
-        self.last_background = self.machine.processes.number(child.process)
-        task = asyncio.get_running_loop().create_task(job())
-        JOBS.add(task)
-        task.add_done_callback(JOBS.discard)
-        await started.wait()
-        self.code = 0
+            for joint, pipeline in zip(entry.joints, entry.pipelines, strict=True):
+                if not joint or (joint == "&&") == (self.code == 0):
+                    await self._pipeline(pipeline)
 
     async def _pipeline(self, pipeline: Pipeline) -> None:
         source = self.streams.input
-        for command in pipeline.commands[:-1]:
+        for command in pipeline[:-1]:
             pipe = Buffer()
             await self.child(Streams(source, pipe, self.streams.err))._guarded(command)
             source = Text(bytes(pipe.data))
-        if len(pipeline.commands) == 1:
-            await self._command(pipeline.commands[0], self.streams)
+        if len(pipeline) == 1:
+            await self._command(pipeline[0], self.streams)
         else:
             last = self.child(replace(self.streams, input=source))
-            self.code = await last._guarded(pipeline.commands[-1])
-        if pipeline.negated:
-            self.code = 0 if self.code else 1
+            self.code = await last._guarded(pipeline[-1])
 
     async def _guarded(self, command: Command) -> int:
         try:
@@ -172,25 +121,19 @@ class Interpreter:
         # The way up took bench time: a capture's frames that came due in it are on disk before a command looks.
         await self.machine.world.settle()
         try:
-            streams = await redirected(self, streams, command.redirects, opened)
+            streams = redirected(self, streams, command.redirects, opened)
             if isinstance(command, Simple):
                 await self._simple(command, streams)
             elif isinstance(command, While):
                 await self._while(command, streams)
             else:
-                await self._group(command, streams)
+                await self._inside(command.body, streams)
         except RedirectionFailed as error:
             streams.err.write(f"{self.machine.shell_name}: {error}\n".encode())
             self.code = 1
         finally:
             for file in opened:
                 file.close()
-
-    async def _group(self, command: Group, streams: Streams) -> None:
-        if command.copies:
-            self.code = await self.child(streams)._until_exit(command.body)
-        else:
-            await self._inside(command.body, streams)
 
     async def _while(self, command: While, streams: Streams) -> None:
         code = 0
@@ -219,36 +162,21 @@ class Interpreter:
             return epoch_text(self.machine.clock.read())
         if name == "$":
             return str(self.machine.processes.number(self.process))
-        if name == "!":
-            return str(self.last_background or "")
         return {"?": str(self.code), "#": "0", "0": self.machine.shell_name}.get(name) or self.variables.get(name, "")
-
-    async def substitute(self, script: str) -> str:
-        """What a script in `$(...)` prints, without the newlines at its end."""
-        printed = Buffer()
-        child = self.child(replace(self.streams, out=printed))
-        self.substituted = await child.run(script)
-        return printed.data.decode("utf-8", "surrogateescape").rstrip("\n")
 
     # -- simple commands
 
     async def _simple(self, command: Simple, streams: Streams) -> None:
-        self.substituted = 0
-        argv = [field for word in command.words for field in await expand(self, word)]
-        values = {name: await expand_unsplit(self, word) for name, word in command.assignments}
+        argv = [field for word in command.words for field in expand(self, word)]
+        values = {name: expand_unsplit(self, word) for name, word in command.assignments}
         if not argv:
             self.variables.update(values)
-            self.code = self.substituted
-            return
-        builtin = BUILTINS.get(argv[0])
-        call = Call(argv, streams, self)
-        if not values:
-            self.code = await (builtin(self, call) if builtin is not None else self.call(call))
+            self.code = 0
             return
         kept = {name: self.variables.get(name) for name in values}
         self.variables.update(values)
         try:
-            self.code = await (builtin(self, call) if builtin is not None else self.call(call))
+            self.code = await self.call(Call(argv, streams, self))
         finally:
             for name, value in kept.items():
                 if value is None:
@@ -257,14 +185,16 @@ class Interpreter:
                     self.variables[name] = value
 
     async def call(self, call: Call) -> int:
-        """Run one command of the machine; 127 and noted as refused if it has none of that name."""
+        """Run one command, the shell's own or the machine's; 127 and noted as refused if there is none of that name."""
         name = call.argv[0]
+        builtin = BUILTINS.get(name)
         if name.startswith(("/system/bin/", "/usr/bin/", "/bin/")):
             name = posixpath.basename(name)
-        if fault := self.machine.faults.take("shell", self.machine.name, " ".join(call.argv)):
+        if builtin is None and (fault := self.machine.faults.take("shell", self.machine.name, " ".join(call.argv))):
             call.streams.err.write(str(fault.get("text", "")).encode() + b"\n")
             return int(fault.get("code", 1))
-        function = self._program(name) or self.software.commands.get(name)
+        own = None if builtin is None else partial(builtin, self)
+        function = own or self._program(name) or self.software.commands.get(name)
         if function is None:
             self.machine.refused.append(f"{self.machine.name}: {' '.join(call.argv)}")
             call.streams.err.write(f"{self.machine.shell_name}: {name}: {self._not_found()}\n".encode())

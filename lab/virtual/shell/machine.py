@@ -92,14 +92,12 @@ class Shell(Protocol):
     """What a command may ask of the shell that runs it. `ends_at_ns`: when a `timeout` around it ends what runs."""
 
     machine: Machine
-    software: Software
     uid: int
     keeper: Keeper
     process: Process
     variables: dict[str, str]
     directory: str
     code: int
-    last_background: int
     ends_at_ns: int | None
 
     def child(self, streams: Streams | None = None, uid: int | None = None) -> Shell: ...
@@ -111,8 +109,6 @@ class Shell(Protocol):
     async def interactive(self) -> int: ...
 
     def variable(self, name: str) -> str: ...
-
-    async def substitute(self, script: str) -> str: ...
 
 
 class Unbuilt(Exception):

@@ -1,6 +1,7 @@
 """The grammar of the mini shell: tokens -> lists of pipelines of commands.
 
-Source: POSIX.1-2017, Shell Command Language 2.9 and 2.10, without functions, for, case, if and until.
+Source: POSIX.1-2017, Shell Command Language 2.9 and 2.10, without functions, subshells, jobs, `!` and other compound
+commands than `{ }` and `while`.
 """
 
 from __future__ import annotations
@@ -28,10 +29,9 @@ class Simple:
 
 @dataclass(frozen=True)
 class Group:
-    """`( ... )` with a copy of the variables, or `{ ...; }`."""
+    """`{ ...; }`."""
 
     body: Script
-    copies: bool
     redirects: tuple[Redirect, ...]
 
 
@@ -43,12 +43,7 @@ class While:
 
 
 Command = Simple | Group | While
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    commands: tuple[Command, ...]
-    negated: bool
+Pipeline = tuple[Command, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,6 @@ class Entry:
 
     pipelines: tuple[Pipeline, ...]
     joints: tuple[str, ...]
-    background: bool
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class Script:
     entries: tuple[Entry, ...]
 
 
-UNBUILT = ("if", "for", "case", "until", "function", "select", "[[", "time", "then", "else", "fi", "esac", "in")
+UNBUILT = ("if", "for", "case", "until", "function", "select", "[[", "time", "then", "else", "fi", "esac", "in", "!")
 CLOSERS = ("do", "done", "}")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 
@@ -74,7 +68,7 @@ ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 def parse(text: str) -> Script:
     """The script of `text`. Raises ShellSyntaxError; Incomplete (one of them) where more lines may complete it."""
     parser = Parser(tokens(text))
-    script = parser.script(())
+    script = parser.script()
     if parser.peek() is not None:
         raise ShellSyntaxError(f"unexpected {parser.describe()}")
     return script
@@ -113,11 +107,11 @@ class Parser:
         while self._is("\n"):
             self._at += 1
 
-    def script(self, closers: tuple[str, ...]) -> Script:
+    def script(self) -> Script:
         entries: list[Entry] = []
         while True:
             self._skip_newlines()
-            if self.peek() is None or self._is(")") or self._reserved() in (*closers, *CLOSERS):
+            if self.peek() is None or self._reserved() in CLOSERS:
                 return Script(tuple(entries))
             entries.append(self._entry())
 
@@ -132,17 +126,15 @@ class Parser:
                 raise Incomplete(f"nothing behind '{token.text}'")
             joints.append(token.text)
             pipelines.append(self._pipeline())
-        background = self._is("&")
-        if self._is("&", ";", "\n"):
+        if self._is("&"):
+            raise ShellSyntaxError("'&' is not built")
+        if self._is(";", "\n"):
             self._at += 1
-        elif self.peek() is not None and not self._is(")"):
+        elif self.peek() is not None:
             raise ShellSyntaxError(f"unexpected {self.describe()}")
-        return Entry(tuple(pipelines), tuple(joints), background)
+        return Entry(tuple(pipelines), tuple(joints))
 
     def _pipeline(self) -> Pipeline:
-        negated = self._reserved() == "!"
-        if negated:
-            self._at += 1
         commands = [self._command()]
         while self._is("|"):
             self._at += 1
@@ -150,7 +142,7 @@ class Parser:
             if self.peek() is None:
                 raise Incomplete("nothing behind '|'")
             commands.append(self._command())
-        return Pipeline(tuple(commands), negated)
+        return tuple(commands)
 
     def _command(self) -> Command:
         word = self._reserved()
@@ -160,25 +152,18 @@ class Parser:
             return self._while()
         if word == "{":
             self._at += 1
-            body = self.script(("}",))
+            body = self.script()
             self._expect("}")
-            return Group(body, False, self._redirects())
+            return Group(body, self._redirects())
         if self._is("("):
-            self._at += 1
-            body = self.script(())
-            if self.peek() is None:
-                raise Incomplete("')' is missing")
-            if not self._is(")"):
-                raise ShellSyntaxError(f"unexpected {self.describe()}")
-            self._at += 1
-            return Group(body, True, self._redirects())
+            raise ShellSyntaxError("'(' is not built")
         return self._simple()
 
     def _while(self) -> While:
         self._at += 1
-        condition = self.script(("do",))
+        condition = self.script()
         self._expect("do")
-        body = self.script(("done",))
+        body = self.script()
         self._expect("done")
         if not condition.entries or not body.entries:
             raise ShellSyntaxError("an empty part in 'while'")

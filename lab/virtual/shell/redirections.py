@@ -17,13 +17,13 @@ class RedirectionFailed(Exception):
     """A redirection's file does not open; the text is the message."""
 
 
-async def redirected(shell: Shell, streams: Streams, redirects: Sequence[Redirect], opened: list[OpenFile]) -> Streams:
+def redirected(shell: Shell, streams: Streams, redirects: Sequence[Redirect], opened: list[OpenFile]) -> Streams:
     """The streams of a command after its redirections; files for writing are put into `opened`, to be closed.
 
     Raises RedirectionFailed.
     """
     for redirect in redirects:
-        target = await expand_unsplit(shell, redirect.target)
+        target = expand_unsplit(shell, redirect.target)
         if redirect.operator == "<":
             streams = replace(streams, input=_open_input(shell, target))
             continue

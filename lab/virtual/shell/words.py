@@ -1,4 +1,4 @@
-"""The words of the mini shell: text -> tokens, with quotes, backslashes, variables and command substitutions.
+"""The words of the mini shell: text -> tokens, with quotes, backslashes and variables.
 
 Source: POSIX.1-2017, Shell Command Language 2.2, 2.3 and 2.6. What is not built raises ShellSyntaxError.
 """
@@ -30,15 +30,7 @@ class Variable:
     quoted: bool
 
 
-@dataclass(frozen=True)
-class Substitution:
-    """`$(...)`: the text between the brackets, parsed when it is run."""
-
-    script: str
-    quoted: bool
-
-
-Part = Literal | Variable | Substitution
+Part = Literal | Variable
 
 
 @dataclass(frozen=True)
@@ -188,14 +180,9 @@ class Lexer:
 
     def _dollar(self, quoted: bool) -> Part:
         if self.text[self.at] == "`":
-            raise ShellSyntaxError("backquotes are not built; use $(...)")
-        if self.text.startswith("$((", self.at):
-            raise ShellSyntaxError("arithmetic is not built")
+            raise ShellSyntaxError("backquotes are not built")
         if self.text.startswith("$(", self.at):
-            end = self._closing_bracket(self.at + 2)
-            script = self.text[self.at + 2 : end]
-            self.at = end + 1
-            return Substitution(script, quoted)
+            raise ShellSyntaxError("'$(' is not built")
         if found := VARIABLE.match(self.text, self.at):
             self.at = found.end()
             return Variable(found.group(1) or found.group(2), quoted)
@@ -203,24 +190,6 @@ class Lexer:
             raise ShellSyntaxError(f"'{self.text[self.at : self.at + 8]}' is not built")
         self.at += 1
         return Literal("$", quoted)
-
-    def _closing_bracket(self, start: int) -> int:
-        inner = Lexer(self.text, start)
-        depth = 1
-        while inner.at < len(inner.text):
-            character = inner.text[inner.at]
-            if character == "'":
-                inner._until_quote()
-            elif character == '"':
-                inner._double_quoted()
-            elif character == "\\":
-                inner._escaped()
-            else:
-                depth += {"(": 1, ")": -1}.get(character, 0)
-                if depth == 0:
-                    return inner.at
-                inner.at += 1
-        raise Incomplete("no closing bracket")
 
 
 def joined(parts: list[Part]) -> list[Part]:

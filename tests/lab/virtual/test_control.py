@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -130,12 +131,36 @@ def test_the_same_commands_take_the_same_bench_time_in_every_attempt_of_one_key(
     assert ends[0][1] > START_NS
 
 
+class Running:
+    """A program that keeps a shell of a phone, started by `adb shell` and seen in `ps`."""
+
+    def __init__(self, bench, serial, script: str) -> None:
+        from lab.virtual.adb.server import adb_binary
+
+        self._bench, self._serial = bench, serial
+        argv = [adb_binary(), "-P", str(bench.started["adb_port"]), "-s", serial, "shell", script]
+        self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 10
+        while (found := self.number()) is None:
+            assert time.monotonic() < deadline
+        self.pid = found
+
+    def number(self) -> str | None:
+        listed = self._bench.adb("-s", self._serial, "shell", "ps -A -o PID,ARGS").stdout.decode().splitlines()
+        return next((line.split()[0] for line in listed if line.split()[1] in ("tcpdump", "toybox")), None)
+
+    def advance(self, seconds: float) -> None:
+        self._bench.say({"op": "advance", "ns": round(seconds * 1e9)})
+
+    def signal(self, name: str) -> None:
+        assert self._bench.adb("-s", self._serial, "shell", f"su -c 'kill -{name} {self.pid}'").returncode == 0
+
+
 def test_a_fault_strikes_once(bench):
     serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
     bench.adb("connect", serial)
     bench.say({"op": "fail_next", "what": "tcpdump", "on": "pixel6", "text": "Permission denied"})
-    command = "su -c 'tcpdump -i rmnet1 -w /data/local/tmp/x.pcap & wait $!; echo done'"
-    done = bench.adb("-s", serial, "shell", command)
+    done = bench.adb("-s", serial, "shell", "su -c 'tcpdump -i rmnet1 -w /data/local/tmp/x.pcap; echo done'")
     assert (done.stdout, done.stderr) == (b"done\n", b"tcpdump: Permission denied\n")
 
 
@@ -143,9 +168,12 @@ def test_a_tcpdump_that_nobody_stops_ends_by_itself(bench):
     serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
     bench.adb("connect", serial)
     bench.say(BEGIN)
-    begin = "tcpdump -i rmnet1 -G 3 -W 1 -w /data/local/tmp/x.pcap & sleep 2.9"
-    done = bench.adb("-s", serial, "shell", f"su -c '{begin}; kill -0 $! && echo captures; sleep 0.2; kill -0 $!'")
-    assert (done.stdout, done.returncode) == (b"captures\n", 1)
+    running = Running(bench, serial, "su -c 'echo $$; exec tcpdump -i rmnet1 -G 3 -W 1 -w /data/local/tmp/x.pcap'")
+    running.advance(2.9)
+    assert running.number() == running.pid
+    running.advance(0.2)
+    assert running.number() is None
+    assert running.popen.communicate(timeout=10)[0] == f"{running.pid}\n".encode()
 
 
 def test_nc_goes_on_when_its_input_has_ended_until_it_is_ended_itself(bench):
@@ -153,8 +181,12 @@ def test_nc_goes_on_when_its_input_has_ended_until_it_is_ended_itself(bench):
     bench.adb("connect", serial)
     bench.say(BEGIN)
     nc = "toybox nc -u -w 1 192.0.2.1 9"
-    done = bench.adb("-s", serial, "shell", f"{nc} </dev/null & sleep 30; kill -0 $! && kill $!; kill -0 $!")
-    assert (b"No such process" in done.stderr, done.returncode) == (True, 1)
+    running = Running(bench, serial, f"echo $$; exec {nc} </dev/null")
+    running.advance(30)
+    assert running.number() == running.pid
+    running.signal("TERM")
+    assert running.number() is None
+    assert running.popen.communicate(timeout=10)[0] == f"{running.pid}\n".encode()
     before = bench.say({"op": "advance", "ns": 0})["now_ns"]
     file = "/data/local/tmp/x"
     script = f"printf x >{file} && {{ rm {file}; toybox timeout 1 {nc}; }} <{file}; echo $?"
@@ -167,9 +199,13 @@ def test_a_running_tcpdump_tells_its_counters_when_it_is_asked(bench):
     serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
     bench.adb("connect", serial)
     bench.say(BEGIN)
-    begin = "tcpdump -U --immediate-mode -i rmnet1 -w /data/local/tmp/x.pcap & sleep 1"
-    done = bench.adb("-s", serial, "shell", f"su -c '{begin}; kill -USR1 $!; kill -INT $!; sleep 1'")
-    listening, asked, *final = done.stderr.decode().splitlines()
+    options = "-U --immediate-mode -i rmnet1 -w /data/local/tmp/x.pcap"
+    running = Running(bench, serial, f"su -c 'echo $$; exec tcpdump {options}'")
+    running.advance(1)
+    done = bench.adb("-s", serial, "shell", f"su -c 'kill -USR1 {running.pid}; kill -INT {running.pid}'")
+    assert done.returncode == 0
+    running.advance(1)
+    listening, asked, *final = running.popen.communicate(timeout=10)[1].decode().splitlines()
     assert listening.startswith("tcpdump: listening on rmnet1")
     assert asked == f"tcpdump: {', '.join(final)}"
     assert final[0].endswith("packets captured")

@@ -62,7 +62,6 @@ class Device:
     spec: PhoneSpec
     links: list[Interface] = field(default_factory=list)
     props: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, dict[str, str]] = field(default_factory=lambda: {"global": {}})
     counters: Usage = field(default_factory=Usage)
 
     def clock_ns(self):
@@ -117,13 +116,6 @@ def test_a_service_or_an_argument_that_is_not_built_is_refused():
         dump(Bench("whatsapp").a, "thermalservice")
     with pytest.raises(UnknownDump, match="dumpsys battery is not built with set level 5"):
         dump(Bench("whatsapp").a, "battery", "set", "level", "5")
-
-
-def test_the_screen_stays_on_where_the_setting_says_so():
-    device = Device(Bench("whatsapp").a, phone("lte"))
-    assert "  mStayOn=false" in dumpsys(device.handset, "power", (), device).splitlines()
-    device.settings["global"]["stay_on_while_plugged_in"] = "15"
-    assert "  mStayOn=true" in dumpsys(device.handset, "power", (), device).splitlines()
 
 
 def test_every_service_dumps_in_every_state():
@@ -250,14 +242,11 @@ def test_package_tells_the_version():
     assert dump(bench.a, "package", "com.example.none") == "Unable to find package: com.example.none"
 
 
-def test_power_and_display_follow_the_screen():
+def test_display_follows_the_screen():
     bench = Bench("whatsapp")
-    held = "mHoldingDisplaySuspendBlocker=true"
-    assert held in dump(bench.a, "power")
-    assert "mWakefulness=Awake" in dump(bench.a, "power")
+    assert lines(bench.a, "display", having="mGlobalDisplayState") == ["mGlobalDisplayState=ON"]
     bench.a.key("power")
-    assert held not in dump(bench.a, "power")
-    assert "mWakefulness=Asleep" in dump(bench.a, "power")
+    assert lines(bench.a, "display", having="mGlobalDisplayState") == ["mGlobalDisplayState=OFF"]
     (viewports,) = lines(bench.a, "display", having="DisplayViewport{")
     assert "valid=true, isActive=true" in viewports
     assert viewports.endswith(

@@ -84,15 +84,8 @@ PORTABLE = [
     "false && echo yes || echo no",
     "false || false || echo third",
     "true && false; echo $?",
-    "! true; echo $?; ! false; echo $?",
-    "(exit 3); echo $?",
-    "(X=2; echo $X); echo [$X]",
     "{ echo a; echo b; } | wc -l | grep -c 2",
     "echo one; exit 5; echo two",
-    "echo $(echo a; echo b)",
-    "echo \"$(printf 'a\\nb\\n\\n')\"",
-    "X=$(false); echo $?",
-    "X=$(echo $(echo deep)); echo $X",
     "printf 'a\\101\\n'",
     "printf '%s-%s\\n' a b c d",
     "printf '%s|%%\\n' ab",
@@ -100,7 +93,7 @@ PORTABLE = [
     "printf a | od -An -v -tx1",
     "printf 'abcdefghijklmnopqrst' | od -An -v -tx1",
     "echo out; echo err >&2",
-    "(echo out; echo err >&2) 2>&1",
+    "{ echo out; echo err >&2; } 2>&1",
     "echo gone >/dev/null; echo here",
     "echo x >f; echo y >>f; cat f; cat <f",
     "cat nothere 2>/dev/null; echo $?",
@@ -149,8 +142,11 @@ def test_a_script_does_what_the_shell_of_this_machine_does(machine, tmp_path, sc
     [
         ("if true; then echo x; fi", "'if' is not built"),
         ("for x in a; do echo $x; done", "'for' is not built"),
-        ("echo `id`", "backquotes are not built; use $(...)"),
-        ("echo $((1+1))", "arithmetic is not built"),
+        ("echo `id`", "backquotes are not built"),
+        ("echo $(id)", "'$(' is not built"),
+        ("(id)", "'(' is not built"),
+        ("id & id", "'&' is not built"),
+        ("! id", "'!' is not built"),
         ("echo ${X:-1}", "'${X:-1}' is not built"),
         ("cat <<EOF", "redirection '<<' is not built"),
         ("f() { echo; }", "unexpected '('"),
@@ -203,13 +199,8 @@ def test_epochrealtime_has_microseconds_of_the_machines_clock(machine):
     assert run(machine, "echo $EPOCHREALTIME") == (b"1000000000.000001\n", b"", 0)
 
 
-def test_a_background_job_goes_on_and_its_number_is_known(machine):
-    out, _, code = run(machine, "false & echo $! $?")
-    assert (out, code) == (b"10001 0\n", 0)
-
-
 def test_numbers_of_processes_do_not_depend_on_shells_that_nobody_asked_for_theirs(machine):
-    run(machine, "sh -c true; (true); echo $(echo)")
+    run(machine, "sh -c true; true | true")
     assert run(machine, "echo $$")[0] == b"10001\n"
 
 
@@ -250,7 +241,7 @@ def test_the_same_lines_cost_the_same_time_whatever_their_token_paths_and_number
 
 
 def test_a_parse_can_be_completed_or_not():
-    for text in ("echo 'a", 'echo "a', "a &&", "a |", "(a", "while true", "{ a;"):
+    for text in ("echo 'a", 'echo "a', "a &&", "a |", "while true", "{ a;"):
         with pytest.raises(Incomplete):
             parse(text)
     with pytest.raises(ShellSyntaxError) as caught:

@@ -70,15 +70,6 @@ def test_a_file_that_is_not_there_fails_with_its_reason(files):
     assert play(files, request(b"RECV", b"/sdcard/none")) == [b"FAIL" + struct.pack("<I", len(text)) + text]
 
 
-def test_a_listing_ends_with_a_padded_done(files):
-    (answer,) = play(files, request(b"LIST", b"/data/local/tmp"))
-    assert answer.endswith(b"DONE" + bytes(16))
-    assert b"DENT" + struct.pack("<II", 0o100644, 5) in answer
-    assert answer.count(b"DENT") == 3
-    (answer,) = play(files, request(b"LIS2", b"/data/local/tmp"))
-    assert answer.endswith(b"DONE" + bytes(72))
-
-
 def test_a_sent_file_is_stored_with_mode_and_time(files):
     body = b"DATA\3\0\0\0abcDATA\1\0\0\0dDONE" + struct.pack("<I", 1_700_000_000)
     assert play(files, request(b"SEND", b"/sdcard/new/file,33188") + body) == [b"OKAY\0\0\0\0"]
