@@ -71,7 +71,6 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _only_plain_numbers(cls, values: object) -> object:
-        # Not a field validator: pydantic allows none on a discriminator.
         return _plain(cls, values)
 
 
