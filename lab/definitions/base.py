@@ -1,7 +1,5 @@
 """What all definitions share: the frozen base model, names, and mistakes that say where they are."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ A misspelt key is one mistake: it is put right before the values are looked at, 
 a key that nobody knows is left out.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Mapping
