@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from lab.definitions.base import scalar_types
+from lab.definitions.base import model_in
 from lab.definitions.yaml.tree import Node, Place
 
 M = TypeVar("M", bound=BaseModel)
@@ -31,7 +31,7 @@ def fit(root: Node, model: type[M]) -> tuple[M | None, Found]:
         return model.model_validate(root.plain()), found
     except ValidationError as error:
         for one in error.errors(include_url=False):
-            found += _worded(root, model, one)
+            found += _worded(root, one)
         return None, found
 
 
@@ -67,8 +67,7 @@ def _repair(node: Node, model: type[BaseModel]) -> Found:
         return []
     found = _put_right(node.value, node.keys, model.model_fields)
     for key, child in node.value.items():
-        inner = _model_in(model.model_fields[key]) if key in model.model_fields else None
-        if inner is not None:
+        if (inner := model_in(model.model_fields[key].annotation)) is not None:
             found += _repair(child, inner)
     return found
 
@@ -88,16 +87,10 @@ def _put_right(
     return found
 
 
-def _model_in(info: FieldInfo) -> type[BaseModel] | None:
-    """The model that a field holds, alone or in a list; no field of a definition holds one of several."""
-    kinds = scalar_types(info.annotation)
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
 # Values
 
 
-def _worded(root: Node, model: type[BaseModel], error: ErrorDetails) -> Found:
+def _worded(root: Node, error: ErrorDetails) -> Found:
     """One pydantic error as mistakes in plain words."""
     place = _written(root, error["loc"])
     if root.is_refused(place):
@@ -111,7 +104,7 @@ def _worded(root: Node, model: type[BaseModel], error: ErrorDetails) -> Found:
 
 
 def _written(root: Node, loc: tuple[str | int, ...]) -> Place:
-    """The parts of a pydantic location that stand in the file: tags and names of classes in it do not."""
+    """The parts of a pydantic location that stand in the file: names of types in it do not."""
     return tuple(part for part, _, _ in root.written(loc))
 
 
