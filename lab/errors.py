@@ -11,8 +11,6 @@ LabError                        exit 1
 └── AttemptVoid                          one attempt is void, with a reason; never leaves lab.run.matrix
 """
 
-from __future__ import annotations
-
 TEXT_LIMIT = 1000
 
 

@@ -4,8 +4,6 @@ What differs between the two kinds stands in two small classes, `RealBench` and 
 gets the same `Phone`, `Laptop`, `Capture` and `BenchClock`, behind a socket or an argv.
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from typing import Self
 

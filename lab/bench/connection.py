@@ -1,7 +1,5 @@
 """A phone of a bench, connected: its shell, its agent, and what waking it changes put back afterwards."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress

@@ -1,7 +1,5 @@
 """What kinds of bench do differently."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Protocol
 

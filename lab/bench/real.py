@@ -1,7 +1,5 @@
 """A real bench."""
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile

@@ -1,7 +1,5 @@
 """What a capturing tool counted, and whether that is all of it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """dumpcap on the hotspot laptop, whichever kind of laptop that is."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 

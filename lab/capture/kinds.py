@@ -1,7 +1,5 @@
 """Every kind of capture: one file, and one line here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ CaptureService, capture_vpn.c, pcap_dump.c); nothing here was tried on a phone (
 proxy: what it proves and what it changes stands in docs/capture-integrity.md.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shlex

@@ -4,8 +4,6 @@ How tools lose the end of a call when they are stopped carelessly, and why they 
 `docs/decisions/0003-capture.md`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path

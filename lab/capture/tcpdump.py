@@ -1,7 +1,5 @@
 """tcpdump on a rooted phone."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shlex

@@ -1,7 +1,5 @@
 """What a fetched capture must be to count."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

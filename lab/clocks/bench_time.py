@@ -3,8 +3,6 @@
 A wait on a phone's state takes bench time; real time (`lab.clocks.real_time`) serves programs, sockets and files.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Protocol

@@ -3,8 +3,6 @@
 What may be kept and what voids the attempt, and why: `docs/decisions/0001-time.md`. Measured figures: `docs/clocks.md`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address

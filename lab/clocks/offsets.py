@@ -1,7 +1,5 @@
 """How far a clock is ahead of the controller's, with a bound that holds."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

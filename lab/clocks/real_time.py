@@ -1,7 +1,5 @@
 """Real time, for programs, sockets and files: a deadline here is real on every bench."""
 
-from __future__ import annotations
-
 import time
 
 

@@ -1,7 +1,5 @@
 """The end of a run that was asked for: Ctrl-C and SIGTERM, told politely."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

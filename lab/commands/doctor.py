@@ -4,8 +4,6 @@ Nothing is changed on a phone or on the laptop. Whether it is quiet enough is me
 time of its own captures (paper 3.2, step 3).
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Iterator

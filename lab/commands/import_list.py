@@ -1,7 +1,5 @@
 """A list of capture pairs made by hand: CSV text -> rows, every mistake as `file:line:column: what`."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Capture pairs that the lab made by hand become a dataset. What is not known of them is null, never guessed."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Sequence

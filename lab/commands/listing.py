@@ -1,7 +1,5 @@
 """What is in one capture file, on standard output: as JSON, or a line a row."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 

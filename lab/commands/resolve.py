@@ -3,8 +3,6 @@
 `correlate.report.build`, which follows, gives those that have none the name of DNS answers in the captures.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Callable, Iterable, Mapping

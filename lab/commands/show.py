@@ -1,7 +1,5 @@
 """What the commands print: plans, trials, checks, mistakes and the end of a run."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -1,9 +1,7 @@
 """An app as the harness sees it: how to do things in it, and by which signs its state is known."""
 
-from __future__ import annotations
-
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -50,7 +48,7 @@ class Selector(Model):
         return value
 
     @model_validator(mode="after")
-    def _says_something(self) -> Selector:
+    def _says_something(self) -> Self:
         if not self.as_query():
             refuse([((), f"a selector needs at least one of {', '.join(_QUERY_KEYS)}")])
         return self
@@ -97,7 +95,7 @@ class Way(Model):
     seen_on: Text | None = None
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> Way:
+    def _exactly_one(self) -> Self:
         given = [way for way in WAYS if getattr(self, way)]
         if len(given) != 1:
             what = f"has {' and '.join(given)}" if given else "has none"
@@ -166,7 +164,7 @@ class App(Model):
         return [service for service in SERVICES if self.place_call.of(service) and self.answer.of(service)]
 
     @model_validator(mode="after")
-    def _a_whole_service(self) -> App:
+    def _a_whole_service(self) -> Self:
         refuse(self._half_services())
         return self
 

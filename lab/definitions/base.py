@@ -1,7 +1,5 @@
 """What all definitions share: the frozen base model, names, and mistakes that say where they are."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Iterable
@@ -71,7 +69,6 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _only_plain_numbers(cls, values: object) -> object:
-        # Not a field validator: pydantic allows none on a discriminator.
         return _plain(cls, values)
 
 
@@ -89,12 +86,8 @@ def _plain(model: type[BaseModel], values: object) -> object:
 @functools.cache
 def _documents(model: type[BaseModel]) -> dict[str, type[Document]]:
     """The fields that hold a part of a dataset's document."""
-    kinds = {name: scalar_types(info.annotation) for name, info in model.model_fields.items()}
-    inner = {
-        name: [kind for kind in found if isinstance(kind, type) and issubclass(kind, Document)]
-        for name, found in kinds.items()
-    }
-    return {name: found[0] for name, found in inner.items() if found}
+    held = {name: model_in(info.annotation) for name, info in model.model_fields.items()}
+    return {name: kind for name, kind in held.items() if kind is not None and issubclass(kind, Document)}
 
 
 @functools.cache
@@ -106,6 +99,12 @@ def _numeric_fields(model: type[BaseModel]) -> dict[str, tuple[re.Pattern[str], 
         for name, found in kinds.items()
         if found and found <= _PLAIN.keys()
     }
+
+
+def model_in(annotation: object) -> type[BaseModel] | None:
+    """The model that a field holds, alone or in a list; no field of a definition holds one of several."""
+    kinds = scalar_types(annotation)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def scalar_types(annotation: object) -> set[object]:

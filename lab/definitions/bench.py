@@ -1,9 +1,7 @@
 """A bench: two phones, a laptop, and what the operator says about them."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -54,7 +52,7 @@ class PhoneSpec(Model):
     emulation: PhoneEmulation | None = None
 
     @model_validator(mode="after")
-    def _fits_together(self) -> PhoneSpec:
+    def _fits_together(self) -> Self:
         found: list[tuple[Place, str]] = []
         if self.capture == "tcpdump" and not self.rooted:
             text = "capture tcpdump needs a rooted phone; use dumpcap on the hotspot, or pcapdroid"
@@ -125,7 +123,7 @@ class BenchSpec(Model):
     approval: str = ""
 
     @model_validator(mode="after")
-    def _two_phones(self) -> BenchSpec:
+    def _two_phones(self) -> Self:
         found: list[tuple[Place, str]] = [
             (("phones", index, "name"), f"a second phone named '{name}'")
             for index, name in repeated(phone.name for phone in self.phones)

@@ -1,12 +1,10 @@
 """All definitions of a scenarios directory, loaded and checked against each other."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -45,7 +43,7 @@ class Lab:
     virtual_apps: dict[str, VirtualApp]
 
     @classmethod
-    def load(cls, directory: Path) -> Lab:
+    def load(cls, directory: Path) -> Self:
         """Read every file, merge local files over the benches, and check across files.
 
         Raises:

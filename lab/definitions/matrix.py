@@ -1,10 +1,8 @@
 """A matrix of trials, and the order in which they are run."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -22,7 +20,7 @@ class Matrix(Model):
     repetitions: Annotated[int, Field(ge=1, le=1000)]
 
     @model_validator(mode="after")
-    def _nothing_twice(self) -> Matrix:
+    def _nothing_twice(self) -> Self:
         found: list[tuple[Place, str]] = [
             ((field, index), f"{field} has '{name}' a second time")
             for field in ("apps", "services", "scenarios")

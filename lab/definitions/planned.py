@@ -1,7 +1,5 @@
 """The trials of a full matrix with their place and, on a virtual bench, their possible routes."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

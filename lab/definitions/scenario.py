@@ -1,10 +1,8 @@
 """A call scenario: a short list of steps with roles and waits, and how long to ring and to talk."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -30,7 +28,7 @@ class Uniform(Model):
     high_s: Seconds
 
     @model_validator(mode="after")
-    def _in_order(self) -> Uniform:
+    def _in_order(self) -> Self:
         if self.high_s < self.low_s:
             refuse([(("high_s",), f"high_s must be at least low_s ({self.low_s:g}), is {self.high_s:g}")])
         return self
@@ -48,7 +46,7 @@ class Step(Model):
     within_s: Seconds = 20.0
 
     @model_validator(mode="after")
-    def _the_right_doer(self) -> Step:
+    def _the_right_doer(self) -> Self:
         doers = _DOERS[self.do]
         if doers and self.by is None:
             refuse([((), f"missing key 'by': who does {self.do}? ({' or '.join(doers)})")])
@@ -80,7 +78,7 @@ class Scenario(Model):
     steps: Annotated[list[Step], Field(min_length=1, max_length=50)]
 
     @model_validator(mode="after")
-    def _possible(self) -> Scenario:
+    def _possible(self) -> Self:
         refuse([*_order_mistakes(self.steps), *self._field_mistakes()])
         return self
 

@@ -4,8 +4,6 @@ The screens say what an operator would find in a hierarchy dump of the phone; th
 in `scenarios/apps/APP.yaml`. What the app puts on the wire is its `network` section.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal, Self
 

@@ -4,8 +4,6 @@
 `emulation:` sections of a bench file. No behaviour here belongs to one app: an app is a choice of these fields.
 """
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Annotated, Literal, Self
 

@@ -1,7 +1,5 @@
 """A laptop that is driven by the agent on it (`lab.laptop.agent`) where there is no bash: Windows above all."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -1,7 +1,5 @@
 """The hotspot laptop, behind an argv prefix: [] is this machine, [ssh, HOST] another one."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Puts the agent on a bench's laptop, and proves that it is there."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -4,8 +4,6 @@ A capture on the hotspot is filtered by that MAC, so that neither another client
 and a phone that is on no hotspot is found before its call. What a laptop's neighbour table says is parsed strictly.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

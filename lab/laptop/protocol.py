@@ -1,7 +1,5 @@
 """What the lab needs of a laptop, however it is driven: `lab.laptop.bash`, `lab.laptop.agent_client`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address

@@ -8,8 +8,6 @@ uiautomator2 takes an `Adb` like any adbutils device. What is changed and why (a
 - an answer that is cut is an error, never a shorter answer.
 """
 
-from __future__ import annotations
-
 import contextlib
 import socket
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The state of a call on a phone, by the signs of the app's file and Android's audio mode."""
 
-from __future__ import annotations
-
 import enum
 import re
 from collections.abc import Sequence

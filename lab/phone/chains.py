@@ -4,8 +4,6 @@ The ways of a chain are tried in turn, round and round, under one deadline of be
 (`lab.phone.screen`): the state is looked at before each, and a way that was used gets time to show its effect.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

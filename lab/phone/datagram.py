@@ -1,7 +1,5 @@
 """A UDP datagram of a phone's own, by its shell: markers and STUN requests take the path of its calls."""
 
-from __future__ import annotations
-
 import shlex
 
 from lab.phone.interfaces import Address

@@ -3,8 +3,6 @@
 `ip route get` and `dumpsys connectivity` must agree on it; a network that comes or goes meanwhile voids the attempt.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

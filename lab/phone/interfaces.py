@@ -3,8 +3,6 @@
 What a phone prints is parsed strictly; an answer that does not fit is an error, never a guess.
 """
 
-from __future__ import annotations
-
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 

@@ -5,8 +5,6 @@ it read the kernel's counters, `dumpsys netstats --uid` shows them in buckets of
 kind, not by interface: of two SIM cards both are `cellular`.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Verbs are idempotent: each looks at the state before it touches anything and unt
 nothing is on the screen voids the attempt and is named with all its selectors.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable, Sequence

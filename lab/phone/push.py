@@ -4,8 +4,6 @@ It lies apart from the captures, which are swept, and from the system, which is 
 the phone's own (`FIRST_ON_PATH`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import struct

@@ -4,8 +4,6 @@ uiautomator2 sends a call again after an HTTP error, so a tap may happen twice: 
 after. Its waits on the controller's side are never used; `wait_gone` waits in the phone's agent.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import contextlib

@@ -1,7 +1,5 @@
 """A phone's public addresses: what STUN servers see it come from, by a Binding from its own path (RFC 8489)."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address

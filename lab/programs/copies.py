@@ -1,7 +1,5 @@
 """Copies that are proven: the origin tells size and SHA-256 first, and a copy that differs is never used."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import re

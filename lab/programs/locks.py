@@ -1,7 +1,5 @@
 """Holding something for this process alone, by a lock that the system lets go however the process ends."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import stat

@@ -1,7 +1,5 @@
 """The only place that starts programs: argv lists, never a shell string; every wait has a real deadline."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import selectors

@@ -4,8 +4,6 @@ Used for the phones (a stream of adb) and for the laptop (the pipes of a program
 command costs a connection and a process each time; a line here costs one round trip.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from dataclasses import dataclass

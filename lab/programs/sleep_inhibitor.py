@@ -1,7 +1,5 @@
 """The controller stays awake while it holds a bench: a trial that was slept through would look like a quiet one."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What dataset.json says of a run, and whether a dataset that is there fits it."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 from dataclasses import asdict

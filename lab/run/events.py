@@ -1,7 +1,5 @@
 """events.jsonl: what was done in an attempt and seen, step by step."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

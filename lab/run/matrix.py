@@ -4,8 +4,6 @@ A trial is complete when its folder stands under its final name; the journal is 
 was verified stays, and the next run takes up what is missing.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

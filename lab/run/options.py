@@ -1,7 +1,5 @@
 """What a command line asks for, as typed: a seed, a dataset's folder, a part of a matrix."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

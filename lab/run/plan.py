@@ -1,9 +1,8 @@
 """A matrix on a bench, planned: which trials there are, which are missing, who is called."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from correlate.dataset import Dataset
 from lab.definitions import BenchSpec, Lab, Matrix, PlannedTrial, plan, plan_routes
@@ -28,7 +27,7 @@ class Run:
         """The chosen trials that have no complete folder, in order."""
         return [item for item in self.chosen if not self.dataset.trial_dir(item.trial.id).is_dir()]
 
-    def only(self, *items: PlannedTrial) -> Run:
+    def only(self, *items: PlannedTrial) -> Self:
         """The same run with these trials chosen."""
         return replace(self, chosen=items)
 

@@ -1,7 +1,5 @@
 """What a run shows while it runs: one line a trial, and on a terminal a bar with the time that is left."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What was recorded of one side, part by part, and the side of trial.json that is made of these parts."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv6Address
 

@@ -1,7 +1,5 @@
 """The verbs of a call scenario. Each does one thing and sees its effect on the phones, or voids the attempt."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol

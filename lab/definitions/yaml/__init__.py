@@ -3,8 +3,6 @@
 `lab.definitions.yaml.tree` reads the text, `lab.definitions.yaml.model` fits it to the model.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar

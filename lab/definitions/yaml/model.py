@@ -4,18 +4,16 @@ A misspelt key is one mistake: it is put right before the values are looked at, 
 a key that nobody knows is left out.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
-from collections.abc import Iterable
-from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from lab.definitions.base import model_in
 from lab.definitions.yaml.tree import Node, Place
 
 M = TypeVar("M", bound=BaseModel)
@@ -28,12 +26,12 @@ def fit(root: Node, model: type[M]) -> tuple[M | None, Found]:
     """The model a tree holds (None where it does not), and every mistake as ((line, column), text)."""
     if not isinstance(root.value, dict):
         return None, [((root.line, root.column), f"must hold keys and values, holds {_kind(root)}")]
-    found = _repair(root, (model,), None)
+    found = _repair(root, model)
     try:
         return model.model_validate(root.plain()), found
     except ValidationError as error:
         for one in error.errors(include_url=False):
-            found += _worded(root, model, one)
+            found += _worded(root, one)
         return None, found
 
 
@@ -60,96 +58,39 @@ def _folded(word: str) -> str:
 # Keys
 
 
-def _repair(node: Node, models: tuple[type[BaseModel], ...], discriminator: str | None) -> Found:
-    """Put misspelt keys right and take unknown ones out, in the whole tree below a node that holds one of `models`."""
-    found: Found = []
+def _repair(node: Node, model: type[BaseModel]) -> Found:
+    """Put misspelt keys right and take unknown ones out, in the whole tree below a node that holds a `model`, or a list
+    of them."""
     if isinstance(node.value, list):
-        for item in node.value:
-            found += _repair(item, models, discriminator)
-        return found
-    if not isinstance(node.value, dict) or not models:
-        return found
-    model: type[BaseModel] | None = models[0]
-    if len(models) > 1:
-        model = _chosen(node, models, discriminator, found)
-    if model is None:
-        return found
-    fields = _fields(model)
-    _put_right(node, fields, _required(model), found)
-    for key, child in list(node.value.items()):
-        if key in fields:
-            found += _repair(child, *_models_in(fields[key]))
+        return [mistake for item in node.value for mistake in _repair(item, model)]
+    if not isinstance(node.value, dict):
+        return []
+    found = _put_right(node.value, node.keys, model.model_fields)
+    for key, child in node.value.items():
+        if (inner := model_in(model.model_fields[key].annotation)) is not None:
+            found += _repair(child, inner)
     return found
 
 
-def _put_right(node: Node, known: Iterable[str], required: set[str], found: Found) -> None:
+def _put_right(
+    mapping: dict[str, Node], positions: dict[str, tuple[int, int]], known: Mapping[str, FieldInfo]
+) -> Found:
     """Each unknown key goes to the field it nearly spells and nobody gives, required ones first; else it goes out."""
-    mapping = node.value
-    if not isinstance(mapping, dict):
-        return
+    found: Found = []
     for key in [key for key in mapping if key not in known]:
         absent = [name for name in known if name not in mapping]
-        right = nearest(key, [name for name in absent if name in required]) or nearest(key, absent)
-        child = mapping.pop(key)
-        position = node.keys.pop(key)
+        right = nearest(key, [name for name in absent if known[name].is_required()]) or nearest(key, absent)
+        child, position = mapping.pop(key), positions.pop(key)
         found.append((position, f"unknown key '{_cut(key)}'{did_you_mean(key, [right] if right else known)}"))
         if right is not None:
-            mapping[right] = child
-            node.keys[right] = position
-
-
-def _chosen(
-    node: Node, models: tuple[type[BaseModel], ...], discriminator: str | None, found: Found
-) -> type[BaseModel] | None:
-    """Which of several models a mapping is meant for; None where its discriminator says nothing that is known."""
-    mapping = node.value
-    if not isinstance(mapping, dict):
-        return None
-    if discriminator is None:
-        return max(models, key=lambda model: len(_fields(model).keys() & mapping.keys()))
-    if discriminator not in mapping:
-        known = {name for model in models for name in _fields(model)}
-        strangers = [key for key in mapping if key not in known and nearest(key, [discriminator])]
-        if not strangers:
-            return None
-        for key in strangers[:1]:
-            found.append((node.keys[key], f"unknown key '{_cut(key)}'; did you mean '{discriminator}'?"))
-            mapping[discriminator], node.keys[discriminator] = mapping.pop(key), node.keys.pop(key)
-    tag = mapping[discriminator].value
-    return next((model for model in models if tag in get_args(_fields(model)[discriminator].annotation)), None)
-
-
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    return {info.alias or name: info for name, info in model.model_fields.items()}
-
-
-def _required(model: type[BaseModel]) -> set[str]:
-    return {name for name, info in _fields(model).items() if info.is_required()}
-
-
-def _models_in(info: FieldInfo) -> tuple[tuple[type[BaseModel], ...], str | None]:
-    """The models a field may hold, alone or in a list, and the key that tells them apart."""
-    told_by = [info.discriminator] if isinstance(info.discriminator, str) else []
-    models = tuple(_walk(info.annotation, told_by))
-    return models, told_by[0] if told_by else None
-
-
-def _walk(annotation: object, told_by: list[str]) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) is Annotated:
-        inner, *metadata = get_args(annotation)
-        told_by += [m.discriminator for m in metadata if isinstance(m, FieldInfo) and isinstance(m.discriminator, str)]
-        yield from _walk(inner, told_by)
-    elif get_origin(annotation) in (list, tuple, Union, UnionType):
-        for argument in get_args(annotation):
-            yield from _walk(argument, told_by)
+            mapping[right], positions[right] = child, position
+    return found
 
 
 # Values
 
 
-def _worded(root: Node, model: type[BaseModel], error: ErrorDetails) -> Found:
+def _worded(root: Node, error: ErrorDetails) -> Found:
     """One pydantic error as mistakes in plain words."""
     place = _written(root, error["loc"])
     if root.is_refused(place):
@@ -163,7 +104,7 @@ def _worded(root: Node, model: type[BaseModel], error: ErrorDetails) -> Found:
 
 
 def _written(root: Node, loc: tuple[str | int, ...]) -> Place:
-    """The parts of a pydantic location that stand in the file: tags and names of classes in it do not."""
+    """The parts of a pydantic location that stand in the file: names of types in it do not."""
     return tuple(part for part, _, _ in root.written(loc))
 
 
@@ -203,11 +144,6 @@ def _text(place: Place, error: ErrorDetails) -> str:
     kind, context, given = error["type"], error.get("ctx", {}), error["input"]
     if kind in ("literal_error", "enum"):
         return _not_one_of(place, str(given), re.findall(r"'([^']*)'", str(context.get("expected", ""))), given)
-    if kind == "union_tag_invalid":
-        tags = re.findall(r"'([^']*)'", str(context["expected_tags"]))
-        return _not_one_of((str(context["discriminator"]).strip("'"),), str(context["tag"]), tags, given)
-    if kind == "union_tag_not_found":
-        return f"missing key {context['discriminator']}"
     if kind == "value_error":
         text = str(context["error"])
         return text if text.startswith(str(what).rsplit(".", maxsplit=1)[-1]) else f"{what} {text}"

@@ -119,8 +119,8 @@ def parse(path: Path, text: str) -> tuple[Node | None, list[Mistake]]:
             builder.take(event)
             if builder.hopeless:
                 break
-    except yaml.reader.ReaderError as error:
-        return None, [*builder.mistakes, _unprintable(path, text, error)]
+    except yaml.reader.ReaderError:
+        return None, [*builder.mistakes, _unprintable(path, text)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -130,7 +130,7 @@ def parse(path: Path, text: str) -> tuple[Node | None, list[Mistake]]:
     return (None if builder.hopeless else builder.root), builder.mistakes
 
 
-def _unprintable(path: Path, text: str, error: yaml.reader.ReaderError) -> Mistake:
+def _unprintable(path: Path, text: str) -> Mistake:
     # libyaml counts bytes and PyYAML's own reader characters: find the character again.
     at = next((i for i, one in enumerate(text) if yaml.reader.Reader.NON_PRINTABLE.match(one)), 0)
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)

@@ -326,6 +326,19 @@ def test_the_whole_lab_loads():
         assert (virtual.package, virtual.version) == (lab.apps[name].package, lab.apps[name].version)
 
 
+def test_no_field_holds_one_of_several_models():
+    def held(model: type[BaseModel]) -> None:
+        for name, info in model.model_fields.items():
+            kinds = scalar_types(info.annotation)
+            models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+            assert not models or len(kinds) == 1, f"{model.__name__}.{name}"
+            for inner in models:
+                held(inner)
+
+    for model in [*FOLDERS.values(), LocalBench]:
+        held(model)
+
+
 def models_of(model: type[BaseModel], known: dict[str, list[str]]) -> dict[str, list[str]]:
     if model.__name__ not in known:
         known[model.__name__] = list(model.model_fields)

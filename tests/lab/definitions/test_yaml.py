@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -21,16 +21,6 @@ class Span(Model):
     high_s: Seconds
 
 
-class Dog(Model):
-    kind: Literal["dog"]
-    bark: str
-
-
-class Cat(Model):
-    kind: Literal["cat"]
-    lives: int
-
-
 class Pet(Model):
     name: Name
     verb: Literal["reject", "answer"] = "answer"
@@ -39,7 +29,6 @@ class Pet(Model):
     ports: list[int] = Field(default_factory=list)
     weight: float = 1.0
     address: IPv4Address | None = None
-    animal: Annotated[Dog | Cat, Field(discriminator="kind")] | None = None
     friends: list[Span] = Field(default_factory=list)
 
 
@@ -126,24 +115,6 @@ def test_a_misspelt_key_still_has_its_value_checked(mistakes_of):
     assert mistakes_of("name: x\nwieght: heavy\n") == [
         "f.yaml:2:1: unknown key 'wieght'; did you mean 'weight'?",
         "f.yaml:2:1: weight must be a number, is 'heavy'",
-    ]
-
-
-def test_a_misspelt_discriminator_is_one_mistake(mistakes_of):
-    assert mistakes_of("name: x\nanimal:\n  knd: cat\n  lives: 9\n") == [
-        "f.yaml:3:3: unknown key 'knd'; did you mean 'kind'?"
-    ]
-
-
-def test_a_misspelt_key_below_a_discriminator_is_one_mistake(mistakes_of):
-    assert mistakes_of("name: x\nanimal:\n  kind: cat\n  live: 9\n") == [
-        "f.yaml:4:3: unknown key 'live'; did you mean 'lives'?"
-    ]
-
-
-def test_an_unknown_discriminator_value_is_one_mistake(mistakes_of):
-    assert mistakes_of("name: x\nanimal:\n  kind: catt\n  lives: 9\n") == [
-        "f.yaml:2:1: no kind 'catt'; did you mean 'cat'?"
     ]
 
 
