@@ -12,8 +12,7 @@ from correlate.stun import BINDING, ERROR, HEADER_BYTES, REQUEST, SHARED_SECRET,
 from correlate.trace import Block, Trace
 from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Column, Mask, Octets, u16
-from correlate.trace.rows import Rows
+from correlate.trace.records import Column, Mask, Octets, Rows, u16
 from correlate.trace.tuples import Tuples
 
 CLASSIC_TYPES = tuple(method | of for method in (BINDING, SHARED_SECRET) for of in (REQUEST, SUCCESS, ERROR))

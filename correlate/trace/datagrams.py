@@ -14,8 +14,7 @@ from correlate.trace.addresses import Address
 from correlate.trace.fragments import Reassembly
 from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
 from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import Column, Columns, Interface, Octets, Records, window
-from correlate.trace.rows import Rows, by_frame, leads, no_rows
+from correlate.trace.records import Column, Columns, Interface, Octets, Records, Rows, by_frame, leads, no_rows, window
 from correlate.trace.tuples import Tuples
 
 CHUNK = 1 << 13  # records looked at together: bounds the memory that gathered headers take
@@ -101,12 +100,7 @@ class Finder:
     def _numbered(self, octets: Octets, records: Records, found: Found, frame: int) -> Rows:
         if not len(found.index):
             return no_rows()
-        ports = (found.src_port << 16 | found.dst_port).astype(np.uint64)
-        if found.version[0] == 4:
-            ends = self.tuples.numbers(4, [found.low[0] << np.uint64(32) | found.low[1]], ports)
-        else:
-            ends = self.tuples.numbers(6, [found.high[0], found.low[0], found.high[1], found.low[1]], ports)
-        at = found.index
+        ends, at = self.tuples.numbers(found.version, found.ends, found.ports), found.index
         return Rows(
             at + frame, records.time_ns[at], records.wire[at], records.captured[at], found.packet_bytes, ends,
             found.payload_bytes, found.payload_offset, found.payload_captured, leads(octets, found.payload_offset),
