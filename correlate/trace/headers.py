@@ -1,7 +1,7 @@
 """IP and UDP headers (RFC 791, RFC 8200, RFC 768), many frames at a time.
 
 Plain packets are gathered by numpy; fragments and IPv6 extension headers take the exact, slow way of `fragments`. All
-columns are int64; an IPv6 address is two unsigned 64-bit halves, an IPv4 address is its low half alone.
+columns are int64; the addresses of a packet are unsigned 64-bit words, as `Tuples` says.
 """
 
 from __future__ import annotations
@@ -36,35 +36,14 @@ class Frames(Columns):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """UDP frames of one IP version, a row each. `ends` and `ports` are as `Tuples.numbers` takes them; `packet_bytes`
-    is the length of the IP packet; `payload_offset` is -1 where no payload was captured."""
+    """UDP frames of one IP version, a row each: the words of their addresses as `Tuples.numbers` takes them, the offset
+    of their UDP header, and where their IP packet would end had it been captured whole."""
 
-    index: Column
+    frames: Frames
     version: int
     ends: list[Words]
-    ports: Words
-    payload_bytes: Column
-    payload_offset: Column
-    payload_captured: Column
-    packet_bytes: Column
-
-
-def _found(
-    octets: Octets, frames: Frames, version: int, ends: list[Words], header: Column, packet_end: Column
-) -> Found:
-    """Frames with a UDP header at offset `header`.
-
-    The payload is what the UDP length says (RFC 768), so Ethernet padding is none of it; a length of zero (jumbograms,
-    RFC 2675, and segmentation offload) leaves it to the IP packet.
-    """
-    head = window(octets, header, UDP_BYTES)
-    length = u16(head, 4)
-    room = packet_end - header - UDP_BYTES
-    payload = np.where(length == 0, room, np.maximum(length - UDP_BYTES, 0))
-    captured = np.maximum(np.minimum(np.minimum(payload, room), frames.end - header - UDP_BYTES), 0)
-    offset = np.where(captured > 0, header + UDP_BYTES, -1)
-    ports = head.view(">u4")[:, 0].astype(np.uint64)
-    return Found(frames.index, version, ends, ports, payload, offset, captured, packet_end - frames.offset)
+    header: Column
+    packet_end: Column
 
 
 def ipv4(octets: Octets, frames: Frames) -> tuple[Found, Frames]:
@@ -81,7 +60,7 @@ def ipv4(octets: Octets, frames: Frames) -> tuple[Found, Frames]:
     fits = (room >= header_bytes + UDP_NEEDED_BYTES) & (packet_end >= header + UDP_BYTES)
     rows = np.flatnonzero(sound & ~fragment & fits)
     ends = list(np.ascontiguousarray(head[rows, 12:20]).view(">u8").astype(np.uint64).T)
-    found = _found(octets, frames.take(rows), 4, ends, header[rows], packet_end[rows])
+    found = Found(frames.take(rows), 4, ends, header[rows], packet_end[rows])
     return found, frames.take(np.flatnonzero(sound & fragment))
 
 
@@ -95,5 +74,5 @@ def ipv6(octets: Octets, frames: Frames) -> tuple[Found, Frames]:
     fits = (frames.end >= header + UDP_NEEDED_BYTES) & (packet_end >= header + UDP_BYTES)
     rows = np.flatnonzero(sound & (head[:, 6] == UDP) & fits)
     ends = list(np.ascontiguousarray(head[rows, 8:40]).view(">u8").astype(np.uint64).T)
-    found = _found(octets, frames.take(rows), 6, ends, header[rows], packet_end[rows])
+    found = Found(frames.take(rows), 6, ends, header[rows], packet_end[rows])
     return found, frames.take(np.flatnonzero(sound & np.isin(head[:, 6], EXTENSIONS)))
