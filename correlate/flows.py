@@ -12,8 +12,7 @@ from correlate.stun import BINDING, ERROR, HEADER_BYTES, REQUEST, SHARED_SECRET,
 from correlate.trace import Block, Trace
 from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Column, Mask, Octets, u16
-from correlate.trace.rows import Rows
+from correlate.trace.records import Column, Mask, Octets, Rows, u16
 from correlate.trace.tuples import Tuples
 
 CLASSIC_TYPES = tuple(method | of for method in (BINDING, SHARED_SECRET) for of in (REQUEST, SUCCESS, ERROR))
@@ -63,8 +62,7 @@ class Flows:
 def flows(datagrams: Datagrams) -> Flows:
     """Groups datagrams by their two ends, whichever sent first."""
     a_end, b_end, from_a = _ends(datagrams)
-    count = int(max(a_end.max(initial=0), b_end.max(initial=0))) + 1
-    ends, first, of = np.unique(_dense(a_end, b_end, count), return_index=True, return_inverse=True)
+    ends, first, of = np.unique(_dense(a_end, b_end), return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(ends), np.int64)
     place[order] = np.arange(len(ends))
@@ -74,10 +72,8 @@ def flows(datagrams: Datagrams) -> Flows:
     return Flows(tuple(map(_flow, both, sums)), of, from_a)
 
 
-def _dense(a_end: Column, b_end: Column, count: int) -> Column:
+def _dense(a_end: Column, b_end: Column) -> Column:
     """One number for each pair of ends, without overflow."""
-    if count < 2**31:
-        return a_end * count + b_end
     known, place = np.unique(np.concatenate([a_end, b_end]), return_inverse=True)
     half = len(a_end)
     dense: Column = place[:half].astype(np.int64) * len(known) + place[half:]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ def each(work: Callable[[T], R], items: Sequence[T], processes: int | None = Non
     with _started(work, items, count) as workers:
         busy = {end: _ask(end, number) for end, number in zip(workers, todo, strict=False)}
         while busy:
-            for end in _ready(busy):
+            for end in cast(list[Connection], wait(list(busy))):
                 number = busy.pop(end)
                 try:
                     results[number] = end.recv()
@@ -55,10 +55,6 @@ def cores() -> int:
     if threading.active_count() > 1 or not hasattr(os, "sched_getaffinity"):
         return 1
     return len(os.sched_getaffinity(0))
-
-
-def _ready(busy: Iterable[Connection]) -> list[Connection]:
-    return [end for end in wait(list(busy)) if isinstance(end, Connection)]
 
 
 def _ask(end: Connection, number: int) -> int:

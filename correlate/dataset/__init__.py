@@ -130,7 +130,11 @@ class Dataset:
 
     def write_manifest(self) -> None:
         """manifest-sha256.txt over every file but itself, the journal and what is not finished; sorted by path."""
-        lines = [f"{sha256(path)}  {path.relative_to(self.path).as_posix()}\n" for path in self._stable_files()]
+        lines = []
+        for path in self._content():
+            if "\n" in path.name or "\\" in path.name:
+                raise BadDataset(f"{path.name!r}: a file name that no manifest can hold")
+            lines.append(f"{sha256(path)}  {path.relative_to(self.path).as_posix()}\n")
         write_text(self.manifest_path, "".join(lines))
 
     def attempt(self, trial_id: str) -> AttemptFolder:
@@ -177,7 +181,7 @@ class Dataset:
         except BadDataset as error:
             return [str(error)]
         hashes: dict[Path, str] = {}
-        problems = [f"{path.relative_to(self.path)}: is a symbolic link" for path in self._links()]
+        problems = [f"{path.relative_to(self.path)}: is a symbolic link" for path in self._files() if path.is_symlink()]
         problems += self._foreign_trials(planned)
         for trial_id in planned:
             if self.trial_dir(trial_id).is_dir():
@@ -231,20 +235,11 @@ class Dataset:
             if not any(part.startswith(".") or part.endswith(".partial") for part in parts):
                 yield path
 
-    def _links(self) -> Iterator[Path]:
-        return (path for path in self._files() if path.is_symlink())
-
     def _content(self) -> Iterator[Path]:
         """Every file that a manifest lists: all but itself, the journal and what is not finished."""
         for path in self._files():
             if path.is_file() and not path.is_symlink() and path not in (self.manifest_path, self.journal.path):
                 yield path
-
-    def _stable_files(self) -> Iterator[Path]:
-        for path in self._content():
-            if "\n" in path.name or "\\" in path.name:
-                raise BadDataset(f"{path.name!r}: a file name that no manifest can hold")
-            yield path
 
 
 def _capture_problems(path: Path, label: str, recorded: Side, hashes: dict[Path, str]) -> list[str]:

@@ -19,17 +19,14 @@ class Timing:
     `within_bound`: the clocks cannot tell the difference from zero.
     """
 
-    duration_ns: int | None
-    first_ns: int | None
-    last_ns: int | None
-    remote: str | None
-    start_difference_ns: int | None
-    start_within_bound: bool | None
-    duration_difference_ns: int | None
-    duration_within_bound: bool | None
-
-
-_NO_TIMING = Timing(None, None, None, None, None, None, None, None)
+    duration_ns: int | None = None
+    first_ns: int | None = None
+    last_ns: int | None = None
+    remote: str | None = None
+    start_difference_ns: int | None = None
+    start_within_bound: bool | None = None
+    duration_difference_ns: int | None = None
+    duration_within_bound: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def _facts(own: Vantage, sessions: Mapping[str, Session | None]) -> Iterator[tup
 
 def _timing(own: Vantage, session: Session | None, other: Vantage, theirs: Session | None, bounds: _Bounds) -> Timing:
     if session is None:
-        return _NO_TIMING
+        return Timing()
     first_ns, last_ns = (_controller(own, frame) for frame in (session.first, session.last))
     their_first_ns = _controller(other, theirs.first) if theirs else None
     start_ns = None if first_ns is None or their_first_ns is None else first_ns - their_first_ns

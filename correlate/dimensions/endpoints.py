@@ -10,8 +10,8 @@ from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.addresses import Role, is_clat, is_global_unicast
 from correlate.pairs.frames import Evidence, Frame, evidence
-from correlate.pairs.sightings import IP_HEADER, Sighting
 from correlate.pairs.transport import MEDIA_NOT_UDP
+from correlate.pairs.window import IP_HEADER, Sighting
 from correlate.trace.addresses import Address
 
 ROLES: tuple[Role, ...] = ("public", "private")

@@ -19,25 +19,22 @@ from correlate.pairs.transport import MEDIA_NOT_UDP
 class Traffic:
     """One side's volume under one rule: packets, UDP payload (canonical) and whole frames (the paper's)."""
 
-    tx_packets: int | None
-    rx_packets: int | None
-    tx_payload_bytes: int | None
-    rx_payload_bytes: int | None
-    tx_frame_bytes: int | None
-    rx_frame_bytes: int | None
+    tx_packets: int | None = None
+    rx_packets: int | None = None
+    tx_payload_bytes: int | None = None
+    rx_payload_bytes: int | None = None
+    tx_frame_bytes: int | None = None
+    rx_frame_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class MediaTotals:
     """The call's datagrams that are no STUN; zero, not None, in a silent call, and None where the media are not UDP."""
 
-    tx_packets: int | None
-    rx_packets: int | None
-    tx_payload_bytes: int | None
-    rx_payload_bytes: int | None
-
-
-_NO_MEDIA = MediaTotals(None, None, None, None)
+    tx_packets: int | None = None
+    rx_packets: int | None = None
+    tx_payload_bytes: int | None = None
+    rx_payload_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,9 @@ class Crosswise:
     both clocks: so much of the difference may be due to the captures; None where a clock was never compared.
     """
 
-    tx_less_rx_packets: int | None
-    tx_less_rx_payload_bytes: int | None
-    edge_packets: int | None
+    tx_less_rx_packets: int | None = None
+    tx_less_rx_payload_bytes: int | None = None
+    edge_packets: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     choices = {name: rule(pair) for name, rule in RULES.items()}
     missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
     reasons = [*_reasons(pair), *missing]
-    media_a, media_b = (_NO_MEDIA, _NO_MEDIA) if pair.media_not_udp else (_media(pair.a), _media(pair.b))
+    media_a, media_b = (MediaTotals(), MediaTotals()) if pair.media_not_udp else (_media(pair.a), _media(pair.b))
     carried = MEDIA_NOT_UDP if pair.media_not_udp else "udp" if pair.established else None
 
     def side(own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], key: str) -> Volumes:
@@ -126,10 +123,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
         )
         return explained(finding, reasons)
 
-    return Sided(
-        side(pair.a, pair.b, (media_a, media_b), "a"),
-        side(pair.b, pair.a, (media_b, media_a), "b"),
-    )
+    return Sided(side(pair.a, pair.b, (media_a, media_b), "a"), side(pair.b, pair.a, (media_b, media_a), "b"))
 
 
 def _reasons(pair: CallPair) -> list[Reason]:
@@ -148,7 +142,7 @@ def _reasons(pair: CallPair) -> list[Reason]:
 
 def _crosswise(own: Vantage, other: Vantage, sent: MediaTotals, received: MediaTotals) -> Crosswise:
     if sent.tx_packets is None or received.rx_packets is None or (media_span(own) or media_span(other)) is None:
-        return Crosswise(None, None, None)
+        return Crosswise()
     is_known = own.clock.known and other.clock.known
     return Crosswise(
         sent.tx_packets - received.rx_packets,
@@ -191,15 +185,9 @@ def _tcp(side: Vantage) -> Payload:
 
 def _traffic(session: Session | None) -> Traffic:
     if session is None:
-        return Traffic(None, None, None, None, None, None)
-    return Traffic(
-        session.tx.packets,
-        session.rx.packets,
-        session.tx.payload_bytes,
-        session.rx.payload_bytes,
-        session.tx.frame_bytes,
-        session.rx.frame_bytes,
-    )
+        return Traffic()
+    tx, rx = session.tx, session.rx
+    return Traffic(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes, tx.frame_bytes, rx.frame_bytes)
 
 
 def _relayed(side: Vantage) -> Relayed:

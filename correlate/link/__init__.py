@@ -127,23 +127,23 @@ def too_few(dataset: Dataset) -> str:
     """Why nothing can be linked whatever the captures show; empty where that has to be seen."""
     complete = set(dataset.trial_ids())
     apps = {entry.app for entry in dataset.plan() if entry.id in complete}
-    return _few_apps(len(apps)) or _few_conversations(len(complete))
+    return _few(len(apps), len(complete))
 
 
 def why_not(found: Sequence[Call]) -> str:
     """Why these calls cannot be linked to learn anything; empty where they can."""
     talking = sum(call.caller.media_bytes_per_s > 0 and call.callee.media_bytes_per_s > 0 for call in found)
-    return _few_apps(len({call.app for call in found})) or _few_conversations(talking)
+    return _few(len({call.app for call in found}), talking)
 
 
-def _few_apps(count: int) -> str:
+def _few(apps: int, conversations: int) -> str:
+    if apps < MIN_APPS:
+        return f"{apps} of the {MIN_APPS} apps it takes: the tested app is left out of learning"
     return (
-        "" if count >= MIN_APPS else f"{count} of the {MIN_APPS} apps it takes: the tested app is left out of learning"
+        ""
+        if conversations >= MIN_CONVERSATIONS
+        else f"{conversations} of the {MIN_CONVERSATIONS} conversations it takes"
     )
-
-
-def _few_conversations(count: int) -> str:
-    return "" if count >= MIN_CONVERSATIONS else f"{count} of the {MIN_CONVERSATIONS} conversations it takes"
 
 
 def rank_all(found: Sequence[Call], seed: str, loads: Sequence[float] = LOADS) -> Iterator[Row]:

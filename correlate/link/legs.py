@@ -14,7 +14,7 @@ from correlate.dimensions.service import media_rate
 from correlate.dimensions.signalling import fragments
 from correlate.errors import CorrelateError
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.amounts import Amounts, total
+from correlate.pairs.window import Amounts, total
 
 
 @dataclass(frozen=True)

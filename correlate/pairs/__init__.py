@@ -13,15 +13,13 @@ from correlate.dataset.record import Analysis, AppEntry, Markers
 from correlate.dataset.record.analysis import GENERIC
 from correlate.errors import BadDataset, Unreadable
 from correlate.flows import Flows, flows
-from correlate.pairs import addresses, interface, window
+from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
-from correlate.pairs.amounts import Amounts, total
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.frames import Frame
 from correlate.pairs.media import answered
-from correlate.pairs.sightings import Sighting
 from correlate.pairs.transport import Transport, transport
-from correlate.pairs.window import Window, emptied
+from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
 from correlate.stun import Message
 from correlate.trace import Trace
 from correlate.trace.addresses import Address
@@ -180,10 +178,10 @@ def checked(side: SideRecord, of: Window) -> SideRecord:
 
     Raises `Unreadable` where the capture does not tell either: then nothing in it can be counted as the phone's.
     """
-    if side.recorded and interface.fits(of, side.interface):
+    if side.recorded and addresses.fits(of, side.interface):
         return side
-    inferred, probed = interface.inferred(of), frozenset[Address]() if side.interface else side.probed
-    if interface.is_blind(of, inferred | probed):
+    inferred, probed = addresses.inferred(of), frozenset[Address]() if side.interface else side.probed
+    if addresses.is_blind(of, inferred | probed):
         text = "does not tell which end is the phone, and no address that was recorded for it is; record its addresses"
         raise Unreadable(side.capture, text)
     return replace(side, interface=inferred, probed=probed, recorded=False)

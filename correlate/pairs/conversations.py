@@ -11,10 +11,9 @@ import numpy as np
 
 from correlate.pairs import media
 from correlate.pairs.addresses import OwnAddresses, is_sent
-from correlate.pairs.amounts import Amounts
 from correlate.pairs.frames import Frame
 from correlate.pairs.media import Media
-from correlate.pairs.window import Window
+from correlate.pairs.window import Amounts, Window
 from correlate.stun import BINDING, USERNAME, method
 from correlate.trace.addresses import Address, fold
 

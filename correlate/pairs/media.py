@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from correlate.pairs.addresses import OwnAddresses, is_sent
-from correlate.pairs.amounts import Amounts
 from correlate.pairs.frames import Frame
-from correlate.pairs.window import Window
+from correlate.pairs.window import Amounts, Window
 from correlate.stun import is_message
 from correlate.trace import Datagrams
 from correlate.trace.records import Column

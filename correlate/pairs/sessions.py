@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.amounts import Amounts
 from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Frame
+from correlate.pairs.window import Amounts
 
 LONGEST_S = 1.0
 

@@ -1,10 +1,11 @@
-"""One side's capture, cut to the window between its markers."""
+"""One side's capture, cut to the window between its markers: what goes each way in it, and which addresses it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,14 +13,48 @@ from correlate import markers
 from correlate.dataset.record import Markers
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
-from correlate.pairs.amounts import Amounts
 from correlate.pairs.frames import Frame
-from correlate.pairs.sightings import Sighting, sightings
-from correlate.stun import Message, messages
-from correlate.trace import Trace, tcp
+from correlate.stun import NAMES, Container, Message, messages
+from correlate.trace import Datagrams, Trace, tcp
 from correlate.trace.addresses import Address, fold
 from correlate.trace.records import NO_TIME, Column
 from correlate.trace.tcp import Segments
+
+IP_HEADER = "IP header"
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """UDP datagrams in one direction: how many, their UDP payload, and whole frames as on the wire."""
+
+    packets: int = 0
+    payload_bytes: int = 0
+    frame_bytes: int = 0
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(
+            self.packets + other.packets,
+            self.payload_bytes + other.payload_bytes,
+            self.frame_bytes + other.frame_bytes,
+        )
+
+
+def total(amounts: Iterable[Amounts]) -> Amounts:
+    """All of them together; zeros where there are none."""
+    return sum(amounts, Amounts())
+
+
+class Sighting(NamedTuple):
+    """A place where a trace shows an address: IP_HEADER or the name of an attribute, the innermost container of a
+    nested message, and the first frame that shows it there."""
+
+    where: str
+    nested: Container
+    frame: Frame
+
+    def __str__(self) -> str:
+        inside = {None: "", "data": ", nested in DATA", "channel": ", nested in ChannelData"}
+        return f"{self.where}{inside[self.nested]}"
 
 
 @dataclass(frozen=True)
@@ -83,9 +118,30 @@ def read(capture: Path, between: Markers | None) -> Window:
     if bool((trace.udp.time_ns == NO_TIME).any()):
         raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
     found = tuple(messages(trace))
-    return Window(trace, found, flows(trace.udp), sightings(trace.udp, found), segments, window_ns, sender)
+    return Window(trace, found, flows(trace.udp), _sightings(trace.udp, found), segments, window_ns, sender)
 
 
 def emptied(trace: Trace) -> Trace:
     """The trace without its bytes and rows."""
     return replace(trace, data=memoryview(b""), raw=memoryview(b""), udp=trace.udp.take(np.zeros(0, np.intp)))
+
+
+def _sightings(udp: Datagrams, messages: Iterable[Message]) -> dict[Address, tuple[Sighting, ...]]:
+    """Every address (folded) of a trace's IP headers and of its messages, with its places, sorted by their names."""
+    places: dict[Address, dict[tuple[str, Container], int]] = {}
+    rows = np.full(len(udp.addresses), len(udp), np.int64)
+    np.minimum.at(rows, udp.src, np.arange(len(udp)))
+    np.minimum.at(rows, udp.dst, np.arange(len(udp)))
+    for address, row in zip(map(fold, udp.addresses), rows.tolist(), strict=True):
+        if row < len(udp):
+            seen = places.setdefault(address, {})
+            seen[IP_HEADER, None] = min(row, seen.get((IP_HEADER, None), row))
+    for message in messages:
+        for kind, address, _ in message.addresses:
+            places.setdefault(fold(address), {}).setdefault((NAMES[kind], message.nested), message.row)
+    return {address: _sorted(udp, seen) for address, seen in places.items()}
+
+
+def _sorted(udp: Datagrams, seen: dict[tuple[str, Container], int]) -> tuple[Sighting, ...]:
+    places = sorted(seen.items(), key=lambda place: (place[0][0], place[0][1] or ""))
+    return tuple(Sighting(where, nested, Frame.of(udp, row)) for (where, nested), row in places)

@@ -6,21 +6,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from correlate import dns, link
 from correlate import findings as findings_files
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.findings import Measured
 from correlate.findings.cases import as_truth, cases, unread_as_truth
-from correlate.report.attempts import troubles
-from correlate.report.page import page
+from correlate.pairs.transport import MEDIA_NOT_UDP
+from correlate.report.attempts import Troubles, troubles
+from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
-from correlate.tables.layout import as_csv, as_markdown
-from correlate.tables.study import Study, checked
+from correlate.tables.layout import Table, as_csv, as_markdown
+from correlate.tables.study import MODELLED, Study, checked
 
 __all__ = ["build", "findings", "read_findings", "render", "server_addresses", "unread"]
+
+PROVENANCE = {
+    "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
+    "nothing about the real apps. The model follows the paper, so every comparison with it is by construction.",
+    "rehearsed": "Rehearsed: real calls on a rig without phones made this traffic. They are not calls of the apps.",
+    "measured": "Measured: real phones made this traffic.",
+}
 
 
 def findings(dataset: Dataset) -> list[Measured]:
@@ -78,7 +88,7 @@ def render(dataset: Dataset) -> None:
     """
     study, linked = Study.of(dataset), link.section(dataset)
     made, claimed = tables(study), claims(study)
-    shown = page(study, troubles(dataset), made, claimed, linked)
+    shown = _page(study, troubles(dataset), made, claimed, linked)
     dataset.drop_manifest()
     for each in made:
         write_text(dataset.tables_dir / f"{each.name}.csv", as_csv(each))
@@ -86,3 +96,31 @@ def render(dataset: Dataset) -> None:
     write_text(dataset.tables_dir / "claims.csv", as_csv(claimed))
     write_text(dataset.report_path, shown)
     dataset.write_manifest()
+
+
+def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
+    """report.html: provenance, verdict, what went wrong, tables, claims; one file that needs nothing else."""
+    environment = Environment(
+        loader=PackageLoader("correlate.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html").render(
+        info=study.info,
+        provenance=study.provenance,
+        is_modelled=study.provenance == MODELLED,
+        provenance_text=PROVENANCE[study.provenance],
+        complete=len(study.cases) + len(study.unread),
+        planned=len(study.info.plan),
+        unread=study.unread,
+        troubles=troubles,
+        verdicts=verdicts(study),
+        tables=[(each, grids(each)) for each in (*made, claimed)],
+        linked=linked,
+        proxied=study.proxied,
+        not_udp=[case.trial for case in study.cases if case.volume["caller"].transport == MEDIA_NOT_UDP],
+        paper=study.paper,
+    )

@@ -63,8 +63,12 @@ def _verdict(study: Study, app: str) -> AppVerdict:
     silent = [case for case in cases if not case.call.established]
     rules = study.rules[app]
     before = (*_seen(silent), _ids(silent), _service(silent, bool(rules.unanswered_service)))
-    during = (*_seen(talks), _route(talks), _ids(talks), _service(talks, True))
-    always = (_shared(cases), _role(cases, bool(rules.role)), _durations(cases))
+    question = "Do the media go directly between the phones?"
+    route = _share("a direct path", question, talks, lambda case: predicates.routed(case, "p2p"), "do")
+    during = (*_seen(talks), route, _ids(talks), _service(talks, True))
+    question = "Do both sides use the same servers at the same time?"
+    shared = _share("shared servers", question, cases, predicates.shares_a_server, "do")
+    always = (shared, _role(cases, bool(rules.role)), _durations(cases))
     phases = (
         Phase("Before anyone answers", len(silent), before),
         Phase("In conversations", len(talks), during),
@@ -141,16 +145,6 @@ def _by_direction(hits: list[Case], cases: list[Case]) -> str:
         f"/{sum(case.direction == direction for case in cases)}"
         for direction in sorted({case.direction for case in cases})
     )
-
-
-def _route(cases: list[Case]) -> Leak:
-    question = "Do the media go directly between the phones?"
-    return _share("a direct path", question, cases, lambda case: predicates.routed(case, "p2p"), "do")
-
-
-def _shared(cases: list[Case]) -> Leak:
-    question = "Do both sides use the same servers at the same time?"
-    return _share("shared servers", question, cases, predicates.shares_a_server, "do")
 
 
 def _ids(cases: list[Case]) -> Leak:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from correlate.findings.cases import Case
 from correlate.tables.layout import Cell, Row, Table, table
@@ -11,27 +10,15 @@ from correlate.tables.predicates import routed
 from correlate.tables.statistics import count, why
 from correlate.tables.study import Study
 
-
-@dataclass(frozen=True)
-class Measure:
-    """What is counted, and the column and side of endpoints.csv that say so, or why it is undecided."""
-
-    column: str
-    side: str
-    holds: Callable[[Case], bool | None]
-
-
 DISCLOSURES = {
-    "no_disclosure": Measure("no_disclosure", "caller", lambda case: case.call.no_disclosure),
-    "caller_public": Measure("exposed_public", "caller", lambda case: case.endpoints["caller"].exposed_public),
-    "caller_private": Measure("exposed_private", "caller", lambda case: case.endpoints["caller"].exposed_private),
-    "callee_public": Measure("exposed_public", "callee", lambda case: case.endpoints["callee"].exposed_public),
-    "callee_private": Measure("exposed_private", "callee", lambda case: case.endpoints["callee"].exposed_private),
+    "no_disclosure": ("caller", "no_disclosure"),
+    "caller_public": ("caller", "exposed_public"),
+    "caller_private": ("caller", "exposed_private"),
+    "callee_public": ("callee", "exposed_public"),
+    "callee_private": ("callee", "exposed_private"),
 }
-ROUTES = {
-    "p2p": Measure("routing", "caller", lambda case: routed(case, "p2p")),
-    "relay": Measure("routing", "caller", lambda case: routed(case, "relay")),
-}
+"""Measure -> the side and the column of endpoints.csv that decide it, or say why it is undecided."""
+ROUTES = ("p2p", "relay")
 
 
 def table3(study: Study) -> Table:
@@ -48,8 +35,8 @@ def table3(study: Study) -> Table:
             directions = _directions(study, cases) if talks else []
             for direction in ["all", *directions]:
                 calls, conversations = (_in_direction(each, direction) for each in (cases, talks))
-                counted = {name: _counted(calls, measure) for name, measure in DISCLOSURES.items()}
-                counted |= {name: _counted(conversations, ROUTES[name]) for name in ROUTES if talks}
+                counted = {name: _counted(calls, *decides) for name, decides in DISCLOSURES.items()}
+                counted |= {name: _counted(conversations, "caller", "routing", name) for name in ROUTES if talks}
                 for name, counts in counted.items():
                     paper = published.get((app, scenario, direction, name))
                     key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": name}
@@ -73,10 +60,11 @@ def _in_direction(cases: list[Case], direction: str) -> list[Case]:
     return [case for case in cases if direction in ("all", case.direction)]
 
 
-def _counted(cases: list[Case], measure: Measure) -> Row:
-    counts, reasons = count(cases, measure.holds), [case.endpoints[measure.side].reasons for case in cases]
-    undecided = " or ".join(sorted({each[measure.column] for each in reasons if measure.column in each}))
-    return counts | {"reason": why(counts, undecided)}
+def _counted(cases: list[Case], side: str, column: str, route: str = "") -> Row:
+    """How many of the cases have true in a column of a side, or took a route."""
+    counts = count(cases, lambda case: routed(case, route) if route else getattr(case.endpoints[side], column))
+    reasons = {case.endpoints[side].reasons.get(column) for case in cases}
+    return counts | {"reason": why(counts, " or ".join(sorted(each for each in reasons if each is not None)))}
 
 
 def _directions(study: Study, cases: list[Case]) -> list[str]:

@@ -17,8 +17,7 @@ import numpy as np
 
 from correlate.errors import Unreadable
 from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
-from correlate.trace.records import Damage
-from correlate.trace.rows import Rows, by_frame, no_rows
+from correlate.trace.records import Damage, Rows, by_frame, no_rows
 from correlate.trace.source import GZIP_MAGIC, opened, whole
 from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, CaptureReader, Look
 from correlate.trace.tuples import Tuples

@@ -1,4 +1,4 @@
-"""What a capture file holds before anybody looks into a packet: records, their clock and their damage.
+"""What a capture file holds: its records, their clock and their damage, and the UDP frames among them.
 
 All columns are numpy int64 with one row a record, in file order. A file is read block by block into one buffer;
 offsets of records count from the start of that buffer, offsets of damage from the start of the (unpacked) file.
@@ -23,6 +23,7 @@ PAD_BYTES = 128
 # The longest link header of fixed length (SLL2), IPv6, UDP, and a cookie's worth of payload.
 FRONT_BYTES = 20 + 40 + 8 + 8
 NO_TIME = -1
+LEAD_BYTES = 8
 MAX_RECORD_BYTES = 262_144  # libpcap's MAXIMUM_SNAPLEN
 
 
@@ -117,6 +118,29 @@ def no_records() -> Records:
     return Records(none, none, none, none, none, np.zeros((0, FRONT_BYTES), np.uint8))
 
 
+@dataclass(frozen=True, slots=True)
+class Rows(Columns):
+    """One row for each frame that carries UDP outermost, each IP fragment too; int64 columns of n rows.
+
+    `frame` counts all packets of the file from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
+    frame as on the wire, `captured_bytes` what the file holds of it, `packet_bytes` the IP packet in it. `ends` is the
+    number of its five-tuple. `payload_bytes` is UDP length - 8, of the whole datagram in its first fragment and 0 in
+    later ones; of it `payload_captured` bytes lie at `payload_offset` of the block (-1 for none). `lead` is the first
+    eight bytes of the payload as a big-endian number; what it says of bytes that were not captured means nothing.
+    """
+
+    frame: Column
+    time_ns: Column
+    wire_bytes: Column
+    captured_bytes: Column
+    packet_bytes: Column
+    ends: Column
+    payload_bytes: Column
+    payload_offset: Column
+    payload_captured: Column
+    lead: Column
+
+
 def window(octets: Octets, offsets: Column, width: int) -> Octets:
     """The `width` bytes at each offset, as a contiguous (len(offsets), width) array; width is at most PAD_BYTES."""
     # Items of `width` bytes at every offset: one copy a row, where an index on two axes takes one a byte.
@@ -127,3 +151,19 @@ def window(octets: Octets, offsets: Column, width: int) -> Octets:
 def u16(head: Octets, at: int) -> Column:
     """Big-endian 16-bit field at column `at` of a window."""
     return head[:, at].astype(np.int64) << 8 | head[:, at + 1]
+
+
+def by_frame(parts: Sequence[Rows]) -> Rows:
+    """All rows of all parts, of which there is one at least, by frame."""
+    every = Rows.joined(parts)
+    in_order = (every.frame[1:] > every.frame[:-1]).all()
+    return every if in_order else every.take(np.argsort(every.frame, kind="stable"))
+
+
+def leads(octets: Octets, payload_offset: Column) -> Column:
+    """The first eight bytes at each of these offsets (-1: anything) as a number."""
+    return window(octets, np.maximum(payload_offset, 0), LEAD_BYTES).view(">i8")[:, 0].astype(np.int64)
+
+
+def no_rows() -> Rows:
+    return Rows(*np.zeros((len(fields(Rows)), 0), np.int64))

@@ -137,17 +137,6 @@ class Tuples:
         both = self._words[PORTS, since : self._count].astype(np.int64)
         return both >> 16 & 0xFFFF, both & 0xFFFF
 
-    def halves(self) -> tuple[NDArray[np.int64], Words, Words]:
-        """IP version of each number, and the upper and the lower halves of its addresses, (2, n): source, destination;
-        an IPv4 address is its lower half alone."""
-        words = self._words[:, : self._count]
-        version = (words[PORTS] >> np.uint64(_VERSION_BIT)).astype(np.int64)
-        four = version == 4
-        low32 = np.uint64(0xFFFFFFFF)
-        source = np.where(four, words[0] >> np.uint64(32), words[1])
-        target = np.where(four, words[0] & low32, words[3])
-        return version, np.where(four, np.uint64(0), words[[0, 2]]), np.stack([source, target])
-
     def ends(self, number: int) -> tuple[Address, int, Address, int]:
         """Source, its port, destination and its port."""
         if number not in self._ends:

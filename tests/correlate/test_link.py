@@ -13,7 +13,7 @@ from correlate.dataset import Dataset
 from correlate.link import choice, measures, population
 from correlate.link.features import FEATURES, NAMES, Ids, Pairing, chosen
 from correlate.link.legs import Call, Leg, groups
-from correlate.pairs.amounts import Amounts
+from correlate.pairs.window import Amounts
 
 T0_NS = 1_700_000_000_000_000_000
 QUIET = Leg(

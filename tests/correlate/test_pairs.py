@@ -17,7 +17,7 @@ from correlate.errors import BadDataset, Unreadable
 from correlate.findings.cases import cases
 from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned
-from correlate.pairs.amounts import Amounts, total
+from correlate.pairs.window import Amounts, total
 from correlate.trace import Trace
 from correlate.trace.addresses import fold
 
