@@ -3,8 +3,6 @@
 A finding is a frozen dataclass, one side's of one dimension. A dataclass inside is spread out as PREFIX_NAME.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace

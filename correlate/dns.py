@@ -3,8 +3,6 @@
 Whoever sends a packet from port 53 chooses what is in it, so what does not fit is no answer.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterable, Mapping

@@ -7,8 +7,6 @@ CorrelateError        exit 2
 └── Damaged           exit 3   something that was whole once and is not any more
 """
 
-from __future__ import annotations
-
 import os
 
 

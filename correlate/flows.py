@@ -1,7 +1,5 @@
 """Bidirectional UDP flows: who talked with whom, how much and when."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any

@@ -4,8 +4,6 @@ A phone sends them to an address where nobody is. Beside them a laptop may send 
 clock. Both carry the nonce of their attempt.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 from typing import Literal

@@ -5,8 +5,6 @@ attributes (RFC 8656 18.4) and ChannelData (RFC 8656 12.4) may hold further mess
 Lengths that lie never raise: what is there is listed, clipped to what was captured.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address

@@ -4,8 +4,6 @@ A process is a fork of this one: it starts at once and has in common with it all
 of an item, sends back what the work gives, and ends with the pipe to this process, however that one ended.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -4,8 +4,6 @@ The lab writes through this module, the correlator reads through it. Nothing in 
 names are checked before they become paths, and every file that does not fit is named.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

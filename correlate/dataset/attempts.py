@@ -2,8 +2,6 @@
 `attempts/ID.N`, or gone. Each step is in the journal, so that the next run can tell what came of it.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from pathlib import Path

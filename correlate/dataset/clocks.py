@@ -1,7 +1,5 @@
 """`clocks` of trial.json: what a machine's clock shows and the controller's time, one told from the other."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field
 
 from correlate.dataset import record

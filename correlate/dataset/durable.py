@@ -1,7 +1,5 @@
 """Files that are either the old ones or the new ones, also after a power loss."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Which version of an app the trials ran with, as the phones said at the time: an app updates itself overnight."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from operator import itemgetter
 

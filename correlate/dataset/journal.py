@@ -1,7 +1,5 @@
 """The journal of a dataset: append-only, one fsynced JSON line an event, each bound to the line before."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -3,8 +3,6 @@
 `earlier`, absent where there is none, has the answers before this one as {name, how, when_ns}, oldest first.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -5,8 +5,6 @@ column of `findings/NAME.csv`, None means that the wire does not tell; `reasons`
 all of it in words.
 """
 
-from __future__ import annotations
-
 from correlate.dimensions import duration, endpoints, servers, service, signalling, volume
 
 DIMENSIONS = (

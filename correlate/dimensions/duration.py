@@ -1,7 +1,5 @@
 """Call duration symmetry (paper 3.3, 4.3): how long does the call last on each side, and when?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

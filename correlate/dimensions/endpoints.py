@@ -1,8 +1,6 @@
 """Endpoint identifiability (paper 3.3, 4.1): whose addresses does the other side's network see, and by which route do
 the media go?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

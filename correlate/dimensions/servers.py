@@ -1,7 +1,5 @@
 """Server connectivity (paper 3.3, 4.2): which servers does each side talk to, and which do both use at one time?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address

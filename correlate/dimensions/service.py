@@ -1,7 +1,5 @@
 """Service type (paper 3.3, 4.5): does the traffic tell a voice call from a video call?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Signalling artefacts (paper 3.3, 4.6): user ids that both sides show, and packet counts that tell who called."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

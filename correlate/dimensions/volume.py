@@ -1,7 +1,5 @@
 """Traffic volume symmetry (paper 3.3, 4.4): how much does each side send and receive?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ Measuring reads captures and takes seconds; names of servers come later and chan
 keeps what is small of every trial, and `write` puts the names in. `cases` reads the files back.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

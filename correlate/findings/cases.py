@@ -1,7 +1,5 @@
 """What findings/*.csv say of a dataset's trials, read back as the dimensions' own dataclasses."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields

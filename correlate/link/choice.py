@@ -5,8 +5,6 @@ Given that exactly one candidate is the partner, P(j) = exp(w x_j) / sum_k exp(w
 negatives are drawn evenly, which leaves the weights consistent. w x is a log likelihood ratio up to a constant.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One side of a call as an observer of that side's network sees it, and the calls of a dataset as two such legs."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """How well does a score link? Ranks with ties by expectation, rates at a false positive rate, entropy, intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any

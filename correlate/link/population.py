@@ -7,8 +7,6 @@ traffic, but is a call of other people, so its user ids are exchanged for others
 addresses are nobody's that the recorded calls know.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Whose address is this? Roles by how an address was learned, never by what its range is called (DESIGN, Addresses)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

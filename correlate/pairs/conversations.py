@@ -1,7 +1,5 @@
 """A phone's UDP conversations: with servers of the call, with the other phone, and with all else."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address

@@ -1,7 +1,5 @@
 """The media of conversations: their UDP datagrams that are no STUN, and when they begin to flow both ways."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

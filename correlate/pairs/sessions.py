@@ -1,7 +1,5 @@
 """Which session is the call? Four rules, published side by side, because the paper does not say (facts: Table 6-8)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a phone sends beside UDP sessions of the call: TCP and QUIC, and whether a call's media may be in there."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

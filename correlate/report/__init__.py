@@ -1,8 +1,6 @@
 """What people look at. `build` computes everything from the captures; `render` makes tables, claims and the page of
 findings that are there. Both end with the manifest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What did not go well: void attempts with their reasons, captures that were begun again, trials that are missing."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

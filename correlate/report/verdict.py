@@ -1,7 +1,5 @@
 """The verdict of an app in a few sentences: what its calls give away, to whom, and how often."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal

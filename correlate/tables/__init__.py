@@ -1,7 +1,5 @@
 """The paper's Tables 1 to 8, beside the published cells."""
 
-from __future__ import annotations
-
 from correlate.tables.endpoints import table3
 from correlate.tables.equipment import table1, table2
 from correlate.tables.layout import Table

@@ -4,8 +4,6 @@ A claim that the paper makes of every trial holds in all of them; one that it wo
 most" holds in more than half. What an app's analysis has no rule for is undecided, never a no.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal

@@ -3,8 +3,6 @@
 Everything here is read out of a `Table`'s rows, so that what people read is what the CSV says.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The paper's Table 3: whose addresses the other side's trace shows, and by which route the media go."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from correlate.findings.cases import Case

@@ -1,7 +1,5 @@
 """The paper's Tables 1 and 2: the devices and the apps that were measured."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

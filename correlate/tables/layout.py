@@ -1,7 +1,5 @@
 """A table as data, its CSV, and its Markdown: every cell in the one, the paper's shape in the other."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence

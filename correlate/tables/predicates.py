@@ -1,7 +1,5 @@
 """What tables, claims and the verdict ask of one trial. Where it cannot be decided the answer is None."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from correlate.dataset import SIDES

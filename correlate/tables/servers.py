@@ -1,7 +1,5 @@
 """The paper's Tables 4 and 5: the servers that both sides used, and the host names of relay servers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from correlate.findings.cases import Case

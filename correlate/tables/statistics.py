@@ -1,7 +1,5 @@
 """The paper's statistics: quartiles as its tables show them, its fractions n/N and intervals for them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt

@@ -1,7 +1,5 @@
 """The paper's Tables 6 to 8: how far both sides differ in duration and volume, under four rules for a session."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

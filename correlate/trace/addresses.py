@@ -1,7 +1,5 @@
 """IP addresses as a capture shows them, and the IPv4 addresses that some IPv6 ones stand for."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 

@@ -6,8 +6,6 @@ the first start is true, all are then. Starts that are missed are given up; wher
 walked record by record.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass

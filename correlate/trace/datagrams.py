@@ -1,7 +1,5 @@
 """From records to UDP datagrams: link header, IP header, UDP header, addresses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ a link header of fixed length. Everything else is left to `headers` and `fragmen
 Fields are views of `Records.front`.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -5,8 +5,6 @@ ports. Fragments may come in any order, in different blocks of a file too; one w
 belongs to no flow. Memory is bounded: by MAX_WAITING and MAX_FIRSTS, the same however a file is cut into blocks.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Plain packets are gathered by numpy; fragments and IPv6 extension headers take t
 columns are int64; the addresses of a packet are unsigned 64-bit words, as `Tuples` says.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ the capturing machine was big-endian. It gives two int64 columns: the offset of 
 0 for what is not IP. It may be asked about frames cut anywhere: offsets past the end are caught by the caller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

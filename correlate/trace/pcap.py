@@ -1,7 +1,5 @@
 """Classic pcap files (draft-ietf-opsawg-pcap): both byte orders, microseconds and nanoseconds."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

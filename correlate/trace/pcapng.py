@@ -3,8 +3,6 @@
 Enhanced, simple and the obsolete packet blocks are read, interface statistics are summed, unknown blocks skipped.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 

@@ -3,8 +3,6 @@
 draft-ietf-opsawg-pcapng: 4.3 enhanced, 4.4 simple, appendix A obsolete packet block; 4.2 if_tsresol and if_tsoffset.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

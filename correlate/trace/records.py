@@ -4,8 +4,6 @@ All columns are numpy int64 with one row a record, in file order. A file is read
 offsets of records count from the start of that buffer, offsets of damage from the start of the (unpacked) file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self

@@ -6,6 +6,7 @@ length says, so that a snaplen changes nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -16,6 +17,7 @@ from correlate.trace.addresses import Address
 from correlate.trace.headers import IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
 from correlate.trace.records import Column, Columns, Interface, Octets, Records, u16, window
+from correlate.trace.stream import CaptureReader
 
 TCP = 6
 TCP_BYTES = 20
@@ -57,6 +59,14 @@ class Finder:
     def segments(self) -> Segments:
         """Those of all blocks so far, in file order."""
         return _joined(self._found)
+
+
+def read(path: str | os.PathLike[str]) -> Segments:
+    """The segments of the capture at `path`, up to where its chain of records breaks. Raises Unreadable."""
+    finder = Finder()
+    for _ in CaptureReader(path, look=finder):
+        pass
+    return finder.segments()
 
 
 def _of_interface(octets: Octets, records: Records, first_frame: int, number: int, face: Interface) -> Iterator[Packed]:

@@ -3,8 +3,6 @@
 Packets find their tuple by a hash and are compared with it in full, so two tuples never fall together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 

@@ -155,10 +155,10 @@ def told(read: CaptureReader | Trace) -> tuple[object, ...]:
 def held(path: Path) -> object:
     """The same of a capture that is read as a whole, by the other code for flows; TCP and DNS are looked at too."""
     try:
-        trace = Trace.read(path, look=(finder := tcp.Finder()))
+        trace = Trace.read(path)
     except Unreadable as error:
         return error.what
-    assert (finder.segments().payload_bytes > 0).all()
+    assert (tcp.read(path).payload_bytes > 0).all()
     for row in range(len(trace.udp)):
         dns.answers(trace.payload(row))
     json.dumps([flows.rows(trace), stun.rows(trace)])

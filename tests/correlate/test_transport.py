@@ -133,25 +133,22 @@ def test_segments_are_counted_by_the_ip_length_whatever_was_cut_off(tmp_path):
     ]
     path = tmp_path / "cut.pcap"
     path.write_bytes(pcap(packets, snaplen=60))
-    found = segments(path)
+    found = tcp.read(path)
     assert found.frame.tolist() == [1, 4]
     assert found.payload_bytes.tolist() == [300, 77]
     assert [str(found.addresses[index]) for index in found.src] == ["100.64.0.7", "2001:db8::7"]
     assert found.dst_port.tolist() == [443, 443]
     assert found.between(1, 9).frame.tolist() == [4]
-    assert len(Trace.read(path, look=tcp.Finder()).udp) == 1
-
-
-def segments(path):
     finder = tcp.Finder()
-    Trace.read(path, look=finder)
-    return finder.segments()
+    assert len(Trace.read(path, look=finder).udp) == 1
+    beside = finder.segments()
+    assert (beside.frame.tolist(), beside.addresses) == (found.frame.tolist(), found.addresses)
 
 
 def test_a_file_without_tcp_has_no_segments(tmp_path):
     path = tmp_path / "udp.pcap"
     path.write_bytes(pcap([datagram(A, TURN, bytes(40))]))
-    assert segments(path).payload_bytes.tolist() == []
+    assert tcp.read(path).payload_bytes.tolist() == []
 
 
 def test_an_interface_without_packets_may_have_a_link_type_that_nobody_reads(tmp_path):
@@ -166,4 +163,4 @@ def test_an_interface_without_packets_may_have_a_link_type_that_nobody_reads(tmp
         + b"".join(block(1, struct.pack("<HHI", link_type, 0, 0)) for link_type in (127, 101))
         + block(6, struct.pack("<IIIII", 1, 0, 0, len(data), len(data)) + data)
     )
-    assert segments(path).payload_bytes.tolist() == [60]
+    assert tcp.read(path).payload_bytes.tolist() == [60]

@@ -1,7 +1,5 @@
 """The documents of a dataset as models: what stands in each file, key by key. No codec, and nothing but pydantic."""
 
-from __future__ import annotations
-
 from correlate.dataset.record.analysis import Analysis, RoleRule, UserIds
 from correlate.dataset.record.base import ID_CHARACTERS, SCHEMA, Document, Name, Port, Role, Service, nullable
 from correlate.dataset.record.history import JournalLine, VoidRecord

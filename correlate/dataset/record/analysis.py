@@ -1,7 +1,5 @@
 """What the analysis of one app needs to know, as data: an app's YAML and dataset.json have it, never code."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 

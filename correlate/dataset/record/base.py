@@ -1,7 +1,5 @@
 """What the documents of a dataset are made of: a strict base model, and the types of their values."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Literal, TypeVar, get_args
 

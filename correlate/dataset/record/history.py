@@ -1,7 +1,5 @@
 """void.json and the lines of journal.jsonl: what became of attempts."""
 
-from __future__ import annotations
-
 from correlate.dataset.record.base import BySide, Count, Document, Name, Sha256, TrialId
 
 

@@ -1,7 +1,5 @@
 """dataset.json: what was planned, with what, on which bench."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

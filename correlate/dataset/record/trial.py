@@ -1,7 +1,5 @@
 """trial.json: what was asked of one trial, and what was recorded of it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
