@@ -1,6 +1,6 @@
 """Bidirectional UDP flows: who talked with whom, how much and when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,13 +10,13 @@ from correlate.stun import BINDING, ERROR, HEADER_BYTES, REQUEST, SHARED_SECRET,
 from correlate.trace import Block, Trace
 from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Column, Mask, Octets, Rows, u16
+from correlate.trace.records import Column, Mask, Octets, u16
+from correlate.trace.rows import Rows
 from correlate.trace.tuples import Tuples
 
 CLASSIC_TYPES = tuple(method | of for method in (BINDING, SHARED_SECRET) for of in (REQUEST, SUCCESS, ERROR))
 """RFC 3489 11.1."""
 CLASSIC_PORT = 3478
-Ends = tuple[Address, int, Address, int]
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -60,18 +60,22 @@ class Flows:
 def flows(datagrams: Datagrams) -> Flows:
     """Groups datagrams by their two ends, whichever sent first."""
     a_end, b_end, from_a = _ends(datagrams)
-    ends, first, of = np.unique(_dense(a_end, b_end), return_index=True, return_inverse=True)
+    count = int(max(a_end.max(initial=0), b_end.max(initial=0))) + 1
+    ends, first, of = np.unique(_dense(a_end, b_end, count), return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(ends), np.int64)
     place[order] = np.arange(len(ends))
     of = place[of.reshape(-1)]
     sums = _sums(datagrams, of, from_a, len(ends))
-    both = (_of_row(datagrams, row, bool(from_a[row])) for row in first[order].tolist())
-    return Flows(tuple(map(_flow, both, sums)), of, from_a)
+    rows = first[order].tolist()
+    table = tuple(_flow(datagrams, row, bool(from_a[row]), values) for row, values in zip(rows, sums, strict=True))
+    return Flows(table, of, from_a)
 
 
-def _dense(a_end: Column, b_end: Column) -> Column:
+def _dense(a_end: Column, b_end: Column, count: int) -> Column:
     """One number for each pair of ends, without overflow."""
+    if count < 2**31:
+        return a_end * count + b_end
     known, place = np.unique(np.concatenate([a_end, b_end]), return_inverse=True)
     half = len(a_end)
     dense: Column = place[:half].astype(np.int64) * len(known) + place[half:]
@@ -107,18 +111,14 @@ def _amounts(datagrams: Datagrams) -> tuple[Column, Column, Column]:
     return np.ones(len(datagrams), np.int64), datagrams.wire_bytes, datagrams.payload_bytes
 
 
-def _of_row(datagrams: Datagrams, row: int, from_a: bool) -> Ends:
+def _flow(datagrams: Datagrams, row: int, from_a: bool, values: list[int]) -> Flow:
     source = datagrams.addresses[datagrams.src[row]], int(datagrams.src_port[row])
     target = datagrams.addresses[datagrams.dst[row]], int(datagrams.dst_port[row])
-    return (*source, *target) if from_a else (*target, *source)
-
-
-def _flow(ends: Ends, sums: Sequence[int]) -> Flow:
-    """A flow by its sums in the order of the fields of Flow; without times they are _NEVER and -1."""
-    packets_ab, packets_ba, bytes_ab, bytes_ba, payload_ab, payload_ba, first, last, classic_stun = sums
+    a, b = (source, target) if from_a else (target, source)
+    packets_ab, packets_ba, bytes_ab, bytes_ba, payload_ab, payload_ba, first, last, classic_stun = values
     first_ns, last_ns = (first, last) if last >= 0 else (None, None)
     amounts = packets_ab, packets_ba, bytes_ab, bytes_ba, payload_ab, payload_ba
-    return Flow(*ends, *amounts, first_ns, last_ns, classic_stun)
+    return Flow(*a, *b, *amounts, first_ns, last_ns, classic_stun)
 
 
 def classic(datagrams: Datagrams) -> Mask:
@@ -185,19 +185,33 @@ class Counter:
         """A Flow each, in order of their first frame in the file."""
         if self._tuples is None:
             return ()
-        found: dict[Ends, list[list[int]]] = {}  # the sums of both directions: from a, from b
-        for number, sums in enumerate(self._sums[:, 1 : len(self._tuples)].T.tolist(), 1):
-            source, source_port, target, target_port = ends = self._tuples.ends(number)
-            forth = (str(source), source_port) <= (str(target), target_port)
-            both = found.setdefault(ends if forth else (*ends[2:], *ends[:2]), [_EMPTY.tolist(), _EMPTY.tolist()])
-            both[not forth] = sums
-        ordered = sorted(found.items(), key=lambda flow: min(sums[5] for sums in flow[1]))
-        return tuple(_flow(ends, _added(*both)) for ends, both in ordered)
+        found: dict[tuple[str, int, str, int], _Both] = {}
+        sources, targets = self._tuples.addresses()
+        ports = (column[1:].tolist() for column in self._tuples.ports())
+        sums = self._sums[:, 1 : len(self._tuples)].T.tolist()
+        for source, target, sport, dport, values in zip(sources, targets, *ports, sums, strict=True):
+            one, other = (str(source), sport), (str(target), dport)
+            forth = one <= other
+            key = (*one, *other) if forth else (*other, *one)
+            both = found.setdefault(key, _Both(*((source, target) if forth else (target, source))))
+            both.ways[not forth] = values
+        ordered = sorted(found.items(), key=lambda item: min(item[1].ways[way][5] for way in (0, 1)))
+        return tuple(both.flow(key[1], key[3]) for key, both in ordered)
 
 
-def _added(forth: Sequence[int], back: Sequence[int]) -> Sequence[int]:
-    amounts = forth[0], back[0], forth[1], back[1], forth[2], back[2]
-    return *amounts, min(forth[3], back[3]), max(forth[4], back[4]), forth[6] + back[6]
+class _Both:
+    """The sums of the two directions of one flow: from a, from b."""
+
+    def __init__(self, a: Address, b: Address) -> None:
+        self.a, self.b = a, b
+        self.ways = [_EMPTY.tolist(), _EMPTY.tolist()]
+
+    def flow(self, a_port: int, b_port: int) -> Flow:
+        forth, back = self.ways
+        first, last = min(forth[3], back[3]), max(forth[4], back[4])
+        first_ns, last_ns = (first, last) if last >= 0 else (None, None)
+        amounts = forth[0], back[0], forth[1], back[1], forth[2], back[2]
+        return Flow(self.a, a_port, self.b, b_port, *amounts, first_ns, last_ns, forth[6] + back[6])
 
 
 def read(blocks: Iterable[Block]) -> tuple[Flow, ...]:

@@ -1,7 +1,5 @@
 """Documents on the disk: JSON text -> a model of `record`, strictly, and back. A mistake is one line with its place."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator

@@ -17,7 +17,8 @@ import numpy as np
 
 from correlate.errors import Unreadable
 from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
-from correlate.trace.records import Damage, Rows, by_frame, no_rows
+from correlate.trace.records import Damage
+from correlate.trace.rows import Rows, no_rows
 from correlate.trace.source import GZIP_MAGIC, opened, whole
 from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, CaptureReader, Look
 from correlate.trace.tuples import Tuples
@@ -78,7 +79,7 @@ class Trace:
         head = np.concatenate(heads)[np.argsort(frames, kind="stable")]
         return Trace(
             Path(path), stream.format, stream.link_types, stream.packets, memoryview(data), memoryview(raw),
-            columns(by_frame(parts), head, tuples), stream.damage, stream.first_ns, stream.last_ns,
+            columns(Rows.joined(parts), head, tuples), stream.damage, stream.first_ns, stream.last_ns,
             stream.kernel_dropped,
         )  # fmt: skip
 

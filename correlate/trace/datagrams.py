@@ -1,7 +1,10 @@
 """From records to UDP datagrams: link header, IP header, UDP header, addresses."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,21 +12,10 @@ from numpy.typing import NDArray
 from correlate.trace import fast
 from correlate.trace.addresses import Address
 from correlate.trace.fragments import Reassembly
-from correlate.trace.headers import IPV4_BYTES, UDP_BYTES, Found, Frames, ipv4, ipv6
+from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
 from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import (
-    Column,
-    Columns,
-    Interface,
-    Octets,
-    Records,
-    Rows,
-    by_frame,
-    leads,
-    no_rows,
-    u16,
-    window,
-)
+from correlate.trace.records import Column, Interface, Octets, Records, window
+from correlate.trace.rows import Rows, leads, no_rows
 from correlate.trace.tuples import Tuples
 
 CHUNK = 1 << 13  # records looked at together: bounds the memory that gathered headers take
@@ -31,7 +23,7 @@ HEAD_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Datagrams(Columns):
+class Datagrams:
     """One row for each frame that carries UDP outermost, each IP fragment too, in file order; n rows.
 
     `frame` counts all packets of the file from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
@@ -55,6 +47,14 @@ class Datagrams(Columns):
     head: Octets
     addresses: tuple[Address, ...]
 
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Datagrams:
+        """Only these rows, with the same addresses."""
+        names = [field.name for field in fields(self) if field.name != "addresses"]
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
 
 class Finder:
     """Finds the UDP frames of one file, block by block; remembers five-tuples and the fragments that wait."""
@@ -72,12 +72,11 @@ class Finder:
         for low in range(0, len(records), CHUNK):
             chunk = records.take(slice(low, low + CHUNK))
             parts += self._chunk(octets, chunk, frame + low, interfaces)
-        return by_frame(parts)
+        return Rows.joined(parts)
 
     def _chunk(self, octets: Octets, records: Records, frame: int, interfaces: Sequence[Interface]) -> list[Rows]:
         parts: list[Rows] = []
-        none = Frames(*np.zeros((5, 0), np.int64))
-        odd = [none], [none]
+        odd: tuple[list[Frames], list[Frames]] = ([], [])
         faces = np.unique(records.interface).tolist() if len(interfaces) > 1 else [0]
         for number in faces:
             face = interfaces[number]
@@ -87,8 +86,7 @@ class Finder:
                 parts.append(rows)
             if len(left):
                 parts += self._by_link(octets, records, left, face, frame, odd)
-        v4, v6 = (Frames.joined(frames) for frames in odd)
-        parts.append(self._reassembly.rest(octets, records, frame, v4, v6, self.tuples))
+        parts.append(self._reassembly.rest(octets, records, frame, _all(odd[0]), _all(odd[1]), self.tuples))
         return parts
 
     def _by_link(
@@ -107,21 +105,25 @@ class Finder:
         return parts
 
     def _numbered(self, octets: Octets, records: Records, found: Found, frame: int) -> Rows:
-        """The payload is what the UDP length says (RFC 768), so Ethernet padding is none of it; a length of zero
-        (jumbograms, RFC 2675, and segmentation offload) leaves it to the IP packet."""
-        if not len(found.header):
+        if not len(found.index):
             return no_rows()
-        head, at, payload_at = window(octets, found.header, UDP_BYTES), found.frames.index, found.header + UDP_BYTES
-        ends = self.tuples.numbers(found.version, found.ends, head.view(">u4")[:, 0].astype(np.uint64))
-        length, room = u16(head, 4), found.packet_end - payload_at
-        payload = np.where(length == 0, room, np.maximum(length - UDP_BYTES, 0))
-        captured = np.maximum(np.minimum(np.minimum(payload, room), found.frames.end - payload_at), 0)
-        offset = np.where(captured > 0, payload_at, -1)
-        packet_bytes = found.packet_end - found.frames.offset
+        ports = (found.src_port << 16 | found.dst_port).astype(np.uint64)
+        if found.version[0] == 4:
+            ends = self.tuples.numbers(4, [found.low[0] << np.uint64(32) | found.low[1]], ports)
+        else:
+            ends = self.tuples.numbers(6, [found.high[0], found.low[0], found.high[1], found.low[1]], ports)
+        at = found.index
         return Rows(
-            at + frame, records.time_ns[at], records.wire[at], records.captured[at], packet_bytes, ends,
-            payload, offset, captured, leads(octets, offset),
+            at + frame, records.time_ns[at], records.wire[at], records.captured[at], found.packet_bytes, ends,
+            found.payload_bytes, found.payload_offset, found.payload_captured, leads(octets, found.payload_offset),
         )  # fmt: skip
+
+
+def _all(parts: list[Frames]) -> Frames:
+    none = np.zeros(0, np.int64)
+    if not parts:
+        return Frames(none, none, none, none, none)
+    return Frames(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Frames)))
 
 
 def _network(octets: Octets, records: Records, rows: Column, link_type: int, big_endian: bool) -> tuple[Frames, Column]:
@@ -141,27 +143,51 @@ def heads(octets: Octets, rows: Rows) -> Octets:
     return head
 
 
+Indexes = NDArray[np.int32]
+
+
 def columns(rows: Rows, head: Octets, tuples: Tuples) -> Datagrams:
     """The datagrams of these rows, their addresses in order: IPv4 first, each kind by its number."""
-    used, of = np.unique(rows.ends, return_inverse=True)
-    ends = [tuples.ends(number) for number in used.tolist()]
-    distinct = {address for source, _, target, _ in ends for address in (source, target)}
-    addresses = tuple(sorted(distinct, key=lambda address: (address.version, int(address))))
-    index = {address: place for place, address in enumerate(addresses)}
-    table = [(index[source], port, index[target], target_port) for source, port, target, target_port in ends]
-    src, src_port, dst, dst_port = np.array(table, np.int32).reshape(-1, 4).T[:, of]
+    used, ends = np.unique(rows.ends, return_inverse=True)
+    version, high, low = tuples.halves()
+    src, dst, addresses = _addresses(version[used], high[:, used], low[:, used])
+    source, target = tuples.ports()
     return Datagrams(
         frame=rows.frame,
         time_ns=rows.time_ns,
         wire_bytes=rows.wire_bytes,
         captured_bytes=rows.captured_bytes,
-        src=src,
-        dst=dst,
-        src_port=src_port,
-        dst_port=dst_port,
+        src=src[ends],
+        dst=dst[ends],
+        src_port=source[used].astype(np.int32)[ends],
+        dst_port=target[used].astype(np.int32)[ends],
         payload_bytes=rows.payload_bytes,
         payload_offset=rows.payload_offset,
         payload_captured=rows.payload_captured,
         head=head,
         addresses=addresses,
     )
+
+
+def _addresses(version: Column, high: Words, low: Words) -> tuple[Indexes, Indexes, tuple[Address, ...]]:
+    """Indexes of sources and destinations (halves are (2, n)) into the distinct addresses, which are sorted."""
+    index = np.zeros((2, len(version)), np.int32)
+    addresses: list[Address] = []
+    four, six = np.flatnonzero(version == 4), np.flatnonzero(version == 6)
+    distinct, place = np.unique(low[:, four], return_inverse=True)
+    index[:, four] = place.reshape(2, -1)
+    addresses += [IPv4Address(value) for value in distinct.tolist()]
+    values, place = _distinct(high[:, six], low[:, six])
+    index[:, six] = place + len(addresses)
+    addresses += [IPv6Address(value) for value in values]
+    return index[0], index[1], tuple(addresses)
+
+
+def _distinct(high: Words, low: Words) -> tuple[list[int], Column]:
+    """Distinct 128-bit numbers in order, and where each pair (2, n) of halves stands among them; compared exactly."""
+    highs, high_place = np.unique(high, return_inverse=True)
+    lows, low_place = np.unique(low, return_inverse=True)
+    both = high_place.reshape(2, -1) * max(len(lows), 1) + low_place.reshape(2, -1)
+    pairs, place = np.unique(both, return_inverse=True)
+    numbers = [highs[pair // len(lows)].item() << 64 | lows[pair % len(lows)].item() for pair in pairs.tolist()]
+    return numbers, place.reshape(2, -1)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from correlate.trace.headers import EXTENSIONS, IPV4_BYTES, IPV6_BYTES, UDP, UDP_BYTES
 from correlate.trace.links import IPV4, IPV6
-from correlate.trace.records import FRONT_BYTES, Column, Mask, Octets, Records, Rows, no_rows
+from correlate.trace.records import FRONT_BYTES, Column, Mask, Octets, Records
+from correlate.trace.rows import Rows, no_rows
 from correlate.trace.tuples import Tuples
 
 # link type -> (bytes of its header, where the ethertype stands in it; None where the packet tells its version)

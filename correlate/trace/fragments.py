@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from correlate.trace.headers import EXTENSIONS, IPV6_BYTES, UDP, UDP_BYTES, UDP_NEEDED_BYTES, Frames
-from correlate.trace.records import Octets, Records, Rows, leads, no_rows
+from correlate.trace.records import Octets, Records
+from correlate.trace.rows import Rows, leads, no_rows
 from correlate.trace.tuples import Tuples
 
 REASSEMBLY_NS = 60_000_000_000  # RFC 8200 4.5: fragments of one datagram arrive within 60 seconds

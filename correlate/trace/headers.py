@@ -1,15 +1,17 @@
 """IP and UDP headers (RFC 791, RFC 8200, RFC 768), many frames at a time.
 
 Plain packets are gathered by numpy; fragments and IPv6 extension headers take the exact, slow way of `fragments`. All
-columns are int64; the addresses of a packet are unsigned 64-bit words, as `Tuples` says.
+columns are int64; an IPv6 address is two unsigned 64-bit halves, an IPv4 address is its low half alone.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.trace.records import Column, Columns, Octets, u16, window
+from correlate.trace.records import Column, Octets, u16, window
 
 IPV4_BYTES, IPV6_BYTES, UDP_BYTES = 20, 40, 8
 UDP = 17
@@ -21,7 +23,7 @@ Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
-class Frames(Columns):
+class Frames:
     """Frames that hold an IP header, a row each. Offsets into the octets; `end` and `wire_end` are where the frame
     ends in the file and would end had it been captured whole. `index` is the row among all records."""
 
@@ -31,17 +33,48 @@ class Frames(Columns):
     wire_end: Column
     time_ns: Column
 
+    def take(self, rows: Column) -> Frames:
+        return Frames(*(getattr(self, name.name)[rows] for name in fields(self)))
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """UDP frames of one IP version, a row each: the words of their addresses as `Tuples.numbers` takes them, the offset
-    of their UDP header, and where their IP packet would end had it been captured whole."""
+    """UDP frames, a row each. `packet_bytes` is the length of the IP packet; `payload_offset` is -1 where no payload
+    was captured. `high` and `low` are the halves of the addresses, (2, n): source, destination."""
 
-    frames: Frames
-    version: int
-    ends: list[Words]
-    header: Column
-    packet_end: Column
+    index: Column
+    version: Column
+    high: Words
+    low: Words
+    src_port: Column
+    dst_port: Column
+    payload_bytes: Column
+    payload_offset: Column
+    payload_captured: Column
+    packet_bytes: Column
+
+
+def _udp(octets: Octets, frames: Frames, header: Column, packet_end: Column) -> tuple[Column, Column, Column, Column]:
+    """Source port, destination port, payload bytes and payload bytes captured, of UDP headers at offset `header`.
+
+    The payload is what the UDP length says (RFC 768), so Ethernet padding is none of it; a length of zero (jumbograms,
+    RFC 2675, and segmentation offload) leaves it to the IP packet.
+    """
+    head = window(octets, header, UDP_BYTES)
+    length = u16(head, 4)
+    room = packet_end - header - UDP_BYTES
+    payload = np.where(length == 0, room, np.maximum(length - UDP_BYTES, 0))
+    there = np.minimum(np.minimum(payload, room), frames.end - header - UDP_BYTES)
+    return u16(head, 0), u16(head, 2), payload, np.maximum(there, 0)
+
+
+def _found(octets: Octets, frames: Frames, version: int, ends: Words, header: Column, packet_end: Column) -> Found:
+    src_port, dst_port, payload, captured = _udp(octets, frames, header, packet_end)
+    offset = np.where(captured > 0, header + UDP_BYTES, -1)
+    kind = np.full(len(header), version, np.int64)
+    high, low = ends[:, :, 0], ends[:, :, 1]
+    packet_bytes = packet_end - frames.offset
+    return Found(frames.index, kind, high, low, src_port, dst_port, payload, offset, captured, packet_bytes)
 
 
 def ipv4(octets: Octets, frames: Frames) -> tuple[Found, Frames]:
@@ -57,8 +90,9 @@ def ipv4(octets: Octets, frames: Frames) -> tuple[Found, Frames]:
     header = frames.offset + header_bytes
     fits = (room >= header_bytes + UDP_NEEDED_BYTES) & (packet_end >= header + UDP_BYTES)
     rows = np.flatnonzero(sound & ~fragment & fits)
-    ends = list(np.ascontiguousarray(head[rows, 12:20]).view(">u8").astype(np.uint64).T)
-    found = Found(frames.take(rows), 4, ends, header[rows], packet_end[rows])
+    ends = np.zeros((2, len(rows), 2), np.uint64)
+    ends[:, :, 1] = np.ascontiguousarray(head[rows, 12:20]).view(">u4").T
+    found = _found(octets, frames.take(rows), 4, ends, header[rows], packet_end[rows])
     return found, frames.take(np.flatnonzero(sound & fragment))
 
 
@@ -71,6 +105,6 @@ def ipv6(octets: Octets, frames: Frames) -> tuple[Found, Frames]:
     sound = (head[:, 0] >> 4 == 6) & (frames.end >= header)
     fits = (frames.end >= header + UDP_NEEDED_BYTES) & (packet_end >= header + UDP_BYTES)
     rows = np.flatnonzero(sound & (head[:, 6] == UDP) & fits)
-    ends = list(np.ascontiguousarray(head[rows, 8:40]).view(">u8").astype(np.uint64).T)
-    found = Found(frames.take(rows), 6, ends, header[rows], packet_end[rows])
+    ends = np.ascontiguousarray(head[rows, 8:40]).view(">u8").astype(np.uint64).reshape(-1, 2, 2).transpose(1, 0, 2)
+    found = _found(octets, frames.take(rows), 6, ends, header[rows], packet_end[rows])
     return found, frames.take(np.flatnonzero(sound & np.isin(head[:, 6], EXTENSIONS)))

@@ -1,12 +1,13 @@
-"""What a capture file holds: its records, their clock and their damage, and the UDP frames among them.
+"""What a capture file holds before anybody looks into a packet: records, their clock and their damage.
 
 All columns are numpy int64 with one row a record, in file order. A file is read block by block into one buffer;
 offsets of records count from the start of that buffer, offsets of damage from the start of the (unpacked) file.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,12 @@ from numpy.typing import NDArray
 Column = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Octets = NDArray[np.uint8]
-Index = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 # No gather reaches further than this behind its offset, so every buffer has as many bytes behind its contents.
 PAD_BYTES = 128
 # The longest link header of fixed length (SLL2), IPv6, UDP, and a cookie's worth of payload.
 FRONT_BYTES = 20 + 40 + 8 + 8
 NO_TIME = -1
-LEAD_BYTES = 8
 MAX_RECORD_BYTES = 262_144  # libpcap's MAXIMUM_SNAPLEN
 
 
@@ -74,28 +73,7 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Columns of one length, a row each. A field that is no column belongs to all rows."""
-
-    def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))
-
-    def take(self, rows: Index) -> Self:
-        """Only these rows."""
-        columns = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return replace(self, **{name: column[rows] for name, column in columns if isinstance(column, np.ndarray)})
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """The rows of all parts, of which there is one at least, in this order."""
-        parts = [part for part in parts if len(part)] or parts[:1]
-        if len(parts) == 1:
-            return parts[0]
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
-
-
-@dataclass(frozen=True, slots=True)
-class Records(Columns):
+class Records:
     """The whole records in one block of a capture file, before the first break in its chain.
 
     `start` is the offset of the first captured byte in the block, `captured` and `wire` are lengths in bytes, `time_ns`
@@ -110,33 +88,28 @@ class Records(Columns):
     interface: Column
     front: Octets
 
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, rows: slice) -> Records:
+        return Records(*(getattr(self, name)[rows] for name in NAMES))
+
+    @staticmethod
+    def joined(parts: Sequence[Records]) -> Records:
+        """All of them, in this order."""
+        parts = [part for part in parts if len(part)]
+        if len(parts) == 1:
+            return parts[0]
+        parts.append(no_records())
+        return Records(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
+
+
+NAMES = tuple(name.name for name in fields(Records))
+
 
 def no_records() -> Records:
     none = np.zeros(0, np.int64)
     return Records(none, none, none, none, none, np.zeros((0, FRONT_BYTES), np.uint8))
-
-
-@dataclass(frozen=True, slots=True)
-class Rows(Columns):
-    """One row for each frame that carries UDP outermost, each IP fragment too; int64 columns of n rows.
-
-    `frame` counts all packets of the file from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
-    frame as on the wire, `captured_bytes` what the file holds of it, `packet_bytes` the IP packet in it. `ends` is the
-    number of its five-tuple. `payload_bytes` is UDP length - 8, of the whole datagram in its first fragment and 0 in
-    later ones; of it `payload_captured` bytes lie at `payload_offset` of the block (-1 for none). `lead` is the first
-    eight bytes of the payload as a big-endian number; what it says of bytes that were not captured means nothing.
-    """
-
-    frame: Column
-    time_ns: Column
-    wire_bytes: Column
-    captured_bytes: Column
-    packet_bytes: Column
-    ends: Column
-    payload_bytes: Column
-    payload_offset: Column
-    payload_captured: Column
-    lead: Column
 
 
 def window(octets: Octets, offsets: Column, width: int) -> Octets:
@@ -149,19 +122,3 @@ def window(octets: Octets, offsets: Column, width: int) -> Octets:
 def u16(head: Octets, at: int) -> Column:
     """Big-endian 16-bit field at column `at` of a window."""
     return head[:, at].astype(np.int64) << 8 | head[:, at + 1]
-
-
-def by_frame(parts: Sequence[Rows]) -> Rows:
-    """All rows of all parts, of which there is one at least, by frame."""
-    every = Rows.joined(parts)
-    in_order = (every.frame[1:] > every.frame[:-1]).all()
-    return every if in_order else every.take(np.argsort(every.frame, kind="stable"))
-
-
-def leads(octets: Octets, payload_offset: Column) -> Column:
-    """The first eight bytes at each of these offsets (-1: anything) as a number."""
-    return window(octets, np.maximum(payload_offset, 0), LEAD_BYTES).view(">i8")[:, 0].astype(np.int64)
-
-
-def no_rows() -> Rows:
-    return Rows(*np.zeros((len(fields(Rows)), 0), np.int64))

@@ -15,7 +15,8 @@ from correlate.errors import Unreadable
 from correlate.trace import pcap, pcapng
 from correlate.trace.datagrams import Datagrams, Finder, columns, heads
 from correlate.trace.links import refusal
-from correlate.trace.records import NO_TIME, PAD_BYTES, Column, Damage, Interface, Octets, Records, Rows, broken
+from correlate.trace.records import NO_TIME, PAD_BYTES, Column, Damage, Interface, Octets, Records, broken
+from correlate.trace.rows import Rows
 from correlate.trace.source import Source, opened
 from correlate.trace.tuples import Tuples
 

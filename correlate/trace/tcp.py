@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from correlate.trace.addresses import Address
 from correlate.trace.headers import IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import Column, Columns, Interface, Octets, Records, u16, window
+from correlate.trace.records import Column, Interface, Octets, Records, u16, window
 from correlate.trace.stream import CaptureReader
 
 TCP = 6
@@ -28,7 +28,7 @@ Packed = tuple[Column, list[bytes], list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Segments(Columns):
+class Segments:
     """One row for each TCP segment with payload, in file order. `frame` counts all packets of the file from 1; `src`
     and `dst` are indexes into `addresses`; `payload_bytes` is of the wire, retransmissions included."""
 
@@ -42,7 +42,9 @@ class Segments(Columns):
 
     def between(self, first: int, last: int) -> Segments:
         """The rows of frames strictly between two frame numbers."""
-        return self.take((self.frame > first) & (self.frame < last))
+        kept = np.flatnonzero((self.frame > first) & (self.frame < last))
+        names = [field.name for field in fields(self) if field.name != "addresses"]
+        return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
 
 class Finder:

@@ -135,15 +135,41 @@ class Tuples:
         both = self._words[PORTS, since : self._count].astype(np.int64)
         return both >> 16 & 0xFFFF, both & 0xFFFF
 
+    def halves(self) -> tuple[NDArray[np.int64], Words, Words]:
+        """IP version of each number, and the upper and the lower halves of its addresses, (2, n): source, destination;
+        an IPv4 address is its lower half alone."""
+        words = self._words[:, : self._count]
+        version = (words[PORTS] >> np.uint64(_VERSION_BIT)).astype(np.int64)
+        four = version == 4
+        low32 = np.uint64(0xFFFFFFFF)
+        source = np.where(four, words[0] >> np.uint64(32), words[1])
+        target = np.where(four, words[0] & low32, words[3])
+        return version, np.where(four, np.uint64(0), words[[0, 2]]), np.stack([source, target])
+
     def ends(self, number: int) -> tuple[Address, int, Address, int]:
         """Source, its port, destination and its port."""
         if number not in self._ends:
             source_high, source_low, target_high, target_low, ports = self._words[:, number].tolist()
-            source, target = source_high << 64 | source_low, target_high << 64 | target_low
-            kind: type[IPv4Address] | type[IPv6Address] = IPv6Address
+            source: Address
+            target: Address
             if ports >> _VERSION_BIT == 4:
-                kind, source, target = IPv4Address, source_high >> 32, source_high & 0xFFFFFFFF
+                source, target = IPv4Address(source_high >> 32), IPv4Address(source_high & 0xFFFFFFFF)
+            else:
+                source, target = (
+                    IPv6Address(source_high << 64 | source_low),
+                    IPv6Address(target_high << 64 | target_low),
+                )
             if len(self._ends) >= _MOST_ENDS:
                 self._ends.clear()
-            self._ends[number] = kind(source), ports >> 16 & 0xFFFF, kind(target), ports & 0xFFFF
+            self._ends[number] = source, ports >> 16 & 0xFFFF, target, ports & 0xFFFF
         return self._ends[number]
+
+    def addresses(self) -> tuple[list[Address], list[Address]]:
+        """Source and destination of each number from 1 on."""
+        version, high, low = self.halves()
+        kinds = version[1:].tolist()
+        source, target = (
+            [IPv4Address(lower) if kind == 4 else IPv6Address(upper << 64 | lower) for kind, upper, lower in rows]
+            for rows in (zip(kinds, high[way, 1:].tolist(), low[way, 1:].tolist(), strict=True) for way in (0, 1))
+        )
+        return source, target

@@ -1,7 +1,5 @@
 """dumpcap, or tcpdump where there is none, run by the agent on the hotspot laptop."""
 
-from __future__ import annotations
-
 from lab.capture import dumpcap
 from lab.capture.dumpcap import LaptopCapture
 from lab.capture.protocol import Request

@@ -4,8 +4,6 @@ Wake and identify the phones, record addresses and clock offsets, open the chat,
 are live, stay idle and measure the noise, mark, run the scenario, mark, drain, stop, pull, verify, offsets again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import random

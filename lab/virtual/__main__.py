@@ -4,8 +4,6 @@ It ends all that it started, removes its root, and ends itself, when standard in
 controller's business.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gc

@@ -1,7 +1,5 @@
 """The virtual bench put together: phones, exchange, network, laptop, resolver and adb server around one world."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """The wrong clocks of the virtual machines."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from lab.definitions.virtual_network import ClockEmulation

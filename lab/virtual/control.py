@@ -4,8 +4,6 @@ It knows advance, begin, fail_next and end; what handsets do comes from the taps
 stand-in has written and acknowledged all that is due.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

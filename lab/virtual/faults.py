@@ -1,7 +1,5 @@
 """Faults that a test asks for: the next so many uses of something fail."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The file system of a virtual machine: a directory on disk, and who may do what in it."""
 
-from __future__ import annotations
-
 import fnmatch
 import os
 import posixpath

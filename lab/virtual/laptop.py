@@ -1,7 +1,5 @@
 """A virtual laptop: the machine that its programs run on. Files, processes, a wrong clock, the hotspot."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

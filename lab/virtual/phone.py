@@ -1,7 +1,5 @@
 """A virtual phone: the machine that its shells run on, with its files, settings, log, apps and wrong clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

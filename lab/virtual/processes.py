@@ -1,7 +1,5 @@
 """The processes of a virtual machine, as `ps` and `kill` see them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterator
 

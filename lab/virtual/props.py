@@ -1,7 +1,5 @@
 """The system properties of a virtual phone, as getprop shows them."""
 
-from __future__ import annotations
-
 import re
 
 from lab.definitions import PhoneEmulation, PhoneSpec

@@ -5,8 +5,6 @@ event to event, and by the cost of an operation. Events are synchronous function
 key and on the operations it receives, never on when in real time they arrive.
 """
 
-from __future__ import annotations
-
 import hashlib
 import heapq
 import itertools

@@ -1,7 +1,5 @@
 """The private adb server of a bench: own port and HOME, no mDNS, no USB, no emulator scan; a child of the bench."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

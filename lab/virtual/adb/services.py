@@ -3,8 +3,6 @@
 Source: AOSP packages/modules/adb, SERVICES.TXT and shell_protocol.h.
 """
 
-from __future__ import annotations
-
 import struct
 
 from lab.virtual.adb.daemon import FEATURES, AdbStream, Device, Service, StreamClosed

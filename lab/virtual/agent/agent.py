@@ -3,8 +3,6 @@
 Method names, parameters and error texts as uiautomator2 3.7.1 uses them; an unknown method is error -32601.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """As much of HTTP/1.1 (RFC 9112) as the clients of the agent speak: one request after the other on one stream."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lab.virtual.adb.daemon import AdbStream

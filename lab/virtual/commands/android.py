@@ -1,7 +1,5 @@
 """Android's own commands: getprop, settings, am, monkey, pm, input, wm, svc, dumpsys, logcat, app_process, ..."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Commands on nothing but their arguments: echo, printf, test, true, false."""
 
-from __future__ import annotations
-
 import re
 
 from lab.virtual.shell.machine import Call, Command, Unbuilt

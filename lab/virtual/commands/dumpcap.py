@@ -4,8 +4,6 @@ Measured with dumpcap 4.0.17 (docs/decisions/0003-capture.md): "Capturing on" at
 ends it cleanly; frames of the last half second may be lost then.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 

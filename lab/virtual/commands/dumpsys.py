@@ -3,8 +3,6 @@
 The texts follow what is publicly known of Android's own dumps, not what any reader of them looks for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 

@@ -3,8 +3,6 @@
 Wording follows what is publicly known of Android 13 to 16; it was not compared with a phone.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Interface, IPv6Interface

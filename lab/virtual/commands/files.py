@@ -1,7 +1,5 @@
 """Commands on files: ls, rm, mkdir, chmod, stat, mv, df."""
 
-from __future__ import annotations
-
 import errno
 import os
 import posixpath

@@ -1,7 +1,5 @@
 """Commands of the laptop: ip addr, ip neigh, ping, ethtool, ps. They print what the real ones do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from ipaddress import IPv4Address
 

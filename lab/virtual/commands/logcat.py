@@ -1,7 +1,5 @@
 """log and logcat: what programs wrote into the phone's log, by tag."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

@@ -3,8 +3,6 @@
 Its form follows AOSP's NetworkStatsService and NetworkStatsHistory (`dump`); it was not compared with a phone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby
 

@@ -1,7 +1,5 @@
 """Commands on the network: ip addr, ip route get, nc -u."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 

@@ -1,7 +1,5 @@
 """What `ip addr` of iproute2 prints, for phones and for the laptop."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from ipaddress import IPv4Interface, IPv6Interface
 

@@ -3,8 +3,6 @@
 As read in its source (1.9.1): CaptureCtrl.java, CaptureHelper.java, CaptureService.java, pcap_dump.c.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 

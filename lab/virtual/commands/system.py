@@ -1,7 +1,5 @@
 """Commands on the system: id, su, ps, kill, date, timeout."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Callable, Iterator

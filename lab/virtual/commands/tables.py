@@ -1,7 +1,5 @@
 """What phones and the laptop can run: the tables of all command modules, put together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -3,8 +3,6 @@
 Readiness line, counters and what a stop loses: measured with tcpdump 4.99.3 (docs/decisions/0003-capture.md).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import stat

@@ -1,7 +1,5 @@
 """Commands on streams of bytes: cat, grep, od, sha256sum, md5sum, wc, head, tail."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 

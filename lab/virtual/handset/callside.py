@@ -1,7 +1,5 @@
 """One phone's side of a call: which call screen is shown, the notifications, the audio mode, the app's timers."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Every delay is drawn from the app's timers by a key of the attempt, so the same 
 calls. Instants are bench time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """Which app a phone shows under its calls: launching, intents, opening chats, stopping apps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from lab.definitions.virtual_app import VirtualApp

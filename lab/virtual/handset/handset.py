@@ -3,8 +3,6 @@
 It reaches the outside only through the exchange, and time only through the world.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 

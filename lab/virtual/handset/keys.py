@@ -1,7 +1,5 @@
 """The keys of a handset: Android's numbers and names (android.view.KeyEvent) to what the handset calls them."""
 
-from __future__ import annotations
-
 NUMBERS = {3: "home", 4: "back", 6: "endcall", 26: "power", 79: "headsethook", 223: "sleep", 224: "wakeup"}
 INERT = ("24", "25", "66", "82", "164", "187", "volume_up", "volume_down", "volume_mute", "enter", "menu", "app_switch")
 """Keys that do nothing to a call or to a screen here."""

@@ -4,8 +4,6 @@ Windows of the system (launcher, keyguard, heads-up notification, shade) are dra
 definitions. A screen is 1080 x 2400 pixels; nodes are in drawing order, later ones on top.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -3,8 +3,6 @@
 Classic pcap with microseconds: draft-ietf-opsawg-pcap. pcapng: draft-ietf-opsawg-pcapng, as dumpcap 4.0.17 writes it.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The conversation of an answered call: media through the relay or directly, candidates, and direct ICE checks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

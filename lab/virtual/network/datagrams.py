@@ -3,8 +3,6 @@
 Checksums of IPv4 and UDP are right for every frame (RFC 791, RFC 768, RFC 8200 section 8.1).
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address

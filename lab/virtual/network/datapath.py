@@ -1,7 +1,5 @@
 """The datapath of the virtual bench: the accesses, VPNs and wires by which each phone's datagrams pass."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which STUN frames a test wants not to pass."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 

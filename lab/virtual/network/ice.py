@@ -1,7 +1,5 @@
 """ICE between the two legs of one call (RFC 8445): candidates, connectivity checks and the user names in them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from lab.virtual.handset.exchange import Call

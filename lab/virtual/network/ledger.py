@@ -3,8 +3,6 @@
 Nothing here reads bytes of a frame. `lab.virtual.network.truth` turns the notes of one attempt into its truth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a frame means to its sender; nothing in it is read from bytes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

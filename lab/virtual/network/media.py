@@ -5,8 +5,6 @@ pauses, in which packets are small; silence is a pause; a dark scene makes small
 `Generator` methods only, so that bytes do not depend on the processor.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from typing import Literal

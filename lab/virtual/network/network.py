@@ -1,7 +1,5 @@
 """The network of the virtual bench: its calls, probes and background, and what a test asks of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from lab.definitions.bench import BenchSpec, PhoneSpec

@@ -4,8 +4,6 @@ A few frames a second to documentation addresses that no call uses. A loud phone
 capture while its first capture runs. Nothing here is more than a bare STUN Binding, whatever the port.
 """
 
-from __future__ import annotations
-
 import struct
 from ipaddress import IPv4Address, IPv6Address
 

@@ -3,8 +3,6 @@
 It has an address and a MAC of its own and looks for services by multicast, which everybody on the hotspot gets.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Collection
 from ipaddress import IPv4Address

@@ -1,7 +1,5 @@
 """The bench's resolver: PTR answers for the emulated apps' servers (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, cast

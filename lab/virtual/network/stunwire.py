@@ -1,7 +1,5 @@
 """STUN and TURN messages as bytes (RFC 8489, RFC 8656, RFC 8445): an encoder only; nothing here reads a capture."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import random

@@ -4,8 +4,6 @@ Everything happens by events of bench time from the instants that the exchange t
 ahead at most and taken back from the instant at which the call ends.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping
 from functools import partial

@@ -3,8 +3,6 @@
 The service reads the kernel's counters when it polls: bytes that came after the last poll are in no dump.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ PCAPdroid's as read in its source (1.9.1, CaptureService and capture_vpn.c). No 
 wire, so its DNS server has nothing to answer. Below, on a hotspot, what passed the VPN is not played again.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 

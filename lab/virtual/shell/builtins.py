@@ -1,7 +1,5 @@
 """The commands that are part of the mini shell because they change it: read, exec, exit, cd, pwd, sh."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 
 from lab.virtual.shell.machine import Call, Shell, ShellExit, Unbuilt

@@ -3,8 +3,6 @@
 Source: POSIX.1-2017, Shell Command Language 2.6.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Redirections of the mini shell: `<`, `>`, `>>`, `>&`. Source: POSIX.1-2017, Shell Command Language 2.7."""
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The line discipline of a terminal: echo, editing of the line, end of line. For people who type `adb shell`."""
 
-from __future__ import annotations
-
 from lab.virtual.shell.terminal import Peer
 
 ERASE = (b"\x7f", b"\b")

@@ -3,8 +3,6 @@
 Source: POSIX.1-2017, Shell Command Language 2.2, 2.3 and 2.6. What is not built raises ShellSyntaxError.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """One stand-in program as the bench sees it: the peer of a terminal, and the file of a capture (see `program`)."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

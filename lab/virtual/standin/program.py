@@ -10,8 +10,6 @@ between, I input, E end of input, S SIGINT, K acknowledgement. To here: 1 standa
 file, W write to it, Q acknowledge when all before is written, X exit code.
 """
 
-from __future__ import annotations
-
 import os
 import select
 import signal

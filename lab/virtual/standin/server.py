@@ -4,8 +4,6 @@ Each stand-in (`program`) is one connection. What a capture has to write is sent
 and the bench answers nobody before the stand-in has acknowledged it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import sys
