@@ -3,6 +3,8 @@
 `invoke --list` names them, `invoke TASK --help` explains them. Imports stand inside the tasks so that both are quick.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator

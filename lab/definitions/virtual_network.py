@@ -243,9 +243,10 @@ class PhoneEmulation(Model):
 
 
 class LaptopInterface(Model):
-    """One network interface of the laptop."""
+    """One network interface of the laptop, as `dumpcap -D -M` lists it."""
 
     name: str
+    description: str = ""
     addresses: list[IPv4Interface | IPv6Interface] = Field(default_factory=list)
 
 
@@ -255,4 +256,5 @@ class LaptopEmulation(Model):
     clock: ClockEmulation
     channel: Latency
     dumpcap_version: str = "4.0.17"
+    kernel: str = "Linux 6.1.0"
     interfaces: list[LaptopInterface]

@@ -17,6 +17,7 @@ class VirtualLaptop:
     """The hotspot laptop: its files, clock, interfaces and the wire that its hotspot sees."""
 
     shell_name = "bash"
+    architecture = "x86_64"
     name = "laptop"
 
     def __init__(
@@ -30,6 +31,7 @@ class VirtualLaptop:
     ) -> None:
         self.spec, self.emulation, self.faults = spec, emulation, faults
         self.network, self.world = network, network.world
+        self.kernel = emulation.kernel
         self.files = Files(root / "laptop", (Files.normal(spec.directory),))
         self.processes = ProcessTable()
         self.refused: list[str] = []

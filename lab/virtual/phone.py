@@ -68,6 +68,8 @@ class VirtualPhone:
     """
 
     shell_name = "sh"
+    kernel = "Linux 6.1.99-android14-11-lab"
+    architecture = "aarch64"
 
     def __init__(
         self,

@@ -20,9 +20,18 @@ _FILTER = re.compile(r"ether host ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})|")
 
 
 def dumpcap_in_shell(machine: VirtualLaptop, call: Call) -> int:
-    """dumpcap --version: what it does besides capturing."""
+    """dumpcap --version and dumpcap -D: what it does besides capturing."""
     if call.argv[1:] == ["--version"]:
         return call.say(f"Dumpcap (Wireshark) {machine.emulation.dumpcap_version} (Git commit packaged as 4.0.17)\n")
+    if "-D" in call.argv:
+        lines = []
+        for index, interface in enumerate(machine.emulation.interfaces, 1):
+            addresses = ",".join(str(one.ip) for one in interface.addresses)
+            kind = "loopback" if interface.name == "lo" else "network"
+            machine_form = f"{index}. {interface.name}\t\t{interface.description}\t0\t{addresses}\t{kind}\t"
+            described = f"{index}. {interface.name}" + (f" ({interface.description})" if interface.description else "")
+            lines.append(machine_form if "-M" in call.argv else described)
+        return call.say("".join(line + "\n" for line in lines))
     raise Unbuilt("captures as a program of its own only")
 
 

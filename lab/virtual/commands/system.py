@@ -1,4 +1,4 @@
-"""Commands on the system: id, su, ps, kill, date, timeout."""
+"""Commands on the system: id, su, ps, kill, uname, date, timeout."""
 
 import datetime
 import re
@@ -12,6 +12,16 @@ from lab.virtual.shell.machine import Call, Command, Result, Unbuilt, options
 FIRST_PACKAGE_PID = 6_001
 SYSTEM_PROCESSES = ((1, "/system/bin/init"), (412, "/system/bin/netd"), (1603, "system_server"))
 PS_COLUMNS = ("USER", "PID", "ARGS", "NAME")
+
+
+def uname(call: Call) -> int:
+    given, _ = options(call, "asrmn")
+    system, release = call.machine.kernel.split(" ", 1)
+    if "a" in given:
+        return call.say(f"{system} localhost {release} #1 SMP PREEMPT {call.machine.architecture}\n")
+    words = [system] if "s" in given or not given else []
+    words += ["localhost"] * ("n" in given) + [release] * ("r" in given) + [call.machine.architecture] * ("m" in given)
+    return call.say(" ".join(words) + "\n")
 
 
 def date(call: Call) -> int:
@@ -68,6 +78,7 @@ def send_signal(call: Call, signal: str, number: int) -> int:
 
 
 COMMANDS: dict[str, Command] = {
+    "uname": uname,
     "date": date,
     "timeout": timeout,
     "kill": kill,

@@ -72,6 +72,8 @@ class Machine(Protocol):
 
     name: str
     shell_name: str
+    kernel: str
+    architecture: str
     world: World
     files: Files
     processes: ProcessTable

@@ -68,6 +68,7 @@ def test_a_persistent_bash_answers_line_by_line_and_each_line_takes_bench_time(t
         assert await line(shell, 'mkdir -p /captures/x && echo "T:$?"') == b"T:0\n"
         assert bench.world.now_ns > before
         assert (tmp_path / "laptop/captures/x").is_dir()
+        assert await line(shell, "uname -sr") == b"Linux 6.1.0\n"
         assert await line(shell, "ip -o addr | head -n 1") == (
             b"1: wlan1    inet 192.168.137.1/24 brd 192.168.137.255 scope global wlan1\n"
         )
@@ -299,7 +300,7 @@ def test_a_capture_whose_program_was_killed_holds_nobody_up(tmp_path):
     with_bench(tmp_path, talk)
 
 
-def test_cat_gives_the_bytes_of_a_file_and_an_unknown_program_is_127(tmp_path):
+def test_cat_gives_the_bytes_of_a_file_and_dumpcap_lists_its_interfaces(tmp_path):
     async def talk(bench, start):
         data = bytes(range(256)) * 8_000
         bench.laptop.files.on_disk("/captures/big").write_bytes(data)
@@ -308,6 +309,8 @@ def test_cat_gives_the_bytes_of_a_file_and_an_unknown_program_is_127(tmp_path):
         missing = await start("cat", "/captures/none")
         assert await missing.communicate() == (b"", b"cat: /captures/none: No such file or directory\n")
         assert missing.returncode == 1
+        out, _ = await (await start("dumpcap", "-D", "-M")).communicate()
+        assert out.splitlines()[0] == b"1. wlan1\t\thotspot\t0\t192.168.137.1\tnetwork\t"
         unknown = await start("frobnicate")
         assert await unknown.communicate() == (b"", b"bash: frobnicate: command not found\n")
         assert unknown.returncode == 127
