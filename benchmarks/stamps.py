@@ -28,7 +28,7 @@ from correlate import markers  # noqa: E402
 from correlate.dataset.clocks import ClockLine  # noqa: E402
 from correlate.dataset.record import Markers  # noqa: E402
 from correlate.trace import Trace  # noqa: E402
-from lab.clocks.capture_clocks import STAMPS, Burst, Untold, stamped_line, stamped_offset  # noqa: E402
+from lab.clocks.capture_clocks import STAMPS, Burst, Unstamped, stamped_line, stamped_offset  # noqa: E402
 from lab.clocks.offsets import Exchange  # noqa: E402
 
 CALL_S, PAUSE_S = 60.0, 0.005
@@ -111,7 +111,7 @@ def simulated(kind: str, count: int = MEASUREMENTS) -> Found:
         stamps, bursts = {kind: both[kind][1] for kind in both}, {kind: both[kind][0] for kind in both}
         try:
             ahead, line = stamped_offset(exchanges(*begin)), stamped_line(stamps, bursts, machine)
-        except Untold:
+        except Unstamped:
             found.untold += 1
             continue
         bounds.append(ahead.bound_ns)
@@ -233,7 +233,7 @@ def row(tool: str, state: str) -> str:
     least = max(min(one.reading_ns - one.received_ns for one in each) for each in found)
     offsets = []
     for each in found:
-        with suppress(Untold):
+        with suppress(Unstamped):
             offsets.append(stamped_offset(each))
     inside = sum(abs(offset.offset_ns) <= offset.bound_ns for offset in offsets)
     times = [f"{value / 1000:.0f}" for value in (since[0], statistics.median(since), since[-1])]

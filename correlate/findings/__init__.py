@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from correlate import dns, pairs, workers
+from correlate import pairs, workers
 from correlate.columns import Cells, Measure, cells, columns
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
@@ -18,6 +18,7 @@ from correlate.dataset.names import Answer
 from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import CorrelateError
+from correlate.findings.names import answers_in
 from correlate.pairs import CallPair, Sided
 
 NAMED = ("servers",)
@@ -73,7 +74,7 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Me
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
         return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))
     sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
-    empty = Measured(trial_id, {}, pair, sides, dns.answers_in(pair), "")
+    empty = Measured(trial_id, {}, pair, sides, answers_in(pair), "")
     found = {name: empty.by_side(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
     return replace(empty, found=found, pair=pair.without_packets())
 

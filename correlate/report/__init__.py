@@ -6,11 +6,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from correlate import dns, link
 from correlate import findings as findings_files
+from correlate import link
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
-from correlate.findings import Measured
+from correlate.findings import Measured, names
 from correlate.findings.cases import as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
@@ -73,7 +73,7 @@ def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
     dataset.drop_manifest()
     measured = findings_files.measure_all(dataset) if measured is None else measured
     findings_files.write(dataset, measured)
-    if dns.name_servers(dataset, server_addresses(dataset), dns.last(each.heard for each in measured)):
+    if names.name_servers(dataset, server_addresses(dataset), names.last(each.heard for each in measured)):
         findings_files.write(dataset, measured)
     link.write(dataset, {each.trial: each.pair for each in measured})
     render(dataset)

@@ -35,7 +35,7 @@ SYSTEM_STAMPS, OWN_STAMPS = "host", "npcap"
 default counts on from its start by the performance counter: a clock of its own, as far off as it has drifted since."""
 
 
-class Untold(Exception):
+class Unstamped(Exception):
     """Why what a laptop sent does not tell its capture's clock: the event that says so, and its words."""
 
     def __init__(self, event: str, why: str) -> None:
@@ -99,24 +99,24 @@ def stamped_offset(exchanges: Sequence[Exchange]) -> Offset:
     stamps less `sent_ns`. That it is stamped before its call ends is no law, for it may wait in a queue. So the
     quickest may be late by `STAMP_LATE_NS`, and by as much more as the middle of the burst is later than the quickest.
 
-    Raises `Untold` where the stamps are too few or too coarse, where the middle waited longer than `STAMP_LATE_NS`
+    Raises `Unstamped` where the stamps are too few or too coarse, where the middle waited longer than `STAMP_LATE_NS`
     (then something queues, and all may have waited much longer), and where the system clock was set back meanwhile.
     """
     different = len({each.reading_ns for each in exchanges})
     if different < STAMPS_NEEDED:
-        raise Untold("stamps_not_captured", f"{different} different stamps in a burst, {STAMPS_NEEDED} are needed")
+        raise Unstamped("stamps_not_captured", f"{different} different stamps in a burst, {STAMPS_NEEDED} are needed")
     at_ns, middle = (exchanges[0].sent_ns + exchanges[-1].received_ns) // 2, len(exchanges) // 2
     since = sorted(each.reading_ns - each.sent_ns + drift_ns(each, at_ns) for each in exchanges)
     behind = sorted(each.reading_ns - each.received_ns - drift_ns(each, at_ns) for each in exchanges)
     waited_ns = since[middle] - since[0]
     if waited_ns > STAMP_LATE_NS:
         text = f"the laptop queues: half of a burst waited {waited_ns / 1e6:.1f} ms longer than the quickest"
-        raise Untold("stamps_not_used", text)
+        raise Unstamped("stamps_not_used", text)
     # The middle one, for a busy laptop may read its clock long after any call has ended. Once down to the quickest.
     lowest = behind[middle] - 2 * waited_ns - STAMP_LATE_NS
     highest = since[0] + CAPTURE_CUT_NS
     if lowest > highest:
-        raise Untold("stamps_not_used", "the laptop's system clock was set back during a burst")
+        raise Unstamped("stamps_not_used", "the laptop's system clock was set back during a burst")
     return Offset((lowest + highest) // 2, (highest - lowest) // 2 + 1, at_ns)
 
 
@@ -127,10 +127,10 @@ def on_controller(offset: Offset, machine: ClockLine) -> Offset:
 
 
 def stamped_line(stamps: Mapping[str, Mapping[int, int]], bursts: Mapping[str, Burst], machine: ClockLine) -> ClockLine:
-    """A capture's clock by what its laptop sent before the begin and after the end marker. Raises `Untold`."""
+    """A capture's clock by what its laptop sent before the begin and after the end marker. Raises `Unstamped`."""
     if machine.stepped:
         by = f"{machine.change_ns / 1e6:+.3f} ms"
-        raise Untold("stamps_not_used", f"the laptop's system clock was set during the trial, by {by}")
+        raise Unstamped("stamps_not_used", f"the laptop's system clock was set during the trial, by {by}")
     found = []
     for kind in ("begin", "end"):
         sent, seen = bursts[kind].sent, stamps.get(kind, {})
@@ -167,8 +167,8 @@ def capture_clock(
         better = stamped_line(stamps, bursts, machine)
         if differs(line, better):
             by = f"{(better.before.offset_ns - line.before.offset_ns) / 1e6:+.3f} ms"
-            raise Untold("stamps_not_used", f"the phone's markers contradict them, by {by}")
-    except Untold as error:
+            raise Unstamped("stamps_not_used", f"the phone's markers contradict them, by {by}")
+    except Unstamped as error:
         counts = {kind: [len(burst.sent), len(stamps[kind])] for kind, burst in bursts.items()}
         failed = [burst.failed for burst in bursts.values() if burst.failed]
         note(error.event, why=str(error), sent_and_captured=counts, failed=failed)

@@ -19,7 +19,7 @@ from lab.clocks.capture_clocks import (
     TRANSIT_NS,
     Burst,
     Sent,
-    Untold,
+    Unstamped,
     capture_clock,
     capture_line,
     capture_offset,
@@ -149,7 +149,7 @@ def test_where_a_burst_waited_a_little_its_bound_is_wider_and_single_late_ones_d
 
 def test_too_few_too_coarse_waiting_or_contradicting_stamps_tell_nothing() -> None:
     def why(burst: list[Exchange]) -> tuple[str, str]:
-        with pytest.raises(Untold) as untold:
+        with pytest.raises(Unstamped) as untold:
             stamped_offset(burst)
         return untold.value.event, str(untold.value)
 
@@ -206,7 +206,7 @@ def test_a_bursts_offset_is_put_on_the_controllers_line_with_the_system_clocks_b
     assert found.before.bound_ns == ahead.bound_ns + machine.bound_ns
     assert found.before.offset_ns == ahead.offset_ns + machine.offset_ns(found.before.at_ns)
     assert abs(found.before.at_ns - START_NS - MINUTE_NS // 2) < 20 * MS
-    with pytest.raises(Untold, match="0 different stamps in a burst, 15 are needed"):
+    with pytest.raises(Unstamped, match="0 different stamps in a burst, 15 are needed"):
         stamped_line({"begin": stamps["begin"]}, bursts, machine)
 
 
