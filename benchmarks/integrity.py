@@ -34,7 +34,7 @@ def row(rate: str, tool: str, counts: list[Count]) -> str:
 def rows(rate: str, done: list[Cycle], where: str = "") -> list[str]:
     phone, laptop = ([one.counts[index] for one in done] for index in (0, 1))
     told = [] if where else [row(rate, "PhoneTcpdump", phone)]
-    return [*told, row(rate, f"HostDumpcap{where}", laptop)]
+    return [*told, row(rate, f"LaptopCapture{where}", laptop)]
 
 
 def skew(rate: str, done: list[Cycle], where: str = "") -> str:

@@ -34,6 +34,7 @@ class Scripted:
         return self.ended
 
     def remove(self, name):
+        self.asked.append(f"remove {name}")
         raise LaptopTrouble(f"{name} cannot be removed")
 
 
@@ -124,4 +125,6 @@ def test_a_capture_that_died_or_lost_packets_voids_the_attempt(tool, laptop, rea
 
 
 def test_a_laptop_that_cannot_remove_a_file_does_not_hinder_a_capture_from_being_discarded():
-    capture(Scripted(""), "dumpcap").discard()
+    laptop = Scripted("")
+    capture(laptop, "dumpcap").discard()
+    assert laptop.asked == ["remove t.0.callee.pcapng"]
