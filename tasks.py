@@ -265,12 +265,14 @@ def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Check that everything in a dataset is what was recorded."""
     with exits():
         from correlate.dataset import Dataset
+        from lab.commands import show
 
-        if not Dataset(Path(dataset)).info_path.exists():
+        if not (data := Dataset(Path(dataset))).info_path.exists():
             raise BadInput(f"{dataset}: no dataset.json here; name a dataset with --dataset")
-        problems = Dataset(Path(dataset)).verify()
-    require_none(problems)
-    print(f"{dataset}: everything is what was recorded.")
+        examined = data.examine()
+        require_none(list(examined.problems))
+        show.coverage(examined, data.manifest_path.exists())
+        print(f"{dataset}: everything is what was recorded.")
 
 
 @task(help={"dataset": RUN_HELP["dataset"], "bench": "whose resolver to ask (default: the dataset's own bench)"})

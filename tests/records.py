@@ -1,6 +1,12 @@
 """The documents of a dataset, written out as a run leaves them: what tests change a value of."""
 
+import hashlib
+import json
+from pathlib import Path
 from typing import Any
+
+from correlate.dataset import Dataset
+from correlate.dataset.contents import hashes
 
 TRIAL = "maple-voice-lte_to_fixed-caller_hangs_up-1"
 
@@ -100,3 +106,37 @@ def dataset() -> dict[str, Any]:
         "apps": {"maple": {"package": "org.maple", "version": "1.0", "services": ["voice"], "analysis": analysis}},
         "plan": [{**plan, "repetition": 1, "caller": "alpha", "callee": "bravo"}],
     }
+
+
+def _with_captures(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A record that says of the captures beside it what they are."""
+    for side in record["sides"].values():
+        data = (folder / side["capture"]).read_bytes()
+        side |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    return record
+
+
+def record_anew(root: Path, *, captures: bool = True) -> None:
+    """A journal that says of everything that is here that it was just recorded so, and with `captures` records that say
+    of them what they are; no manifest."""
+    dataset = Dataset(root)
+    dataset.manifest_path.unlink(missing_ok=True)
+    dataset.journal.path.unlink(missing_ok=True)
+    for path in root.glob("trials/*/trial.json") if captures else ():
+        path.write_text(json.dumps(_with_captures(json.loads(path.read_text()), path.parent)))
+    there = hashes(root)
+
+    def files(*begins: str) -> dict[str, str]:
+        return {path: digest for path, digest in there.items() if path.startswith(begins)}
+
+    dataset.journal.append("begun", files=files("dataset.json", "scenarios/"))
+    for folder in sorted(dataset.trials_dir.iterdir()) if dataset.trials_dir.is_dir() else ():
+        if folder.suffix != ".partial":
+            held = files(f"trials/{folder.name}/", f"truth/{folder.name}.json")
+            dataset.journal.append("completed", trial=folder.name, attempt=0, files=held)
+    for folder in sorted(dataset.attempts_dir.iterdir()) if dataset.attempts_dir.is_dir() else ():
+        trial, _, number = folder.name.rpartition(".")
+        held = files(f"attempts/{folder.name}/")
+        dataset.journal.append("void", trial=trial, attempt=int(number), reason="noisy", files=held)
+    if dataset.names_path.exists():
+        dataset.journal.append("resolved", files=files("names.json"))

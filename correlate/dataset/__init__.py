@@ -4,19 +4,36 @@ The lab writes through this module, the correlator reads through it. Nothing in 
 names are checked before they become paths, and every file that does not fit is named.
 """
 
+import hashlib
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from correlate.dataset import documents
-from correlate.dataset.attempts import AttemptFolder, commit, discard_unfinished
-from correlate.dataset.durable import remove, sha256, write_json, write_text
+from correlate.dataset import documents, manifest
+from correlate.dataset.anchors import (
+    ATTEMPTS,
+    INFO,
+    JOURNAL,
+    MANIFEST,
+    NAMES,
+    SCENARIOS,
+    TRIALS,
+    TRUTH,
+    Anchors,
+    folder_of,
+    unfinished_place,
+)
+from correlate.dataset.attempts import AttemptFolder, commit, discard_unfinished, rename
+from correlate.dataset.contents import hashes
+from correlate.dataset.durable import readable, remove, replacing, sha256, write_json, write_text
+from correlate.dataset.examination import Examined, examine
 from correlate.dataset.journal import BrokenJournal, Journal
 from correlate.dataset.names import is_host_name
-from correlate.dataset.record import DatasetRecord, PlanEntry, Role, Side, TrialRecord, VoidRecord
+from correlate.dataset.record import DatasetRecord, PlanEntry, Role, TrialRecord, VoidRecord
 from correlate.dataset.record.base import NAME
-from correlate.errors import BadDataset, NewerVersion
+from correlate.errors import BadDataset, Damaged, NewerVersion
 
 __all__ = [
     "AttemptFolder",
@@ -31,11 +48,12 @@ __all__ = [
 ]
 
 SIDES = ("caller", "callee")
-MANIFEST = "manifest-sha256.txt"
-JOURNAL = "journal.jsonl"
+
+LOOKS = 3
+"""How often a dataset is looked at whose journal grows meanwhile: a run may be at it."""
 
 _NAME = re.compile(rf"{NAME}\Z")
-_MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
+_ATTEMPT = re.compile(rf"{NAME}(-{NAME})*\.[0-9]{{1,9}}\Z")
 
 
 def check_name(name: str) -> str:
@@ -59,14 +77,14 @@ class Dataset:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.info_path = self.path / "dataset.json"
+        self.info_path = self.path / INFO
         self.lock_path = self.path / ".lock"
-        self.names_path = self.path / "names.json"
+        self.names_path = self.path / NAMES
         self.report_path = self.path / "report.html"
         self.manifest_path = self.path / MANIFEST
-        self.trials_dir = self.path / "trials"
-        self.attempts_dir = self.path / "attempts"
-        self.truth_dir = self.path / "truth"
+        self.trials_dir = self.path / TRIALS
+        self.attempts_dir = self.path / ATTEMPTS
+        self.truth_dir = self.path / TRUTH
         self.findings_dir = self.path / "findings"
         self.tables_dir = self.path / "tables"
         self.journal = Journal(self.path / JOURNAL)
@@ -122,136 +140,144 @@ class Dataset:
                 found[address] = str(entry["name"])
         return found
 
-    def drop_manifest(self) -> None:
+    def begin(self, info: DatasetRecord, scenarios: Mapping[str, str]) -> None:
+        """Writes a new dataset's copy of the YAML, name -> text, and, last, dataset.json, both bound by the journal."""
+        shutil.rmtree(self.path / SCENARIOS, ignore_errors=True)
+        for name, text in scenarios.items():
+            write_text(self.path / SCENARIOS / name, text)
+        data = documents.as_bytes(info)
+        files = {INFO: hashlib.sha256(data).hexdigest()} | self._scenarios()
+        with replacing(self.info_path, data):
+            self.journal.append("begun", files=files)
+
+    def _scenarios(self) -> dict[str, str]:
+        return {f"{SCENARIOS}/{name}": digest for name, digest in hashes(self.path / SCENARIOS).items()}
+
+    def reopen(self) -> None:
         """Takes the manifest away: call it before anything that it lists is changed."""
+        if MANIFEST in Anchors(self.journal.read()).files:
+            self.journal.append("reopened")
         remove(self.manifest_path)
 
     def write_manifest(self) -> None:
         """manifest-sha256.txt over every file but itself, the journal and what is not finished; sorted by path."""
-        lines = []
-        for path in self._content():
-            if "\n" in path.name or "\\" in path.name:
-                raise BadDataset(f"{path.name!r}: a file name that no manifest can hold")
-            lines.append(f"{sha256(path)}  {path.relative_to(self.path).as_posix()}\n")
-        write_text(self.manifest_path, "".join(lines))
+        listed = {name: digest for name, digest in hashes(self.path).items() if name not in (MANIFEST, JOURNAL)}
+        data = manifest.text(listed, (len(self.journal.read()), self.journal.head())).encode()
+        with replacing(self.manifest_path, data):
+            self.journal.append("finished", files={MANIFEST: hashlib.sha256(data).hexdigest()})
+
+    def write_names(self, names: Mapping[str, Mapping[str, Any]]) -> None:
+        """names.json, sorted by address, bound by the journal."""
+        data = readable(dict(sorted(names.items()))).encode()
+        with replacing(self.names_path, data):
+            self.journal.append("resolved", files={NAMES: hashlib.sha256(data).hexdigest()})
 
     def attempt(self, trial_id: str) -> AttemptFolder:
         """The next attempt at a trial, to be made within a `with`."""
-        return AttemptFolder(self.trials_dir, self.attempts_dir, self.journal, check_id(trial_id))
+        return AttemptFolder(self.path, self.journal, check_id(trial_id))
 
     def commit_trial(self, trial_id: str) -> Path:
-        """Renames `trials/ID.partial`, in which everything is verified, to `trials/ID`; durable on return."""
-        final = self.trial_dir(trial_id)
-        commit(final.with_name(f"{trial_id}.partial"), final)
-        return final
+        """Renames `trials/ID.partial`, in which everything is verified, to `trials/ID`, bound by the journal."""
+        commit(self.path, self.journal, check_id(trial_id), 0)
+        return self.trial_dir(trial_id)
+
+    def journal_problem(self) -> str:
+        """Why the journal cannot be gone on with; empty where it can."""
+        if problem := self.journal.problem():
+            return problem
+        return "" if self.journal.read() else f"{self.journal.path}: holds no line"
+
+    def begin_journal_anew(self) -> str:
+        """Keeps a journal that does not hold under another name, which is returned (empty where there was none), and
+        begins a new one with what is here: `put_right` adds the rest."""
+        remove(self.manifest_path)
+        kept = self.journal.begin_anew()
+        self.journal.append("begun", files={INFO: sha256(self.info_path)} | self._scenarios())
+        return kept
+
+    def finish(self) -> None:
+        """Renames what a killed command had written and journalled, but not renamed. Raises `BrokenJournal`."""
+        last = Anchors(self.journal.read()).last()
+        for folder in {folder_of(path) for path in last} - {""}:
+            waiting = unfinished_place(folder)
+            files = {path[len(folder) + 1 :]: digest for path, digest in last.items() if folder_of(path) == folder}
+            if not (self.path / folder).exists() and hashes(self.path / waiting) == files:
+                rename(self.path / waiting, self.path / folder)
+        for path, digest in last.items():
+            waiting_file = self.path / unfinished_place(path)
+            if not folder_of(path) and waiting_file.is_file() and sha256(waiting_file) == digest:
+                rename(waiting_file, self.path / path)
+
+    def unjournalled(self) -> list[tuple[str, dict[str, Any]]]:
+        """What there is and what the journal says there is differ by these events, each with its fields. Raises
+        `BrokenJournal`."""
+        anchors = Anchors(self.journal.read())
+        there = {f"{TRIALS}/{trial_id}": {"trial": trial_id} for trial_id in self.trial_ids()} | self._kept_attempts()
+        lost = [(folder, _about(folder)) for folder in sorted(set(anchors.folders) - set(there))]
+        files = [path for path in anchors.files if "/" not in path and path != INFO and not (self.path / path).exists()]
+        found = [(folder, about) for folder, about in there.items() if folder not in anchors.folders]
+        events: list[tuple[str, dict[str, Any]]] = [("lost", about) for _, about in lost]
+        events += [("lost", {"file": path}) for path in files]
+        for folder, about in found:
+            held = {f"{folder}/{name}": digest for name, digest in hashes(self.path / folder).items()}
+            truth = f"{TRUTH}/{about['trial']}.json"
+            if folder.startswith(f"{TRIALS}/") and (self.path / truth).is_file():
+                held[truth] = sha256(self.path / truth)
+            events.append(("found", {**about, "files": held}))
+        if anchors.is_whole and NAMES not in anchors.files and self.names_path.is_file():
+            events.append(("found", {"files": {NAMES: sha256(self.names_path)}}))
+        return events
+
+    def _kept_attempts(self) -> dict[str, dict[str, Any]]:
+        folders = sorted(self.attempts_dir.iterdir()) if self.attempts_dir.is_dir() else []
+        known = (path.name for path in folders if path.is_dir() and _ATTEMPT.match(path.name))
+        return {f"{ATTEMPTS}/{name}": _about(f"{ATTEMPTS}/{name}") for name in known}
 
     def put_right(self) -> None:
-        """Put right what an earlier run left: unfinished folders, and a journal that says otherwise of which trials are
-        complete than the folders do."""
-        discard_unfinished(self.trials_dir, self.journal)
-        complete: set[str] = set()
-        for entry in self.journal.read():
-            if entry.event == "completed":
-                complete.add(str(entry.trial))
-            elif entry.event == "lost":
-                complete.discard(str(entry.trial))
-        there = set(self.trial_ids())
-        for trial_id in sorted(complete - there):
-            self.journal.append("lost", trial=trial_id)
-        for trial_id in sorted(there - complete):
-            try:
-                recorded: TrialRecord | None = self.record(trial_id)
-            except BadDataset:
-                recorded = None  # What is wrong with it the findings say, and the exit code.
-            attempt, captures = (recorded.attempt, recorded.captures) if recorded else (None, None)
-            self.journal.append("completed", trial=trial_id, attempt=attempt, captures=captures)
+        """Puts right what an earlier run left: what was not finished, and a journal that says otherwise of
+        what there is than the folders do. Raises `BrokenJournal`."""
+        self.finish()
+        discard_unfinished(self.path, self.journal)
+        for event, fields in self.unjournalled():
+            self.journal.append(event, **fields)
 
-    def verify(self) -> list[str]:
-        """Problems, one line each; empty if all that is complete is still what was recorded.
+    def examine(self) -> Examined:
+        """Everything against the journal, the records and the manifest.
 
-        Where a manifest is, it lists every file. Unfinished folders, a run that stopped half way and a journal line
-        that a power loss cut are no problems. Raises `NewerVersion` where dataset.json is of one.
+        Unfinished folders, a run that stopped half way and a journal line that a power loss cut are no problems. Raises
+        `NewerVersion` where dataset.json is of one.
         """
         try:
             planned = [entry.id for entry in self.plan()]
         except NewerVersion:
             raise
         except BadDataset as error:
-            return [str(error)]
-        hashes: dict[Path, str] = {}
-        problems = [f"{path.relative_to(self.path)}: is a symbolic link" for path in self._files() if path.is_symlink()]
-        problems += self._foreign_trials(planned)
-        for trial_id in planned:
-            if self.trial_dir(trial_id).is_dir():
-                problems += self._trial_problems(trial_id, hashes)
-        problems += [problem] if (problem := self.journal.problem()) else []
-        return problems + self._manifest_problems(hashes)
+            return Examined(recorded=(str(error),))
+        for _ in range(LOOKS):
+            before = self.journal.size_bytes()
+            examined = examine(self.path, self.journal, planned, self.record)
+            if not examined.problems or self.journal.size_bytes() == before:
+                break
+        return examined
 
-    def _foreign_trials(self, planned: list[str]) -> list[str]:
-        known = set(planned)
-        folders = sorted(self.trials_dir.iterdir()) if self.trials_dir.is_dir() else []
-        return [
-            f"trials/{folder.name}: is not a trial of this dataset's plan"
-            for folder in folders
-            if folder.name not in known and folder.suffix != ".partial"
-        ]
+    def verify(self) -> list[str]:
+        """The problems that `examine` finds, a line each; empty if all that is complete is what was recorded."""
+        return list(self.examine().problems)
 
-    def _trial_problems(self, trial_id: str, hashes: dict[Path, str]) -> list[str]:
-        try:
-            sides = self.record(trial_id).sides
-        except BadDataset as error:
-            return [str(error)]
-        problems: list[str] = []
-        for side in sides.values():
-            path = self.trial_dir(trial_id) / side.capture
-            problems += _capture_problems(path, f"trials/{trial_id}/{path.name}", side, hashes)
-        return problems
-
-    def _manifest_problems(self, hashes: dict[Path, str]) -> list[str]:
-        if not self.manifest_path.exists():
-            return []
-        problems = []
-        listed: set[Path] = set()
-        lines = self.manifest_path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for number, line in enumerate(lines, 1):
-            match = _MANIFEST_LINE.match(line)
-            if match is None or not _is_inside(match[2]):
-                problems.append(f"{MANIFEST}:{number}: is no line of a manifest")
-                continue
-            path = self.path / match[2]
-            listed.add(path)
-            if not path.is_file() or path.is_symlink():
-                problems.append(f"{match[2]}: is in the manifest, but not in the dataset")
-            elif (hashes.get(path) or sha256(path)) != match[1]:
-                problems.append(f"{match[2]}: differs from the manifest")
-        unlisted = (path.relative_to(self.path) for path in self._content() if path not in listed)
-        return problems + [f"{path}: is not in the manifest; correlate again" for path in unlisted]
-
-    def _files(self) -> Iterator[Path]:
-        for path in sorted(self.path.rglob("*")):
-            parts = path.relative_to(self.path).parts
-            if not any(part.startswith(".") or part.endswith(".partial") for part in parts):
-                yield path
-
-    def _content(self) -> Iterator[Path]:
-        """Every file that a manifest lists: all but itself, the journal and what is not finished."""
-        for path in self._files():
-            if path.is_file() and not path.is_symlink() and path not in (self.manifest_path, self.journal.path):
-                yield path
+    def require_recorded(self) -> Examined:
+        """Call it, holding the dataset, before anything is computed or written: everything that was recorded is as it
+        was. Finishes what a killed command left; returns what else was found. Raises `Damaged`, a line for each thing.
+        """
+        if not self.journal.problem():
+            self.finish()
+        examined = self.examine()
+        if examined.recorded:
+            todo = "put back what was recorded; a trial whose folder is taken away is run again by run-matrix"
+            raise Damaged("\n".join([*examined.recorded, f"{self.path}: nothing is written; {todo}"]))
+        return examined
 
 
-def _capture_problems(path: Path, label: str, recorded: Side, hashes: dict[Path, str]) -> list[str]:
-    if not path.is_file() or path.is_symlink():
-        return [f"{label}: is missing"]
-    size_bytes = path.stat().st_size
-    if size_bytes != recorded.bytes:
-        return [f"{label}: has {size_bytes} bytes, {recorded.bytes} were recorded"]
-    hashes[path] = sha256(path)
-    if hashes[path] != recorded.sha256:
-        return [f"{label}: its SHA-256 differs from the one recorded"]
-    return []
-
-
-def _is_inside(relative: str) -> bool:
-    path = Path(relative)
-    return not path.is_absolute() and ".." not in path.parts
+def _about(folder: str) -> dict[str, Any]:
+    top, _, name = folder.partition("/")
+    trial, _, number = name.rpartition(".")
+    return {"trial": trial, "attempt": int(number)} if top == ATTEMPTS else {"trial": name}

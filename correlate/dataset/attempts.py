@@ -1,15 +1,16 @@
 """The life of a trial's folder: written as `trials/ID.partial`, then complete as `trials/ID`, kept void as
-`attempts/ID.N`, or gone. Each step is in the journal, so that the next run can tell what came of it.
+`attempts/ID.N`, or gone. Each step is in the journal before it is taken, so that the next run can tell what came of it.
 """
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from correlate.dataset import documents
-from correlate.dataset.durable import sync_directory, write_text
+from correlate.dataset.anchors import ATTEMPTS, TRIALS, TRUTH
+from correlate.dataset.contents import hashes
+from correlate.dataset.durable import remove, sha256, sync_directory, write_text
 from correlate.dataset.journal import Journal
 from correlate.dataset.record import VoidRecord
 
@@ -19,23 +20,24 @@ JOURNAL_TEXT = 500
 
 class AttemptFolder:
     """One attempt at a trial, `number` counting from 0 those that are kept, written into `path` within a `with`.
+    `truth` is where a virtual bench says what really happened.
 
     What it is once the block is left says whoever made it, by `complete` or `void`. Left by an error, or without a
     word, it was interrupted: its folder goes, and its number is used again. Where the disk failed (`OSError`) the
     folder stays for `discard_unfinished`, which the next run begins with.
     """
 
-    def __init__(self, trials_dir: Path, attempts_dir: Path, journal: Journal, trial_id: str) -> None:
-        self._attempts_dir, self._journal, self._trial = attempts_dir, journal, trial_id
-        self._final = trials_dir / trial_id
-        self.path = trials_dir / f"{trial_id}.partial"
-        self.number = next_number(attempts_dir, trial_id)
-        self._captures: Mapping[str, str] | None = None
+    def __init__(self, root: Path, journal: Journal, trial_id: str) -> None:
+        self._root, self._journal, self._trial = root, journal, trial_id
+        self.path = root / TRIALS / f"{trial_id}.partial"
+        self.truth = root / TRUTH / f"{trial_id}.json"
+        self.number = next_number(root / ATTEMPTS, trial_id)
+        self._complete = False
         self._void: tuple[str, str] | None = None
 
-    def complete(self, captures: Mapping[str, str]) -> None:
-        """Everything in the folder is verified; `captures` has the SHA-256 of each side's."""
-        self._captures = captures
+    def complete(self) -> None:
+        """Everything in the folder is verified."""
+        self._complete = True
 
     def void(self, reason: str, text: str) -> None:
         """It does not count, and is kept with what is in its folder."""
@@ -43,6 +45,7 @@ class AttemptFolder:
 
     def __enter__(self) -> Self:
         self.path.mkdir(parents=True)
+        remove(self.truth)
         self._journal.append("attempt", trial=self._trial, attempt=self.number)
         return self
 
@@ -54,31 +57,50 @@ class AttemptFolder:
                 self._interrupted(str(error))
         elif self._void is not None:
             self._keep(*self._void)
-        elif self._captures is not None:
-            self._commit(self._captures)
+        elif self._complete:
+            commit(self._root, self._journal, self._trial, self.number)
         else:
             self._interrupted("left without an end")
 
-    def _commit(self, captures: Mapping[str, str]) -> None:
-        commit(self.path, self._final)
-        self._journal.append("completed", trial=self._trial, attempt=self.number, captures=captures)
-
     def _keep(self, reason: str, text: str) -> None:
         about = VoidRecord(trial=self._trial, attempt=self.number, reason=reason, text=text)
+        if self.truth.exists():
+            self.truth.rename(self.path / "truth.json")
         documents.write(self.path / "void.json", about)
         write_text(self.path / "PRIVATE", PRIVATE)
-        self._attempts_dir.mkdir(parents=True, exist_ok=True)
-        self.path.rename(self._attempts_dir / f"{self._trial}.{self.number}")
-        self._journal.append("void", trial=self._trial, attempt=self.number, reason=reason, text=text[:JOURNAL_TEXT])
+        final = f"{ATTEMPTS}/{self._trial}.{self.number}"
+        said = {"reason": reason, "text": text[:JOURNAL_TEXT], "files": _anchored(self.path, final)}
+        self._journal.append("void", trial=self._trial, attempt=self.number, **said)
+        rename(self.path, self._root / final)
 
     def _interrupted(self, reason: str) -> None:
         self._journal.append("interrupted", trial=self._trial, attempt=self.number, reason=reason)
         shutil.rmtree(self.path)
+        remove(self.truth)
 
 
-def commit(partial: Path, final: Path) -> None:
-    """Give a folder in which everything is verified its final name; durable on return."""
+def commit(root: Path, journal: Journal, trial_id: str, attempt: int) -> None:
+    """Give `trials/ID.partial`, in which everything is verified, its final name, once the journal has the SHA-256 of
+    each file in it and of the truth; durable on return."""
+    partial, final = root / TRIALS / f"{trial_id}.partial", root / TRIALS / trial_id
+    files = _anchored(partial, f"{TRIALS}/{trial_id}")
+    truth = f"{TRUTH}/{trial_id}.json"
+    if (root / truth).exists():
+        files[truth] = sha256(root / truth)
+    journal.append("completed", trial=trial_id, attempt=attempt, files=files)
+    rename(partial, final)
+
+
+def _anchored(partial: Path, final: str) -> dict[str, str]:
+    """What stands in a folder, on the disk for good, under the names that it is to have."""
     sync_directory(partial)
+    sync_directory(partial.parent)
+    return {f"{final}/{name}": digest for name, digest in hashes(partial).items()}
+
+
+def rename(partial: Path, final: Path) -> None:
+    """Give a folder or a file its final name, durably."""
+    final.parent.mkdir(exist_ok=True)
     partial.rename(final)
     sync_directory(final.parent)
 
@@ -89,9 +111,12 @@ def next_number(attempts_dir: Path, trial_id: str) -> int:
     return max((int(number) + 1 for number in kept if number.isdecimal()), default=0)
 
 
-def discard_unfinished(trials_dir: Path, journal: Journal) -> None:
-    """Take away the folders that a run left when it was killed."""
-    for partial in sorted(trials_dir.glob("*.partial")):
+def discard_unfinished(root: Path, journal: Journal) -> None:
+    """Take away the folders that a run left when it was killed, and the truth of trials that are not complete."""
+    for partial in sorted((root / TRIALS).glob("*.partial")):
         # Journalled first: a kill in between must not hide it.
         journal.append("interrupted", trial=partial.name.removesuffix(".partial"), reason="killed")
         shutil.rmtree(partial)
+    for truth in sorted((root / TRUTH).glob("*.json")):
+        if not (root / TRIALS / truth.stem).is_dir():
+            remove(truth)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from correlate.dataset.durable import write_json
+from correlate.dataset.durable import readable, write_bytes
 from correlate.dataset.record import SCHEMA, Asked, Clock, Document, Side, TrialRecord, nullable
 from correlate.errors import BadDataset, NewerVersion
 
@@ -40,7 +40,12 @@ def read(path: Path, label: str, model: type[D], hint: str = "") -> D:
 
 def write(path: Path, document: Document) -> None:
     """Puts a document at `path`, durably, as `read` takes it."""
-    write_json(path, document.model_dump(mode="json", by_alias=True))
+    write_bytes(path, as_bytes(document))
+
+
+def as_bytes(document: Document) -> bytes:
+    """The text of a document, in UTF-8."""
+    return readable(document.model_dump(mode="json", by_alias=True)).encode("utf-8")
 
 
 def parse(path: Path, label: str) -> dict[str, Any]:

@@ -30,16 +30,17 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._tail: tuple[int, str] | None = None
+        # How many lines there are, the last one's hash, and how long the file is then: where it is as long as that, it
+        # is the one that this object wrote, for whoever appends holds the dataset.
+        self._tail: tuple[int, str, int] | None = None
 
     def append(self, event: str, **fields: object) -> JournalLine:
         """Writes one event, returns it as written once it is on the disk. Raises `BrokenJournal`."""
         cut_bytes = 0
-        if self._tail is None:
-            entries, whole = self._load()
+        if self._tail is None or self._tail[2] != self.size_bytes():
+            entries, whole, head = self._load()
             cut_bytes = self._cut_to(whole)
-            last = self.path.read_bytes()[:whole].rstrip(b"\n").rsplit(b"\n", 1)[-1] if entries else b""
-            self._tail = (len(entries), hashlib.sha256(last).hexdigest() if entries else FIRST)
+            self._tail = (len(entries), head, whole)
         if cut_bytes:
             self._write("journal_cut", {"cut_bytes": cut_bytes})
         return self._write(event, fields)
@@ -47,6 +48,15 @@ class Journal:
     def read(self) -> list[JournalLine]:
         """All events; a last line that was never finished is left out. Raises `BrokenJournal` at any other break."""
         return self._load()[0]
+
+    def head(self) -> str:
+        """SHA-256 of the last line, line end excluded, which the next one will hold: 64 zeros first. It stands for all
+        lines up to it. Raises `BrokenJournal`."""
+        return self._load()[2]
+
+    def size_bytes(self) -> int:
+        """How long the file is; 0 where there is none."""
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def problem(self) -> str:
         """What breaks the chain, and where; empty in a journal that holds."""
@@ -56,25 +66,29 @@ class Journal:
             return str(error)
         return ""
 
-    def set_aside(self) -> Path:
-        """Renames a journal that does not hold to NAME.broken-N, N from 1, where it stays as it is; returns that path.
+    def begin_anew(self) -> str:
+        """Renames a journal that does not hold to NAME.broken-N, N from 1, where it stays as it is; returns that name.
 
-        A new one begins with an event `journal_broken` that binds it: its `file` name and `file_sha256`.
+        A new one begins with an event `journal_broken` that binds it: its `file` name and `file_sha256`; without them,
+        and with an empty name returned, where there was none.
         """
-        names = (self.path.with_name(f"{self.path.name}.broken-{number}") for number in count(1))
-        kept = next(path for path in names if not path.exists())
-        self.path.rename(kept)
-        sync_directory(kept.parent)
+        bound = {}
+        if self.path.exists():
+            names = (self.path.with_name(f"{self.path.name}.broken-{number}") for number in count(1))
+            kept = next(path for path in names if not path.exists())
+            self.path.rename(kept)
+            sync_directory(kept.parent)
+            bound = {"file": kept.name, "file_sha256": sha256(kept)}
         self._tail = None
-        self.append("journal_broken", file=kept.name, file_sha256=sha256(kept))
-        return kept
+        self.append("journal_broken", **bound)
+        return bound.get("file", "")
 
     def _write(self, event: str, fields: dict[str, object]) -> JournalLine:
         assert self._tail is not None
-        seq, before = self._tail
+        seq, before, size_bytes = self._tail
         entry = JournalLine.model_validate({"seq": seq, "sha256": before, "event": event, **fields})
         written = entry.model_dump(mode="json", exclude_unset=True)
-        line = json.dumps(written, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        line = _line(written)
         new = not self.path.exists()
         with self.path.open("ab") as file:
             file.write(line + b"\n")
@@ -82,21 +96,26 @@ class Journal:
             os.fsync(file.fileno())
         if new:
             sync_directory(self.path.parent)
-        self._tail = (seq + 1, hashlib.sha256(line).hexdigest())
+        self._tail = (seq + 1, hashlib.sha256(line).hexdigest(), size_bytes + len(line) + 1)
         return entry
 
-    def _load(self) -> tuple[list[JournalLine], int]:
-        """The events and the number of bytes that hold them."""
+    def _load(self) -> tuple[list[JournalLine], int, str]:
+        """The events, the number of bytes that hold them, and SHA-256 of the last of them."""
         if not self.path.exists():
-            return [], 0
+            return [], 0, FIRST
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
         entries = []
-        before = FIRST
+        head = FIRST
         for seq, line in enumerate(data[:whole].split(b"\n")[:-1]):
-            entries.append(self._entry(line, seq, before))
-            before = hashlib.sha256(line).hexdigest()
-        return entries, whole
+            entries.append(self._entry(line, seq, head))
+            head = hashlib.sha256(line).hexdigest()
+        # A power loss may leave zeros where the rest of a line was to stand.
+        begun = data[whole:].rstrip(b"\0")
+        next_line = f'{{"seq": {len(entries)}, "sha256": "{head}", "event": "'.encode()
+        if not (next_line.startswith(begun) or begun.startswith(next_line)):
+            raise BrokenJournal(f"{self.path}:{len(entries) + 1}: is no beginning of a line that was to follow")
+        return entries, whole, head
 
     def _entry(self, line: bytes, seq: int, before: str) -> JournalLine:
         try:
@@ -107,6 +126,8 @@ class Journal:
             raise BrokenJournal(f"{self.path}:{seq + 1}: event {entry.seq} stands where event {seq} belongs")
         if entry.sha256 != before:
             raise BrokenJournal(f"{self.path}:{seq + 1}: the line before was changed after this one was written")
+        if _line(json.loads(line)) != line:
+            raise BrokenJournal(f"{self.path}:{seq + 1}: this line is not as it was written")
         return entry
 
     def _cut_to(self, whole: int) -> int:
@@ -118,3 +139,7 @@ class Journal:
             file.truncate(whole)
             os.fsync(file.fileno())
         return cut_bytes
+
+
+def _line(entry: dict[str, object]) -> bytes:
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False).encode("utf-8")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from correlate.dataset import Dataset, write_json
+from correlate.dataset import Dataset
 from correlate.dataset.names import Answer, is_host_name, newest
 from correlate.dns import answers
 from correlate.pairs import CallPair
@@ -58,5 +58,5 @@ def name_servers(dataset: Dataset, addresses: Iterable[str], answered: Mapping[s
     learned = {each: answered[each] for each in addresses if each in answered and each not in named}
     if learned:
         names |= {address: newest(names.get(address), answer) for address, answer in learned.items()}
-        write_json(dataset.names_path, dict(sorted(names.items())))
+        dataset.write_names(names)
     return bool(learned)

@@ -1,7 +1,8 @@
 """What people look at. `build` computes everything from the captures; `render` makes tables, claims and the page of
 findings that are there. Both end with the manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,6 +11,7 @@ from correlate import findings as findings_files
 from correlate import link
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
+from correlate.errors import Damaged
 from correlate.findings import Measured, names
 from correlate.findings.cases import as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
@@ -35,10 +37,12 @@ def findings(dataset: Dataset) -> list[Measured]:
     """Measures every complete trial and writes findings/. The manifest goes first: it no longer holds.
 
     What it returns may be handed to `build` in the same run, which then need not measure again. Raises `BadDataset`,
-    with everything untouched, where dataset.json or names.json does not fit; `build` too.
+    with everything untouched, where dataset.json or names.json does not fit, and `Damaged` where something that was
+    recorded is not as it was; `build` too.
     """
     checked(dataset)
-    dataset.drop_manifest()
+    dataset.require_recorded()
+    dataset.reopen()
     measured = findings_files.measure_all(dataset)
     findings_files.write(dataset, measured)
     return measured
@@ -70,29 +74,47 @@ def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
     the captures give it.
     """
     checked(dataset)
-    dataset.drop_manifest()
+    if measured is None:
+        dataset.require_recorded()
+    dataset.reopen()
     measured = findings_files.measure_all(dataset) if measured is None else measured
     findings_files.write(dataset, measured)
     if names.name_servers(dataset, server_addresses(dataset), names.last(each.heard for each in measured)):
         findings_files.write(dataset, measured)
     link.write(dataset, {each.trial: each.pair for each in measured})
-    render(dataset)
+    _put(dataset, _rendered(dataset))
 
 
 def render(dataset: Dataset) -> None:
-    """Rewrites tables/, report.html and, last, the manifest from findings/ as they are. Opens no capture.
+    """Rewrites tables/, report.html and, last, the manifest from findings/ as they are. Measures nothing, unless
+    there is no manifest, which says what findings were computed: then everything is computed as by `build`.
 
-    Raises `BadDataset`, with everything untouched, where findings are missing or are not those of the complete trials.
+    Raises `BadDataset`, with everything untouched, where findings are missing or are not those of the complete trials,
+    and `Damaged` where they, or something that was recorded, are not as they were.
     """
+    checked(dataset)
+    examined = dataset.require_recorded()
+    if not dataset.manifest_path.exists():
+        return build(dataset)
+    files = _rendered(dataset)
+    if changed := [line for line in examined.computed if line.startswith(f"{dataset.findings_dir.name}/")]:
+        raise Damaged("\n".join([*changed, f"{dataset.path}: nothing is written; correlate computes findings again"]))
+    return _put(dataset, files)
+
+
+def _rendered(dataset: Dataset) -> dict[Path, str]:
+    """The texts of tables/ and report.html by their paths. Raises `BadDataset` where findings do not fit."""
     study, linked = Study.of(dataset), link.section(dataset)
     made, claimed = tables(study), claims(study)
-    shown = _page(study, troubles(dataset), made, claimed, linked)
-    dataset.drop_manifest()
-    for each in made:
-        write_text(dataset.tables_dir / f"{each.name}.csv", as_csv(each))
-        write_text(dataset.tables_dir / f"{each.name}.md", as_markdown(each, grids(each)))
-    write_text(dataset.tables_dir / "claims.csv", as_csv(claimed))
-    write_text(dataset.report_path, shown)
+    files = {dataset.tables_dir / f"{each.name}.csv": as_csv(each) for each in (*made, claimed)}
+    files |= {dataset.tables_dir / f"{each.name}.md": as_markdown(each, grids(each)) for each in made}
+    return files | {dataset.report_path: _page(study, troubles(dataset), made, claimed, linked)}
+
+
+def _put(dataset: Dataset, files: Mapping[Path, str]) -> None:
+    dataset.reopen()
+    for path, text in files.items():
+        write_text(path, text)
     dataset.write_manifest()
 
 

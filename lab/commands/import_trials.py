@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from correlate.dataset import Dataset, documents, record
+from correlate.dataset.durable import unfinished
 from correlate.dataset.record import SCHEMA, PlanEntry, Role, TrialRecord, nullable
 from lab.commands.import_list import Capture, ImportedTrial, read_list, stop_at
 from lab.definitions import Lab
@@ -40,7 +41,7 @@ def import_trials(trials: Path, dataset: Dataset, scenarios: Path) -> int:
             dataset.journal.append("import", trials=len(rows), list=trials.name)
             for row, entry in zip(rows, plan, strict=True):
                 _store(dataset, row, entry)
-            documents.write(dataset.info_path, info)
+            dataset.begin(info, {})
         except OSError as error:
             # Of a copy that fails `filename` is the source, which is well.
             where = error.filename2 or error.filename or dataset.path
@@ -66,8 +67,7 @@ def _require_free(dataset: Dataset) -> None:
 
 def _begun(dataset: Dataset) -> list[Path]:
     """All that an import has written before it is complete."""
-    unfinished = dataset.info_path.with_name(f".{dataset.info_path.name}.partial")
-    return [dataset.trials_dir, unfinished, dataset.journal.path]
+    return [dataset.trials_dir, unfinished(dataset.info_path), dataset.journal.path]
 
 
 def _clear(dataset: Dataset) -> None:
@@ -168,7 +168,6 @@ def _store(dataset: Dataset, row: ImportedTrial, entry: PlanEntry) -> None:
         shutil.copyfile(row[f"{role}_capture"].path, folder / side.capture)
     documents.write(folder / "trial.json", record)
     dataset.commit_trial(entry.id)
-    dataset.journal.append("completed", trial=entry.id, attempt=0, captures=record.captures)
 
 
 def _record(row: ImportedTrial, entry: PlanEntry) -> TrialRecord:

@@ -17,7 +17,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.reversename
 
-from correlate.dataset import Dataset, write_json
+from correlate.dataset import Dataset
 from correlate.dataset.names import Answer, newest, was_asked
 from lab.bench.kinds import open_kind
 from lab.clocks.real_time import Deadline
@@ -83,12 +83,14 @@ def bench_of(dataset: Dataset, bench: str, scenarios: Path) -> tuple[Lab, BenchS
 def repeat(dataset: Dataset, lab: Lab, spec: BenchSpec, addresses: Iterable[str]) -> tuple[int, int]:
     """Ask a bench's resolver for all addresses again; rewrites names.json, for which the dataset is to be held.
 
-    Old answers are kept. Returns how many addresses were answered for, and how many there are.
+    Old answers are kept. Returns how many addresses were answered for, and how many there are. Raises `Damaged`, with
+    everything untouched, where what was recorded is not as it was.
     """
+    dataset.require_recorded()
     asked = sorted(set(addresses))
     with contextlib.closing(open_kind(lab, spec, Stop(), phones=False)) as kind:
         answers = ask(asked, kind.resolver, kind.clock.now_ns) if kind.resolver is not None else {}
-        dataset.drop_manifest()
+        dataset.reopen()
         _put(dataset, answers)
     return len(answers), len(asked)
 
@@ -110,4 +112,4 @@ def _put(dataset: Dataset, answers: Mapping[str, Answer]) -> None:
     """Writes answers into names.json, before those that are there."""
     names = dataset.names()
     names |= {address: newest(names.get(address), answer) for address, answer in answers.items()}
-    write_json(dataset.names_path, dict(sorted(names.items())))
+    dataset.write_names(names)

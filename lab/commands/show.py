@@ -1,12 +1,14 @@
 """What the commands print: plans, trials, checks, mistakes and the end of a run."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.markup import escape
 
+from correlate.dataset.examination import Examined
 from correlate.dataset.installed import installed, unlike
 from lab.commands.doctor import Check
 from lab.definitions import PlannedTrial, Step
@@ -125,3 +127,25 @@ def end(run: Run, progress: Progress) -> None:
         if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
             line = one_line(f"{app}: {text}; tables and report name what was installed")
             out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)
+
+
+def coverage(examined: Examined, has_manifest: bool) -> None:
+    """Print which recorded files the journal cannot vouch for, or only since it was begun anew."""
+    if kinds := Counter(_kind(path) for path in examined.manifest_only):
+        named = ", ".join(kind if count == 1 else f"{kind} ({count})" for kind, count in sorted(kinds.items()))
+        covers = "only the manifest covers" if has_manifest else "nothing covers"
+        console().print(
+            f"An earlier version recorded without their SHA-256 in the journal, and {covers}: {escape(named)}.",
+            soft_wrap=True,
+        )
+    if examined.found:
+        named = escape(", ".join(examined.found))
+        console().print(f"The journal was begun anew, and has only since then: {named}.", soft_wrap=True)
+
+
+def _kind(path: str) -> str:
+    """`trials/*/trial.json` of a trial's file, so that 180 of them are one."""
+    top, _, rest = path.partition("/")
+    if top == "trials":
+        return f"trials/*/{rest.partition('/')[2]}"
+    return f"{top}/*" if rest else top

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from correlate.dataset import documents, write_text
+from correlate.dataset.anchors import SCENARIOS
+from correlate.dataset.durable import unfinished
 from correlate.dataset.record import SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry
 from lab.definitions import BenchSpec, PlannedTrial
 from lab.errors import BadInput
@@ -80,7 +81,9 @@ def check_fits(run: Run) -> None:
     path = run.dataset.path
     if not run.dataset.info_path.exists():
         # A run that was killed while it began leaves no more than these.
-        begun = {run.dataset.lock_path.name, "scenarios"}
+        dataset = run.dataset
+        files = (dataset.lock_path, dataset.journal.path, unfinished(dataset.info_path))
+        begun = {SCENARIOS, *(each.name for each in files)}
         if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - begun):
             raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
         return
@@ -96,6 +99,4 @@ def check_fits(run: Run) -> None:
 
 def create(run: Run) -> None:
     """Write a new dataset's dataset.json and its copy of the YAML."""
-    for name, path in _used_files(run).items():
-        write_text(run.dataset.path / "scenarios" / name, path.read_text("utf-8"))
-    documents.write(run.dataset.info_path, describe(run))
+    run.dataset.begin(describe(run), {name: path.read_text("utf-8") for name, path in _used_files(run).items()})

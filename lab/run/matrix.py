@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 from correlate.dataset import AttemptFolder
-from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
@@ -30,29 +29,32 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
     """Run every chosen trial that is missing; whether the dataset is another one now, and is to be computed again.
 
     Raises `TrialsFailed` when some stay void, and what ends a run early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`.
-    Where nothing is missing nothing is written, but a journal that does not hold is set aside.
+    Where nothing is missing nothing is written, but a journal that does not hold is set aside, and one that says
+    otherwise than the folders of what there is is put right.
     """
     check_fits(run)
-    if not run.missing() and not run.dataset.journal.problem():
-        progress.nothing_to_do(len(run.chosen), run.dataset.path)
+    dataset = run.dataset
+    if not run.missing() and not dataset.journal_problem() and not dataset.unjournalled():
+        progress.nothing_to_do(len(run.chosen), dataset.path)
         return False
     check_callees(run)
-    run.dataset.path.mkdir(parents=True, exist_ok=True)
-    with holding(run.dataset), stop.on_signals():
+    dataset.path.mkdir(parents=True, exist_ok=True)
+    with holding(dataset), stop.on_signals():
         # Another run may have been here while this one waited for nothing.
         check_fits(run)
-        missing, broken = run.missing(), run.dataset.journal.problem()
-        if not run.dataset.info_path.exists():
+        if not dataset.info_path.exists():
             create(run)
-        run.dataset.drop_manifest()
-        if broken:
-            kept = run.dataset.journal.set_aside()
-            progress.say(f"{broken}; it is kept as {kept.name}, a new one begins with the trials that are complete")
-        run.dataset.put_right()
+        elif broken := dataset.journal_problem():
+            kept = dataset.begin_journal_anew()
+            is_kept = f"it is kept as {kept}, " if kept else ""
+            progress.say(f"{broken}; {is_kept}a new one begins with the trials that are complete")
+        dataset.put_right()
+        dataset.reopen()
+        missing = run.missing()
         void = _run_all(run, missing, progress, stop) if missing else []
     if void:
         named = ", ".join(sorted(void)[:5]) + (", ..." if len(void) > 5 else "")
-        raise TrialsFailed(f"{len(void)} of {len(missing)} trials stay void: {named}; see {run.dataset.attempts_dir}")
+        raise TrialsFailed(f"{len(void)} of {len(missing)} trials stay void: {named}; see {dataset.attempts_dir}")
     return True
 
 
@@ -96,13 +98,13 @@ def _attempt(run: Run, bench: Bench, item: PlannedTrial, folder: AttemptFolder, 
     """Make one attempt; why it is void, None where it is complete. Raises what ends the run."""
     attempt = Attempt(bench, item, run.seed, folder.number, folder.path, progress.step)
     try:
-        record = _recorded(attempt, bench, run.dataset.truth_dir / f"{item.trial.id}.json")
+        _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()
         folder.void(_reason(error), str(error))
         return error
-    folder.complete(record.captures)
+    folder.complete()
     return None
 
 
@@ -110,10 +112,10 @@ def _reason(error: LabError) -> str:
     return error.reason if isinstance(error, AttemptVoid) else "bench_trouble"
 
 
-def _recorded(attempt: Attempt, bench: Bench, truth: Path) -> TrialRecord:
+def _record(attempt: Attempt, bench: Bench, truth: Path) -> None:
     """`attempt.run`; trouble with a phone or the laptop because the whole bench has gone is the bench's error."""
     try:
-        return attempt.run(truth)
+        attempt.run(truth)
     except (PhoneTrouble, LaptopTrouble):
         bench.clock.now_ns()
         raise

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from correlate.dataset import Dataset
+from tests.records import record_anew
+
 COOKIE = 0x2112A442
 T0_NS = 1_700_000_000_000_000_000
 MARKER = ("192.0.2.1", 9)
@@ -114,7 +117,7 @@ def clock(offset_ns):
 
 
 def write_call(root: Path, call: Call):
-    folder = root / "trials" / call.trial
+    folder = root / "trials" / f"{call.trial}.partial"
     folder.mkdir(parents=True)
     sides = {}
     for name, side in (("caller", call.caller), ("callee", call.callee)):
@@ -138,6 +141,7 @@ def write_call(root: Path, call: Call):
         "markers": {"address": MARKER[0], "port": MARKER[1], "nonce": NONCE}, "capture_restarts": 0,
     }  # fmt: skip
     (folder / "trial.json").write_text(json.dumps(record))
+    Dataset(root).commit_trial(call.trial)
 
 
 def forget(root: Path, call: Call, *, clocks=(), addresses=(), vantages=()):
@@ -151,6 +155,7 @@ def forget(root: Path, call: Call, *, clocks=(), addresses=(), vantages=()):
     for side in vantages:
         del record["sides"][side]["vantage"]
     path.write_text(json.dumps(record))
+    record_anew(root)
 
 
 def write_dataset(root: Path, calls, *, analysis=None, names=None, provenance="modelled", apps=None, extra_plan=()):
@@ -178,6 +183,7 @@ def write_dataset(root: Path, calls, *, analysis=None, names=None, provenance="m
     (root / "dataset.json").write_text(json.dumps(info))
     if names:
         (root / "names.json").write_text(json.dumps(names))
+    record_anew(root)
 
 
 def new_call(**keys):

@@ -13,6 +13,7 @@ from correlate.dataset import Dataset, write_json
 from correlate.dataset.names import newest, was_asked
 from correlate.dns import answers
 from correlate.findings.cases import cases
+from tests.records import record_anew
 
 PHONE, RESOLVER = ("100.64.0.7", 40001), ("192.0.2.53", 53)
 
@@ -207,6 +208,7 @@ def test_a_ptr_name_stands_and_a_dns_answer_comes_before_none(tmp_path, build):
     assert Dataset(tmp_path).names() == {"192.0.2.50": ptr}
     none = {"name": None, "how": "PTR: NXDOMAIN", "when_ns": 7}
     write_json(tmp_path / "names.json", {"192.0.2.50": none})
+    record_anew(tmp_path)
     report.build(Dataset(tmp_path))
     assert named(tmp_path)[0] == {"relay-1.example.org"}
     assert Dataset(tmp_path).names()["192.0.2.50"] == {**SEEN, "when_ns": build.T0_NS + 500_000_000, "earlier": [none]}

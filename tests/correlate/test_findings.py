@@ -15,6 +15,7 @@ from correlate.errors import BadDataset
 from correlate.findings.cases import as_truth, cases, unread_as_truth
 from correlate.tables import tables
 from correlate.tables.study import Study
+from tests.records import record_anew
 
 A, B, RELAY, OTHER = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478), ("192.0.2.51", 3478)
 NAMES = {
@@ -38,13 +39,14 @@ def contents(root):
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in Path(root).rglob("*")
-        if path.is_file() and "trials" not in path.parts
+        if path.is_file() and "trials" not in path.parts and path.name not in ("journal.jsonl", "manifest-sha256.txt")
     }
 
 
 def cut_capture(dataset, trial, side="caller"):
     path = dataset.capture(trial, side)
     path.write_bytes(path.read_bytes()[:-7])
+    record_anew(dataset.path)
 
 
 def forgetful(tmp_path, build, **unknown):
@@ -142,7 +144,7 @@ def test_names_learned_after_measuring_are_put_in_and_a_second_measurement_says_
     measured = report.findings(dataset)
     (found,) = report.read_findings(dataset).values()
     assert found["servers"]["shared"] == []
-    dataset.names_path.write_text(json.dumps(NAMES))
+    dataset.write_names(NAMES)
     report.build(dataset, measured)
     (found,) = report.read_findings(dataset).values()
     assert found["servers"]["shared"] == [{"address": "192.0.2.50", "port": 3478, "name": "relay6-tpe.example.org"}]

@@ -81,7 +81,7 @@ def test_what_is_wholly_known_gives_the_same_findings(exported):
     for name in DIMENSIONS:
         ours = (data.findings_dir / f"{name}.csv").read_text()
         assert ours == (folder / "recorded/findings" / f"{name}.csv").read_text(), name
-    assert [entry.event for entry in data.journal.read()] == ["import", "completed", "completed"]
+    assert [entry.event for entry in data.journal.read()] == ["import", "completed", "completed", "begun", "finished"]
     assert "provenance: measured" in data.report_path.read_text()
     assert (data.tables_dir / "table8.md").is_file()
 
@@ -209,7 +209,7 @@ def test_what_a_killed_import_left_is_no_dataset_and_the_next_import_begins_anew
     assert whole.verify() == [f"{whole.info_path}: cannot be read: No such file or directory"]
     data = imported(folder, text)
     assert (len(data.trial_ids()), data.verify()) == (2, [])
-    assert [entry.event for entry in data.journal.read()] == ["import", "completed", "completed"]
+    assert [entry.event for entry in data.journal.read()] == ["import", "completed", "completed", "begun", "finished"]
     with pytest.raises(BadInput, match="is not empty; name another folder with --dataset; what it holds is computed"):
         imported(folder, text)
 

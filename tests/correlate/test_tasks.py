@@ -18,6 +18,7 @@ from correlate.dataset import Dataset, documents
 from lab.errors import TrialsFailed
 from lab.run.options import Options, holding
 from lab.run.plan import prepare
+from tests.records import record_anew
 
 SCENARIOS = str(Path(__file__).parents[2] / "scenarios")
 
@@ -42,6 +43,7 @@ def cut(dataset, call):
     """Both sides of a damaged trial, as a command tells them."""
     path = dataset.capture(call.trial, "callee")
     path.write_bytes(path.read_bytes()[:-5])
+    record_anew(dataset.path)
     return f"{call.trial}: trials/{call.trial}/{path.name}: "
 
 
@@ -180,10 +182,12 @@ def test_trials_of_both_schemas_stand_in_one_dataset_and_give_the_same_findings(
     dataset, call, missing = made
     before = {path.name: path.read_bytes() for path in dataset.findings_dir.iterdir()}
     documents.write(dataset.trial_dir(call.trial) / "trial.json", dataset.record(call.trial))
+    record_anew(dataset.path)
     report.build(dataset)
     assert {path.name: path.read_bytes() for path in dataset.findings_dir.iterdir()} == before
     documents.write(dataset.info_path, dataset.info())
     build.write_call(dataset.path, missing)
+    record_anew(dataset.path)
     report.build(dataset)
     schemas = [json.loads(path.read_text())["schema"] for path in sorted(dataset.trials_dir.glob("*/trial.json"))]
     assert (schemas, json.loads(dataset.info_path.read_text())["schema"]) == ([2, 1], 2)

@@ -10,6 +10,7 @@ from correlate.dataset import Dataset
 from correlate.tables import tables
 from correlate.tables.study import Study
 from correlate.trace import Trace, tcp
+from tests.records import record_anew
 
 A, B, TURN = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 443)
 T0_NS = 1_700_000_000_000_000_000
@@ -66,6 +67,7 @@ def facts(tmp_path, build):
         for name, local, packets in (("caller", A, caller), ("callee", B, callee)):
             packets = [segment(local, TURN, bytes(5000)), marker(local, "begin"), *packets, marker(local, "end")]
             (folder / f"{name}.pcap").write_bytes(pcap(packets))
+        record_anew(tmp_path)
         report.build(Dataset(tmp_path))
         from correlate.findings.cases import cases
 

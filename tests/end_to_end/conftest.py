@@ -55,11 +55,15 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, 
 
 @pytest.fixture
 def linked(tmp_path: Path) -> Callable[[Dataset], Dataset]:
-    """A copy of a dataset that may be changed: files are links, and are only ever replaced, never written into."""
+    """A copy of a dataset that may be changed: files are links but for the journal, and are only ever replaced."""
 
     def copy(dataset: Dataset) -> Dataset:
         target = tmp_path / "linked"
         subprocess.run(["cp", "-al", str(dataset.path), str(target)], check=True)
+        for path in (Dataset(target).journal.path, Dataset(target).lock_path):
+            data = path.read_bytes()
+            path.unlink()
+            path.write_bytes(data)
         return Dataset(target)
 
     return copy

@@ -1,6 +1,13 @@
 """void.json and the lines of journal.jsonl: what became of attempts."""
 
+from typing import Annotated
+
+from pydantic import StringConstraints
+
 from correlate.dataset.record.base import BySide, Count, Document, Name, Sha256, TrialId
+
+FilePath = Annotated[str, StringConstraints(pattern=r"^[^/\\\n.][^/\\\n]*(/[^/\\\n.][^/\\\n]*)*$", max_length=1000)]
+"""A file within a dataset, by `/`; no part of it begins with a dot."""
 
 
 class VoidRecord(Document):
@@ -24,8 +31,9 @@ class JournalLine(Document):
     sha256: Sha256
     """SHA-256 of the line before, 64 zeros first"""
     event: Name
-    """`run`, `attempt`, `completed`, `void`, `interrupted`, `lost` (complete once, its folder is gone), `import`,
-    `journal_cut`, `journal_broken`"""
+    """`begun`, `run`, `attempt`, `completed`, `void`, `interrupted`, `lost` (recorded once, it is gone), `found` (it is
+    here, and the journal did not have it), `resolved`, `finished` (a manifest), `reopened` (what the manifest lists is
+    about to change), `import`, `journal_cut`, `journal_broken`"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None
@@ -36,8 +44,11 @@ class JournalLine(Document):
     """Which trial"""
     attempt: Count | None = None
     """Which attempt of it"""
+    files: dict[FilePath, Sha256] | None = None
+    """SHA-256 of every file that the event recorded, by its path in the dataset"""
     captures: BySide[Sha256] | None = None
-    """`completed`: SHA-256 of both captures; null where its record cannot be read"""
+    """`completed` by an earlier version, without `files`: SHA-256 of both captures; null where its record could not be
+    read"""
     reason: str | None = None
     """`void`, `interrupted`: why"""
     text: str | None = None
@@ -45,6 +56,6 @@ class JournalLine(Document):
     cut_bytes: Count | None = None
     """`journal_cut`: how much of a line that a power loss cut was taken away"""
     file: str | None = None
-    """`journal_broken`: a journal whose chain did not hold, as it was kept"""
+    """`journal_broken`: a journal whose chain did not hold, as it was kept; none where it was gone. `lost`: a file"""
     file_sha256: Sha256 | None = None
     """`journal_broken`: SHA-256 of that file"""

@@ -1,5 +1,6 @@
 """The life of a trial's folder: partial, then complete, void, interrupted or lost, and what the journal says of it."""
 
+import hashlib
 import json
 
 import pytest
@@ -7,7 +8,13 @@ import pytest
 from correlate.dataset import Dataset
 
 TRIAL = "maple-voice-lte_to_fixed-caller_hangs_up-1"
-CAPTURES = {"caller": "a" * 64, "callee": "b" * 64}
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+PACKETS = digest(b"packets")
 
 
 @pytest.fixture
@@ -27,12 +34,12 @@ def test_an_attempt_is_written_beside_its_place_and_complete_once_it_is_renamed(
     with dataset.attempt(TRIAL) as folder:
         (folder.path / "caller.pcap").write_bytes(b"packets")
         assert folders(dataset) == ["trials", f"trials/{TRIAL}.partial"]
-        folder.complete(CAPTURES)
+        folder.complete()
     assert folders(dataset) == ["trials", f"trials/{TRIAL}"]
     assert (dataset.trial_dir(TRIAL) / "caller.pcap").read_bytes() == b"packets"
     assert journalled(dataset) == [
         {"event": "attempt", "trial": TRIAL, "attempt": 0},
-        {"event": "completed", "trial": TRIAL, "attempt": 0, "captures": CAPTURES},
+        {"event": "completed", "trial": TRIAL, "attempt": 0, "files": {f"trials/{TRIAL}/caller.pcap": PACKETS}},
     ]
 
 
@@ -47,13 +54,14 @@ def test_a_void_attempt_is_kept_with_its_evidence_and_the_next_has_another_numbe
     assert sorted(path.name for path in kept.iterdir()) == ["PRIVATE", "callee-screen.jpg", "void.json"]
     about = {"trial": TRIAL, "attempt": 1, "reason": "noisy", "text": "x" * 600}
     assert json.loads((kept / "void.json").read_text()) == about
-    assert journalled(dataset)[-1] == {"event": "void", **about, "text": "x" * 500}
+    files = {f"attempts/{TRIAL}.1/{path.name}": digest(path.read_bytes()) for path in kept.iterdir()}
+    assert journalled(dataset)[-1] == {"event": "void", **about, "text": "x" * 500, "files": files}
 
 
 def test_an_attempt_that_an_error_ends_is_interrupted_and_gives_its_number_back(dataset):
     def failing():
         with dataset.attempt(TRIAL) as folder:
-            folder.complete(CAPTURES)
+            folder.complete()
             raise ValueError("why")
 
     with pytest.raises(ValueError, match="why"):

@@ -76,6 +76,7 @@ def recorded(tmp_path, entries):
     data = Dataset(tmp_path / "dataset")
     write_json(data.info_path, records.dataset())
     write_json(data.names_path, entries)
+    records.record_anew(data.path)
     return data
 
 

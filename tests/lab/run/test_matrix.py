@@ -1,7 +1,8 @@
 """Planning a run: what is chosen, what a dataset must be, and what is put right before a run goes on."""
 
+import hashlib
 import io
-import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from lab.run.matrix import run_one
 from lab.run.options import Options
 from lab.run.plan import check_callees, prepare
 from lab.run.progress import Progress
-from tests import records
 
 SCENARIOS = str(Path(__file__).parents[3] / "scenarios")
 
@@ -106,15 +106,48 @@ def test_before_a_run_goes_on_the_journal_is_made_to_say_what_happened(tmp_path)
     (dataset.trials_dir / f"{partial}.partial").mkdir(parents=True)
     dataset.journal.append("completed", trial=lost, attempt=0, captures=None)
     dataset.trial_dir(unseen).mkdir()
-    (dataset.trial_dir(unseen) / "trial.json").write_text(json.dumps(records.trial(unseen, attempt=2)))
+    (dataset.trial_dir(unseen) / "trial.json").write_text("{}")
+    dataset.truth_dir.mkdir()
+    for trial_id in (partial, unseen):
+        (dataset.truth_dir / f"{trial_id}.json").write_text("{}")
     dataset.put_right()
-    written = [("completed", lost), ("interrupted", partial), ("lost", lost), ("completed", unseen)]
+    written = [("begun", None), ("completed", lost), ("interrupted", partial), ("lost", lost), ("found", unseen)]
     assert events(dataset) == written
-    last = dataset.journal.read()[-1]
-    assert (last.attempt, last.captures) == (2, {"caller": "a" * 64, "callee": "a" * 64})
+    empty = hashlib.sha256(b"{}").hexdigest()
+    found = {f"trials/{unseen}/trial.json": empty, f"truth/{unseen}.json": empty}
+    assert dataset.journal.read()[-1].files == found
     assert [path.name for path in dataset.trials_dir.iterdir()] == [unseen]
+    assert [path.name for path in dataset.truth_dir.iterdir()] == [f"{unseen}.json"]
     dataset.put_right()
     assert events(dataset) == written
+
+
+def test_what_was_taken_away_of_what_was_recorded_is_journalled_once_by_the_next_run(tmp_path):
+    run = planned(tmp_path)
+    create(run)
+    dataset = run.dataset
+    first, second = (item.trial.id for item in run.planned[:2])
+    with dataset.attempt(first) as folder:
+        folder.void("noisy", "too loud")
+    with dataset.attempt(second) as folder:
+        folder.complete()
+    dataset.write_names({})
+    dataset.write_manifest()
+    assert dataset.unjournalled() == []
+    shutil.rmtree(dataset.attempts_dir)
+    shutil.rmtree(dataset.trial_dir(second))
+    dataset.names_path.unlink()
+    dataset.manifest_path.unlink()
+    lost = [
+        ("lost", {"trial": first, "attempt": 0}),
+        ("lost", {"trial": second}),
+        ("lost", {"file": "names.json"}),
+        ("lost", {"file": "manifest-sha256.txt"}),
+    ]
+    assert dataset.unjournalled() == lost
+    assert dataset.verify() != []
+    dataset.put_right()
+    assert (dataset.unjournalled(), dataset.verify()) == ([], [])
 
 
 class StoppedKind:
@@ -150,7 +183,7 @@ def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keep
     item = run.planned[0]
     with pytest.raises(Interrupted):
         run_one(run, bench, item, Progress(Console(file=io.StringIO())))
-    assert events(run.dataset) == [("attempt", item.trial.id), ("interrupted", item.trial.id)]
+    assert events(run.dataset) == [("begun", None), ("attempt", item.trial.id), ("interrupted", item.trial.id)]
     assert run.dataset.journal.read()[-1].reason.startswith("interrupted; ")
     assert run.dataset.attempt(item.trial.id).number == 0
     assert not run.dataset.attempts_dir.exists()

@@ -49,13 +49,13 @@ def test_a_journal_that_was_changed_is_kept_and_begun_anew_from_the_trials_that_
     assert said_by(run) == (False, [f"Nothing to do: all 2 trials are complete in {run.dataset.path}."])
     changed = path.read_bytes().replace(b'"attempt": 0', b'"attempt": 1', 1)
     path.write_bytes(changed)
-    broken = f"{path}:2: the line before was changed after this one was written"
+    broken = f"{path}:3: the line before was changed after this one was written"
     kept = "it is kept as journal.jsonl.broken-1, a new one begins with the trials that are complete"
     assert said_by(run) == (True, [f"{broken}; {kept}"])
     assert path.with_name("journal.jsonl.broken-1").read_bytes() == changed
     entries = Dataset(run.dataset.path).journal.read()
-    told = [(entry.event, entry.trial, entry.attempt) for entry in entries]
-    assert told == [("journal_broken", None, None), ("completed", ids[0], 2), ("completed", ids[1], None)]
+    told = [(entry.event, entry.trial) for entry in entries]
+    assert told == [("journal_broken", None), ("begun", None), ("found", ids[0]), ("found", ids[1])]
     assert not run.dataset.manifest_path.exists()
     run.dataset.write_manifest()
     assert said_by(run) == (False, [f"Nothing to do: all 2 trials are complete in {run.dataset.path}."])
