@@ -115,7 +115,7 @@ def _uid(phone: VirtualPhone, package: str) -> str:
 
 def pm(phone: VirtualPhone, call: Call) -> int:
     words = [word for word in call.argv[1:] if not word.startswith("-")]
-    if words[:2] == ["list", "packages"]:
+    if words[:2] == ["list", "packages"] and len(words) < 4 and set(call.argv[1:]) - {*words} <= {"-U"}:
         wanted, uids = (words[2] if len(words) > 2 else ""), "-U" in call.argv
         names = [name for name in phone.packages() if wanted in name]
         return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
