@@ -1,4 +1,4 @@
-"""dumpsys of the device itself: power, battery, connectivity, telephony.registry.
+"""dumpsys of the device itself: power, display, battery, connectivity, telephony.registry.
 
 Wording follows what is publicly known of Android 13 to 16; it was not compared with a phone.
 """
@@ -9,6 +9,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
 from lab.definitions.bench import PhoneSpec
+from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.handset.handset import Handset
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
@@ -45,6 +46,23 @@ class DeviceFacts(Protocol):
 def token(*of: str) -> str:
     """A hexadecimal identity as Java prints one: always the same for the same thing."""
     return hashlib.blake2b("/".join(of).encode(), digest_size=4).hexdigest().lstrip("0") or "0"
+
+
+def display(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
+    frame = f"Rect(0, 0 - {WIDTH}, {HEIGHT})"
+    state = "ON" if handset.screen_on else "OFF"
+    return [
+        "DISPLAY MANAGER (dumpsys display)",
+        "  mSafeMode=false",
+        "  mPendingTraversal=false",
+        f"  mGlobalDisplayState={state}",
+        "  mViewports=[DisplayViewport{type=INTERNAL, valid=true, isActive=true, displayId=0, uniqueId='local:0', "
+        f"physicalPort=0, orientation=0, logicalFrame={frame}, physicalFrame={frame}, "
+        f"deviceWidth={WIDTH}, deviceHeight={HEIGHT}}}]",
+        "",
+        "Display Devices: size=1",
+        f'  DisplayDeviceInfo{{"Built-in Screen": uniqueId="local:0", {WIDTH} x {HEIGHT}, state {state}}}',
+    ]
 
 
 def battery(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:

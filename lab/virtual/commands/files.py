@@ -13,14 +13,14 @@ DISK_KIB = 113_246_208
 DISK_USED_KIB = 41_943_040
 
 
-def on_each(call: Call, names: list[str], action: Callable[[str], None], quote: str = "") -> int:
+def on_each(call: Call, names: list[str], action: Callable[[str], None], called: str = "{}") -> int:
     """Do something to each file; 1, and a message for each, where that is not possible."""
     failed = 0 if names else call.fail("Needs 1 argument")
     for name in names:
         try:
             action(name)
         except OSError as error:
-            failed = call.fail(f"{quote}{name}{quote}: {error.strerror}")
+            failed = call.fail(f"{called.format(name)}: {error.strerror}")
     return failed
 
 
@@ -80,7 +80,7 @@ def remove_tree(call: Call, path: str) -> None:
 def mkdir(call: Call) -> int:
     given, operands = options(call, "p")
     make = call.machine.files.make_directory
-    return on_each(call, operands, lambda name: make(call.path(name), call.uid, "p" in given), "'")
+    return on_each(call, operands, lambda name: make(call.path(name), call.uid, "p" in given), "'{}'")
 
 
 def chmod(call: Call) -> int:
@@ -101,7 +101,7 @@ def stat(call: Call) -> int:
         size = str(call.machine.files.stat(call.path(name)).st_size)
         call.say(re.sub("%(.)", lambda code: size if code[1] == "s" else name, form) + "\n")
 
-    return on_each(call, operands, show, "'")
+    return on_each(call, operands, show, "'{}'")
 
 
 def mv(call: Call) -> int:
@@ -113,7 +113,7 @@ def mv(call: Call) -> int:
     target = call.path(operands[1])
     if files.on_disk(target).is_dir():
         raise Unbuilt("built for a target that is no directory only")
-    return on_each(call, operands[:1], lambda name: files.rename(call.path(name), target, call.uid))
+    return on_each(call, operands[:1], lambda name: files.rename(call.path(name), target, call.uid), "bad '{}'")
 
 
 def df(call: Call) -> int:

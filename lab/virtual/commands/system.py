@@ -6,22 +6,14 @@ from collections.abc import Callable, Iterator
 
 from lab.virtual.files import ROOT_UID
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.processes import SIGNAL_NUMBERS, SIGNALS
+from lab.virtual.processes import FIRST_PID, SIGNAL_NUMBERS, SIGNALS
 from lab.virtual.shell.machine import Call, Command, Result, Unbuilt, options
 
 FIRST_PACKAGE_PID = 6_001
 SYSTEM_PROCESSES = ((1, "/system/bin/init"), (412, "/system/bin/netd"), (1603, "system_server"))
-PS_COLUMNS = {
-    "USER": "<12",
-    "PID": ">5",
-    "PPID": ">5",
-    "VSZ": ">8",
-    "RSS": ">7",
-    "WCHAN": "<10",
-    "ADDR": ">10",
-    "S": "<1",
-}
-PS_COLUMNS |= {"NAME": "", "ARGS": ""}
+PS_COLUMNS = {"USER": "<12", "PID": ">5", "PPID": ">5", "VSZ": ">8", "RSS": ">7"}
+PS_COLUMNS |= {"WCHAN": "<10", "ADDR": ">10", "S": "<1", "NAME": "", "ARGS": ""}
+"""Columns of `ps`, as they are aligned."""
 
 
 def uname(call: Call) -> int:
@@ -79,6 +71,8 @@ def kill(call: Call) -> int:
 
 
 def send_signal(call: Call, signal: str, number: int) -> int:
+    if number < FIRST_PID:
+        raise Unbuilt("reaches no process of the system or of an app")
     process = call.machine.processes.find(number)
     if process is None:
         return call.fail(f"{number}: No such process")

@@ -242,6 +242,19 @@ def test_package_tells_the_version():
     assert dump(bench.a, "package", "com.example.none") == "Unable to find package: com.example.none"
 
 
+def test_display_follows_the_screen():
+    bench = Bench("whatsapp")
+    assert lines(bench.a, "display", having="mGlobalDisplayState") == ["mGlobalDisplayState=ON"]
+    bench.a.key("power")
+    assert lines(bench.a, "display", having="mGlobalDisplayState") == ["mGlobalDisplayState=OFF"]
+    (viewports,) = lines(bench.a, "display", having="DisplayViewport{")
+    assert "valid=true, isActive=true" in viewports
+    assert viewports.endswith(
+        "orientation=0, logicalFrame=Rect(0, 0 - 1080, 2400), physicalFrame=Rect(0, 0 - 1080, 2400), "
+        "deviceWidth=1080, deviceHeight=2400}]"
+    )
+
+
 def test_battery_tells_the_level_of_the_bench_file():
     bench = Bench("whatsapp")
     assert lines(bench.a, "battery", having="level") == ["level: 87"]
