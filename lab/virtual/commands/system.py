@@ -17,13 +17,12 @@ PS_COLUMNS |= {"WCHAN": "<10", "ADDR": ">10", "S": "<1", "NAME": "", "ARGS": ""}
 
 
 def uname(call: Call) -> int:
-    given, _ = options(call, "asrmn")
+    given, operands = options(call, "srm")
+    if operands:
+        raise Unbuilt("built without operands")
     system, release = call.machine.kernel.split(" ", 1)
-    if "a" in given:
-        return call.say(f"{system} localhost {release} #1 SMP PREEMPT {call.machine.architecture}\n")
-    words = [system] if "s" in given or not given else []
-    words += ["localhost"] * ("n" in given) + [release] * ("r" in given) + [call.machine.architecture] * ("m" in given)
-    return call.say(" ".join(words) + "\n")
+    words = [system] * ("s" in given or not given) + [release] * ("r" in given)
+    return call.say(" ".join(words + [call.machine.architecture] * ("m" in given)) + "\n")
 
 
 def date(call: Call) -> int:

@@ -6,19 +6,17 @@ commands than `{ }` and `while`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from lab.virtual.shell.words import (
-    SET_BY_SHELL,
     Incomplete,
-    Literal,
     Operator,
     Redirection,
     ShellSyntaxError,
     Token,
     Word,
+    as_assignment,
     tokens,
 )
 
@@ -72,7 +70,6 @@ class Script:
 _RESERVED = ("if", "for", "case", "until", "function", "select", "[[", "time", "then", "else", "fi", "esac", "in")
 UNBUILT = (*_RESERVED, "!", "break", "continue")
 CLOSERS = ("do", "done", "}")
-ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=", re.ASCII)
 
 
 @lru_cache(maxsize=512)
@@ -222,23 +219,6 @@ class Parser:
             raise ShellSyntaxError("unexpected '('")
         if assignments and words[:1] and words[0].plain() == ":":
             raise ShellSyntaxError("an assignment before ':' is not built")
-        for name, _ in assignments:
-            if SET_BY_SHELL.fullmatch(name):
-                raise ShellSyntaxError(f"an assignment to {name} is not built")
         if not (assignments or words or redirects):
             raise ShellSyntaxError(f"unexpected {self.describe()}")
         return Simple(tuple(assignments), tuple(words), tuple(redirects))
-
-
-def as_assignment(word: Word) -> tuple[str, Word] | None:
-    """`NAME=value` taken apart, if the word is one."""
-    first = word.parts[0] if word.parts else None
-    found = ASSIGNMENT.match(first.text) if isinstance(first, Literal) and not first.quoted else None
-    if found is None or not isinstance(first, Literal):
-        return None
-    rest = Literal(first.text[found.end() :], False)
-    if any(
-        re.search("(^|:)~", part.text) for part in (rest, *word.parts) if isinstance(part, Literal) and not part.quoted
-    ):
-        raise ShellSyntaxError("'~' is not built")
-    return found.group(1), Word((rest, *word.parts[1:]))

@@ -75,6 +75,7 @@ SET_BY_SHELL = re.compile(
 """Variables that a shell on a phone finds set, or sets, and this one does not."""
 PATTERN = re.compile(r"[*?\[]")
 SPECIAL = re.compile(r"[*?\[{]")
+ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=", re.ASCII)
 FD_BEFORE_REDIRECTION = re.compile(r"(\d)(?=[<>])")
 ESCAPED_IN_DOUBLE_QUOTES = '"\\$`'
 
@@ -217,3 +218,17 @@ def joined(parts: list[Part]) -> list[Part]:
 def tokens(text: str) -> list[Token]:
     """The tokens of a script. Raises ShellSyntaxError, or Incomplete where more text may cure it."""
     return Lexer(text).run()
+
+
+def as_assignment(word: Word) -> tuple[str, Word] | None:
+    """`NAME=value` taken apart, if the word is one."""
+    first = word.parts[0] if word.parts else None
+    found = ASSIGNMENT.match(first.text) if isinstance(first, Literal) and not first.quoted else None
+    if found is None or not isinstance(first, Literal):
+        return None
+    if SET_BY_SHELL.fullmatch(found[1]):
+        raise ShellSyntaxError(f"an assignment to {found[1]} is not built")
+    value = Word((Literal(first.text[found.end() :], False), *word.parts[1:]))
+    if any(isinstance(one, Literal) and not one.quoted and re.search("(^|:)~", one.text) for one in value.parts):
+        raise ShellSyntaxError("'~' is not built")
+    return found[1], value
