@@ -54,7 +54,7 @@ async def timeout(call: Call) -> int:
 def kill(call: Call) -> int:
     """kill [-SIGNAL] PID...; signal 0 only asks whether the process lives."""
     words = call.argv[1:]
-    if words and words[0].startswith(("-s", "-l", "-n")):
+    if any(word[:2] in ("-s", "-l", "-n", "--") for word in words[:1]) or any(word[:1] == "-" for word in words[1:]):
         raise Unbuilt("built as 'kill [-SIGNAL] PID...' only")
     signal = "TERM"
     if words and words[0].startswith("-"):

@@ -222,6 +222,17 @@ def test_what_a_virtual_phone_cannot_do_is_refused_visibly(bench, tmp_path):
         "dumpsys battery set level 5": b"dumpsys: dumpsys battery is not built with set level 5",
         "dumpsys thermalservice": b"dumpsys: service thermalservice is not built",
         "wm density": b"wm: built as",
+        "getprop -T": b"getprop: built as",
+        "settings get nowhere x": b"settings: built with global, system, secure only",
+        "monkey 500": b"monkey: built as",
+        "svc power stayon maybe": b"svc: built as",
+        "pm list packages -3": b"pm: built as",
+        "ip addr show up": b"ip: built as",
+        "ps -ef": b"ps: Unknown option 'f'",
+        "ps": b"ps: built with -A only",
+        "id -g": b"id: Unknown option 'g'",
+        "kill 1": b"kill: reaches no process of the system or of an app",
+        "cat /proc/cpuinfo": b"cat: /proc/cpuinfo is not emulated",
     }
     for command, said in refused.items():
         done = bench.adb("-s", serial, "shell", command)
@@ -229,6 +240,16 @@ def test_what_a_virtual_phone_cannot_do_is_refused_visibly(bench, tmp_path):
         assert said in done.stderr
     told = bench.say({"op": "end", "truth": None})["refused"]
     assert told == ["pixel6: cmd package install -S 104", *(f"pixel6: {command}" for command in refused)]
+
+
+def test_ps_shows_the_nine_columns_of_a_phone(bench):
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    bench.say(BEGIN)
+    lines = bench.adb("-s", serial, "shell", "ps -A").stdout.decode().splitlines()
+    assert lines[0].split() == ["USER", "PID", "PPID", "VSZ", "RSS", "WCHAN", "ADDR", "S", "NAME"]
+    assert lines[1].split() == ["root", "1", "1", "10000", "10000", "0", "0", "S", "init"]
+    assert {len(line.split()) for line in lines} == {9}
 
 
 def test_a_screenshot_by_the_shell_is_a_png(bench):

@@ -223,6 +223,8 @@ REFUSED = [
     "kill -l",
     "kill -0 1",
     "kill -0 0",
+    "kill -0 -1",
+    "kill -- $$",
     "echo -e 'a\\tb'",
     "echo 'a\\cb'",
     "printf '%d %5s %b' 1 a b",
