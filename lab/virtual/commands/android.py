@@ -21,10 +21,11 @@ ALREADY_REGISTERED = (
     "java.lang.IllegalStateException: UiAutomationService "
     "android.accessibilityservice.IAccessibilityServiceClient$Stub$Proxy@5deffd5already registered!\n"
 )
-NAMESPACES = ("global", "system", "secure")
 
 
 def getprop(phone: VirtualPhone, call: Call) -> int:
+    if len(call.argv) > 3 or call.argv[-1].startswith("-"):
+        raise Unbuilt("built as 'getprop [NAME [DEFAULT]]' only")
     if len(call.argv) > 1:
         return call.say(phone.props.get(call.argv[1], call.argv[2] if len(call.argv) > 2 else "") + "\n")
     return call.say("".join(f"[{name}]: [{value}]\n" for name, value in sorted(phone.props.items())))
@@ -34,8 +35,8 @@ def settings(phone: VirtualPhone, call: Call) -> int:
     """settings get|put|delete|list NAMESPACE [NAME [VALUE]]."""
     words = call.argv[1:]
     verb, namespace, name = [*words, "", "", ""][:3]
-    if namespace not in NAMESPACES:
-        return call.fail(f"Invalid namespace '{namespace}'", 255)
+    if namespace not in phone.settings:
+        raise Unbuilt(f"built with {', '.join(phone.settings)} only")
     values = phone.settings[namespace]
     if verb == "get" and name:
         return call.say(values.get(name, "null") + "\n")
@@ -96,8 +97,9 @@ def start(phone: VirtualPhone, call: Call) -> int:
 
 
 def monkey(phone: VirtualPhone, call: Call) -> int:
-    package = call.argv[call.argv.index("-p") + 1] if "-p" in call.argv[:-1] else ""
-    if not phone.handset.start(package):
+    if call.argv[1:2] != ["-p"] or call.argv[3:] != ["-c", "android.intent.category.LAUNCHER", "1"]:
+        raise Unbuilt("built as 'monkey -p PACKAGE -c android.intent.category.LAUNCHER 1' only")
+    if not phone.handset.start(call.argv[2]):
         return call.say("** No activities found to run, monkey aborted.\n") or 252
     return call.say(
         "Events injected: 1\n## Network stats: elapsed time=12ms (0ms mobile, 0ms wifi, 12ms not connected)\n"
@@ -115,7 +117,7 @@ def _uid(phone: VirtualPhone, package: str) -> str:
 
 def pm(phone: VirtualPhone, call: Call) -> int:
     words = [word for word in call.argv[1:] if not word.startswith("-")]
-    if words[:2] == ["list", "packages"]:
+    if words[:2] == ["list", "packages"] and len(words) < 4 and set(call.argv[1:]) - {*words} <= {"-U"}:
         wanted, uids = (words[2] if len(words) > 2 else ""), "-U" in call.argv
         names = [name for name in phone.packages() if wanted in name]
         return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
@@ -165,9 +167,9 @@ def wm(phone: VirtualPhone, call: Call) -> int:
 
 def svc(phone: VirtualPhone, call: Call) -> int:
     words = call.argv[1:]
-    if words[:2] == ["power", "stayon"] and len(words) == 3:
-        plugged = {"true": "15", "usb": "2", "ac": "1", "wireless": "4", "false": "0"}
-        phone.settings["global"]["stay_on_while_plugged_in"] = plugged.get(words[2], "0")
+    plugged = {"true": "15", "usb": "2", "ac": "1", "wireless": "4", "false": "0"}
+    if words[:2] == ["power", "stayon"] and len(words) == 3 and words[2] in plugged:
+        phone.settings["global"]["stay_on_while_plugged_in"] = plugged[words[2]]
         return 0
     raise Unbuilt("built as 'svc power stayon' only")
 

@@ -1,33 +1,38 @@
 """Commands on nothing but their arguments: echo, printf, test, true, false."""
 
+import os
 import re
+import stat
+from collections.abc import Callable, Mapping
 
 from lab.virtual.shell.machine import Call, Command, Unbuilt
 
-ESCAPES = {"n": b"\n", "t": b"\t", "r": b"\r", "a": b"\a", "\\": b"\\"}
-ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{1,2}|0?[0-7]{1,3}|.)", re.DOTALL)
+ESCAPES = dict(zip("abefnrtv\\", b"\a\b\x1b\f\n\r\t\v\\", strict=True))
+ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{1,2}|0[0-7]{0,3}|.)", re.DOTALL)
 PRINTF = re.compile(rb"%(.?)|\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 
 
-def unescaped(code: str) -> bytes:
-    """The byte of one backslash escape, given without its backslash."""
+def unescaped(code: str, octal: str = "01234567") -> bytes:
+    """The byte of one backslash escape, given without its backslash. Raises Unbuilt."""
     if code[0] == "x" and len(code) > 1:
         return bytes([int(code[1:], 16)])
-    if code[0] in "01234567":
-        return bytes([int(code, 8) & 255])
-    return ESCAPES.get(code, b"\\" + code.encode("latin-1"))
+    if code in ("c", "x", "u", "U"):
+        raise Unbuilt(f"built without \\{code}")
+    if code in ESCAPES:
+        return bytes([ESCAPES[code]])
+    return b"\\" + code.encode("latin-1") if code[0] not in octal else bytes([int(code, 8) & 255])
 
 
 def echo(call: Call) -> int:
-    """echo [-n]: mksh expands backslash escapes, bash does not."""
+    """echo [-n]: mksh expands backslash escapes, bash and toybox do not."""
     words, end = call.argv[1:], b"\n"
-    if words[:1] == ["-n"]:
+    while words[:1] == ["-n"]:
         words, end = words[1:], b""
-    elif words and re.fullmatch(r"-[neE]+", words[0]):
+    if words and re.fullmatch(r"-[neE]+" if call.by_shell else "-.+", words[0]):
         raise Unbuilt("built with -n only")
     data = " ".join(words).encode("utf-8", "surrogateescape")
-    if call.machine.shell_name == "sh":
-        data = ESCAPE.sub(lambda found: unescaped(found[1].decode("latin-1")), data)
+    if call.machine.shell_name == "sh" and call.by_shell:
+        data = ESCAPE.sub(lambda found: unescaped(found[1].decode("latin-1"), "0"), data)
     call.streams.out.write(data + end)
     return 0
 
@@ -35,7 +40,9 @@ def echo(call: Call) -> int:
 def printf(call: Call) -> int:
     """printf with escapes, %s and %%; the format is used again while arguments are left."""
     if len(call.argv) < 2:
-        return call.fail("usage: printf FORMAT [ARG...]", 2)
+        return call.fail("Needs 1 argument")
+    if call.argv[1].startswith("--"):
+        raise Unbuilt("built without options")
     form, *left = (word.encode("utf-8", "surrogateescape") for word in call.argv[1:])
 
     def converted(found: re.Match[bytes]) -> bytes:
@@ -63,16 +70,26 @@ def test(call: Call) -> int:
     return int(_holds(call, words[1:] if negated else words) == negated)
 
 
+FILE_TESTS: Mapping[str, Callable[[os.stat_result], bool]] = {
+    "-e": lambda found: True,
+    "-f": lambda found: stat.S_ISREG(found.st_mode),
+    "-d": lambda found: stat.S_ISDIR(found.st_mode),
+    "-s": lambda found: found.st_size > 0,
+}
+
+
 def _holds(call: Call, words: list[str]) -> bool:
     """The truth of one expression. Raises Unbuilt."""
     if len(words) == 1:
         return bool(words[0])
     if len(words) == 2:
-        path = call.machine.files.on_disk(call.path(words[1]))
-        unary = {"-e": path.exists(), "-f": path.is_file(), "-d": path.is_dir()}
-        unary |= {"-s": path.exists() and path.stat().st_size > 0, "-n": bool(words[1]), "-z": not words[1]}
-        if words[0] in unary:
-            return unary[words[0]]
+        if words[0] in ("-n", "-z"):
+            return bool(words[1]) == (words[0] == "-n")
+        if words[0] in FILE_TESTS:
+            try:
+                return FILE_TESTS[words[0]](call.machine.files.stat(call.path(words[1])))
+            except OSError:
+                return False
     elif len(words) == 3 and words[1] in ("=", "!="):
         return (words[0] == words[2]) != (words[1] == "!=")
     raise Unbuilt("syntax not built")

@@ -11,42 +11,38 @@ from lab.virtual.shell.machine import Call, Command, Unbuilt, options
 
 DISK_KIB = 113_246_208
 DISK_USED_KIB = 41_943_040
-OWNERS = {0: "root", 2000: "shell"}
 
 
-def on_each(call: Call, names: list[str], action: Callable[[str], None], quote: str = "") -> int:
+def on_each(call: Call, names: list[str], action: Callable[[str], None], called: str = "{}") -> int:
     """Do something to each file; 1, and a message for each, where that is not possible."""
-    failed = 0
+    failed = 0 if names else call.fail("Needs 1 argument")
     for name in names:
         try:
             action(name)
         except OSError as error:
-            failed = call.fail(f"{quote}{name}{quote}: {error.strerror}")
+            failed = call.fail(f"{called.format(name)}: {error.strerror}")
     return failed
 
 
 def ls(call: Call) -> int:
-    given, operands = options(call, "1aldA")
+    """ls [-1adA] of files or of one directory: a name a line, as where the output is no terminal."""
+    given, operands = options(call, "1adA")
+    files: list[str] = []
+    directories: list[str] = []
 
-    def show(name: str) -> None:
-        path = call.path(name)
-        is_directory = modes.S_ISDIR(call.machine.files.stat(path).st_mode) and "d" not in given
-        names = call.machine.files.listing(path) if is_directory else [name]
-        if is_directory and not {"a", "A"} & given.keys():
-            names = [one for one in names if not one.startswith(".")]
-        if len(operands) > 1 and is_directory:
-            call.say(f"{name}:\n")
-        for one in names:
-            full = posixpath.join(path, one) if is_directory else path
-            call.say(long_line(call, full, one) if "l" in given else one + "\n")
+    def sort_in(name: str) -> None:
+        is_directory = modes.S_ISDIR(call.machine.files.stat(call.path(name)).st_mode) and "d" not in given
+        (directories if is_directory else files).append(name)
 
-    return on_each(call, operands or ["."], show)
-
-
-def long_line(call: Call, path: str, name: str) -> str:
-    found = call.machine.files.stat(path)
-    owner = OWNERS.get(call.machine.files.owner(path), "shell")
-    return f"{modes.filemode(found.st_mode)} {found.st_nlink} {owner} {owner} {found.st_size:>10} {name}\n"
+    code = on_each(call, operands or ["."], sort_in)
+    if directories and (len(operands) > 1 or call.path(directories[0]) == "/"):
+        raise Unbuilt("built for files or for one directory, which is not /")
+    call.say("".join(name + "\n" for name in sorted(files)))
+    for directory in directories:
+        names = [".", ".."] * ("a" in given) + call.machine.files.listing(call.path(directory))
+        shown = [name for name in names if {"a", "A"} & given.keys() or not name.startswith(".")]
+        call.say("".join(name + "\n" for name in shown))
+    return code
 
 
 def rm(call: Call) -> int:
@@ -54,8 +50,8 @@ def rm(call: Call) -> int:
     files = call.machine.files
 
     def remove(name: str) -> None:
-        path = call.path(name)
         try:
+            path = call.path(name)
             if not files.on_disk(path).is_dir():
                 files.remove(path, call.uid)
             elif not {"r", "R"} & given.keys():
@@ -66,7 +62,7 @@ def rm(call: Call) -> int:
             if "f" not in given:
                 raise
 
-    return on_each(call, operands, remove)
+    return on_each(call, operands, remove) if operands or "f" not in given else 0
 
 
 def remove_tree(call: Call, path: str) -> None:
@@ -84,7 +80,7 @@ def remove_tree(call: Call, path: str) -> None:
 def mkdir(call: Call) -> int:
     given, operands = options(call, "p")
     make = call.machine.files.make_directory
-    return on_each(call, operands, lambda name: make(call.path(name), call.uid, "p" in given), "'")
+    return on_each(call, operands, lambda name: make(call.path(name), call.uid, "p" in given), "'{}'")
 
 
 def chmod(call: Call) -> int:
@@ -105,17 +101,19 @@ def stat(call: Call) -> int:
         size = str(call.machine.files.stat(call.path(name)).st_size)
         call.say(re.sub("%(.)", lambda code: size if code[1] == "s" else name, form) + "\n")
 
-    return on_each(call, operands, show, "'")
+    return on_each(call, operands, show, "'{}'")
 
 
 def mv(call: Call) -> int:
     """mv [-f] FILE TARGET."""
     _, operands = options(call, "f")
     files = call.machine.files
-    if len(operands) != 2 or files.on_disk(call.path(operands[1])).is_dir():
+    if len(operands) != 2 or not all(operands) or operands[1].endswith("/"):
         raise Unbuilt("built as 'mv FILE TARGET' only")
-    source, target = (call.path(name) for name in operands)
-    return on_each(call, operands[:1], lambda name: files.rename(source, target, call.uid))
+    target = call.path(operands[1])
+    if files.on_disk(target).is_dir():
+        raise Unbuilt("built for a target that is no directory only")
+    return on_each(call, operands[:1], lambda name: files.rename(call.path(name), target, call.uid), "bad '{}'")
 
 
 def df(call: Call) -> int:
@@ -123,9 +121,8 @@ def df(call: Call) -> int:
     given, operands = options(call, "k")
     if "k" not in given:
         raise Unbuilt("built as 'df -k [FILE...]' only")
-    for name in operands:
-        if not call.machine.files.exists(call.path(name)):
-            return call.fail(f"{name}: No such file or directory")
+    if code := on_each(call, operands or ["/"], lambda name: call.machine.files.stat(call.path(name)) and None):
+        return code
     free = DISK_KIB - DISK_USED_KIB
     percent = -(-DISK_USED_KIB * 100 // DISK_KIB)
     call.say(f"Filesystem {'1K-blocks':>15} {'Used':>10} {'Available':>10} Use% Mounted on\n")

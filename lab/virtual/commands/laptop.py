@@ -26,7 +26,7 @@ def ip(machine: VirtualLaptop, call: Call) -> int:
     if words[:3] == ["neigh", "show", "dev"] and len(words) == 4:
         return neighbours(machine, call, words[3])
     if not words or not "address".startswith(words[0]):
-        return call.fail("built as 'ip [-o] addr' and 'ip neigh show dev NAME' only", 2)
+        raise Unbuilt("built as 'ip [-o] addr' and 'ip neigh show dev NAME' only")
     family = "4" if "-4" in call.argv else "6" if "-6" in call.argv else ""
     shown = [Interface(one.name, None, tuple(one.addresses), 1500, True) for one in machine.emulation.interfaces]
     return call.say(addresses_text(shown, family, "-o" in call.argv))

@@ -18,6 +18,8 @@ def ip(phone: VirtualPhone, call: Call) -> int:
     words = [word for word in words if word not in ("-4", "-6", "-o")]
     if words and "address".startswith(words[0]) and words[0]:
         names = [word for word in words[1:] if word not in ("show", "list", "dev")]
+        if len(names) > 1 or {"up", "to", "scope"} & {*names}:
+            raise Unbuilt("built as 'ip addr [show [dev] NAME]' only")
         return show_addresses(phone, call, family, one_line, names)
     if words[:2] in (["route", "get"], ["r", "get"]) and len(words) == 3:
         return route_get(phone, call, words[2])

@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterator
 
 from lab.virtual.files import ROOT_UID
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.processes import SIGNAL_NUMBERS, SIGNALS
+from lab.virtual.processes import FIRST_PID, SIGNAL_NUMBERS, SIGNALS
 from lab.virtual.shell.machine import Call, Command, Result, Unbuilt, options
 
 FIRST_PACKAGE_PID = 6_001
 SYSTEM_PROCESSES = ((1, "/system/bin/init"), (412, "/system/bin/netd"), (1603, "system_server"))
-PS_COLUMNS = ("USER", "PID", "ARGS", "NAME")
+PS_COLUMNS = {"USER": "<12", "PID": ">5", "PPID": ">5", "VSZ": ">8", "RSS": ">7"}
+PS_COLUMNS |= {"WCHAN": "<10", "ADDR": ">10", "S": "<1", "NAME": "", "ARGS": ""}
+"""Columns of `ps`, as they are aligned."""
 
 
 def uname(call: Call) -> int:
-    given, _ = options(call, "asrmn")
+    given, operands = options(call, "srm")
+    if operands:
+        raise Unbuilt("built without operands")
     system, release = call.machine.kernel.split(" ", 1)
-    if "a" in given:
-        return call.say(f"{system} localhost {release} #1 SMP PREEMPT {call.machine.architecture}\n")
-    words = [system] if "s" in given or not given else []
-    words += ["localhost"] * ("n" in given) + [release] * ("r" in given) + [call.machine.architecture] * ("m" in given)
-    return call.say(" ".join(words) + "\n")
+    words = [system] * ("s" in given or not given) + [release] * ("r" in given)
+    return call.say(" ".join(words + [call.machine.architecture] * ("m" in given)) + "\n")
 
 
 def date(call: Call) -> int:
@@ -32,20 +33,20 @@ def date(call: Call) -> int:
     if len(words) > 1 or (words and not words[0].startswith("+")):
         raise Unbuilt("built as 'date [+FORMAT]' only")
     form = words[0][1:] if words else "%a %b %e %H:%M:%S UTC %Y"
-    form = (
-        form.replace("%3N", f"{rest_ns // 1_000_000:03d}").replace("%N", f"{rest_ns:09d}").replace("%s", str(seconds))
-    )
-    return call.say(datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime(form) + "\n")
+    time, own = datetime.datetime.fromtimestamp(seconds, datetime.UTC), {"%N": f"{rest_ns:09d}", "%s": str(seconds)}
+    if not re.fullmatch("(?:[^%]|%[aAbBdeFHjmMnNpsStTyYzZ%])*", form):
+        raise Unbuilt(f"built without a part of {form}")
+    return call.say(re.sub("%.", lambda part: own.get(part[0]) or time.strftime(part[0]), form) + "\n")
 
 
 async def timeout(call: Call) -> int:
     """timeout SECONDS COMMAND...: SIGTERM for what is not over by then, and 124."""
-    if len(call.argv) < 3 or not re.fullmatch(r"\d{1,3}", call.argv[1]):
+    if len(call.argv) < 3 or not re.fullmatch(r"[1-9]\d{0,2}", call.argv[1]):
         raise Unbuilt("built as 'timeout SECONDS COMMAND...' only")
-    child, world = call.shell.child(call.streams), call.machine.world
+    child, world = call.shell.program(call.streams), call.machine.world
     ends_at_ns = world.now_ns + int(call.argv[1]) * 1_000_000_000
     child.ends_at_ns = ends_at_ns
-    code = await child.call(Call(call.argv[2:], call.streams, child))
+    code = await child.call(Call(call.argv[2:], call.streams, child, by_shell=False))
     child.process.end(code)
     return 124 if world.now_ns >= ends_at_ns else code
 
@@ -53,6 +54,8 @@ async def timeout(call: Call) -> int:
 def kill(call: Call) -> int:
     """kill [-SIGNAL] PID...; signal 0 only asks whether the process lives."""
     words = call.argv[1:]
+    if any(word[:2] in ("-s", "-l", "-n", "--") for word in words[:1]) or any(word[:1] == "-" for word in words[1:]):
+        raise Unbuilt("built as 'kill [-SIGNAL] PID...' only")
     signal = "TERM"
     if words and words[0].startswith("-"):
         signal, words = words[0][1:], words[1:]
@@ -67,12 +70,16 @@ def kill(call: Call) -> int:
 
 
 def send_signal(call: Call, signal: str, number: int) -> int:
+    if number < FIRST_PID:
+        raise Unbuilt("reaches no process of the system or of an app")
     process = call.machine.processes.find(number)
     if process is None:
         return call.fail(f"{number}: No such process")
     if call.uid not in (ROOT_UID, process.uid):
         return call.fail(f"{number}: Operation not permitted")
-    if signal != "0" and process.on_signal is not None:
+    if signal != "0":
+        if process.on_signal is None:
+            raise Unbuilt("ends no shell here")
         process.on_signal(signal)
     return 0
 
@@ -90,7 +97,9 @@ COMMANDS: dict[str, Command] = {
 
 def identity(phone: VirtualPhone, call: Call) -> int:
     name = "root" if call.uid == ROOT_UID else "shell"
-    given, _ = options(call, "uGgn")
+    given, operands = options(call, "un")
+    if operands or ("n" in given and "u" not in given):
+        raise Unbuilt("built as 'id', 'id -u' and 'id -un' only")
     if "u" in given:
         return call.say(f"{name if 'n' in given else call.uid}\n")
     context = "u:r:magisk:s0" if call.uid == ROOT_UID else "u:r:shell:s0"
@@ -104,7 +113,7 @@ async def su(phone: VirtualPhone, call: Call) -> int:
         call.streams.err.write(b"sh: su: inaccessible or not found\n")
         return 127
     words = call.argv[1:]
-    child = call.shell.child(call.streams, ROOT_UID)
+    child = call.shell.program(call.streams, ROOT_UID)
     if not words:
         return await child.interactive()
     if words[0] != "-c" or len(words) < 2:
@@ -125,16 +134,17 @@ def running(phone: VirtualPhone) -> Iterator[tuple[int, int, str]]:
 
 
 def ps(phone: VirtualPhone, call: Call) -> int:
-    given, operands = options(call, "Aef", "o")
-    columns = given.get("o", "USER,PID,NAME").split(",")
-    if operands or not set(columns) <= set(PS_COLUMNS):
-        raise Unbuilt(f"columns are {', '.join(PS_COLUMNS)}")
-    call.say(" ".join(column.rjust(5) if column == "PID" else column for column in columns) + "\n")
+    """ps -A [-o COLUMN,...]: what is not known of a process here is the same of all."""
+    given, operands = options(call, "Ae", "o")
+    columns = given["o"].split(",") if "o" in given else [name for name in PS_COLUMNS if name != "ARGS"]
+    if operands or not {"A", "e"} & given.keys() or not set(columns) <= set(PS_COLUMNS):
+        raise Unbuilt(f"built with -A only, columns are {', '.join(PS_COLUMNS)}")
+    call.say(" ".join(f"{column:{PS_COLUMNS[column]}}" for column in columns) + "\n")
     for number, uid, line in running(phone):
         user = {0: "root", 2000: "shell"}.get(uid, f"u0_a{uid - 10_000}")
         name = line.split(" ")[0].rsplit("/", 1)[-1]
-        values = {"USER": user, "PID": f"{number:>5}", "ARGS": line, "NAME": name}
-        call.say(" ".join(values[column] for column in columns) + "\n")
+        values = {"USER": user, "PID": number, "ARGS": line, "NAME": name, "PPID": 1, "WCHAN": 0, "ADDR": 0, "S": "S"}
+        call.say(" ".join(f"{values.get(column, 10_000):{PS_COLUMNS[column]}}" for column in columns) + "\n")
     return 0
 
 

@@ -23,15 +23,16 @@ OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
 
 OF_LAPTOPS: dict[str, Callable[[VirtualLaptop, Call], Result]] = {**laptop.COMMANDS, "dumpcap": dumpcap_in_shell}
 
-TOYBOX = (*COMMON, "nc", "ps")
+TOYBOX = ({*COMMON} - {":"}) | {"nc", "ps"}
 
 
 async def toybox(call: Call) -> int:
     """`toybox NAME ...`: one of its own commands."""
     name = call.argv[1] if len(call.argv) > 1 else ""
     if name not in TOYBOX:
+        call.machine.refused.append(f"{call.machine.name}: toybox {name}")
         return call.fail(f"Unknown command {name}", 127)
-    return await call.shell.call(Call(call.argv[1:], call.streams, call.shell))
+    return await call.shell.call(Call(call.argv[1:], call.streams, call.shell, by_shell=False))
 
 
 def of_phone(phone: VirtualPhone) -> Software:
@@ -42,4 +43,5 @@ def of_phone(phone: VirtualPhone) -> Software:
 
 def of_laptop(laptop: VirtualLaptop) -> Software:
     """What the laptop can run: it has nothing installed but this."""
-    return Software({**COMMON, **{name: partial(function, laptop) for name, function in OF_LAPTOPS.items()}})
+    own = {name: partial(function, laptop) for name, function in OF_LAPTOPS.items()}
+    return Software({**COMMON, **own}, path="/usr/local/bin:/usr/bin")

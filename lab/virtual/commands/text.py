@@ -2,35 +2,43 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 
 from lab.virtual.shell.machine import Call, Command, Unbuilt, options
 
+_SIMPLE = r"\^?(?:[A-Za-z0-9 _:=,;/@#%&'\"<>~!-]|\.\*?)+\$?"
+BASIC = re.compile(f"(?:{_SIMPLE})?")
+EXTENDED = re.compile(rf"{_SIMPLE}(?:\|{_SIMPLE})*")
+"""Regular expressions that mean the same to toybox and to Python."""
 
-async def inputs(call: Call, files: list[str]) -> list[tuple[str, bytes]] | None:
-    """Names and contents of the files, standard input for none or `-`; None and a message where one does not open."""
-    found = []
+
+async def on_each(call: Call, files: list[str], use: Callable[[str, bytes], object]) -> int:
+    """Use each file, or standard input (`-`), until `use` is true; 1, and a message for each that does not open."""
+    failed = 0
     for name in files or ["-"]:
         try:
-            found.append((name, await contents(call, name)))
+            data = await contents(call, name)
         except OSError as error:
-            call.fail(f"{name}: {error.strerror}")
-            return None
-    return found
+            failed = call.fail(f"{name}: {error.strerror}")
+            continue
+        if use(name, data):
+            break
+    return failed
 
 
 async def contents(call: Call, name: str) -> bytes:
     """What a file holds, or standard input for `-`. Raises OSError."""
-    return await call.streams.input.read_all() if name == "-" else call.machine.files.read(call.path(name), call.uid)
+    if name == "-":
+        return await call.streams.input.read_all()
+    try:
+        return call.machine.files.read(call.path(name), call.uid)
+    except IsADirectoryError as error:
+        raise Unbuilt(f"{name}: built for files only") from error
 
 
 async def cat(call: Call) -> int:
-    failed = 0
-    for name in call.argv[1:] or ["-"]:
-        try:
-            call.streams.out.write(await contents(call, name))
-        except OSError as error:
-            failed = call.fail(f"{name}: {error.strerror}")
-    return failed
+    _, operands = options(call, "u")
+    return await on_each(call, operands, lambda name, data: call.streams.out.write(data))
 
 
 async def grep(call: Call) -> int:
@@ -38,17 +46,23 @@ async def grep(call: Call) -> int:
     given, operands = options(call, "FEcaqivz")
     if not operands:
         return call.fail("no pattern", 2)
+    if "z" in given and "F" not in given:
+        raise Unbuilt("built with -z for -F only")
     pattern = operands.pop(0)
-    flags = re.IGNORECASE if "i" in given else 0
-    wanted = re.compile((re.escape(pattern) if "F" in given else pattern).encode("utf-8", "surrogateescape"), flags)
-    sources = await inputs(call, operands)
-    if sources is None:
-        return 2
+    if "\n" in pattern or not ("F" in given or (EXTENDED if "E" in given else BASIC).fullmatch(pattern)):
+        raise Unbuilt(f"the pattern {pattern} is not built")
+    text = (re.escape(pattern) if "F" in given else pattern).encode("utf-8", "surrogateescape")
+    wanted = re.compile(text, re.IGNORECASE if "i" in given else 0)
     total = 0
-    for name, data in sources:
-        prefix = f"{name}:".encode() if len(sources) > 1 else b""
-        total += grep_input(call, given, wanted, prefix, data)
-    return 0 if total else 1
+
+    def search(name: str, data: bytes) -> bool:
+        nonlocal total
+        shown = "(standard input)" if name == "-" else name
+        total += grep_input(call, given, wanted, f"{shown}:".encode() if len(operands) > 1 else b"", data)
+        return total > 0 and "q" in given
+
+    failed = await on_each(call, operands, search)
+    return 2 if failed and not (total and "q" in given) else 0 if total else 1
 
 
 def grep_input(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefix: bytes, data: bytes) -> int:
@@ -60,8 +74,8 @@ def grep_input(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], pre
         # toybox' grep looks for nothing in a line that begins with NUL.
         lines = [b"" if line.startswith(b"\0") else line for line in lines]
     hits = [line for line in lines if bool(wanted.search(line)) != ("v" in given)]
-    if "c" in given:
-        call.streams.out.write(prefix + b"%d\n" % len(hits))
+    if "c" in given and "q" not in given:
+        call.streams.out.write(prefix + b"%d" % len(hits) + end)
     elif "q" not in given:
         call.streams.out.write(b"".join(prefix + line + end for line in hits))
     return len(hits)
@@ -71,42 +85,50 @@ async def od(call: Call) -> int:
     """od -An -v -tx1: bytes in hex, 16 a line."""
     if call.argv[1:4] != ["-An", "-v", "-tx1"]:
         raise Unbuilt("built as 'od -An -v -tx1 [FILE...]' only")
-    sources = await inputs(call, call.argv[4:])
-    data = b"".join(part for _, part in sources or [])
+    data = bytearray()
+    code = await on_each(call, call.argv[4:], lambda name, part: data.extend(part))
     for start in range(0, len(data), 16):
         call.say("".join(f" {byte:02x}" for byte in data[start : start + 16]) + "\n")
-    return 1 if sources is None else 0
+    return code
 
 
 async def checksum(call: Call) -> int:
     """sha256sum, md5sum: digest, two blanks, name."""
     _, operands = options(call, "")
-    sources = await inputs(call, operands)
-    for name, data in sources or []:
-        digest = hashlib.new(call.argv[0].removesuffix("sum"), data, usedforsecurity=False).hexdigest()
-        call.say(f"{digest}  {name}\n")
-    return 1 if sources is None else 0
+
+    def digest(name: str, data: bytes) -> None:
+        made = hashlib.new(call.argv[0].removesuffix("sum"), data, usedforsecurity=False)
+        call.say(f"{made.hexdigest()}  {name}\n")
+
+    return await on_each(call, operands, digest)
 
 
 async def wc(call: Call) -> int:
+    """wc -l and wc -c of one input."""
     given, operands = options(call, "lc")
-    sources = await inputs(call, operands)
-    for name, data in sources or []:
-        counts = [data.count(b"\n")] * ("l" in given) + [len(data)] * ("c" in given)
-        counts = counts or [data.count(b"\n"), len(data.split()), len(data)]
-        call.say(" ".join(map(str, counts)) + ("" if name == "-" else f" {name}") + "\n")
-    return 1 if sources is None else 0
+    if len(given) != 1 or len(operands) > 1:
+        raise Unbuilt("built as 'wc -l [FILE]' and 'wc -c [FILE]' only")
+
+    def count(name: str, data: bytes) -> None:
+        number = data.count(b"\n") if "l" in given else len(data)
+        call.say(f"{number} {name}\n" if operands else f"{number}\n")
+
+    return await on_each(call, operands, count)
 
 
 async def head(call: Call) -> int:
-    """head and tail: -n LINES or -c BYTES of each input, from its beginning or up to its end."""
+    """head and tail: -n LINES or -c BYTES of one input, from its beginning or up to its end."""
     given, operands = options(call, "", "nc")
-    sources = await inputs(call, operands)
-    count = int(given.get("c") or given.get("n", "10"))
-    part = slice(count) if call.argv[0].endswith("head") else slice(-count, None) if count else slice(0)
-    for _, data in sources or []:
-        call.streams.out.write(data[part] if "c" in given else b"".join(data.splitlines(keepends=True)[part]))
-    return 1 if sources is None else 0
+    number, last = given.get("c") or given.get("n") or "10", call.argv[0] == "tail"
+    if len(given) > 1 or len(operands) > 1 or not re.fullmatch(r"\d{1,9}", number) or (last and int(number) == 0):
+        raise Unbuilt("built as '-n LINES [FILE]' and '-c BYTES [FILE]' only")
+    part = slice(-int(number), None) if last else slice(int(number))
+
+    def show(name: str, data: bytes) -> None:
+        lines = re.findall(rb"[^\n]*\n|[^\n]+", data)
+        call.streams.out.write(data[part] if "c" in given else b"".join(lines[part]))
+
+    return await on_each(call, operands, show)
 
 
 COMMANDS: dict[str, Command] = {

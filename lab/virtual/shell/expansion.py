@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from lab.virtual.files import Files
 from lab.virtual.shell.machine import Shell
-from lab.virtual.shell.words import PATTERN, Literal, Part, Word
+from lab.virtual.shell.words import PATTERN, Literal, Part, ShellSyntaxError, Word
 
 BLANKS = " \t\n"
+BRACES = re.compile(r"\{.*,.*\}", re.DOTALL)
 
 
 @dataclass
@@ -44,10 +45,17 @@ def expand(shell: Shell, word: Word) -> list[str]:
         return [word.fixed]
     fields = Fields()
     for part in word.parts:
-        if isinstance(part, Literal) or part.quoted:
-            fields.add(_value(shell, part), part.quoted)
-        else:
-            fields.split(shell.variable(part.name))
+        if isinstance(part, Literal):
+            fields.add(part.text, part.quoted)
+            continue
+        several = part.name == "@" or (part.name == "*" and not part.quoted)
+        for index, value in enumerate(shell.arguments[1:] if several else [shell.variable(part.name)]):
+            if index:
+                fields.cut()
+            if part.quoted:
+                fields.add(value, True)
+            else:
+                fields.split(value)
     fields.cut()
     return [name for runs in fields.done for name in _file_names(shell, runs)]
 
@@ -64,12 +72,19 @@ def _value(shell: Shell, part: Part) -> str:
 
 
 def _file_names(shell: Shell, runs: list[tuple[str, bool]]) -> list[str]:
-    """The files that fit the field if it is a pattern and some do; else the field itself."""
+    """The files that fit the field if it is a pattern and some do; else the field itself.
+
+    Raises ShellSyntaxError for what is not built of patterns.
+    """
     text = "".join(piece for piece, _ in runs)
-    if not any(PATTERN.search(piece) for piece, quoted in runs if not quoted):
+    unquoted = "".join("_" if quoted else piece for piece, quoted in runs)
+    if BRACES.search(unquoted):
+        raise ShellSyntaxError(f"the braces of {text} are not built")
+    if not PATTERN.search(unquoted):
         return [text]
+    if "\\" in unquoted or re.search(r"\[.*\]", text, re.DOTALL):
+        raise ShellSyntaxError(f"the pattern {text} is not built")
     pattern = "".join(PATTERN.sub(r"[\g<0>]", piece) if quoted else piece for piece, quoted in runs)
-    absolute = pattern.startswith("/")
-    found = shell.machine.files.matches(pattern if absolute else posixpath.join(shell.directory, pattern))
-    base = "" if absolute else Files.normal(shell.directory).rstrip("/") + "/"
-    return [name.removeprefix(base) for name in found] or [text]
+    if PATTERN.search(Files.normal(posixpath.join(shell.directory, pattern)).split("/")[1]):
+        raise ShellSyntaxError("the files of / are not emulated")
+    return shell.machine.files.matches(pattern, shell.directory) or [text]

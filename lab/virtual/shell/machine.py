@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -34,11 +36,15 @@ class Streams:
 
 @dataclass
 class Call:
-    """One command that is run: its arguments, its streams, and the shell it runs in."""
+    """One command that is run: its arguments, its streams, and the shell it runs in.
+
+    `by_shell`: a shell looks for it, among its own commands first; else a program does, `timeout` say.
+    """
 
     argv: list[str]
     streams: Streams
     shell: Shell
+    by_shell: bool = True
 
     @property
     def uid(self) -> int:
@@ -59,9 +65,14 @@ class Call:
         return code
 
     def path(self, text: str) -> str:
-        """An absolute path of the machine."""
-        return Files.normal(posixpath.join(self.shell.directory, text))
+        """An absolute path of the machine. Raises as `absolute` does."""
+        return absolute(self.shell, text)
 
+
+OF_THE_SYSTEM = tuple(
+    f"/{name}/" for name in ("apex", "dev", "etc", "proc", "product", "sys", "system", "usr", "vendor")
+)
+"""Where a machine has many files that nothing here needs: what is absent there was not emulated."""
 
 Result = int | Awaitable[int]
 Command = Callable[[Call], Result]
@@ -82,12 +93,29 @@ class Machine(Protocol):
     faults: Faults
 
 
+def absolute(shell: Shell, text: str) -> str:
+    """An absolute path of the machine. Raises OSError, and Unbuilt for a file of the system that is not emulated."""
+    if not text:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    path = Files.normal(posixpath.join(shell.directory, text))
+    files = shell.machine.files
+    if text.endswith("/") and files.on_disk(path).is_file():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if path.startswith(OF_THE_SYSTEM) and not files.exists(path):
+        raise Unbuilt(f"{path} is not emulated")
+    return path
+
+
 @dataclass(frozen=True)
 class Software:
-    """What a machine can run: its commands by name, and what a file runs as, None where it may not be run."""
+    """What a machine can run: its commands by name, found in the last place of `path`, and what a file runs as.
+
+    That is None where it may not be run.
+    """
 
     commands: Mapping[str, Command]
     program: Callable[[str], Command | None] = lambda path: None
+    path: str = "/product/bin:/apex/com.android.runtime/bin:/vendor/bin:/system/bin"
 
 
 class Shell(Protocol):
@@ -98,11 +126,14 @@ class Shell(Protocol):
     keeper: Keeper
     process: Process
     variables: dict[str, str]
+    arguments: list[str]
     directory: str
     code: int
     ends_at_ns: int | None
 
-    def child(self, streams: Streams | None = None, uid: int | None = None) -> Shell: ...
+    def child(self, streams: Streams | None = None) -> Shell: ...
+
+    def program(self, streams: Streams, uid: int | None = None) -> Shell: ...
 
     async def call(self, call: Call) -> int: ...
 
@@ -133,6 +164,8 @@ def options(call: Call, flags: str, valued: str = "") -> tuple[dict[str, str], l
                 name, rest = rest[0], rest[1:]
                 if name in valued:
                     found[name], rest = rest or next(words, ""), ""
+                    if not found[name]:
+                        raise Unbuilt(f"Missing argument to -{name}")
                 elif name in flags:
                     found[name] = ""
                 else:

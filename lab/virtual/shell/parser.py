@@ -6,11 +6,19 @@ commands than `{ }` and `while`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lab.virtual.shell.words import Incomplete, Literal, Operator, Redirection, ShellSyntaxError, Token, Word, tokens
+from lab.virtual.shell.words import (
+    Incomplete,
+    Operator,
+    Redirection,
+    ShellSyntaxError,
+    Token,
+    Word,
+    as_assignment,
+    tokens,
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,9 @@ class Script:
     entries: tuple[Entry, ...]
 
 
-UNBUILT = ("if", "for", "case", "until", "function", "select", "[[", "time", "then", "else", "fi", "esac", "in", "!")
+_RESERVED = ("if", "for", "case", "until", "function", "select", "[[", "time", "then", "else", "fi", "esac", "in")
+UNBUILT = (*_RESERVED, "!", "break", "continue")
 CLOSERS = ("do", "done", "}")
-ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 
 
 @lru_cache(maxsize=512)
@@ -148,6 +156,8 @@ class Parser:
         word = self._reserved()
         if word in UNBUILT:
             raise ShellSyntaxError(f"'{word}' is not built")
+        if word in CLOSERS:
+            raise ShellSyntaxError(f"unexpected '{word}'")
         if word == "while":
             return self._while()
         if word == "{":
@@ -182,8 +192,9 @@ class Parser:
         target = self.peek()
         if not isinstance(target, Word):
             raise ShellSyntaxError(f"unexpected {self.describe()}, not a target")
-        if token.fd > 2 or (token.operator == ">&" and target.plain() not in ("1", "2")):
-            raise ShellSyntaxError(f"redirection '{token.fd}{token.operator}' is built for 0, 1 and 2 only")
+        fds = (0,) if token.operator == "<" else (1, 2)
+        if token.fd not in fds or (token.operator == ">&" and target.plain() not in ("1", "2")):
+            raise ShellSyntaxError(f"redirection '{token.fd}{token.operator}' is built for <, 1> and 2> only")
         self._at += 1
         return Redirect(token.fd, token.operator, target)
 
@@ -206,16 +217,8 @@ class Parser:
                 words.append(token)
         if self._is("(") and words:
             raise ShellSyntaxError("unexpected '('")
+        if assignments and words[:1] and words[0].plain() == ":":
+            raise ShellSyntaxError("an assignment before ':' is not built")
         if not (assignments or words or redirects):
             raise ShellSyntaxError(f"unexpected {self.describe()}")
         return Simple(tuple(assignments), tuple(words), tuple(redirects))
-
-
-def as_assignment(word: Word) -> tuple[str, Word] | None:
-    """`NAME=value` taken apart, if the word is one."""
-    first = word.parts[0] if word.parts else None
-    found = ASSIGNMENT.match(first.text) if isinstance(first, Literal) and not first.quoted else None
-    if found is None or not isinstance(first, Literal):
-        return None
-    rest = Literal(first.text[found.end() :], False)
-    return found.group(1), Word((rest, *word.parts[1:]))

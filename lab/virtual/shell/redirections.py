@@ -1,12 +1,10 @@
 """Redirections of the mini shell: `<`, `>`, `>>`, `>&`. Source: POSIX.1-2017, Shell Command Language 2.7."""
 
-import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.virtual.files import Files
 from lab.virtual.shell.expansion import expand_unsplit
-from lab.virtual.shell.machine import Shell, Streams
+from lab.virtual.shell.machine import Shell, Streams, Unbuilt, absolute
 from lab.virtual.shell.parser import Redirect
 from lab.virtual.shell.terminal import Input, Nowhere, OpenFile, Sink, Text
 
@@ -37,7 +35,9 @@ def _open_input(shell: Shell, target: str) -> Input:
     if target == "/dev/null":
         return Text(b"")
     try:
-        return Text(shell.machine.files.read(_path(shell, target), shell.uid))
+        if shell.machine.files.on_disk(absolute(shell, target)).is_dir():
+            raise Unbuilt(f"{target}: built for files only")
+        return Text(shell.machine.files.read(absolute(shell, target), shell.uid))
     except OSError as error:
         raise RedirectionFailed(f"can't open {target}: {error.strerror}") from error
 
@@ -46,11 +46,7 @@ def _open_output(shell: Shell, target: str, append: bool, opened: list[OpenFile]
     if target == "/dev/null":
         return Nowhere()
     try:
-        opened.append(OpenFile(shell.machine.files.open_write(_path(shell, target), shell.uid, append)))
+        opened.append(OpenFile(shell.machine.files.open_write(absolute(shell, target), shell.uid, append)))
     except OSError as error:
         raise RedirectionFailed(f"can't create {target}: {error.strerror}") from error
     return opened[-1]
-
-
-def _path(shell: Shell, target: str) -> str:
-    return Files.normal(posixpath.join(shell.directory, target))

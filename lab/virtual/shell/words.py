@@ -42,9 +42,9 @@ class Word:
 
     @cached_property
     def fixed(self) -> str | None:
-        """Its text if it is the same whenever it is expanded; None where a variable or a pattern is in it."""
+        """Its text if it is the same whenever it is expanded; None where a variable, a pattern or braces are in it."""
         literals = [part for part in self.parts if isinstance(part, Literal)]
-        if len(literals) < len(self.parts) or any(not one.quoted and PATTERN.search(one.text) for one in literals):
+        if len(literals) < len(self.parts) or any(not one.quoted and SPECIAL.search(one.text) for one in literals):
             return None
         return "".join(one.text for one in literals)
 
@@ -67,8 +67,15 @@ Token = Word | Operator | Redirection
 OPERATORS = ("&&", "||", ";;", ";", "|", "&", "(", ")", "\n")
 REDIRECTIONS = (">>", ">&", "<<", "<&", "<>", ">|", ">", "<")
 BUILT_REDIRECTIONS = (">", ">>", "<", ">&")
-VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*|[?!$#*0-9@])\}|([A-Za-z_]\w*|[?!$#*0-9@]))")
+VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*|[?!$#*@]|\d{1,3})\}|([A-Za-z_]\w*|[?!$#*0-9@]))", re.ASCII)
+SET_BY_SHELL = re.compile(
+    "_|ANDROID_[A-Z]+|BASHPID|COLUMNS|EXTERNAL_STORAGE|HOME|HOSTNAME|IFS|KSH[A-Z_]+|LANG|LINENO|LINES|LOGNAME|OLDPWD|OPTARG|"
+    "OPTIND|PATHSEP|PGRP|PIPESTATUS|PPID|PS[1-4]|PWD|RANDOM|SECONDS|SHELL|SHLVL|TERM|TMOUT|TMPDIR|USER|USER_ID"
+)
+"""Variables that a shell on a phone finds set, or sets, and this one does not."""
 PATTERN = re.compile(r"[*?\[]")
+SPECIAL = re.compile(r"[*?\[{]")
+ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=", re.ASCII)
 FD_BEFORE_REDIRECTION = re.compile(r"(\d)(?=[<>])")
 ESCAPED_IN_DOUBLE_QUOTES = '"\\$`'
 
@@ -84,7 +91,7 @@ class Lexer:
     def run(self) -> list[Token]:
         while self.at < len(self.text):
             character = self.text[self.at]
-            if character in " \t\r":
+            if character in " \t":
                 self.at += 1
             elif self.text.startswith("\\\n", self.at):
                 self.at += 2
@@ -125,7 +132,7 @@ class Lexer:
         parts: list[Part] = []
         while self.at < len(self.text):
             character = self.text[self.at]
-            if character in " \t\r\n;&|<>()":
+            if character in " \t\n;&|<>()":
                 break
             if character == "'":
                 parts.append(Literal(self._until_quote(), True))
@@ -164,7 +171,8 @@ class Lexer:
             character = self.text[self.at]
             if character == '"':
                 self.at += 1
-                return parts
+                # `"$@"` of no arguments is no field, unlike `""`.
+                return parts[1:] if parts[1:] == [Variable("@", True)] else parts
             follower = self.text[self.at + 1 : self.at + 2]
             if character == "\\" and follower and follower in ESCAPED_IN_DOUBLE_QUOTES + "\n":
                 parts.append(Literal("" if follower == "\n" else follower, True))
@@ -183,8 +191,13 @@ class Lexer:
             raise ShellSyntaxError("'$(' is not built")
         if found := VARIABLE.match(self.text, self.at):
             self.at = found.end()
-            return Variable(found.group(1) or found.group(2), quoted)
-        if self.text.startswith(("${", "$'", '$"'), self.at) and not (quoted and self.text[self.at + 1] in "'\""):
+            name = found.group(1) or found.group(2)
+            if SET_BY_SHELL.fullmatch(name) or self.text.startswith("\\\n", self.at):
+                raise ShellSyntaxError(f"${name} is not built")
+            return Variable(name, quoted)
+        if self.text.startswith(("${", "$'", '$"', "$-", "$\\\n"), self.at) and not (
+            quoted and self.text[self.at + 1] in "'\""
+        ):
             raise ShellSyntaxError(f"'{self.text[self.at : self.at + 8]}' is not built")
         self.at += 1
         return Literal("$", quoted)
@@ -205,3 +218,17 @@ def joined(parts: list[Part]) -> list[Part]:
 def tokens(text: str) -> list[Token]:
     """The tokens of a script. Raises ShellSyntaxError, or Incomplete where more text may cure it."""
     return Lexer(text).run()
+
+
+def as_assignment(word: Word) -> tuple[str, Word] | None:
+    """`NAME=value` taken apart, if the word is one."""
+    first = word.parts[0] if word.parts else None
+    found = ASSIGNMENT.match(first.text) if isinstance(first, Literal) and not first.quoted else None
+    if found is None or not isinstance(first, Literal):
+        return None
+    if SET_BY_SHELL.fullmatch(found[1]):
+        raise ShellSyntaxError(f"an assignment to {found[1]} is not built")
+    value = Word((Literal(first.text[found.end() :], False), *word.parts[1:]))
+    if any(isinstance(one, Literal) and not one.quoted and re.search("(^|:)~", one.text) for one in value.parts):
+        raise ShellSyntaxError("'~' is not built")
+    return found[1], value

@@ -7,40 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-SCENARIOS = Path(__file__).parents[3] / "scenarios"
-START_NS = 1_767_571_200_000_000_000
-BEGIN = {"op": "begin", "key": "1/t/0", "trial": "t", "attempt": 0, "start_ns": START_NS, "direct": False}
-
-
-class Process:
-    def __init__(self, root: Path, config: dict | None = None) -> None:
-        argv = [sys.executable, "-m", "lab.virtual"]
-        self.popen = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=SCENARIOS.parent, start_new_session=True
-        )
-        self.started = self.say(config or {"scenarios": str(SCENARIOS), "bench": "virtual", "root": str(root)})
-
-    def say(self, request) -> dict:
-        text = request if isinstance(request, bytes) else json.dumps(request).encode()
-        self.popen.stdin.write(text + b"\n")
-        self.popen.stdin.flush()
-        return json.loads(self.popen.stdout.readline())
-
-    def adb(self, *words: str) -> subprocess.CompletedProcess:
-        from lab.virtual.adb.server import adb_binary
-
-        argv = [adb_binary(), "-P", str(self.started["adb_port"]), *words]
-        return subprocess.run(argv, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
-
-    def end(self) -> int:
-        self.popen.stdin.close()
-        code = self.popen.wait(10)
-        self.popen.stdout.close()
-        return code
+from tests.lab.virtual.bench_process import BEGIN, SCENARIOS, START_NS, Process
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +222,17 @@ def test_what_a_virtual_phone_cannot_do_is_refused_visibly(bench, tmp_path):
         "dumpsys battery set level 5": b"dumpsys: dumpsys battery is not built with set level 5",
         "dumpsys thermalservice": b"dumpsys: service thermalservice is not built",
         "wm density": b"wm: built as",
+        "getprop -T": b"getprop: built as",
+        "settings get nowhere x": b"settings: built with global, system, secure only",
+        "monkey 500": b"monkey: built as",
+        "svc power stayon maybe": b"svc: built as",
+        "pm list packages -3": b"pm: built as",
+        "ip addr show up": b"ip: built as",
+        "ps -ef": b"ps: Unknown option 'f'",
+        "ps": b"ps: built with -A only",
+        "id -g": b"id: Unknown option 'g'",
+        "kill 1": b"kill: reaches no process of the system or of an app",
+        "cat /proc/cpuinfo": b"cat: /proc/cpuinfo is not emulated",
     }
     for command, said in refused.items():
         done = bench.adb("-s", serial, "shell", command)
@@ -259,6 +240,16 @@ def test_what_a_virtual_phone_cannot_do_is_refused_visibly(bench, tmp_path):
         assert said in done.stderr
     told = bench.say({"op": "end", "truth": None})["refused"]
     assert told == ["pixel6: cmd package install -S 104", *(f"pixel6: {command}" for command in refused)]
+
+
+def test_ps_shows_the_nine_columns_of_a_phone(bench):
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    bench.say(BEGIN)
+    lines = bench.adb("-s", serial, "shell", "ps -A").stdout.decode().splitlines()
+    assert lines[0].split() == ["USER", "PID", "PPID", "VSZ", "RSS", "WCHAN", "ADDR", "S", "NAME"]
+    assert lines[1].split() == ["root", "1", "1", "10000", "10000", "0", "0", "S", "init"]
+    assert {len(line.split()) for line in lines} == {9}
 
 
 def test_a_screenshot_by_the_shell_is_a_png(bench):

@@ -2,47 +2,22 @@
 
 import asyncio
 import os
+import stat
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from lab.definitions.virtual_network import ClockEmulation, Latency
-from lab.virtual.clocks import DriftingClock
-from lab.virtual.commands.tables import COMMON
-from lab.virtual.faults import Faults
-from lab.virtual.files import SHELL_UID, Files
-from lab.virtual.processes import ProcessTable
+from lab.definitions.virtual_network import Latency
+from lab.virtual.commands.tables import COMMON, toybox
+from lab.virtual.files import SHELL_UID
 from lab.virtual.shell.interpreter import Interpreter
 from lab.virtual.shell.machine import Software, Streams
 from lab.virtual.shell.parser import parse
-from lab.virtual.shell.terminal import Buffer, Terminal, Text, operation, tariffs
+from lab.virtual.shell.terminal import Terminal, operation, tariffs
 from lab.virtual.shell.words import Incomplete, ShellSyntaxError
-from lab.virtual.world import World
+from tests.lab.virtual.tiny import COMMANDS, TinyMachine, run
 
 LATENCY = Latency(up_low_ns=100, up_high_ns=200, down_low_ns=10, down_high_ns=20)
-CLOCK = ClockEmulation(offset_ns=1_234)
-
-
-class TinyMachine:
-    """A machine with nothing but files and the common commands; it is its own keeper of shells."""
-
-    name, shell_name = "tiny", "sh"
-
-    def __init__(self, root: Path) -> None:
-        self.world = World()
-        self.world.begin("key", 1_000_000_000_000_000_000)
-        self.files = Files(root, ("/data/local/tmp",))
-        self.processes = ProcessTable()
-        self.refused: list[str] = []
-        self.faults = Faults()
-        self.clock = DriftingClock("tiny", self.world, CLOCK, self.faults, lambda name, offset_ns: None)
-
-    async def park(self) -> None:
-        pass
-
-    async def hung_up(self) -> None:
-        pass
 
 
 class Lines:
@@ -62,15 +37,6 @@ class Lines:
 @pytest.fixture
 def machine(tmp_path):
     return TinyMachine(tmp_path)
-
-
-def run(machine: TinyMachine, script: str, stdin: bytes = b"", uid: int = SHELL_UID) -> tuple[bytes, bytes, int]:
-    out, err = Buffer(), Buffer()
-    shell = Interpreter(
-        machine, Software(COMMON), uid, Streams(Text(stdin), out, err), machine, directory="/data/local/tmp"
-    )
-    code = asyncio.run(shell.run(script))
-    return bytes(out.data), bytes(err.data), code
 
 
 PORTABLE = [
@@ -117,7 +83,7 @@ PORTABLE = [
     "exec echo last; echo never",
     'echo "TOKEN:$?"; false; echo "TOKEN:$?"',
     "echo a;echo b&&echo c",
-    "echo {a,b} }",
+    "echo {a} }",
     "set=1; echo $set$unset|cat",
     "printf 'abc' | sha256sum",
 ]
@@ -146,6 +112,21 @@ def test_a_script_does_what_the_shell_of_this_machine_does(machine, tmp_path, sc
         ("echo $(id)", "'$(' is not built"),
         ("(id)", "'(' is not built"),
         ("id & id", "'&' is not built"),
+        ("echo a{b,c}", "the braces of a{b,c} are not built"),
+        ("X='{a,b}'; echo $X", "the braces of {a,b} are not built"),
+        ("echo [ab]*", "the pattern [ab]* is not built"),
+        ("echo /*", "the files of / are not emulated"),
+        ("echo $HOME", "$HOME is not built"),
+        ("X=1 Y=2 IFS=:", "an assignment to IFS is not built"),
+        ("X=1 :", "an assignment before ':' is not built"),
+        ("X=a:~", "'~' is not built"),
+        ("echo $-", "'$-' is not built"),
+        ("while true; do break; done", "'break' is not built"),
+        ("true || done", "unexpected 'done'"),
+        ("cat 0>f", "redirection '0>' is built for <, 1> and 2> only"),
+        ("cat </dev/tty", "/dev/tty is not emulated"),
+        ("echo x >/system/x", "/system/x is not emulated"),
+        ("cat <.", ".: built for files only"),
         ("! id", "'!' is not built"),
         ("echo ${X:-1}", "'${X:-1}' is not built"),
         ("cat <<EOF", "redirection '<<' is not built"),
@@ -175,6 +156,65 @@ def test_an_unknown_command_is_127_and_noted(machine):
     assert machine.refused == ["tiny: frobnicate -x"]
 
 
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("read", "read: built as 'read -r NAME' only"),
+        ("read l", "read: built as 'read -r NAME' only"),
+        ("read -r a b", "read: built as 'read -r NAME' only"),
+        ("exec", "exec: built as 'exec COMMAND...' only"),
+        ("cd", "cd: built as 'cd DIRECTORY' only"),
+        ("cd -", "cd: built as 'cd DIRECTORY' only"),
+        ("pwd -P", "pwd: built without arguments only"),
+        ("sh x", "sh: built as 'sh' and 'sh -c SCRIPT [NAME [ARGUMENT...]]' only"),
+        ("exit -1", "exit: built as 'exit [CODE]' only"),
+        ("echo 'a\\c'", "echo: built without \\c"),
+        ("test 1 -lt 2", "test: syntax not built"),
+        ("cat -n x", "cat: Unknown option 'n'"),
+        ("cat .", "cat: .: built for files only"),
+        ("cat /proc/version", "cat: /proc/version is not emulated"),
+        ("grep 'a*' x", "grep: the pattern a* is not built"),
+        ("grep -E 'a|' x", "grep: the pattern a| is not built"),
+        ("head -n x", "head: built as '-n LINES [FILE]' and '-c BYTES [FILE]' only"),
+        ("tail -n +2", "tail: built as '-n LINES [FILE]' and '-c BYTES [FILE]' only"),
+        ("head -n", "head: Missing argument to -n"),
+        ("wc", "wc: built as 'wc -l [FILE]' and 'wc -c [FILE]' only"),
+        ("ls /", "ls: built for files or for one directory, which is not /"),
+        ("ls -l", "ls: Unknown option 'l'"),
+        ("mv a b/", "mv: built as 'mv FILE TARGET' only"),
+        ("date +%q", "date: built without a part of %q"),
+        ("timeout 0 true", "timeout: built as 'timeout SECONDS COMMAND...' only"),
+        ("kill -l", "kill: built as 'kill [-SIGNAL] PID...' only"),
+        ("kill $$", "kill: ends no shell here"),
+    ],
+)
+def test_a_form_of_a_command_that_is_not_built_is_noted(machine, script, message):
+    assert run(machine, script) == (b"", f"{message}\n".encode(), 2)
+    assert machine.refused == [f"tiny: {script}".replace("'", "").replace("$$", "10001")]
+
+
+def test_a_command_that_toybox_alone_has_is_noted(machine):
+    shell = Software({**COMMON, "toybox": toybox})
+    assert run(machine, "toybox sed p; toybox", software=shell)[2] == 127
+    assert machine.refused == ["tiny: toybox sed", "tiny: toybox "]
+
+
+def test_a_command_is_looked_for_where_path_says(machine):
+    assert run(machine, "PATH=/data:$PATH cat /dev/null") == (b"", b"", 0)
+    assert machine.refused == []
+    assert run(machine, "PATH=/data cat /dev/null")[2] == 127
+    assert machine.refused == ["tiny: cat /dev/null"]
+
+
+def test_not_even_root_changes_the_null_device_of_the_bench(machine):
+    assert run(machine, "chmod 600 /dev/null; cat /dev/null", uid=0) == (
+        b"",
+        b"chmod: /dev/null: Permission denied\n",
+        0,
+    )
+    assert stat.S_IMODE(os.stat("/dev/null").st_mode) == 0o666
+
+
 def test_an_unknown_option_is_noted(machine):
     out, err, code = run(machine, "grep -H x")
     assert (out, err, code) == (b"", b"grep: Unknown option 'H'\n", 2)
@@ -182,7 +222,7 @@ def test_an_unknown_option_is_noted(machine):
 
 
 def test_the_shell_user_writes_in_its_own_places_only(machine):
-    assert run(machine, "echo x >/system/x") == (b"", b"sh: can't create /system/x: Permission denied\n", 1)
+    assert run(machine, "echo x >/data/x") == (b"", b"sh: can't create /data/x: Permission denied\n", 1)
     assert run(machine, "echo x >/data/local/tmp/x; cat /data/local/tmp/x") == (b"x\n", b"", 0)
     run(machine, "echo root >/data/local/tmp/r", uid=0)
     assert run(machine, "echo x >/data/local/tmp/r")[2] == 1
@@ -207,7 +247,7 @@ def test_numbers_of_processes_do_not_depend_on_shells_that_nobody_asked_for_thei
 def test_a_persistent_shell_answers_each_line_in_one_piece_and_pays_for_it(machine):
     peer = Lines(b'echo a; echo b; echo "T:$?"\n', b"ec", b"ho c\nexit 4\n")
     terminal = Terminal(machine.world, "phone", tariffs(LATENCY), peer)
-    shell = Interpreter(machine, Software(COMMON), SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
+    shell = Interpreter(machine, COMMANDS, SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
     started = machine.world.now_ns
     assert asyncio.run(shell.interactive()) == 4
     assert peer.sent == [[(1, b"a\n"), (1, b"b\n"), (1, b"T:0\n")], [(1, b"c\n")]]
@@ -218,7 +258,7 @@ def test_a_persistent_shell_answers_each_line_in_one_piece_and_pays_for_it(machi
 def test_a_line_that_is_not_complete_waits_for_the_next(machine):
     peer = Lines(b"echo 'a\n", b"b'\n")
     terminal = Terminal(machine.world, "phone", tariffs(LATENCY), peer)
-    shell = Interpreter(machine, Software(COMMON), SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
+    shell = Interpreter(machine, COMMANDS, SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
     assert asyncio.run(shell.interactive()) == 0
     assert peer.sent == [[(1, b"a\nb\n")]]
 
@@ -226,7 +266,7 @@ def test_a_line_that_is_not_complete_waits_for_the_next(machine):
 def test_a_clock_loop_spends_its_way_before_and_after_the_reading(machine):
     peer = Lines(b"\n", b"\n")
     terminal = Terminal(machine.world, "phone", tariffs(LATENCY), peer)
-    shell = Interpreter(machine, Software(COMMON), SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
+    shell = Interpreter(machine, COMMANDS, SHELL_UID, Streams(terminal, terminal.out, terminal.err), terminal)
     started = machine.world.now_ns
     asyncio.run(shell.run("while read -r l; do echo $EPOCHREALTIME; done"))
     assert len(peer.sent) == 2
