@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from correlate.dataset import documents, manifest
+from correlate.dataset import documents, links, manifest
 from correlate.dataset.anchors import (
     ATTEMPTS,
     INFO,
@@ -92,7 +92,7 @@ class Dataset:
     def info(self) -> DatasetRecord:
         """dataset.json. Raises `BadDataset`, `NewerVersion` where its schema is above this one."""
         hint = "; put back the file as it was recorded"
-        return documents.read(self.info_path, str(self.info_path), DatasetRecord, hint)
+        return documents.read(self.info_path, str(self.info_path), DatasetRecord, hint, self.path)
 
     def plan(self) -> list[PlanEntry]:
         """The planned trials, in order."""
@@ -109,7 +109,7 @@ class Dataset:
     def record(self, trial_id: str) -> TrialRecord:
         """trial.json of a complete trial. Raises `BadDataset`."""
         label = f"trials/{trial_id}/trial.json"
-        record = documents.read(self.trial_dir(trial_id) / "trial.json", label, TrialRecord)
+        record = documents.read(self.trial_dir(trial_id) / "trial.json", label, TrialRecord, within=self.path)
         if record.trial != trial_id:
             raise BadDataset(f"{label}: trial: must be {trial_id}, is {record.trial}")
         return record
@@ -121,11 +121,13 @@ class Dataset:
     def void(self, trial_id: str, attempt: int) -> VoidRecord:
         """void.json of a void attempt. Raises `BadDataset`."""
         folder = f"{check_id(trial_id)}.{attempt}"
-        return documents.read(self.attempts_dir / folder / "void.json", f"attempts/{folder}/void.json", VoidRecord)
+        label, path = f"attempts/{folder}/void.json", self.attempts_dir / folder / "void.json"
+        return documents.read(path, label, VoidRecord, within=self.path)
 
     def names(self) -> dict[str, dict[str, Any]]:
         """names.json: address -> {name, how, when_ns, earlier} (`names`); empty before names were asked for."""
-        return documents.parse(self.names_path, str(self.names_path)) if self.names_path.exists() else {}
+        label = str(self.names_path)
+        return documents.parse(self.names_path, label, self.path) if self.names_path.exists() else {}
 
     def host_names(self) -> dict[str, str]:
         """Address -> host name, of the addresses in names.json that have one.
@@ -154,7 +156,9 @@ class Dataset:
         return {f"{SCENARIOS}/{name}": digest for name, digest in hashes(self.path / SCENARIOS).items()}
 
     def reopen(self) -> None:
-        """Takes the manifest away: call it before anything that it lists is changed."""
+        """Takes the manifest away: call it before anything that it lists is changed. Raises `Damaged` where something
+        would be written through a link."""
+        links.refuse(self.path)
         if MANIFEST in Anchors(self.journal.read()).files:
             self.journal.append("reopened")
         remove(self.manifest_path)

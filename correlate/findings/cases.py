@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from correlate import files
 from correlate.columns import parse
 from correlate.dataset import SIDES, Dataset
 from correlate.dimensions.duration import Durations
@@ -130,7 +131,7 @@ def _read(dataset: Dataset, name: str, kind: type[Any]) -> _Table:
     path = dataset.findings_dir / f"{name}.csv"
     table = _Table()
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with files.text(path, dataset.path) as file:
             for row in csv.DictReader(file):
                 if None in row or None in row.values():
                     raise ValueError("a row has fewer or more cells than there are columns")
