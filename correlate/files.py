@@ -43,7 +43,7 @@ def opened(path: str | os.PathLike[str], within: Path | None = None) -> FileIO:
 
 
 def text(path: str | os.PathLike[str], within: Path | None = None) -> TextIOWrapper:
-    """The same as UTF-8 text with its line ends, for csv. Raises `OSError`; reading it may raise `UnicodeDecodeError`."""
+    """The same as UTF-8 text with its line ends, for csv. Raises `OSError`."""
     return TextIOWrapper(BufferedReader(opened(path, within)), encoding="utf-8", newline="")
 
 

@@ -104,12 +104,11 @@ except CorrelateError as error:
     print(error)
 print(most_bytes() - before)
 """
+SECTION = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
 GIANT = {
-    "record.pcap": struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
-    + struct.pack("<IIII", 1, 0, *[2**31] * 2),
-    "block.pcapng": struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28) + struct.pack("<II", 6, 2**31),
-    "largest.pcapng": struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
-    + struct.pack("<II", 6, 16 << 20),
+    "record.pcap": capture(0) + struct.pack("<IIII", START_S, 0, 1 << 31, 1 << 31),
+    "block.pcapng": SECTION + struct.pack("<II", 6, 1 << 31),
+    "largest.pcapng": SECTION + struct.pack("<II", 6, 16 << 20),
 }
 
 

@@ -29,8 +29,7 @@ DOCUMENTS: dict[str, type[Document]] = {
 
 __all__ = [
     "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Clock",
-    "Counters",
-        "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Machine", "Markers", "Name", "PlanEntry",
-    "Port", "Reading", "Role", "RoleRule", "Service", "Side", "TrialRecord", "UserIds", "VoidRecord", "WayOut",
-    "nullable", "refusal",
+    "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Machine", "Markers", "Name",
+    "PlanEntry", "Port", "Reading", "Role", "RoleRule", "Service", "Side", "TrialRecord", "UserIds", "VoidRecord",
+    "WayOut", "nullable", "refusal",
 ]  # fmt: skip

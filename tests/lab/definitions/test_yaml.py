@@ -71,7 +71,7 @@ def test_an_odd_whole_number_is_a_mistake(mistakes_of, text: str):
     assert found.startswith("f.yaml:2:13: ports must be a whole number, is ")
 
 
-@pytest.mark.parametrize("text", ["inf", "nan", ".5", "5.", "1e3", "1_0.5"])
+@pytest.mark.parametrize("text", ["inf", ".inf", "nan", ".nan", "1e400", ".5", "5.", "1e3", "1_0.5"])
 def test_an_odd_number_is_a_mistake(mistakes_of, text: str):
     assert mistakes_of(f"name: x\nweight: {text}\n")[0].startswith("f.yaml:2:1: weight must be a number, is ")
 
