@@ -3,9 +3,12 @@
 import errno
 import json
 import os
+import random
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from correlate import report
 from correlate.dataset import Dataset
 from correlate.dimensions.servers import Match
 from correlate.findings.cases import cases
+from lab.commands.import_list import read_list
 from lab.commands.import_trials import import_trials
 from lab.errors import BadInput, BenchUnhealthy
 
@@ -345,6 +349,31 @@ def test_a_byte_order_mark_and_line_ends_of_windows_change_nothing(exported):
     (folder / "list.csv").write_bytes(f"\ufeff{SHORT}\r\n{PAIR},maple\r\n\r\n".encode())
     import_trials(folder / "list.csv", Dataset(folder / "imported"), SCENARIOS)
     assert Dataset(folder / "imported").trial_ids() == ["maple-unknown-unknown-unknown-1"]
+
+
+@pytest.mark.full
+def test_whatever_a_list_holds_each_mistake_is_a_line_with_its_place(exported):
+    folder, rows = exported
+    path, whole, read, mistakes = (
+        folder / "list.csv",
+        "\r\n".join([HEADER, *rows]).encode(),
+        Counter[int](),
+        list[str](),
+    )
+    odd = [b"\0", b";", b"\t", b",", b'"', b"\n", b"\r", b"\xff", b"\xc2\x85", b"m" * 300, b"1e400", b"nan"]
+    chance = random.Random("lists")
+    for _ in range(3000):
+        text = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            at = chance.randrange(len(text) + 1)
+            text[at : at + chance.choice((0, 0, 1, 40))] = chance.choice(odd)
+        path.write_bytes(text)
+        try:
+            read[len(read_list(path, {"app": ["maple"]}))] += 1
+        except BadInput as error:
+            mistakes += str(error).split("\n")
+    assert (len(mistakes) > 3000, read[2] > 20) == (True, True)
+    assert [line for line in mistakes if not re.match(rf"{path}:[1-9]\d*:[1-9]\d*: \S", line)] == []
 
 
 def test_all_mistakes_are_told_at_once(exported):
