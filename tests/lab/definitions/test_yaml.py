@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal
@@ -50,6 +51,23 @@ def mistakes_of(tmp_path: Path):
         return [str(mistake).removeprefix(f"{tmp_path}/") for mistake in caught.value.mistakes]
 
     return mistakes
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (os.mkfifo, "cannot be read: Is a FIFO; only regular files are read"),
+        (lambda path: path.symlink_to("/dev/zero"), "cannot be read: Is a device; only regular files are read"),
+        (os.mkdir, "is a directory, not a YAML file"),
+        (lambda path: None, "no such file"),
+    ],
+    ids=["FIFO", "device", "directory", "nothing"],
+)
+def test_what_is_no_regular_file_is_one_mistake_at_once(tmp_path: Path, make, text: str):
+    make(tmp_path / "f.yaml")
+    with pytest.raises(YamlMistakes) as caught:
+        read(tmp_path / "f.yaml", Pet)
+    assert str(caught.value) == f"{tmp_path}/f.yaml:1:1: {text}"
 
 
 def test_texts_stay_texts_and_numbers_become_numbers(tmp_path: Path):
