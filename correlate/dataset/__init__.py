@@ -30,7 +30,7 @@ from correlate.dataset.contents import hashes
 from correlate.dataset.durable import readable, remove, replacing, sha256, write_json, write_text
 from correlate.dataset.examination import Examined, examine
 from correlate.dataset.journal import BrokenJournal, Journal
-from correlate.dataset.names import is_host_name
+from correlate.dataset.names import is_host_name, misshapen
 from correlate.dataset.record import DatasetRecord, PlanEntry, Role, TrialRecord, VoidRecord
 from correlate.dataset.record.base import NAME
 from correlate.errors import BadDataset, Damaged, NewerVersion
@@ -132,12 +132,12 @@ class Dataset:
     def host_names(self) -> dict[str, str]:
         """Address -> host name, of the addresses in names.json that have one.
 
-        Only what can be a host name is given. Raises `BadDataset` for an entry that is no object.
+        Only what can be a host name is given. Raises `BadDataset` for what has not the shape of an entry.
         """
         found = {}
         for address, entry in self.names().items():
-            if not isinstance(entry, dict):
-                raise BadDataset(f"{self.names_path}: the entry of {address!r} is no object")
+            if wrong := misshapen(entry):
+                raise BadDataset(f"{self.names_path}: the entry of {address!r} {wrong}")
             if is_host_name(entry.get("name")):
                 found[address] = str(entry["name"])
         return found
