@@ -272,6 +272,7 @@ class Dataset:
         """Call it, holding the dataset, before anything is computed or written: everything that was recorded is as it
         was. Finishes what a killed command left; returns what else was found. Raises `Damaged`, a line for each thing.
         """
+        links.refuse(self.path)
         if not self.journal.problem():
             self.finish()
         examined = self.examine()

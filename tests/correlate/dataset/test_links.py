@@ -1,6 +1,7 @@
 """Nothing of a dataset is written through a link, and nothing that hangs or leads out of it is read."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from correlate import report
+from correlate import findings, link, report
 from correlate.dataset import Dataset, Journal, links
 from correlate.dataset.durable import write_text
 from correlate.errors import BadDataset, CorrelateError, Damaged
+from correlate.findings.cases import cases
 from lab.run.options import holding, opened
 
 ROOT = Path(__file__).parents[3]
@@ -52,7 +54,7 @@ def everything(folder):
 def test_nothing_is_written_through_a_link(made, name):
     there = led_away(made.path / name)
     before = everything(made.path.parent)
-    for begin in (made.drop_manifest, lambda: enter(made)):
+    for begin in (made.reopen, lambda: enter(made)):
         with pytest.raises(Damaged) as raised:
             begin()
         assert (str(raised.value), raised.value.exit_code) == (f"{made.path / name}: {WRITTEN}", 3)
@@ -113,31 +115,44 @@ def invoke(*words):
     return done.returncode, done.stderr.rstrip("\n")
 
 
-def test_a_capture_that_would_hang_makes_its_trial_unreadable_at_once_and_no_other(made):
-    """As many processes as there are cores: none of them hangs, so none is left."""
+def made_fifo(path):
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def test_a_capture_that_would_hang_is_named_at_once_and_nothing_is_computed(made):
     first, second = made.trial_ids()
-    for trial, name in ((first, "caller.pcap"), (second, "trial.json")):
-        (made.trial_dir(trial) / name).unlink()
-        os.mkfifo(made.trial_dir(trial) / name)
+    made_fifo(made.trial_dir(first) / "caller.pcap")
+    made_fifo(made.trial_dir(second) / "trial.json")
     code, said = invoke("correlate", "--dataset", str(made.path))
-    fifo = "cannot be read: Is a FIFO; only regular files are read"
-    lines = [f"{first}: trials/{first}/caller.pcap: {fifo}", f"{second}: trials/{second}/trial.json: {fifo}"]
-    assert (code, said.splitlines()) == (3, lines)
+    named = [f"trials/{first}/caller.pcap: is no regular file", f"trials/{second}/trial.json: is no regular file"]
+    assert (code, said.splitlines()[:-1]) == (3, named)
+
+
+def test_no_process_hangs_at_a_capture_and_none_is_left(made):
+    """As many processes as there are cores; what cannot be read is a trial without findings, the other one has them."""
+    first, second = made.trial_ids()
+    made_fifo(made.trial_dir(first) / "caller.pcap")
+    one, other = findings.measure_all(made)
+    assert one.reason == f"trials/{first}/caller.pcap: cannot be read: Is a FIFO; only regular files are read"
+    assert (other.trial, other.reason, set(other.found["volume"])) == (second, "", {"caller", "callee"})
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize("name", ["", "caller.pcap", "trial.json"])
 def test_a_trial_that_a_link_leads_to_is_unreadable_in_one_line(made, name):
-    trial, other = made.trial_ids()
+    trial, _ = made.trial_ids()
     led_away(made.trial_dir(trial) / name)
-    report.build(made)
+    one, other = findings.measure_all(made)
     place = f"trials/{trial}"
     said = {
         "": f"{place}/trial.json: cannot be read: {place} {READ}",
         "caller.pcap": f"{place}/caller.pcap: {READ}",
         "trial.json": f"{place}/trial.json: cannot be read: {READ}",
     }
-    assert report.unread(made) == [f"{trial}: {said[name]}"]
-    assert other in (made.findings_dir / "volume.csv").read_text()
+    assert (one.reason, other.reason) == (said[name], "")
+    with pytest.raises(Damaged, match=f"{place}.*: is a symbolic link\n"):
+        report.build(made)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +168,9 @@ def test_a_trial_that_a_link_leads_to_is_unreadable_in_one_line(made, name):
     ],
 )
 def test_what_would_hang_is_refused_in_one_line(made, name, message):
-    (made.path / name).unlink(missing_ok=True)
-    os.mkfifo(made.path / name)
+    made_fifo(made.path / name)
     with pytest.raises(BadDataset) as raised:
-        report.render(made)
+        made.host_names(), made.info(), cases(made), link.read(made)
     assert str(raised.value).startswith(f"{made.path}/{message}")
 
 
@@ -174,9 +188,9 @@ def test_a_number_that_is_not_finite_is_refused_with_its_place(made, number):
     cells[head.split(",").index("media_bytes_per_s")] = number
     path.write_text("\n".join([head, ",".join(cells), *rest]))
     with pytest.raises(BadDataset) as raised:
-        report.render(made)
+        cases(made)
     what = f"media_bytes_per_s: '{number}': Input should be a finite number"
     assert str(raised.value) == f'{path}:2: does not fit: ValueError("{what}"); correlate again'
     journal = made.journal.path
     journal.write_text(journal.read_text().replace('"trials": 2', f'"trials": {number}'))
-    assert f"{journal}:1: this line is no event: trials: must be a whole number, is " in Journal(journal).problem()
+    assert f"{journal}:4: this line is no event: trials: must be a whole number, is " in Journal(journal).problem()
