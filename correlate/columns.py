@@ -9,7 +9,7 @@ from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from correlate.pairs import CallPair, Sided
 
@@ -85,8 +85,15 @@ def parse(row: Mapping[str, str], kind: type[T], prefix: str = "") -> T:
     values: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
         is_inside = isinstance(hint, type) and is_dataclass(hint)
-        values[name] = parse(row, hint, f"{prefix}{name}_") if is_inside else decode(row[prefix + name], hint)
+        values[name] = parse(row, hint, f"{prefix}{name}_") if is_inside else _decoded(row, prefix + name, hint)
     return kind(**values)
+
+
+def _decoded(row: Mapping[str, str], column: str, kind: Any) -> Any:
+    try:
+        return decode(row[column], kind)
+    except ValueError as error:
+        raise ValueError(f"{column}: {error}") from error
 
 
 def encode(value: object) -> str:
@@ -99,7 +106,7 @@ def encode(value: object) -> str:
 
 
 def decode(cell: str, kind: Any) -> Any:
-    """What `encode` wrote, for a column of this type. Raises `ValueError`."""
+    """What `encode` wrote, for a column of this type; every number is finite. Raises `ValueError`."""
     if cell == "" and type(None) in get_args(kind):
         return None
     if kind in (str, str | None):
@@ -112,4 +119,4 @@ def decode(cell: str, kind: Any) -> Any:
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False))

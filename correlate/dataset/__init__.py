@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from correlate.dataset import documents, manifest
+from correlate.dataset import documents, links, manifest
 from correlate.dataset.anchors import (
     ATTEMPTS,
     INFO,
@@ -30,7 +30,7 @@ from correlate.dataset.contents import hashes
 from correlate.dataset.durable import readable, remove, replacing, sha256, write_json, write_text
 from correlate.dataset.examination import Examined, examine
 from correlate.dataset.journal import BrokenJournal, Journal
-from correlate.dataset.names import is_host_name
+from correlate.dataset.names import is_host_name, misshapen
 from correlate.dataset.record import DatasetRecord, PlanEntry, Role, TrialRecord, VoidRecord
 from correlate.dataset.record.base import NAME
 from correlate.errors import BadDataset, Damaged, NewerVersion
@@ -92,7 +92,7 @@ class Dataset:
     def info(self) -> DatasetRecord:
         """dataset.json. Raises `BadDataset`, `NewerVersion` where its schema is above this one."""
         hint = "; put back the file as it was recorded"
-        return documents.read(self.info_path, str(self.info_path), DatasetRecord, hint)
+        return documents.read(self.info_path, str(self.info_path), DatasetRecord, hint, self.path)
 
     def plan(self) -> list[PlanEntry]:
         """The planned trials, in order."""
@@ -109,7 +109,7 @@ class Dataset:
     def record(self, trial_id: str) -> TrialRecord:
         """trial.json of a complete trial. Raises `BadDataset`."""
         label = f"trials/{trial_id}/trial.json"
-        record = documents.read(self.trial_dir(trial_id) / "trial.json", label, TrialRecord)
+        record = documents.read(self.trial_dir(trial_id) / "trial.json", label, TrialRecord, within=self.path)
         if record.trial != trial_id:
             raise BadDataset(f"{label}: trial: must be {trial_id}, is {record.trial}")
         return record
@@ -121,21 +121,23 @@ class Dataset:
     def void(self, trial_id: str, attempt: int) -> VoidRecord:
         """void.json of a void attempt. Raises `BadDataset`."""
         folder = f"{check_id(trial_id)}.{attempt}"
-        return documents.read(self.attempts_dir / folder / "void.json", f"attempts/{folder}/void.json", VoidRecord)
+        label, path = f"attempts/{folder}/void.json", self.attempts_dir / folder / "void.json"
+        return documents.read(path, label, VoidRecord, within=self.path)
 
     def names(self) -> dict[str, dict[str, Any]]:
         """names.json: address -> {name, how, when_ns, earlier} (`names`); empty before names were asked for."""
-        return documents.parse(self.names_path, str(self.names_path)) if self.names_path.exists() else {}
+        label = str(self.names_path)
+        return documents.parse(self.names_path, label, self.path) if self.names_path.exists() else {}
 
     def host_names(self) -> dict[str, str]:
         """Address -> host name, of the addresses in names.json that have one.
 
-        Only what can be a host name is given. Raises `BadDataset` for an entry that is no object.
+        Only what can be a host name is given. Raises `BadDataset` for what has not the shape of an entry.
         """
         found = {}
         for address, entry in self.names().items():
-            if not isinstance(entry, dict):
-                raise BadDataset(f"{self.names_path}: the entry of {address!r} is no object")
+            if wrong := misshapen(entry):
+                raise BadDataset(f"{self.names_path}: the entry of {address!r} {wrong}")
             if is_host_name(entry.get("name")):
                 found[address] = str(entry["name"])
         return found
@@ -154,7 +156,9 @@ class Dataset:
         return {f"{SCENARIOS}/{name}": digest for name, digest in hashes(self.path / SCENARIOS).items()}
 
     def reopen(self) -> None:
-        """Takes the manifest away: call it before anything that it lists is changed."""
+        """Takes the manifest away: call it before anything that it lists is changed. Raises `Damaged` where something
+        would be written through a link."""
+        links.refuse(self.path)
         if MANIFEST in Anchors(self.journal.read()).files:
             self.journal.append("reopened")
         remove(self.manifest_path)
@@ -268,6 +272,7 @@ class Dataset:
         """Call it, holding the dataset, before anything is computed or written: everything that was recorded is as it
         was. Finishes what a killed command left; returns what else was found. Raises `Damaged`, a line for each thing.
         """
+        links.refuse(self.path)
         if not self.journal.problem():
             self.finish()
         examined = self.examine()

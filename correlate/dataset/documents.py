@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from correlate import files
 from correlate.dataset.durable import readable, write_bytes
 from correlate.dataset.record import SCHEMA, Asked, Clock, Document, Side, TrialRecord, nullable
 from correlate.errors import BadDataset, NewerVersion
@@ -23,12 +24,13 @@ class Unfit(str):
     """Why there is no value here: its key was given before, or the number is none."""
 
 
-def read(path: Path, label: str, model: type[D], hint: str = "") -> D:
-    """The document in a file; `label` names the file in messages, `hint` says what to do about what does not fit.
+def read(path: Path, label: str, model: type[D], hint: str = "", within: Path | None = None) -> D:
+    """The document in a file; `label` names the file in messages, `hint` says what to do about what does not fit,
+    `within` names the dataset that it belongs to (`files.opened`).
 
     Raises `NewerVersion` for a schema above this one, and `BadDataset` for whatever else does not fit.
     """
-    value = parse(path, label)
+    value = parse(path, label, within)
     if "schema_number" in model.model_fields:
         value = _of_this_schema(value, label)
     try:
@@ -48,9 +50,9 @@ def as_bytes(document: Document) -> bytes:
     return readable(document.model_dump(mode="json", by_alias=True)).encode("utf-8")
 
 
-def parse(path: Path, label: str) -> dict[str, Any]:
+def parse(path: Path, label: str, within: Path | None = None) -> dict[str, Any]:
     """The JSON object in a file: no key is doubled, every number is finite. Raises `BadDataset`."""
-    data = _bytes(path, label)
+    data = _bytes(path, label, within)
     try:
         value = json.loads(
             data,
@@ -69,13 +71,14 @@ def parse(path: Path, label: str) -> dict[str, Any]:
     return value
 
 
-def _bytes(path: Path, label: str) -> bytes:
+def _bytes(path: Path, label: str, within: Path | None) -> bytes:
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise BadDataset(f"{label}: is larger than {MAX_JSON_BYTES >> 20} MiB, no record of a dataset is")
-        return path.read_bytes()
+        data = files.read(path, MAX_JSON_BYTES + 1, within)
     except OSError as error:
         raise BadDataset(f"{label}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_JSON_BYTES:
+        raise BadDataset(f"{label}: is larger than {MAX_JSON_BYTES >> 20} MiB, no record of a dataset is")
+    return data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

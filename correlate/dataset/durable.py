@@ -6,6 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from correlate import files
+from correlate.errors import Damaged
 
 BLOCK_BYTES = 1 << 20
 
@@ -25,7 +29,8 @@ def replacing(path: Path, data: bytes) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = unfinished(path)
-    with temporary.open("wb") as file:
+    temporary.unlink(missing_ok=True)  # A link in its place is not followed: what is new is made, and made here.
+    with temporary.open("xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -54,6 +59,15 @@ def readable(obj: object) -> str:
     return json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def appending(path: Path) -> BinaryIO:
+    """The regular file at `path`, made where it is missing, open for writing at its end. Raises `Damaged` where a link
+    or something else stands there."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    if os.path.lexists(path) and (what := files.odd(path)):
+        raise Damaged(f"{path}: is {what}, nothing is written there; move it away")
+    return os.fdopen(os.open(path, flags, 0o666), "ab")
+
+
 def remove(path: Path) -> None:
     """Takes a file away for good; one that is not there is fine."""
     if path.exists():
@@ -71,9 +85,9 @@ def sync_directory(directory: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
+    """SHA-256 of a regular file's bytes, in hex. Raises `OSError`."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from correlate import files
 from correlate.dataset.documents import mistake
-from correlate.dataset.durable import sha256, sync_directory
+from correlate.dataset.durable import appending, sha256, sync_directory
 from correlate.dataset.record import JournalLine
 from correlate.errors import Damaged
 
@@ -90,7 +91,7 @@ class Journal:
         written = entry.model_dump(mode="json", exclude_unset=True)
         line = _line(written)
         new = not self.path.exists()
-        with self.path.open("ab") as file:
+        with appending(self.path) as file:
             file.write(line + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -103,7 +104,7 @@ class Journal:
         """The events, the number of bytes that hold them, and SHA-256 of the last of them."""
         if not self.path.exists():
             return [], 0, FIRST
-        data = self.path.read_bytes()
+        data = self._bytes()
         whole = data.rfind(b"\n") + 1
         entries = []
         head = FIRST
@@ -116,6 +117,12 @@ class Journal:
         if not (next_line.startswith(begun) or begun.startswith(next_line)):
             raise BrokenJournal(f"{self.path}:{len(entries) + 1}: is no beginning of a line that was to follow")
         return entries, whole, head
+
+    def _bytes(self) -> bytes:
+        try:
+            return files.read(self.path, within=self.path.parent)
+        except OSError as error:
+            raise Damaged(f"{self.path}: cannot be read: {error.strerror}") from error
 
     def _entry(self, line: bytes, seq: int, before: str) -> JournalLine:
         try:

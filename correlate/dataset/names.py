@@ -20,6 +20,15 @@ def is_host_name(name: object) -> bool:
     return isinstance(name, str) and _HOST_NAME.match(name) is not None
 
 
+def misshapen(entry: object) -> str:
+    """What of this has not the shape of an entry, an object with objects in its `earlier`; empty where it has."""
+    if not isinstance(entry, dict):
+        return "is no object"
+    earlier = entry.get("earlier", [])
+    has = isinstance(earlier, list) and all(isinstance(each, dict) for each in earlier)
+    return "" if has else "has earlier answers that are no list of objects"
+
+
 def newest(old: Mapping[str, Any] | None, answer: Answer) -> Answer:
     """An entry of names.json after another answer."""
     if old is None:

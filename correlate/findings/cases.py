@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from correlate import files
 from correlate.columns import parse
 from correlate.dataset import SIDES, Dataset
 from correlate.dimensions.duration import Durations
@@ -74,6 +75,15 @@ class _Table:
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
+    def take(self, row: dict[str, str], kind: type[Any]) -> None:
+        """Raises `KeyError` and `ValueError` for a row that does not fit."""
+        if None in row or None in row.values():
+            raise ValueError("a row has fewer or more cells than there are columns")
+        if row["phone"]:
+            self.found.setdefault(row["trial"], {})[row["side"]] = parse(row, kind)
+        else:
+            self.unread[row["trial"]] = row["reason"]
+
     def has(self, trial: str) -> bool:
         return trial in self.unread or self.found.get(trial, {}).keys() == set(SIDES)
 
@@ -130,16 +140,13 @@ def _read(dataset: Dataset, name: str, kind: type[Any]) -> _Table:
     path = dataset.findings_dir / f"{name}.csv"
     table = _Table()
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if None in row or None in row.values():
-                    raise ValueError("a row has fewer or more cells than there are columns")
-                if row["phone"]:
-                    table.found.setdefault(row["trial"], {})[row["side"]] = parse(row, kind)
-                else:
-                    table.unread[row["trial"]] = row["reason"]
+        with files.text(path, dataset.path) as file:
+            reader = csv.DictReader(file)
+            try:
+                for row in reader:
+                    table.take(row, kind)
+            except (KeyError, ValueError, csv.Error) as error:
+                raise BadDataset(f"{path}:{reader.line_num}: does not fit: {error!r}; correlate again") from error
     except OSError as error:
         raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
-    except (KeyError, ValueError, csv.Error) as error:
-        raise BadDataset(f"{path}: does not fit: {error!r}; correlate again") from error
     return table

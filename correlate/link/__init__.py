@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate import workers
+from correlate import files, workers
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.errors import BadDataset
@@ -111,7 +111,7 @@ def read(dataset: Dataset) -> list[dict[str, str]]:
     """The rows of findings/link.csv as text. Raises `BadDataset` where it is missing or has other columns."""
     path = dataset.findings_dir / "link.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with files.text(path, dataset.path) as file:
             reader = csv.DictReader(file)
             rows = list(reader)
     except OSError as error:

@@ -12,6 +12,7 @@ from correlate.dataset.clocks import ClockLine
 from correlate.dataset.record import Analysis, AppEntry, Markers
 from correlate.dataset.record.analysis import GENERIC
 from correlate.errors import BadDataset, Unreadable
+from correlate.files import LINK, first_link
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
@@ -151,6 +152,9 @@ def load(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry], names: M
     if app is None:
         raise BadDataset(f"trials/{trial_id}/trial.json: asked.app: '{trial.asked.app}' is no app of dataset.json")
     sides = [_side(dataset.trial_dir(trial_id), side, trial.clocks[side.clock]) for side in trial.sides.values()]
+    for side in sides:
+        if link := first_link(dataset.path, side.capture):
+            raise Unreadable(link, f"is {LINK}, a dataset has none; put there what it leads to")
     sides.sort(key=lambda side: side.phone)
     return pair(sides[0], sides[1], trial.markers, names, app.analysis or GENERIC)
 

@@ -2,7 +2,7 @@
 
 Classic pcap and pcapng, gzip included. What is damaged is read up to where the chain of records breaks, and said.
 `blocks` streams a file of any size in bounded memory; `Trace.read` holds a trial's capture as a whole. Nothing else
-opens files.
+opens files, and these only regular ones. Of what is no capture no more than its beginning is read.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from correlate.errors import Unreadable
 from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
 from correlate.trace.records import Damage
 from correlate.trace.rows import Rows, no_rows
-from correlate.trace.source import GZIP_MAGIC, opened, whole
-from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, CaptureReader, Look
+from correlate.trace.source import GZIP_MAGIC, READ_BYTES, opened, whole
+from correlate.trace.stream import BLOCK_BYTES, MAGIC_BYTES, MTU_BYTES, Block, CaptureReader, Look, require_known
 from correlate.trace.tuples import Tuples
 
 __all__ = ["MTU_BYTES", "Block", "CaptureReader", "Damage", "Datagrams", "Integrity", "Trace", "blocks", "verify"]
@@ -113,9 +113,11 @@ def _placed(block: Block) -> Rows:
 def _raw(path: str | os.PathLike[str]) -> bytes:
     file = opened(path, unpack=False)
     try:
+        first = whole(file, READ_BYTES)
+        require_known(path, whole(opened(path, first), MAGIC_BYTES))
         # What a file says of its size is believed only where it is too large; the rest is counted.
         large = os.path.isfile(path) and os.stat(path).st_size > MAX_HELD_BYTES
-        raw = b"" if large else whole(file, MAX_HELD_BYTES + 1)
+        raw = b"" if large else whole(file, MAX_HELD_BYTES + 1, first)
     finally:
         file.close()
     if large or len(raw) > MAX_HELD_BYTES:

@@ -8,6 +8,7 @@ import sys
 import zlib
 from typing import Protocol
 
+from correlate import files
 from correlate.errors import Unreadable
 from correlate.trace.records import Damage, broken
 
@@ -129,9 +130,9 @@ def _read(source: Source, most: int) -> bytes:
     return bytes(buffer[: source.readinto(memoryview(buffer))])
 
 
-def whole(source: Source, most: int | None = None) -> bytes:
-    """Everything that follows, or its first `most` bytes."""
-    pieces, total = list[bytes](), 0
+def whole(source: Source, most: int | None = None, before: bytes = b"") -> bytes:
+    """`before` and everything that follows it, or of both the first `most` bytes; `before` is not longer."""
+    pieces, total = [before], len(before)
     while most is None or total < most:
         piece = _read(source, READ_BYTES if most is None else min(READ_BYTES, most - total))
         if not piece:
@@ -144,7 +145,7 @@ def whole(source: Source, most: int | None = None) -> bytes:
 def opened(path: str | os.PathLike[str], held: bytes | None = None, *, unpack: bool = True) -> Source:
     """The bytes of the file at `path` (`-`: standard input), unpacked or not, or of `held`, its contents read before.
 
-    Raises Unreadable where it cannot be opened or read.
+    Raises Unreadable where it cannot be opened or read, or is no regular file; standard input may be anything.
     """
     file: io.RawIOBase | io.BytesIO
     try:
@@ -153,7 +154,7 @@ def opened(path: str | os.PathLike[str], held: bytes | None = None, *, unpack: b
         elif os.fspath(path) == STANDARD_INPUT:
             file = io.FileIO(sys.stdin.fileno(), closefd=False)
         else:
-            file = io.FileIO(os.fspath(path))
+            file = files.opened(path)
     except OSError as error:
         raise Unreadable(path, f"cannot be read: {error.strerror}") from error
     first, plain = b"", Plain(path, file)

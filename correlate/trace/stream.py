@@ -25,6 +25,7 @@ BLOCK_RECORDS = 1 << 13  # about: columns of so many are what a block costs
 FIRST_BYTES = 1 << 18  # tells how long records are here
 KEPT_BYTES = 4 << 20
 LEAST_ROOM_BYTES = 32  # the first fill tells the format
+MAGIC_BYTES = 4
 MTU_BYTES = 1500
 STEP_BACK_NS = 10_000_000
 """Frames that two processors take in at once are stamped out of order (measured: by 17 us; 0.3 ms on a busy machine).
@@ -68,6 +69,15 @@ class Block:
     def datagrams(self) -> Datagrams:
         """The rows with their addresses; `payload_offset` counts from the start of this block."""
         return columns(self.rows, self.heads(self.rows), self.tuples)
+
+
+def require_known(path: str | os.PathLike[str], magic: bytes) -> None:
+    """Raises Unreadable where no format that is read here begins like this: with the first four bytes of an unpacked
+    file, or as many as it has."""
+    if magic in REFUSED:
+        raise Unreadable(path, f"is {REFUSED[magic]}, which is not read here; convert it with editcap -F pcapng")
+    if not any(known.startswith(magic) for known in (pcapng.MAGIC, *pcap.MAGICS)):
+        raise Unreadable(path, "is neither a pcap nor a pcapng file")
 
 
 class CaptureReader:
@@ -132,18 +142,14 @@ class CaptureReader:
 
     def _reader(self, buffer: _Buffer) -> Reader | None:
         """The reader for the format that the first bytes tell; None for a file without any."""
-        magic = bytes(buffer.data[: min(4, buffer.size)])
+        magic = bytes(buffer.data[: min(MAGIC_BYTES, buffer.size)])
         if not magic:
             return None
+        require_known(self._path, magic)
         if pcapng.MAGIC.startswith(magic):
-            reader: Reader = pcapng.Reader() if len(magic) == 4 else _Short()
-        elif any(known.startswith(magic) for known in pcap.MAGICS):
-            reader = pcap.Reader()
-        elif magic in REFUSED:
-            what = f"is {REFUSED[magic]}, which is not read here; convert it with editcap -F pcapng"
-            raise Unreadable(self._path, what)
+            reader: Reader = pcapng.Reader() if len(magic) == MAGIC_BYTES else _Short()
         else:
-            raise Unreadable(self._path, "is neither a pcap nor a pcapng file")
+            reader = pcap.Reader()
         self.format = reader.format
         return reader
 

@@ -1,6 +1,7 @@
 """A list of capture pairs made by hand: CSV text -> rows, every mistake as `file:line:column: what`."""
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,19 +10,29 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from correlate import files
 from correlate.dataset import check_name
+from correlate.dataset.documents import shown
 from correlate.dataset.record import Addresses
-from correlate.errors import BadDataset, CorrelateError
+from correlate.errors import BadDataset, Unreadable
 from correlate.trace import Integrity, Trace, verify
 from lab.definitions.yaml import Mistake, did_you_mean
 from lab.errors import BadInput
 
 MAX_LIST_BYTES = 16 << 20
+MAX_CELL = 4096
+"""The longest path that Linux takes."""
+SEPARATORS = {";": "';'", "\t": "a tab"}
+"""What spreadsheets write in place of commas where a comma stands in numbers."""
+COMMA = "it must be a comma: save the list as CSV with commas"
+MAX_SHOWN_PATH = 300
 MAX_OFFSET_S = 10.0 * 365 * 86400
 PUBLIC = "public:"
 SLIP = 0.8
 """How alike an unknown name is to a known one to be a slip of the pen and not a name of its own."""
 
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^,"]*))(,|$)')
 
 
@@ -50,22 +61,27 @@ class ImportedTrial:
         return self.values.get(column)
 
 
+def _cut(text: str) -> str:
+    return shown(text, quoted=False)
+
+
 def _name(text: str, folder: Path) -> str:
     try:
         return check_name(text)
     except BadDataset as error:
-        raise Unfit(str(error)) from error
+        raise Unfit(str(error).replace(text, _cut(text))) from error
 
 
 def _service(text: str, folder: Path) -> str:
     if text not in ("voice", "video"):
-        raise Unfit(f"no service '{text}'{did_you_mean(text, ['voice', 'video']) or '; write voice, video or nothing'}")
+        hint = did_you_mean(text, ["voice", "video"]) or "; write voice, video or nothing"
+        raise Unfit(f"no service '{_cut(text)}'{hint}")
     return text
 
 
 def _repetition(text: str, folder: Path) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
-        raise Unfit(f"repetition must be a whole number from 1, is '{text}'")
+        raise Unfit(f"repetition must be a whole number from 1, is '{_cut(text)}'")
     return int(text)
 
 
@@ -76,7 +92,8 @@ def _addresses(text: str, folder: Path) -> Addresses:
         try:
             address = ip_address(word.removeprefix(PUBLIC))
         except ValueError as error:
-            raise Unfit(f"'{word}' is no IP address; separate several by spaces, mark public ones {PUBLIC}") from error
+            what = f"'{_cut(word)}' is no IP address; separate several by spaces, mark public ones {PUBLIC}"
+            raise Unfit(what) from error
         (probed if word.startswith(PUBLIC) else interface).append(address)
     return Addresses(interface=interface, probed=probed)
 
@@ -85,16 +102,16 @@ def _offset_s(text: str, folder: Path) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise Unfit(f"'{text}' is no number of seconds") from error
+        raise Unfit(f"'{_cut(text)}' is no number of seconds") from error
     if not isfinite(value) or abs(value) > MAX_OFFSET_S:
-        raise Unfit(f"{text} s is no offset of a clock")
+        raise Unfit(f"{_cut(text)} s is no offset of a clock")
     return value
 
 
 def _bound_s(text: str, folder: Path) -> float:
     value = _offset_s(text, folder)
     if value <= 0:
-        raise Unfit(f"offset_bound_s must be greater than 0, is {text}")
+        raise Unfit(f"offset_bound_s must be greater than 0, is {_cut(text)}")
     return value
 
 
@@ -103,9 +120,11 @@ def _capture(text: str, folder: Path) -> Capture:
     try:
         trace = Trace.read(path)
         integrity = verify(trace)
-    except CorrelateError as error:
-        near = did_you_mean(Path(text).name, (each.name for each in path.parent.glob("*"))) if not path.exists() else ""
-        raise Unfit(f"{error}{near}") from error
+    except Unreadable as error:
+        # os.path takes names that the system does not: they are not there.
+        there = os.listdir(path.parent) if not os.path.exists(path) and os.path.isdir(path.parent) else []
+        where = path if len(text) <= MAX_SHOWN_PATH else _cut(text)
+        raise Unfit(f"{where}: {error.what}{did_you_mean(path.name, there)}") from error
     if not integrity.ok:
         damage = "; ".join(str(one) for one in integrity.damage if one.voids)
         raise Unfit(f"{path}: is damaged: {damage}; capture again or leave it out")
@@ -142,7 +161,7 @@ def read_list(path: Path, known: Mapping[str, Iterable[str]]) -> list[ImportedTr
     lines = _lines(path)
     mistakes: list[Mistake] = []
     header = list(_cells(path, 1, lines[0], mistakes))
-    _check_header(path, header, mistakes)
+    _check_header(path, lines[0], header, mistakes)
     stop_at(mistakes)
     rows = [
         _row(path, number, line, [text for text, _ in header], known, mistakes)
@@ -164,17 +183,21 @@ def stop_at(mistakes: list[Mistake]) -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_LIST_BYTES + 1)
+        data = files.read(path, MAX_LIST_BYTES + 1)
+        if len(data) > MAX_LIST_BYTES:
+            raise BadInput(f"{path}:1:1: is larger than {MAX_LIST_BYTES >> 20} MiB, no list of trials is")
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise BadInput(f"{path}:1:1: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path}:{line}:1: is no UTF-8 text; save the list as CSV in UTF-8") from error
-    if len(data) > MAX_LIST_BYTES:
-        raise BadInput(f"{path}:1:1: is larger than {MAX_LIST_BYTES >> 20} MiB, no list of trials is")
-    return text.splitlines() or [""]
+        number, column = data.count(b"\n", 0, error.start) + 1, error.start - data.rfind(b"\n", 0, error.start)
+        raise BadInput(f"{path}:{number}:{column}: is no UTF-8 text; save the list as CSV in UTF-8") from error
+    lines = _LINE_END.split(text)
+    for number, line in enumerate(lines, 1):
+        if found := _NO_TEXT.search(line):
+            what = f"a character that is no text (U+{ord(found[0]):04X}); save the list as CSV in UTF-8"
+            raise BadInput(str(Mistake(path, number, found.start() + 1, what)))
+    return lines
 
 
 def _cells(path: Path, number: int, line: str, mistakes: list[Mistake]) -> Iterator[tuple[str, int]]:
@@ -191,13 +214,20 @@ def _cells(path: Path, number: int, line: str, mistakes: list[Mistake]) -> Itera
         at = match.end()
 
 
-def _check_header(path: Path, header: list[tuple[str, int]], mistakes: list[Mistake]) -> None:
+def _check_header(path: Path, line: str, header: list[tuple[str, int]], mistakes: list[Mistake]) -> None:
     names = [text for text, _ in header]
-    for index, (text, column) in enumerate(header):
+    for separator, what in SEPARATORS.items():
+        if separator in line and any(word.strip(' "') in COLUMNS for word in line.split(separator)):
+            mistakes.append(Mistake(path, 1, line.index(separator) + 1, f"{what} separates the columns; {COMMA}"))
+            return
+    named = [index for index, name in enumerate(names, 1) if name]
+    for text, column in header[max(named, default=len(header)) :][:1]:
+        mistakes.append(Mistake(path, 1, column, f"no column '{text}' behind this comma; take all at the end out"))
+    for index, (text, column) in enumerate(header[: max(named, default=len(header))]):
         if text not in COLUMNS:
             free = [name for name in COLUMNS if name not in names]
             hint = did_you_mean(text, free) or f"; there is {', '.join(free)}"
-            mistakes.append(Mistake(path, 1, column, f"no column '{text}'{hint}"))
+            mistakes.append(Mistake(path, 1, column, f"no column '{_cut(text)}'{hint}"))
         elif text in names[:index]:
             mistakes.append(Mistake(path, 1, column, f"column '{text}' a second time"))
     if not mistakes:
@@ -213,11 +243,13 @@ def _row(
     if len(mistakes) > before:
         return ImportedTrial(number, values, {})
     places = {name: column for name, (_, column) in zip(names, found, strict=False)}
-    if len(found) != len(names):
-        mistakes.append(Mistake(path, number, 1, f"{len(found)} cells, the first line has {len(names)}"))
+    if wrong := _no_row(line, names, found):
+        mistakes.append(Mistake(path, number, *wrong))
         return ImportedTrial(number, values, places)
     for name, (text, column) in zip(names, found, strict=True):
         try:
+            if len(text) > MAX_CELL:
+                raise Unfit(f"{name} has {len(text)} characters, none has more than {MAX_CELL}")
             if text:
                 values[name] = COLUMNS[name](text, path.parent)
                 _check_known(name, text, known)
@@ -227,6 +259,25 @@ def _row(
             mistakes.append(Mistake(path, number, column, str(error)))
     mistakes += [Mistake(path, number, places.get(name, 1), text) for name, text in _contradictions(values)]
     return ImportedTrial(number, values, places)
+
+
+def _no_row(line: str, names: list[str], found: list[tuple[str, int]]) -> tuple[int, str] | None:
+    """Column and text of what makes a line no row of as many cells as there are columns; None for a row."""
+    texts = [text for text, _ in found]
+    if not any(texts):
+        return 1, "nothing but commas; take this line out"
+    if texts == names:
+        return 1, "the first line a second time; take it out"
+    many = f"{len(found)} cells, the first line has {len(names)}"
+    if len(found) > len(names):
+        more = "" if any(texts[len(names) :]) else "; take the commas at the end out"
+        return found[len(names)][1], many + more
+    if len(found) < len(names):
+        for separator, what in SEPARATORS.items():
+            if separator in line:
+                return line.index(separator) + 1, f"{many}; where {what} separates them, {COMMA}"
+        return 1, many
+    return None
 
 
 def _repeated(rows: Iterable[ImportedTrial]) -> Iterator[tuple[ImportedTrial, str, str]]:
@@ -245,7 +296,7 @@ def _check_known(column: str, text: str, known: Mapping[str, Iterable[str]]) -> 
     names = set(known.get(column, ()))
     near = difflib.get_close_matches(text, names, n=1, cutoff=SLIP)
     if near and text not in names:
-        raise Unfit(f"no {column} '{text}'; did you mean '{near[0]}'?")
+        raise Unfit(f"no {column} '{_cut(text)}'; did you mean '{near[0]}'?")
 
 
 def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from correlate.dataset.record import Analysis
+from correlate.dataset.record import Analysis, refusal
 from lab.definitions.base import Line, Model, Name, Place, Service, Text, refuse
 
 SERVICES: tuple[Service, Service] = ("voice", "video")
@@ -166,6 +166,14 @@ class App(Model):
     @model_validator(mode="after")
     def _a_whole_service(self) -> Self:
         refuse(self._half_services())
+        return self
+
+    @model_validator(mode="after")
+    def _matched_in_linear_time(self) -> Self:
+        twins = self.analysis.twins if self.analysis else None
+        if twins and (why := refusal(twins)):
+            text = f"twins is nothing that RE2 matches: {why}; write it without what has to be tried in many ways"
+            refuse([(("analysis", "twins"), text)])
         return self
 
     def _half_services(self) -> list[tuple[Place, str]]:

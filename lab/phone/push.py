@@ -9,6 +9,7 @@ import re
 import struct
 from pathlib import Path
 
+from correlate import files
 from lab.errors import BadInput, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.programs.shell import ShellOutput
@@ -61,7 +62,7 @@ def push(device: Adb, name: str, file: Path) -> str:
     `PhoneTrouble` where it does not arrive whole or does not run there.
     """
     try:
-        data = file.read_bytes()
+        data = files.read(file)
         needed = abi(data)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

@@ -6,14 +6,15 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from correlate import files
 from correlate.dataset.anchors import SCENARIOS
 from correlate.dataset.durable import unfinished
-from correlate.dataset.record import SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry
+from correlate.dataset.record import LIBRARY, SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry
 from lab.definitions import BenchSpec, PlannedTrial
 from lab.errors import BadInput
 from lab.run.plan import Run
 
-LIBRARIES = ("im-call-lab", "adbutils", "uiautomator2", "dnspython", "numpy", "pydantic", "PyYAML")
+LIBRARIES = ("im-call-lab", "adbutils", "uiautomator2", "dnspython", LIBRARY, "numpy", "pydantic", "PyYAML")
 
 
 def controller_versions() -> dict[str, str]:
@@ -27,7 +28,7 @@ def scenario_hash(run: Run) -> str:
     """SHA-256 over the names and bytes of the YAML files that this matrix uses, without what is local."""
     digest = hashlib.sha256()
     for name, path in _used_files(run).items():
-        data = path.read_bytes()
+        data = files.read(path)
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from correlate.dataset import Dataset
+from correlate.dataset import Dataset, links
 from lab.definitions import PlannedTrial
 from lab.definitions.yaml import did_you_mean
 from lab.errors import BadInput
@@ -46,7 +46,9 @@ def dataset_at(folder: str) -> Dataset:
 
 
 def holding(dataset: Dataset) -> AbstractContextManager[None]:
-    """Hold a dataset for this process alone. Raises `BenchBusy` naming the holder."""
+    """Hold a dataset for this process alone. Raises `BenchBusy` naming the holder, and `Damaged` where something in it
+    would be written through a link."""
+    links.refuse(dataset.path)
     return locks.held(dataset.lock_path, str(dataset.path))
 
 

@@ -146,7 +146,8 @@ def write_json(path: Path, value: object) -> None:
     """Write a file whole or not at all: temporary name, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
+    partial.unlink(missing_ok=True)  # a link in its place is not followed
+    with partial.open("x", encoding="utf-8") as file:
         file.write(json.dumps(value, sort_keys=True, indent=1) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from correlate.columns import Reason, columns, explained
+import pytest
+
+from correlate.columns import Reason, columns, decode, explained
 from correlate.dimensions import duration
 
 
@@ -43,3 +45,11 @@ def test_what_is_not_null_has_no_reason_and_the_line_says_all_the_same():
 def test_columns_come_from_the_dataclass_of_a_side():
     assert list(columns(duration.measure))[:3] == ["phone", "longest_relay_duration_ns", "longest_relay_first_ns"]
     assert list(columns(duration.measure))[-1] == "reason"
+
+
+@pytest.mark.parametrize("cell", ["NaN", "Infinity", "-1e400", f"1{'0' * 400}"])
+def test_every_number_of_a_cell_is_finite(cell):
+    for text, kind in ((cell, float | None), (f"[{cell}]", tuple[float, ...])):
+        with pytest.raises(ValueError, match="Input should be a finite number"):
+            decode(text, kind)
+    assert decode("1e300", float) == 1e300

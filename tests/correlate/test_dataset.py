@@ -280,6 +280,19 @@ def test_versions_stand_in_the_order_of_the_trials_beginnings_and_what_cannot_be
     assert installed(Dataset(tmp_path)) == {"maple": {"alpha": ("1.1",), "bravo": ("1.0",)}}
 
 
+@pytest.mark.parametrize("earlier", [5, [5], {"name": None}, None])
+def test_earlier_names_are_a_list_of_objects(made, earlier):
+    dataset, _ = made
+    entry = {"name": None, "how": "PTR", "when_ns": 1}
+    dataset.names_path.write_text(json.dumps({"192.0.2.1": entry | {"earlier": [entry]}}))
+    assert dataset.host_names() == {}
+    dataset.names_path.write_text(json.dumps({"192.0.2.1": entry | {"earlier": earlier}}))
+    with pytest.raises(BadDataset) as raised:
+        dataset.host_names()
+    what = "the entry of '192.0.2.1' has earlier answers that are no list of objects"
+    assert str(raised.value) == f"{dataset.names_path}: {what}"
+
+
 def test_names_are_empty_before_they_were_asked_for(made):
     dataset, _ = made
     assert dataset.names() == {}

@@ -2,9 +2,13 @@
 
 import errno
 import json
+import os
+import random
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from correlate import report
 from correlate.dataset import Dataset
 from correlate.dimensions.servers import Match
 from correlate.findings.cases import cases
+from lab.commands.import_list import read_list
 from lab.commands.import_trials import import_trials
 from lab.errors import BadInput, BenchUnhealthy
 
@@ -262,6 +267,40 @@ def test_an_app_of_the_lab_brings_its_analysis(exported):
             f"{SHORT}\n{PAIR},maple\n1 caller.pcap,0 callee.pcap,maple\n",
             "3:15: the same capture as in line 2; every trial has captures of its own",
         ),
+        (f"{SHORT}\n{PAIR},ma\0ple\n", "2:31: a character that is no text (U+0000); save the list as CSV in UTF-8"),
+        (f"{SHORT}\n{PAIR},ma\x0cple\n", "2:31: a character that is no text (U+000C); save the list as CSV in UTF-8"),
+        (f"{SHORT}\n{PAIR},{'m' * 10_000}\n", "2:29: app has 10000 characters, none has more than 4096"),
+        (f"{SHORT}\n{PAIR},{'m' * 1000}\n", f"2:29: '{'m' * 59}…' is no name: names match [a-z0-9][a-z0-9_]{{0,63}}"),
+        (
+            f"{SHORT}\n{'m' * 10_000},0 callee.pcap,maple\n",
+            "2:1: caller_capture has 10000 characters, none has ",
+        ),
+        (f"{SHORT}\n{'m' * 400},0 callee.pcap,maple\n", f"2:1: {'m' * 59}…: cannot be read: File name too long"),
+        (f"{SHORT},{'m' * 10_000}\n", f"1:35: no column '{'m' * 59}…'; there is service, direction, "),
+        (f"{SHORT},service\n{PAIR},maple,{'m' * 400}\n", f"2:35: no service '{'m' * 59}…'; write voice, video or "),
+        (
+            f"{SHORT},service\n{PAIR},maple,voice".replace(",", ";"),
+            "1:15: ';' separates the columns; it must be a comma: save the list as CSV with commas",
+        ),
+        (
+            f"{SHORT},service\n{PAIR},maple,voice".replace(",", "\t"),
+            "1:15: a tab separates the columns; it must be a comma: save the list as CSV with commas",
+        ),
+        (
+            f"{SHORT}\n{PAIR};maple\n",
+            "2:28: 2 cells, the first line has 3; where ';' separates them, it must",
+        ),
+        (f"{SHORT},,,\n{PAIR},maple,,,\n", "1:35: no column '' behind this comma; take all at the end out"),
+        (f"{SHORT}\n{PAIR},maple,,\n", "2:35: 5 cells, the first line has 3; take the commas at the end out"),
+        (f"{SHORT}\n{PAIR},maple,voice\n", "2:35: 4 cells, the first line has 3"),
+        (f"{SHORT}\n{PAIR},maple\n,,\n", "3:1: nothing but commas; take this line out"),
+        (f"{SHORT}\n{PAIR},maple\n{SHORT}\n", "3:1: the first line a second time; take it out"),
+        (f"{SHORT},app\n", "1:35: column 'app' a second time"),
+        (f"{SHORT},caller_offset_s\n{PAIR},maple,1e400\n", "2:35: 1e400 s is no offset of a clock"),
+        (
+            f"{SHORT}\n/dev/zero,0 callee.pcap,maple\n",
+            "2:1: /dev/zero: cannot be read: Is a device; only regular files",
+        ),
         (f"{SHORT},device_1\n{PAIR},maple,side_c\n", "2:35: no phone 'side_c' in this list; did you mean 'side_"),
         (
             f"{SHORT},device_1\n{PAIR},maple,side_a\n1 caller.pcap,1 callee.pcap,maple,side_b\n",
@@ -278,6 +317,63 @@ def test_bad_input_is_one_line_with_its_place_and_nothing_is_written(exported, t
     assert str(raised.value).startswith(f"{folder / 'list.csv'}:")
     assert len(str(raised.value).splitlines()) == 1
     assert not (folder / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "mistake"),
+    [
+        (f"{SHORT}\n{PAIR},maple\n".encode("utf-16"), "1:1: is no UTF-8 text; save the list as CSV in UTF-8"),
+        (
+            f"{SHORT}\n{PAIR},maple\n".encode("utf-16-le"),
+            "1:2: a character that is no text (U+0000); save the ",
+        ),
+        (f"{SHORT}\n{PAIR},äpfel\n".encode("latin-1"), "2:29: is no UTF-8 text; save the list as CSV in UTF-8"),
+        (bytes((16 << 20) + 1), "1:1: is larger than 16 MiB, no list of trials is"),
+        (None, "1:1: cannot be read: Is a FIFO; only regular files are read"),
+    ],
+    ids=["UTF-16 with a mark", "UTF-16", "Latin-1", "too large", "FIFO"],
+)
+def test_a_list_that_is_no_text_of_utf_8_is_one_line_with_its_place(exported, data, mistake):
+    folder, _ = exported
+    path = folder / "list.csv"
+    os.mkfifo(path) if data is None else path.write_bytes(data)
+    with pytest.raises(BadInput) as raised:
+        import_trials(path, Dataset(folder / "imported"), SCENARIOS)
+    assert str(raised.value).startswith(f"{path}:{mistake}")
+    assert len(str(raised.value).splitlines()) == 1
+    assert not (folder / "imported").exists()
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_change_nothing(exported):
+    folder, _ = exported
+    (folder / "list.csv").write_bytes(f"\ufeff{SHORT}\r\n{PAIR},maple\r\n\r\n".encode())
+    import_trials(folder / "list.csv", Dataset(folder / "imported"), SCENARIOS)
+    assert Dataset(folder / "imported").trial_ids() == ["maple-unknown-unknown-unknown-1"]
+
+
+@pytest.mark.full
+def test_whatever_a_list_holds_each_mistake_is_a_line_with_its_place(exported):
+    folder, rows = exported
+    path, whole, read, mistakes = (
+        folder / "list.csv",
+        "\r\n".join([HEADER, *rows]).encode(),
+        Counter[int](),
+        list[str](),
+    )
+    odd = [b"\0", b";", b"\t", b",", b'"', b"\n", b"\r", b"\xff", b"\xc2\x85", b"m" * 300, b"1e400", b"nan"]
+    chance = random.Random("lists")
+    for _ in range(3000):
+        text = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            at = chance.randrange(len(text) + 1)
+            text[at : at + chance.choice((0, 0, 1, 40))] = chance.choice(odd)
+        path.write_bytes(text)
+        try:
+            read[len(read_list(path, {"app": ["maple"]}))] += 1
+        except BadInput as error:
+            mistakes += str(error).split("\n")
+    assert (len(mistakes) > 3000, read[2] > 20) == (True, True)
+    assert [line for line in mistakes if not re.match(rf"{path}:[1-9]\d*:[1-9]\d*: \S", line)] == []
 
 
 def test_all_mistakes_are_told_at_once(exported):

@@ -105,19 +105,19 @@ def rewrite(dataset, name, change):
         ),
         (
             lambda dataset: rewrite(dataset, "volume.csv", lambda text: text.replace("tcp_tx_payload_bytes", "tcp")),
-            r"findings/volume\.csv: does not fit: KeyError\('tcp_tx_payload_bytes'\); correlate again",
+            r"findings/volume\.csv:2: does not fit: KeyError\('tcp_tx_payload_bytes'\); correlate again",
         ),
         (
             lambda dataset: rewrite(dataset, "service.csv", lambda text: text.replace("reasons", "why")),
-            r"findings/service\.csv: does not fit: KeyError\('reasons'\); correlate again",
+            r"findings/service\.csv:2: does not fit: KeyError\('reasons'\); correlate again",
         ),
         (
             lambda dataset: rewrite(dataset, "endpoints.csv", lambda text: text.replace("false", "no")),
-            r"findings/endpoints\.csv: does not fit: ValueError\(.*'no': Invalid JSON: .*\); correlate again",
+            r"findings/endpoints\.csv:2: does not fit: ValueError\(.*'no': Invalid JSON: .*\); correlate again",
         ),
         (
             lambda dataset: rewrite(dataset, "servers.csv", lambda text: text[: text.rindex(",")]),
-            r"findings/servers\.csv: does not fit: ValueError\('a row has fewer or more cells .*\); correlate again",
+            r"findings/servers\.csv:3: does not fit: ValueError\('a row has fewer or more cells .*\); correlate again",
         ),
         (
             lambda dataset: rewrite(dataset, "service.csv", lambda text: text.splitlines()[0] + "\n"),

@@ -94,7 +94,7 @@ def test_a_cut_gzip_file_says_so_and_keeps_what_unpacks(read):
 
 def test_a_gzip_file_that_unpacks_to_anything_is_refused(read):
     with pytest.raises(Unreadable, match="unpacks to 96 MiB or more"):
-        read(gzip.compress(bytes(97 << 20), compresslevel=1))
+        read(gzip.compress(pcap() + bytes(97 << 20), compresslevel=1))
 
 
 def test_a_frame_cut_by_the_snapshot_length_keeps_its_wire_length(read):

@@ -1,9 +1,11 @@
-"""The documents of a dataset as models: what stands in each file, key by key. No codec, and nothing but pydantic."""
+"""The documents of a dataset as models: what stands in each file, key by key. No codec, and nothing but pydantic and
+RE2."""
 
 from correlate.dataset.record.analysis import Analysis, RoleRule, UserIds
 from correlate.dataset.record.base import ID_CHARACTERS, SCHEMA, Document, Name, Port, Role, Service, nullable
 from correlate.dataset.record.history import JournalLine, VoidRecord
 from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry
+from correlate.dataset.record.patterns import LIBRARY, refusal
 from correlate.dataset.record.trial import (
     Addresses,
     Asked,
@@ -26,8 +28,8 @@ DOCUMENTS: dict[str, type[Document]] = {
 """What has a JSON Schema: dataset.json, trial.json, void.json and each line of journal.jsonl."""
 
 __all__ = [
-    "DOCUMENTS", "ID_CHARACTERS", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Clock", "Counters",
-    "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Machine", "Markers", "Name", "PlanEntry",
-    "Port", "Reading", "Role", "RoleRule", "Service", "Side", "TrialRecord", "UserIds", "VoidRecord", "WayOut",
-    "nullable",
+    "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Clock",
+    "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Machine", "Markers", "Name",
+    "PlanEntry", "Port", "Reading", "Role", "RoleRule", "Service", "Side", "TrialRecord", "UserIds", "VoidRecord",
+    "WayOut", "nullable", "refusal",
 ]  # fmt: skip

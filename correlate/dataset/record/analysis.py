@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from correlate.dataset.record.base import Document, Port
+from correlate.dataset.record.patterns import compiled, groups
 
 VIDEO_BYTES_PER_S = 20_000
 
@@ -51,7 +52,7 @@ class Analysis(Document):
 
     def cluster(self, name: str | None) -> str | None:
         """The key that twin host names share; None for a name that has no twins."""
-        match = re.fullmatch(self.twins, name[:255]) if self.twins and name else None
+        match = compiled(self.twins).fullmatch(name[:255]) if self.twins and name else None
         return "|".join(group for group in match.groups() if group is not None) if match else None
 
     @field_validator("twins")
@@ -60,10 +61,10 @@ class Analysis(Document):
         if value is None:
             return None
         try:
-            groups = re.compile(value).groups
+            count = groups(value)
         except re.error as error:
             raise ValueError(f"twins is no regular expression: {error}") from None
-        if not groups:
+        if not count:
             raise ValueError("twins has no group: its groups, joined, are what twin host names have in common")
         return value
 

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from correlate.dataset.record.analysis import Analysis
 from correlate.dataset.record.base import Count, Document, Name, Sha256, TrialId
+from correlate.dataset.record.patterns import LIBRARY, refusal
 
 Provenance = Literal["modelled", "rehearsed", "measured"]
 
@@ -107,12 +108,21 @@ class DatasetRecord(Document):
         seen: set[str] = set()
         for number, entry in enumerate(self.plan):
             if entry.id in seen:
-                raise _misfit(number, "id", f"plan names a trial twice: {entry.id}")
+                raise _misfit(("plan", number, "id"), f"plan names a trial twice: {entry.id}")
             if entry.app not in self.apps:
-                raise _misfit(number, "app", f"'{entry.app}' is none of apps")
+                raise _misfit(("plan", number, "app"), f"'{entry.app}' is none of apps")
             seen.add(entry.id)
         return self
 
+    @model_validator(mode="after")
+    def _patterns_are_linear(self) -> Self:
+        for name, app in self.apps.items() if LIBRARY in self.versions else ():
+            twins = app.analysis.twins if app.analysis else None
+            if twins and (why := refusal(twins)):
+                raise _misfit(("apps", name, "analysis", "twins"), f"is nothing that RE2 matches: {why}")
+        return self
 
-def _misfit(number: int, key: str, text: str) -> PydanticCustomError:
-    return PydanticCustomError("misfit", "{text}", {"text": text, "below": ("plan", number, key)})
+
+def _misfit(place: tuple[str | int, ...], text: str) -> PydanticCustomError:
+    """What does not fit between parts that are each right by themselves; `place` is where it stands."""
+    return PydanticCustomError("misfit", "{text}", {"text": text, "below": place})

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from correlate import files
 from lab.errors import BadInput
 
 MAX_BYTES = 1 << 20
@@ -94,8 +95,7 @@ def read_text(path: Path) -> str:
         YamlMistakes: it cannot be read, is too large, or is not UTF-8.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = files.read(path, MAX_BYTES + 1)
     except IsADirectoryError:
         raise YamlMistakes([Mistake(path, 1, 1, "is a directory, not a YAML file")]) from None
     except FileNotFoundError:

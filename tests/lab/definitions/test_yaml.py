@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal
@@ -52,6 +53,23 @@ def mistakes_of(tmp_path: Path):
     return mistakes
 
 
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (os.mkfifo, "cannot be read: Is a FIFO; only regular files are read"),
+        (lambda path: path.symlink_to("/dev/zero"), "cannot be read: Is a device; only regular files are read"),
+        (os.mkdir, "is a directory, not a YAML file"),
+        (lambda path: None, "no such file"),
+    ],
+    ids=["FIFO", "device", "directory", "nothing"],
+)
+def test_what_is_no_regular_file_is_one_mistake_at_once(tmp_path: Path, make, text: str):
+    make(tmp_path / "f.yaml")
+    with pytest.raises(YamlMistakes) as caught:
+        read(tmp_path / "f.yaml", Pet)
+    assert str(caught.value) == f"{tmp_path}/f.yaml:1:1: {text}"
+
+
 def test_texts_stay_texts_and_numbers_become_numbers(tmp_path: Path):
     path = tmp_path / "f.yaml"
     path.write_text("name: no\ntame: false\nports: [7, -3]\nweight: 2.50\naddress: 192.0.2.1\nring_s:\n")
@@ -71,7 +89,7 @@ def test_an_odd_whole_number_is_a_mistake(mistakes_of, text: str):
     assert found.startswith("f.yaml:2:13: ports must be a whole number, is ")
 
 
-@pytest.mark.parametrize("text", ["inf", "nan", ".5", "5.", "1e3", "1_0.5"])
+@pytest.mark.parametrize("text", ["inf", ".inf", "nan", ".nan", "1e400", ".5", "5.", "1e3", "1_0.5"])
 def test_an_odd_number_is_a_mistake(mistakes_of, text: str):
     assert mistakes_of(f"name: x\nweight: {text}\n")[0].startswith("f.yaml:2:1: weight must be a number, is ")
 
