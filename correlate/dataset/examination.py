@@ -100,7 +100,7 @@ class _Examination:
             if path.is_symlink():
                 self._recorded[name] = "is a symbolic link"
             elif not path.is_dir() and not path.is_file():
-                self._recorded[name] = "is no regular file"
+                self._tell(name, "is no regular file")
         try:
             found = contents.files(self._root)
         except BadDataset as error:
@@ -225,7 +225,8 @@ class _Examination:
 
 
 def _texts(told: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"{path}: {text}" for path, text in told.items())
+    """A line for each file; journal and manifest, of which the others may be the consequence, first."""
+    return tuple(f"{path}: {told[path]}" for path in sorted(told, key=lambda path: path not in (JOURNAL, MANIFEST)))
 
 
 def _hash_of(path: Path) -> str:
