@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Processes that share the tests, a file at a time, in the order of tests/conftest.py.
+PROCESSES ?= 2
 
 .PHONY: run-matrix test setup check full bench soak
 
@@ -9,7 +11,7 @@ run-matrix: setup
 	$(BIN)/invoke run-matrix
 
 test: setup
-	$(BIN)/pytest -m "not full"
+	$(BIN)/pytest -m "not full" --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 setup: $(VENV)/.ready
 

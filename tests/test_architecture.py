@@ -17,11 +17,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+AGENT = ROOT / "lab/laptop/agent"
 MODULES = sorted([*ROOT.glob("lab/**/*.py"), *ROOT.glob("correlate/**/*.py"), ROOT / "tasks.py"])
 
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a file, which no test here changes; the agent's as Python 3.9 reads it."""
+    return ast.parse(path.read_text(), feature_version=(3, 9) if path.is_relative_to(AGENT) else None)
 
 
 @pytest.mark.parametrize("package", ["adbutils", "uiautomator2"])
@@ -53,7 +60,7 @@ def test_asyncio_lives_in_the_virtual_bench_alone() -> None:
 
 
 def imports(path: Path, module: str) -> bool:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == module for alias in node.names):
             return True
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == module:
@@ -68,7 +75,7 @@ def imported() -> dict[str, set[str]]:
     found = {}
     for module, path in paths.items():
         names = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -119,21 +126,17 @@ def test_the_emulator_imports_of_lab_its_definitions_errors_and_processes_alone(
 
 
 def test_the_laptop_stand_in_is_one_file_of_the_standard_library() -> None:
-    import sys
-
-    tree = ast.parse((ROOT / "lab/virtual/standin/program.py").read_text())
+    tree = parsed(ROOT / "lab/virtual/standin/program.py")
     used = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     used |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert used <= set(sys.stdlib_module_names)
 
 
 def test_the_laptops_agent_is_of_the_standard_library_of_python_3_9() -> None:
-    import sys
-
-    files = sorted((ROOT / "lab/laptop/agent").glob("*.py"))
+    files = sorted(AGENT.glob("*.py"))
     assert len(files) == 10
     for path in files:
-        tree = ast.parse(path.read_text(), feature_version=(3, 9))
+        tree = parsed(path)
         used = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         used |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         used -= {module for module in used if module.startswith("lab.laptop.agent.")}
@@ -146,7 +149,7 @@ def test_a_function_fits_on_a_screen_and_a_module_is_one_idea() -> None:
         text = path.read_text()
         if text.count("\n") > 350:
             long.append(f"{name(path)}: {text.count(chr(10))} lines")
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
                 lines = node.end_lineno - node.lineno + 1
                 if lines > 50:
@@ -155,7 +158,7 @@ def test_a_function_fits_on_a_screen_and_a_module_is_one_idea() -> None:
 
 
 def test_a_task_only_parses_calls_and_prints() -> None:
-    tree = ast.parse((ROOT / "tasks.py").read_text())
+    tree = parsed(ROOT / "tasks.py")
     long = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and any("task" in ast.dump(one) for one in node.decorator_list):
@@ -169,7 +172,7 @@ def test_a_task_only_parses_calls_and_prints() -> None:
 def test_nothing_catches_everything_and_nothing_evaluates_text() -> None:
     found = []
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ExceptHandler) and (
                 node.type is None or getattr(node.type, "id", "") == "Exception"
             ):

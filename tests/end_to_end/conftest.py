@@ -17,13 +17,19 @@ PAPER = pytest.StashKey[Started]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The paper's matrix begins at once where a test looks at it, and runs beside the tests before that one."""
-    if session.config.option.collectonly or not any(map(looks_at_paper, session.items)):
-        return
+    """In one process the paper's matrix begins at once where a test looks at it, and runs beside the tests before that
+    one. Of several processes the one that comes to such a test begins it then."""
+    alone = not hasattr(session.config, "workerinput")
+    if alone and not session.config.option.collectonly and any(map(looks_at_paper, session.items)):
+        begin_paper(session.config)
+
+
+def begin_paper(config: pytest.Config) -> Started:
     folder = Path(tempfile.mkdtemp(prefix="im-call-lab-paper-"))
-    started = session.config.stash[PAPER] = Started("paper", folder / "dataset")
-    session.config.add_cleanup(lambda: shutil.rmtree(folder))
-    session.config.add_cleanup(started.end)
+    started = config.stash[PAPER] = Started("paper", folder / "dataset")
+    config.add_cleanup(lambda: shutil.rmtree(folder))
+    config.add_cleanup(started.end)
+    return started
 
 
 def looks_at_paper(item: pytest.Item) -> bool:
@@ -35,7 +41,7 @@ def looks_at_paper(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def paper(pytestconfig: pytest.Config) -> Dataset:
     """The paper's 180 trials, run once; nobody changes it."""
-    return pytestconfig.stash[PAPER].finished()
+    return (pytestconfig.stash.get(PAPER, None) or begin_paper(pytestconfig)).finished()
 
 
 @pytest.fixture(scope="session")
