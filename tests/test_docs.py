@@ -6,14 +6,17 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+RECORDS = sorted((ROOT / "docs/decisions").glob("*.md"))
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md"))]
 
 
 def headings(path: Path) -> set[str]:
@@ -72,6 +75,76 @@ def test_every_line_that_only_windows_runs_has_its_status() -> None:
     tests = "".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))
     assert [name for name in re.findall(r"`(test_\w+)`", status) if f"def {name}(" not in tests] == []
     assert [path for path in re.findall(r"`(tests/[\w/.]+)`", status) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_every_decision_has_its_date_its_status_and_its_alternatives(path: Path) -> None:
+    title, empty, dated, *rest = path.read_text().splitlines()
+    assert re.match(rf"# {path.stem[:4]} [A-Z]", title)
+    assert empty == ""
+    assert re.fullmatch(r"Date: 20\d\d-\d\d-\d\d\. Status: (accepted|superseded by \[\d{4}\]\(.+\))\.", dated)
+    assert [line for line in rest if line.startswith("**Alternatives.** ")] != []
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    assert [path.stem[:4] for path in RECORDS] == [f"{number:04}" for number in range(1, len(RECORDS) + 1)]
+
+
+def test_contributing_names_commands_paths_and_packages_that_are_there() -> None:
+    path = ROOT / "CONTRIBUTING.md"
+    targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    marks = {mark.partition(":")[0] for mark in settings["markers"]}
+    named = set()
+    for command in commands(path):
+        program, *words = command.split()
+        if program == "make":
+            assert words[0] in targets, command
+            named.add(words[0])
+        else:
+            assert program == ".venv/bin/pytest", command
+            assert [word for word in words if word not in ("-m", *marks) and not (ROOT / word).exists()] == [], command
+    assert named == {"setup", "test", "check", "full"}
+    paths = set(re.findall(r"`((?:tests|lab|correlate|docs|\.ci|\.github)/[\w/.]*|pyproject\.toml)`", path.read_text()))
+    assert len(paths) > 8
+    assert sorted(one for one in paths if not (ROOT / one).exists()) == []
+    assert re.findall(r"apt install ([^`]+)`", path.read_text()) == [packages_of_ci()]
+
+
+def packages_of_ci() -> str:
+    """What .ci/run installs where it may."""
+    (packages,) = re.findall(r"apt-get install -q -y \\\n\s+(.+)\n", (ROOT / ".ci/run").read_text())
+    return packages
+
+
+def test_a_commit_is_checked_by_what_make_check_calls() -> None:
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (hook,) = repository["hooks"]
+    assert (repository["repo"], hook["language"], hook["always_run"]) == ("local", "system", True)
+    assert (hook["entry"], hook["pass_filenames"]) == ("make check", False)
+    assert re.search(r"^check: ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_hosted_ci_runs_what_ci_runs_and_may_read_alone() -> None:
+    workflow = yaml.load((ROOT / ".github/workflows/ci.yml").read_text(), yaml.BaseLoader)
+    assert (workflow["permissions"], list(workflow["jobs"])) == ({"contents": "read"}, ["run"])
+    job = workflow["jobs"]["run"]
+    assert (job["timeout-minutes"], "permissions" in job) == ("50", False)
+    assert [step["run"] for step in job["steps"] if "run" in step] == ['sudo env "PATH=$PATH" .ci/run']
+    actions = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert len(actions) == 2
+    assert [action for action in actions if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)] == []
+    assert (ROOT / ".ci/run").stat().st_mode & 0o111 == 0o111
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    text = (ROOT / "CHANGELOG.md").read_text()
+    versions = re.findall(r"^## (\d+\.\d+\.\d+) - 20\d\d-\d\d-\d\d$", text, re.MULTILINE)
+    assert (versions[0], versions[-1]) == (version, "0.1.0")
+    assert versions == sorted(versions, key=lambda text: [int(part) for part in text.split(".")], reverse=True)
+    kinds = set(re.findall(r"^### (.+)$", text, re.MULTILINE))
+    assert kinds - {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"} == set()
 
 
 README_COMMANDS = commands(ROOT / "README.md")
