@@ -222,7 +222,7 @@ class Build:
     T0_NS = T0_NS
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build():
     return Build
 

@@ -49,11 +49,12 @@ def addresses(side):
     return " ".join([*side.interface, *(f"public:{address}" for address in side.probed)])
 
 
-@pytest.fixture
-def exported(tmp_path, build):
-    """Two trials of a recorded dataset as files beside each other, with what is known of them as list rows."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, build):
+    """The folder and the rows of `exported`, which every test gets a copy of."""
+    folder = tmp_path_factory.mktemp("written")
     calls = [call_of(build), call_of(build, service="video", scenario="callee_hangs_up", repetition=3)]
-    recorded = tmp_path / "recorded"
+    recorded = folder / "recorded"
     recorded.mkdir()
     build.dataset(recorded, calls)
     for call in calls:
@@ -62,11 +63,19 @@ def exported(tmp_path, build):
     rows = []
     for number, call in enumerate(calls):
         for side in ("caller", "callee"):
-            shutil.copy(recorded / "trials" / call.trial / f"{side}.pcap", tmp_path / f"{number} {side}.pcap")
+            shutil.copy(recorded / "trials" / call.trial / f"{side}.pcap", folder / f"{number} {side}.pcap")
         known = (call.app, call.service, call.direction, call.scenario, call.repetition, "alpha", "bravo")
         sides = (addresses(call.caller), addresses(call.callee))
         cells = (f'"{number} caller.pcap"', f"{number} callee.pcap", *known, *sides, 2.5, 0, 0.001)
         rows.append(",".join(str(cell) for cell in cells))
+    return folder, rows
+
+
+@pytest.fixture
+def exported(tmp_path, written):
+    """Two trials of a recorded dataset as files beside each other, with what is known of them as list rows."""
+    folder, rows = written
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     return tmp_path, rows
 
 
