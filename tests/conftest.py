@@ -11,6 +11,23 @@ HERE = Path(__file__).parent
 LONGEST = ("end_to_end/test_matrix.py", "test_docs.py")
 """Each of these runs whole matrices, about a minute long."""
 
+NOT_QUICK = (
+    "end_to_end/",
+    "integrity/",
+    "lab/laptop/test_agent.py",
+    "lab/virtual/test_agent.py",
+    "lab/virtual/test_control.py",
+    "lab/virtual/test_traffic.py",
+    "correlate/dataset/test_record_fuzz.py",
+    "correlate/test_fuzz.py",
+    "correlate/test_imports.py",
+    "correlate/test_stream.py",
+    "test_architecture.py",
+    "test_docs.py",
+)
+"""Whole runs and calls, benches behind adb, network namespaces, what is done hundreds of times by chance or to a capture,
+and what is said of all files."""
+
 # How long one example takes tells how busy the machine is.
 settings.register_profile("lab", deadline=None)
 settings.load_profile("lab")
@@ -21,6 +38,10 @@ def place(item: pytest.Item) -> str:
     return item.path.relative_to(HERE).as_posix()
 
 
+@pytest.hookimpl(tryfirst=True)  # Before `-m` looks at the marks.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if not place(item).startswith(NOT_QUICK) and item.get_closest_marker("full") is None:
+            item.add_marker(pytest.mark.quick)
     if hasattr(config, "workerinput"):  # One of several processes: at the end there are only short files left to share.
         items.sort(key=lambda item: place(item) not in LONGEST)

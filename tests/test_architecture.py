@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST, NOT_QUICK
+
 ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "lab/laptop/agent"
 MODULES = sorted([*ROOT.glob("lab/**/*.py"), *ROOT.glob("correlate/**/*.py"), ROOT / "tasks.py"])
@@ -246,6 +248,10 @@ def test_the_contracts_are_short() -> None:
     text = (ROOT / "pyproject.toml").read_text().partition("[tool.importlinter]")[2]
     assert len(text.split("\n[[")) == 8
     assert len([line for line in text.splitlines() if line.strip()]) < 45
+
+
+def test_files_that_are_named_as_long_or_not_as_quick_are_there() -> None:
+    assert [name for name in (*LONGEST, *NOT_QUICK) if not (ROOT / "tests" / name).exists()] == []
 
 
 def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:

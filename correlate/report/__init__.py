@@ -2,10 +2,11 @@
 findings that are there. Both end with the manifest."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from correlate import findings as findings_files
 from correlate import link
@@ -118,8 +119,9 @@ def _put(dataset: Dataset, files: Mapping[Path, str]) -> None:
     dataset.write_manifest()
 
 
-def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
-    """report.html: provenance, verdict, what went wrong, tables, claims; one file that needs nothing else."""
+@cache
+def _template() -> Template:
+    """The page's template, compiled once a process."""
     environment = Environment(
         loader=PackageLoader("correlate.report"),
         autoescape=True,
@@ -128,7 +130,12 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html").render(
+    return environment.get_template("report.html")
+
+
+def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
+    """report.html: provenance, verdict, what went wrong, tables, claims; one file that needs nothing else."""
+    return _template().render(
         info=study.info,
         provenance=study.provenance,
         is_modelled=study.provenance == MODELLED,

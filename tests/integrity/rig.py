@@ -6,6 +6,7 @@ through its argv prefix. All that is begun is ended with `Rig`, also on Ctrl-C; 
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -71,18 +72,24 @@ def ip(*words: str) -> None:
 
 
 def sweep_earlier_runs() -> None:
-    """Remove what test runs that no longer live left: namespaces with the programs in them, disks and folders."""
-    for name, pid in _OURS.findall(run(["ip", "netns", "list"], timeout_s=10).stdout.decode()):
-        if not Path(f"/proc/{pid}").exists():
-            for left in run(["ip", "netns", "pids", name], timeout_s=10).stdout.split():
-                with suppress(ProcessLookupError):
-                    os.kill(int(left), signal.SIGKILL)
-            ip("netns", "del", name)
-    for folder in Path(tempfile.gettempdir()).glob("imcl-*-*"):
-        if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
-            for disk in folder.glob(f"*/{SMALL}"):
-                run(["umount", "-l", str(disk)], timeout_s=10)
-            shutil.rmtree(folder)
+    """Remove what test runs that no longer live left: namespaces with the programs in them, disks and folders.
+
+    One process at a time, because several may share the tests, and what one removes another must not look for.
+    """
+    temporary = Path(tempfile.gettempdir())
+    with (temporary / "imcl.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name, pid in _OURS.findall(run(["ip", "netns", "list"], timeout_s=10).stdout.decode()):
+            if not Path(f"/proc/{pid}").exists():
+                for left in run(["ip", "netns", "pids", name], timeout_s=10).stdout.split():
+                    with suppress(ProcessLookupError):
+                        os.kill(int(left), signal.SIGKILL)
+                ip("netns", "del", name)
+        for folder in temporary.glob("imcl-*-*"):
+            if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+                for disk in folder.glob(f"*/{SMALL}"):
+                    run(["umount", "-l", str(disk)], timeout_s=10)
+                shutil.rmtree(folder)
 
 
 def inside(namespace: str, *argv: str) -> list[str]:
