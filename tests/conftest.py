@@ -25,8 +25,8 @@ NOT_QUICK = (
     "test_architecture.py",
     "test_docs.py",
 )
-"""Whole runs and calls, benches behind adb, network namespaces, what is done hundreds of times by chance or to a capture,
-and what is said of all files."""
+"""Whole runs and calls, benches behind adb, network namespaces, what is done hundreds of times, and what is said of all
+files."""
 
 # How long one example takes tells how busy the machine is.
 settings.register_profile("lab", deadline=None)

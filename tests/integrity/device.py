@@ -79,10 +79,14 @@ class RealShell(Device):
         process.stdin.close()
 
     def close(self) -> None:
-        """End all that was started here."""
+        """End all that was started here, and what that started in groups of its own, as toybox' timeout does."""
         for group in self._groups:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
+        left = subprocess.run(["ip", "netns", "pids", self._namespace], capture_output=True, check=False)
+        for process in left.stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
 
 
 def write_words(directory: Path) -> None:
