@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Processes that share the tests, a file at a time, in the order of tests/conftest.py.
-PROCESSES ?= 2
+# Processes that share the tests, a file at a time, in the order of tests/conftest.py: one more than cores, as some wait.
+PROCESSES ?= 3
 
 .PHONY: run-matrix test setup check full bench soak
 
