@@ -17,6 +17,7 @@ NOT_QUICK = (
     "lab/laptop/test_agent.py",
     "lab/virtual/test_agent.py",
     "lab/virtual/test_control.py",
+    "lab/virtual/test_shell_against_mksh.py",
     "lab/virtual/test_traffic.py",
     "correlate/dataset/test_record_fuzz.py",
     "correlate/test_fuzz.py",
