@@ -23,7 +23,7 @@ import lab.run.attempt
 import lab.run.matrix
 import tasks
 from correlate import report
-from correlate.dataset import Dataset, documents, write_json
+from correlate.dataset import Dataset, documents
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.commands.resolve import look_up
@@ -114,9 +114,11 @@ def test_a_deleted_trial_is_run_again_to_the_same_bytes_and_journalled_as_lost(t
     assert tree(dataset / "trials" / HANG_UP) == kept
     assert journal(dataset)[len(entries) :] == [
         ("lost", CANCEL),
+        ("reopened",),
         ("run",),
         ("attempt", CANCEL, 0),
         ("completed", CANCEL, 0),
+        ("finished",),
     ]
     assert Dataset(dataset).verify() == []
     # Each line: what ran, and the port of the adb server once.
@@ -160,6 +162,7 @@ def test_an_attempt_that_a_fault_spoils_is_kept_with_its_reason_and_tried_again(
     assert void["text"].endswith(text)
     assert (kept / "PRIVATE").exists()
     assert journal(tmp_path) == [
+        ("begun",),
         ("attempt", CANCEL, 0),
         ("void", CANCEL, 0, reason),
         ("attempt", CANCEL, 1),
@@ -256,7 +259,7 @@ def differing(dataset: Path, trial: str, kind) -> tuple[dict, dict]:
     truth = json.loads((dataset / "truth" / f"{trial}.json").read_text())
     report.findings(Dataset(dataset))
     asked = report.server_addresses(Dataset(dataset))
-    write_json(dataset / "names.json", {address: look_up(address, kind.resolver) for address in asked})
+    Dataset(dataset).write_names({address: look_up(address, kind.resolver) for address in asked})
     report.findings(Dataset(dataset))
     found = report.read_findings(Dataset(dataset))[trial]
     return {key: truth[key] for key in found}, found
@@ -354,14 +357,14 @@ def test_a_killed_bench_ends_the_run_and_the_next_run_gives_the_same_bytes(tmp_p
 def test_a_full_disk_is_one_line_and_exit_code_4_and_nothing_recorded_is_lost(tmp_path, complete, monkeypatch):
     dataset = tmp_path / "dataset"
     run = planned(dataset, CANCEL, HANG_UP)
-    real = documents.write_json
+    real = documents.write_bytes
 
-    def full(path, value):
+    def full(path, data):
         if HANG_UP in str(path):
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        real(path, value)
+        real(path, data)
 
-    monkeypatch.setattr(documents, "write_json", full)
+    monkeypatch.setattr(documents, "write_bytes", full)
     with pytest.raises(Exit) as raised, tasks.exits():
         tasks.run_and_report(run)
     where = f"{dataset}/trials/{HANG_UP}.partial/trial.json"
@@ -383,7 +386,7 @@ def test_a_trial_is_not_begun_on_a_disk_that_may_not_hold_it(tmp_path, monkeypat
     assert str(raised.value).endswith(
         f" MiB are free, a trial may need {1 << 40}; what is recorded is kept; make room and run again"
     )
-    assert journal(tmp_path / "dataset") == [("run",)]
+    assert journal(tmp_path / "dataset") == [("begun",), ("run",)]
 
 
 def test_nobody_is_called_whom_the_bench_file_does_not_allow(tmp_path, bench, monkeypatch):
@@ -393,5 +396,5 @@ def test_nobody_is_called_whom_the_bench_file_does_not_allow(tmp_path, bench, mo
     with pytest.raises(BadInput) as raised:
         run_one(run, bench, run.chosen[0], silent())
     assert str(raised.value) == "15555550102 is not in allowed_callees of bench virtual; nobody was called"
-    assert journal(tmp_path) == [("attempt", CANCEL, 0), ("interrupted", CANCEL, 0, str(raised.value))]
+    assert journal(tmp_path) == [("begun",), ("attempt", CANCEL, 0), ("interrupted", CANCEL, 0, str(raised.value))]
     assert list((tmp_path / "trials").iterdir()) == []

@@ -131,6 +131,7 @@ def interrupt(running: Running, number: int, group: bool, event: str) -> None:
 
 INTERRUPTED = ["run", f"attempt {TRIAL} 0", f"interrupted {TRIAL} 0"]
 COMPLETED = ["run", f"attempt {TRIAL} 0", f"completed {TRIAL} 0"]
+COMPUTED = ["resolved", "finished"]
 
 
 @pytest.mark.full
@@ -144,7 +145,7 @@ def test_signals_end_a_run_in_order_and_the_next_run_resumes_to_the_same_bytes(t
         interrupt(Running(dataset, temporary), number, group, event)
         assert list((dataset / "trials").iterdir()) == []
     assert Running(dataset, temporary).end()[0] == 0
-    assert journal(dataset) == [*INTERRUPTED * 3, *COMPLETED]
+    assert journal(dataset) == ["begun", *INTERRUPTED * 3, *COMPLETED, *COMPUTED]
     assert captures(dataset) == undisturbed
     assert Dataset(dataset).verify() == []
 
@@ -156,7 +157,7 @@ def test_a_signal_at_any_step_ends_a_run_in_order(tmp_path, undisturbed, number,
     dataset, temporary = tmp_path / "dataset", tmp_path / "tmp"
     interrupt(Running(dataset, temporary), number, True, event)
     assert Running(dataset, temporary).end()[0] == 0
-    assert journal(dataset) == [*INTERRUPTED, *COMPLETED]
+    assert journal(dataset) == ["begun", *INTERRUPTED, *COMPLETED, *COMPUTED]
     assert captures(dataset) == undisturbed
 
 
@@ -169,7 +170,7 @@ def test_a_trial_that_was_as_good_as_complete_is_kept_and_the_next_run_makes_the
     code, out, _ = Running(dataset, temporary).end()
     assert (code, out.splitlines()[0]) == (0, f"Nothing to do: 1 trial is complete in {dataset}.")
     assert (dataset / "manifest-sha256.txt").exists()
-    assert journal(dataset) == COMPLETED
+    assert journal(dataset) == ["begun", *COMPLETED, *COMPUTED]
 
 
 @pytest.mark.full
@@ -185,7 +186,7 @@ def test_after_sigkill_the_bench_ends_itself_and_the_next_run_journals_it_and_re
     resume(tmp_path / "dataset")
     killed = ["run", f"attempt {TRIAL} 0", f"interrupted {TRIAL} None"]
     # The interruption is journalled when the next run begins, before that run's own line.
-    assert journal(tmp_path / "dataset") == [*killed * 2, "run", f"attempt {TRIAL} 0", f"completed {TRIAL} 0"]
+    assert journal(tmp_path / "dataset") == ["begun", *killed * 2, *COMPLETED]
     assert captures(tmp_path / "dataset") == undisturbed
     assert Dataset(tmp_path / "dataset").verify() == []
 

@@ -25,6 +25,7 @@ from lab.run.matrix import run_one
 from lab.run.options import Options
 from lab.run.plan import prepare
 from lab.run.progress import Progress
+from tests.records import record_anew
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 TRIAL = "whatsapp-voice-lte_to_fixed-callee_hangs_up-1"
@@ -51,7 +52,7 @@ def found(folder, bench):
     dataset = Dataset(folder)
     report.findings(dataset)
     asked = report.server_addresses(dataset)
-    write_json(folder / "names.json", {address: look_up(address, bench.kind.resolver) for address in asked})
+    dataset.write_names({address: look_up(address, bench.kind.resolver) for address in asked})
     report.findings(dataset)
     return report.read_findings(dataset)[TRIAL]
 
@@ -150,6 +151,7 @@ def test_stamps_and_the_phones_answers_change_no_finding(tmp_path, bench):
     path.write_bytes(data)
     record["sides"][hotspot] |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     write_json(folder / "trial.json", record)
+    record_anew(tmp_path / "stamped")
     assert found(tmp_path / "stamped", bench) == found(tmp_path / "plain", bench)
     for file in sorted((tmp_path / "plain" / "findings").glob("*.csv")):
         assert unnumbered(tmp_path / "stamped" / "findings" / file.name) == unnumbered(file)
