@@ -20,7 +20,8 @@ from lab.virtual.network.wire import Wire
 from lab.virtual.world import World
 
 _MARKER = "im-call-lab"
-_LOUD_PER_MILLE = 50
+_LOUD_PER_MILLE = 25
+"""How many of a phone's attempts begin loud. Each phone draws for itself: one alone may be loud."""
 
 
 def _emulation(phone: PhoneSpec) -> PhoneEmulation:
@@ -62,10 +63,10 @@ class Network:
         self.others: dict[str, OtherClient] = {}
         self.usages = {name: Usage() for name in self.phones}
         self.datapath.begin()
-        loud = self.world.chance("noise/loud").randrange(1000) < _LOUD_PER_MILLE
         for name, phone in self.phones.items():
             reserved.append(self.datapath.attach(name, self._access_of(phone), reserved).ipv4.ip)
             self.ledger.drift(name, _emulation(phone).clock.drift_ppb / 1000)
+            loud = self.world.chance(f"noise/loud/{name}").randrange(1000) < _LOUD_PER_MILLE
             Noise(self.datapath, name, hotspot, loud=loud).start()
         # Only now all phones have their addresses, which no other client may have.
         for name, access in self.datapath.accesses.items():

@@ -1,6 +1,7 @@
 """Background noise: small, to nobody the calls know, and nothing in it that a call would send."""
 
 import io
+from collections import Counter
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -38,18 +39,24 @@ def recorded(network: Network, phone: str, seconds: int) -> bytes:
     return bytes(out)
 
 
-def is_loud(key: str) -> bool:
+def loud(key: str) -> tuple[str, ...]:
     world = World()
     world.begin(key, START)
-    return world.chance("noise/loud").randrange(1000) < 50
+    return tuple(phone for phone in PHONES if world.chance(f"noise/loud/{phone}").randrange(1000) < 25)
 
 
-QUIET = next(f"{number}/t/0" for number in range(1000) if not is_loud(f"{number}/t/0"))
-LOUD = next(f"{number}/t/0" for number in range(1000) if is_loud(f"{number}/t/0"))
+def first(phones: tuple[str, ...], name: str = "t") -> str:
+    """The first key whose attempt is loud at these phones and no others."""
+    return next(f"{number}/{name}/0" for number in range(10_000) if loud(f"{number}/{name}/0") == phones)
 
 
-def test_five_percent_of_the_attempts_are_loud():
-    assert sum(is_loud(f"7/trial-{number}/0") for number in range(2000)) == pytest.approx(100, abs=30)
+QUIET = first(())
+
+
+def test_each_phone_begins_loud_in_two_and_a_half_percent_of_the_attempts_by_itself():
+    counts = Counter(loud(f"7/trial-{number}/0") for number in range(20_000))
+    assert [counts[phone,] for phone in PHONES] == pytest.approx([490, 490], abs=70)
+    assert 0 < counts[PHONES] < 40
 
 
 @pytest.mark.parametrize("phone", PHONES)
@@ -59,14 +66,21 @@ def test_a_quiet_phone_stays_below_a_thousand_bytes_a_second(phone):
 
 @pytest.mark.parametrize("phone", PHONES)
 def test_a_loud_phone_is_loud_in_its_first_capture_and_quiet_afterwards(phone):
-    network = begin(LOUD)
+    network = begin(first((phone,)))
     network.world.advance_to(START + 3 * SECOND)
     assert len(recorded(network, phone, 5)) > 5 * 20_000
     assert len(recorded(network, phone, 5)) < 5 * 4_000
 
 
+@pytest.mark.parametrize(("loud_one", "phone"), [PHONES, PHONES[::-1]])
+def test_beside_a_loud_phone_the_other_is_quiet(loud_one, phone):
+    network = begin(first((loud_one,)))
+    network.world.advance_to(START + 3 * SECOND)
+    assert len(recorded(network, phone, 5)) < 5 * 4_000
+
+
 def test_the_same_key_gives_the_same_noise_and_another_key_another():
-    other = next(f"{number}/u/0" for number in range(1000) if not is_loud(f"{number}/u/0"))
+    other = first((), "u")
     assert recorded(begin(QUIET), "pixel6", 30) == recorded(begin(QUIET), "pixel6", 30)
     assert recorded(begin(QUIET), "pixel6", 30) != recorded(begin(other), "pixel6", 30)
 
