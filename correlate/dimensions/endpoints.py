@@ -21,7 +21,7 @@ CONNECTING_NS = 3_000_000_000
 class Seen:
     """An address of one phone at one place in the other's trace: the IP header or a STUN attribute, the innermost
     container of a nested message (`data`, `channel` or None), and when that place first shows it: `before` the answer,
-    `at` it (less than CONNECTING_NS before media flow both ways) or `after` it; None without an answer."""
+    `at` it (up to CONNECTING_NS before media flow both ways) or `after` it; None without an answer."""
 
     address: str
     role: str
@@ -129,7 +129,7 @@ def _facts(
     own: Vantage, other: Vantage, pair: CallPair, unexplained: tuple[Address, ...]
 ) -> Iterator[tuple[str, str, Frame | None]]:
     """Where the other phone's trace shows this one, its answer, and what nobody explains in this one's trace."""
-    for address, role, place in _exposed(own, other, pair):
+    for address, role, place in _exposed(own, other):
         yield f"{role} address {address}, {place}", other.phone, place.frame
     for address in unexplained:
         place = next(each for each in own.visible[address] if each.where != IP_HEADER)
@@ -157,18 +157,17 @@ def exposure(of: Vantage, to: Vantage, pair: CallPair) -> tuple[Seen, ...]:
     answered = to.answered if pair.media_udp else None
     return tuple(
         Seen(str(address), role, place.where, place.nested, _relative(place.frame, answered))
-        for address, role, place in _exposed(of, to, pair)
+        for address, role, place in _exposed(of, to)
     )
 
 
-def _exposed(of: Vantage, to: Vantage, pair: CallPair) -> Iterator[tuple[Address, Role, Sighting]]:
-    """What a server owns is no exposure. What both phones own, as the public address of one NAT, is the other's only
-    where it is the far end of their direct path."""
+def _exposed(of: Vantage, to: Vantage) -> Iterator[tuple[Address, Role, Sighting]]:
+    """What both phones own, as the public address of one NAT, is the other's only where it is the far end of their
+    direct path. What a server has is in neither phone's own addresses (`correlate.pairs.addresses`)."""
     far = {each.remote for each in to.of_kind("direct")}
     for address, role in sorted(of.own.items(), key=lambda item: str(item[0])):
         for place in to.visible.get(address, ()):
-            is_others = address in far and place.where == IP_HEADER if address in to.own else True
-            if is_others and address not in pair.servers:
+            if address not in to.own or (address in far and place.where == IP_HEADER):
                 yield address, role, place
 
 

@@ -337,3 +337,116 @@ def test_a_private_address_that_both_phones_have_is_no_exposure_and_no_denial(
 def test_the_vantage_is_the_record_s(build, measure):
     facts = measure(relayed_call(build))
     assert {facts["endpoints"][side]["vantage"] for side in ("caller", "callee")} == {"interface"}
+
+
+def test_an_address_of_either_phone_that_is_seen_is_a_disclosure_of_the_trial(build, measure):
+    call = relayed_call(build)
+    call.caller.put(2.0, *RELAY, *A, build.stun(build.DATA_INDICATION, build.xored(build.PEER, B_PUBLIC)))
+    facts = measure(call)
+    assert (exposed(facts)["caller_public"], exposed(facts)["callee_public"]) == (False, True)
+    assert [facts["endpoints"][side]["no_disclosure"] for side in ("caller", "callee")] == [False, False]
+
+
+@pytest.mark.parametrize("short", range(5))
+def test_a_conversation_has_a_hundred_media_datagrams_each_way_on_both_sides(build, measure, short):
+    """One less in any one of the four ways (the fifth has none short) is no conversation."""
+    counts = [99 if way == short else 100 for way in range(4)]
+    call = build.call()
+    for side, local, (sent, received) in ((call.caller, A, counts[:2]), (call.callee, B, counts[2:])):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 11.0, sent, received)
+    facts = measure(call)["endpoints"]["caller"]
+    assert (facts["established"], facts["routing"]) == ((True, "relay") if short == 4 else (False, None))
+
+
+def shown_to_the_callee(build, at_s, *talks):
+    """A relayed call in which the callee's media flow so, and a relay shows it the caller's address at that time."""
+    call = relayed_call(build)
+    call.callee.packets = []
+    call.callee.relay(B, RELAY, 0.0)
+    for talk in talks:
+        call.callee.talk(B, RELAY, *talk)
+    call.callee.put(at_s, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, A_PUBLIC)))
+    return call
+
+
+BOTH, SENT, RECEIVED = (150, 150), (150, 0), (0, 150)
+
+
+@pytest.mark.parametrize(
+    ("at_s", "talks", "answer"),
+    [
+        # Up to three seconds before media flow is at the answer.
+        (8.0, [(11.0, 31.0, *BOTH)], "at"),
+        (7.999999, [(11.0, 31.0, *BOTH)], "before"),
+        # Media flow both ways from the later of the two.
+        (2.0, [(1.0, 31.0, *SENT), (6.0, 31.0, *RECEIVED)], "before"),
+        (2.0, [(1.0, 31.0, *RECEIVED), (6.0, 31.0, *SENT)], "before"),
+        # Five within just a second flow; five in more than that do not, nor four.
+        (1.5, [(1.0, 2.0, 5, 5), (20.0, 31.0, *BOTH)], "after"),
+        (1.5, [(1.0, 2.000001, 5, 5), (20.0, 31.0, *BOTH)], "before"),
+        (1.5, [(1.0, 2.0, 4, 5), (20.0, 31.0, *BOTH)], "before"),
+        # Fewer than a hundred flow too, but are no conversation, so that nobody answered.
+        (2.0, [(1.0, 31.0, 99, 99)], None),
+    ],
+)
+def test_what_is_seen_is_before_at_or_after_the_answer_at_each_of_its_limits(build, measure, at_s, talks, answer):
+    (seen,) = measure(shown_to_the_callee(build, at_s, *talks))["endpoints"]["caller"]["seen"]
+    assert seen == place(A_PUBLIC, "public", "XOR-PEER-ADDRESS", answer=answer)
+
+
+def test_the_frame_from_which_media_flow_both_ways_shows_an_address_after_the_answer(build, measure):
+    """The callee sends by a relay and receives directly: the first direct datagram is the answer, and shows it."""
+    call = relayed_call(build)
+    call.callee.packets = []
+    call.callee.relay(B, RELAY, 0.0)
+    call.callee.talk(B, RELAY, 1.0, 31.0, *SENT)
+    call.callee.talk(B, (A_PUBLIC, 5001), 2.0, 31.0, *RECEIVED)
+    assert measure(call)["endpoints"]["caller"]["seen"] == [place(A_PUBLIC, "public", "IP header", answer="after")]
+
+
+def test_media_that_never_flow_tell_no_answer_and_say_so_whichever_side_it_is(build, measure):
+    call = relayed_call(build)
+    call.callee.packets = []
+    call.callee.relay(B, RELAY, 0.0)
+    call.callee.talk(B, RELAY, 1.0, 301.0, 101, 101)
+    facts = measure(call)["endpoints"]
+    assert (facts["caller"]["established"], facts["caller"]["routing"]) == (True, "relay")
+    reasons = {facts[side]["reason"] for side in ("caller", "callee")}
+    assert reasons == {"answer: media do not flow both ways at once"}
+    answers = [each for side in facts for each in facts[side]["evidence"] if each["what"].startswith("answer")]
+    assert [each["capture"] for each in answers] == ["caller"]
+
+
+def test_a_global_address_of_ip_headers_alone_is_foreign_and_not_unexplained(build, measure):
+    call = relayed_call(build)
+    call.caller.talk(("203.0.113.150", 1), ("203.0.113.151", 2), 1.0, 2.0, 3, 3)
+    caller = measure(call)["endpoints"]["caller"]
+    assert (caller["foreign_packets"], caller["unexplained"], caller["no_disclosure"]) == (6, [], True)
+
+
+@pytest.mark.parametrize(("foreign", "no_disclosure"), [(6, True), (7, None)])
+def test_addresses_of_half_of_the_packets_are_those_of_the_capture(build, measure, foreign, no_disclosure):
+    call = build.call()
+    call.caller.talk(A, RELAY, 1.0, 2.0, 3, 3)
+    call.caller.talk(("100.64.9.9", 5000), RELAY, 1.0, 2.0, foreign, 0)
+    assert measure(call)["endpoints"]["caller"]["no_disclosure"] is no_disclosure
+
+
+def test_addresses_that_the_capture_tells_itself_need_not_be_an_end_of_every_packet(build, measure):
+    call = relayed_call(build)
+    call.caller.noted = ["100.64.0.70"]
+    call.caller.talk(("100.64.9.9", 5000), RELAY, 1.0, 2.0, 3, 3)
+    caller = measure(call)["endpoints"]["caller"]
+    assert (caller["established"], caller["foreign_packets"], caller["no_disclosure"]) == (True, 6, None)
+
+
+def test_a_vantage_that_nobody_wrote_down_is_null_and_says_so(tmp_path, build):
+    call = relayed_call(build)
+    build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, vantages=["callee"])
+    report.findings(Dataset(tmp_path))
+    (case,) = cases(Dataset(tmp_path)).read
+    facts = build.facts(case)["endpoints"]
+    assert [facts[side]["vantage"] for side in ("caller", "callee")] == ["interface", None]
+    assert facts["callee"]["reason"] == "vantage: where a phone was captured was not recorded"

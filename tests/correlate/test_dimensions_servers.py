@@ -139,3 +139,18 @@ def test_the_best_match_counts_where_there_are_several(build, measure):
     call = both(build, ("192.0.2.50", 3478), ("192.0.2.99", 3478))
     call.callee.relay(B, ("192.0.2.50", 3478), 4.0)
     assert measure(call)["servers"]["caller"]["matches"] == [match("address", "192.0.2.50", "192.0.2.50", 0)]
+
+
+def test_of_two_twins_of_one_server_the_one_that_is_used_longer_with_it_matches(build, measure):
+    """The first on the list is used for 2 s of the 5, the second throughout."""
+    call = build.call()
+    call.caller.relay(A6, ("2001:db8:5::50", 40003), 0.0)
+    call.caller.talk(A6, ("2001:db8:5::50", 40003), 1.0, 5.0, 3, 2)
+    names = NAMES | {"192.0.2.51": NAMES["192.0.2.50"]}
+    for address, last_s in (("192.0.2.50", 2.0), ("192.0.2.51", 5.0)):
+        call.callee.relay(B, (address, 40003), 0.0)
+        call.callee.talk(B, (address, 40003), 1.0, last_s, 3, 2)
+    (match,) = measure(call, analysis={"relay_ports": [40003], "twins": TWINS}, names=names)["servers"]["caller"][
+        "matches"
+    ]
+    assert (match["match"], match["other"], match["overlap_ns"]) == ("group", "192.0.2.51", 5_000_000_000)

@@ -24,6 +24,34 @@ def test_the_media_rate_tells_video_from_voice(build, measure, size_bytes, servi
     assert facts["caller"]["rule"] == "media rate, video from 20000 bytes/s (generic)"
 
 
+def test_the_faster_direction_of_the_faster_side_decides(build, measure):
+    """10 s of media: 1,000 bytes 20 times a second sent by the callee alone; all else is slower."""
+    call = build.call()
+    for side, local, sent in ((call.caller, A, 100), (call.callee, B, 200)):
+        side.relay(local, RELAYS[0], 0.0)
+        side.talk(local, RELAYS[0], 1.0, 11.0, sent, 100, payload=bytes(1000))
+    facts = measure(call)["service"]
+    assert [facts[side]["media_bytes_per_s"] for side in ("caller", "callee")] == [10_000.0, 20_000.0]
+    assert {(facts[side]["service"], facts[side]["margin"]) for side in ("caller", "callee")} == {("video", 1.0)}
+
+
+def test_the_margin_has_four_decimals(build, measure):
+    analysis = {"relay_ports": [3478], "video_bytes_per_s": 30_000}
+    facts = measure(conversation(build, 200, bytes(1000)), analysis=analysis)["service"]["caller"]
+    assert (facts["service"], facts["margin"]) == ("voice", 0.6667)
+    assert facts["rule"] == "media rate, video from 30000 bytes/s"
+
+
+def test_media_at_one_instant_have_no_rate(build, measure):
+    call = build.call()
+    for side, local in ((call.caller, A), (call.callee, B)):
+        side.relay(local, RELAYS[0], 0.0)
+        side.talk(local, RELAYS[0], 1.0, 1.0, 100, 100)
+    facts = measure(call)["service"]["caller"]
+    assert (facts["established"], facts["service"], facts["media_bytes_per_s"]) == (True, None, None)
+    assert facts["reason"].startswith("service, rule, margin: all media at one instant, so no media rate; ")
+
+
 def test_an_answered_call_with_silent_media_is_a_voice_conversation(build, measure):
     facts = measure(conversation(build, 100, b"\x80\x00"))
     assert facts["service"]["caller"]["service"] == "voice"
@@ -69,3 +97,9 @@ def test_single_sessions_tell_nothing(build, measure):
         "service, rule, margin: no conversation, and fewer than two sessions on each side; "
         "sessions_identical: fewer than two sessions with servers"
     )
+
+
+def test_two_sessions_are_enough_and_of_one_side_too(build, measure):
+    facts = measure(unanswered(build, (12, 12), (2,)), analysis=UNANSWERED)["service"]
+    assert [facts[side]["sessions_identical"] for side in ("caller", "callee")] == [True, None]
+    assert facts["callee"]["service"] == "voice"

@@ -1,5 +1,7 @@
 """User ids on both wires, and packet counts that tell who called."""
 
+import pytest
+
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 RELAYS = [("192.0.2.50", 3478), ("192.0.2.51", 3478), ("192.0.2.52", 3478)]
 ROLE = {"relay_ports": [3478], "role": {"port": 3478, "sessions": 3, "caller_at_least": 10}}
@@ -56,9 +58,31 @@ def test_the_two_closest_sessions_tell_who_called(build, measure):
     )
 
 
-def test_ten_packets_are_a_callers_and_nine_a_callees(build, measure):
-    facts = measure(with_counts(build, (10, 10, 10), (9, 9, 9)), analysis=ROLE)["signalling"]
-    assert facts["caller"]["calling"] is True
+HIGH, LOW, MIXED = (10, 10), (9, 9), (9, 10)
+
+
+@pytest.mark.parametrize(
+    ("caller", "callee", "calling"),
+    [
+        (HIGH, LOW, (True, False)),
+        (LOW, HIGH, (False, True)),
+        (MIXED, LOW, (None, None)),
+        (LOW, MIXED, (None, None)),
+        (HIGH, MIXED, (None, None)),
+        (MIXED, HIGH, (None, None)),
+        (HIGH, HIGH, (None, None)),
+        (LOW, LOW, (None, None)),
+    ],
+)
+def test_ten_packets_in_both_sessions_are_a_callers_and_nine_in_both_a_callees(build, measure, caller, callee, calling):
+    facts = measure(with_counts(build, (*caller, 900), (*callee, 880)), analysis=ROLE)["signalling"]
+    assert [facts[side]["pair_packets"] for side in ("caller", "callee")] == [list(caller), list(callee)]
+    assert (facts["caller"]["calling"], facts["callee"]["calling"]) == calling
+
+
+def test_of_equally_close_sessions_those_with_the_fewest_packets_tell(build, measure):
+    facts = measure(with_counts(build, (25, 27, 29), (5, 6, 7)), analysis=ROLE)["signalling"]
+    assert (facts["caller"]["pair_packets"], facts["callee"]["pair_packets"]) == ([25, 27], [5, 6])
 
 
 def test_the_wire_decides_even_against_what_was_asked(build, measure):

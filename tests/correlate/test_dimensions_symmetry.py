@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from correlate import findings
 from correlate.dataset import Dataset
 from correlate.findings.cases import cases
@@ -98,14 +100,67 @@ def test_of_equally_long_sessions_both_sides_take_the_one_that_carries_the_call(
     assert [facts["volume"][side]["longest_relay_rx_packets"] for side in ("caller", "callee")] == [201, 201]
 
 
-def test_a_session_that_is_more_than_a_second_shorter_is_not_the_longest(build, measure):
+@pytest.mark.parametrize(("last_s", "remote"), [(39.0, RELAY), (38.999999, SECOND)])
+def test_a_session_that_is_more_than_a_second_shorter_is_not_the_longest(build, measure, last_s, remote):
     call = build.call()
     for side, local in ((call.caller, A), (call.callee, B)):
         side.relay(local, RELAY, 0.0)
-        side.talk(local, RELAY, 1.0, 38.9, 200, 200)
+        side.talk(local, RELAY, 1.0, last_s, 200, 200)
         side.relay(local, SECOND, 0.0)
         side.talk(local, SECOND, 1.0, 40.0, 12, 0)
-    assert measure(call)["duration"]["caller"]["longest_relay_remote"] == "192.0.2.60 port 3478"
+    found = measure(call)["duration"]["caller"]["longest_relay_remote"]
+    assert found == f"{remote[0]} port {remote[1]}"
+
+
+def test_of_equally_long_sessions_the_fullest_has_most_payload_not_most_packets(build, measure):
+    call = build.call()
+    for side, local in ((call.caller, A), (call.callee, B)):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 40.0, 20, 20, payload=bytes(1000))
+        side.relay(local, SECOND, 0.0)
+        side.talk(local, SECOND, 1.0, 40.0, 200, 100, payload=b"\x80")
+    assert measure(call)["duration"]["caller"]["longest_relay_remote"] == "192.0.2.50 port 3478"
+
+
+def test_a_longer_direct_conversation_of_one_way_alone_is_not_the_p2p_session(build, measure):
+    call = build.call()
+    call.caller.talk(A, (B_PUBLIC, 6001), 10.0, 20.0, 21, 21)
+    call.caller.talk(A, (B_PUBLIC, 6002), 10.0, 50.0, 21, 0)
+    call.callee.talk(B, (A_PUBLIC, 5001), 10.0, 20.0, 21, 21)
+    found = measure(call)["duration"]["caller"]
+    assert (found["p2p_duration_ns"], found["p2p_remote"]) == (10_000_000_000, f"{B_PUBLIC} port 6001")
+
+
+def test_of_pairs_that_differ_alike_the_longest_match_best_and_by_the_share_of_their_length(build, measure):
+    call = build.call()
+    for side, local, late_s in ((call.caller, A, 0.0), (call.callee, B, 1.0)):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 9.0 + late_s / 2, 5, 0)
+        side.relay(local, SECOND, 0.0)
+        side.talk(local, SECOND, 1.0, 39.0 + late_s, 5, 0)
+    # 39 and 40 s differ by 1/79 of their length, 9 and 9.5 s by 1/37.
+    assert measure(call)["duration"]["callee"]["best_match_duration_ns"] == 40_000_000_000
+
+
+def test_of_two_pairs_without_any_difference_the_longer_matches_best(build, measure):
+    call = build.call()
+    for side, local in ((call.caller, A), (call.callee, B)):
+        for relay, last_s in ((RELAY, 10.0), (SECOND, 20.0)):
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, last_s, 5, 0)
+    assert measure(call)["duration"]["caller"]["best_match_duration_ns"] == 20_000_000_000
+
+
+@pytest.mark.parametrize("lonely", ["caller", "callee"])
+def test_a_conversation_at_one_instant_matches_nothing(build, measure, lonely):
+    call = build.call()
+    for name, side, local in (("caller", call.caller, A), ("callee", call.callee, B)):
+        side.relay(local, RELAY, 0.0)
+        if name != lonely:
+            side.talk(local, RELAY, 1.0, 10.0, 5, 0)
+    found = measure(call)["duration"]["caller"]
+    assert found["best_match_duration_ns"] is None
+    assert "best_match: no two conversations to compare" in found["reason"]
 
 
 def test_all_relayed_sessions_are_counted_together(build, measure):
@@ -150,13 +205,20 @@ def test_without_clocks_durations_are_compared_and_their_bound_is_unknown(tmp_pa
     assert duration["reason"].startswith("start, within_bound, bound: the other side's clock was never compared; ")
     assert (volume["crosswise_tx_less_rx_packets"], volume["crosswise_edge_packets"]) == (15, None)
     assert volume["reason"].startswith("crosswise_edge_packets: a clock was never compared; ")
+    assert [facts["duration"][side]["bound_ns"] for side in ("caller", "callee")] == [1_000_000, None]
+    assert [facts["duration"][side]["longest_relay_first_ns"] is None for side in ("caller", "callee")] == [False, True]
 
 
-def test_the_crosswise_difference_says_how_many_packets_the_other_capture_may_not_have_seen(tmp_path, build):
-    """Without markers a capture begins and ends with its own packets; the callee's began at 11 s."""
+@pytest.mark.parametrize(("at_s", "more_at_the_edge"), [(10.502, 0), (10.501999, 1)])
+def test_the_crosswise_difference_says_how_many_packets_the_other_capture_may_not_have_seen(
+    tmp_path, build, at_s, more_at_the_edge
+):
+    """Without markers a capture begins and ends with its own packets; the callee's began at 10.5 s, give or take the
+    2 ms of both clocks."""
     call = build.call()
     call.caller.relay(A, RELAY, 0.0)
     call.caller.talk(A, RELAY, 1.0, 40.0, 40, 0)
+    call.caller.put(at_s, *A, *RELAY, b"\x80")
     call.callee.relay(B, RELAY, 10.5)
     call.callee.talk(B, RELAY, 11.0, 40.0, 0, 30)
     build.dataset(tmp_path, [call])
@@ -169,9 +231,9 @@ def test_the_crosswise_difference_says_how_many_packets_the_other_capture_may_no
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     (case,) = cases(Dataset(tmp_path)).read
     volume = build.facts(case)["volume"]["caller"]
-    assert volume["crosswise_tx_less_rx_packets"] == 10
+    assert volume["crosswise_tx_less_rx_packets"] == 11
     # Ten were sent before 10.5 s; the last one, and the callee's last, stand on the captures' ends.
-    assert volume["crosswise_edge_packets"] == 10 + 1 + 1
+    assert volume["crosswise_edge_packets"] == 10 + 1 + 1 + more_at_the_edge
 
 
 def test_in_a_call_whose_media_lie_within_both_captures_no_packet_is_at_the_edge(build, measure):
@@ -184,6 +246,27 @@ def test_without_media_there_is_nothing_to_compare_crosswise(build, measure):
     volume = measure(call)["volume"]["caller"]
     assert [volume[f"crosswise_{name}"] for name in ("tx_less_rx_packets", "edge_packets")] == [None, None]
     assert "crosswise: no media on either side" in volume["reason"]
+
+
+@pytest.mark.parametrize("silent", ["caller", "callee"])
+def test_media_on_one_side_alone_are_all_missing_at_the_other(build, measure, silent):
+    call = build.call()
+    for name, side, local in (("caller", call.caller, A), ("callee", call.callee, B)):
+        side.relay(local, RELAY, 0.0)
+        if name != silent:
+            side.talk(local, RELAY, 1.0, 3.0, 20, 3)
+    volume = measure(call)["volume"]
+    less = [volume[side]["crosswise_tx_less_rx_packets"] for side in ("caller", "callee")]
+    assert less == ([-3, 20] if silent == "caller" else [20, -3])
+    assert "crosswise: no media on either side" not in volume["caller"]["reason"]
+
+
+@pytest.mark.parametrize(("payload_bytes", "is_above"), [(1472, False), (1473, True)])
+def test_frames_above_the_mtu_are_told_of_the_side_whose_capture_has_them(build, measure, payload_bytes, is_above):
+    call = call_with_two_relays(build)
+    call.callee.put(5.0, *B, *RELAY, bytes(payload_bytes))
+    volume = measure(call)["volume"]
+    assert [volume[side]["above_mtu"] for side in ("caller", "callee")] == [False, is_above]
 
 
 def without_markers(data):

@@ -102,6 +102,11 @@ def test_a_capture_without_one_of_the_markers_is_refused_by_name(read, kind, oth
         markers.window(trace, KNOWN_BY)
 
 
+def test_a_marker_at_the_very_epoch_has_a_time(read):
+    trace = read(mark(0, b"im-call-lab n0nce begin"), mark(1, b"im-call-lab n0nce end"))
+    assert markers.times_ns(trace, KNOWN_BY, "caller") == {"begin": 0, "end": 1}
+
+
 def test_a_marker_without_a_time_bounds_the_call_and_tells_no_clock(read):
     trace = read(mark(None, b"im-call-lab n0nce begin"), mark(None, b"im-call-lab n0nce end"))
     assert markers.window(trace, KNOWN_BY) == (0, 1)

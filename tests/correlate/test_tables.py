@@ -9,7 +9,7 @@ from correlate import findings
 from correlate.dataset import SIDES, Dataset
 from correlate.findings.cases import cases
 from correlate.tables import tables
-from correlate.tables.layout import as_csv, as_markdown, table
+from correlate.tables.layout import as_csv, as_markdown, table, text
 from correlate.tables.study import Study, published
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
@@ -30,6 +30,26 @@ def cancelled(build, **keys):
     call = build.call(scenario="caller_cancels", **keys)
     call.caller.relay(A, RELAY, 0.0)
     return call
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (0.12346, "0.1235"),
+        (0.1, "0.1"),
+        (-2.0, "-2"),
+        (100.0, "100"),
+        (5e-5, "0.0001"),
+        (4.9e-5, "0"),
+        (-4.9e-5, "0"),
+        (0.0, "0"),
+        (1200, "1200"),
+        (None, ""),
+        ("0.10", "0.10"),
+    ],
+)
+def test_a_number_of_a_cell_has_at_most_four_decimals_and_no_zeros_behind_them(cell, shown):
+    assert text(cell) == shown
 
 
 @pytest.fixture

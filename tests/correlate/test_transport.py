@@ -108,6 +108,32 @@ def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_
     assert "media_not_udp: 1 answered calls have no UDP session" in page
 
 
+@pytest.mark.parametrize(
+    ("caller", "callee", "transport"),
+    [((100, 100), (100, 100), "media_not_udp"), ((99, 100), (100, 100), None), ((100, 100), (100, 99), None)],
+)
+def test_media_may_be_in_a_connection_with_a_hundred_segments_each_way_on_both_sides(facts, caller, callee, transport):
+    def connection(phone, sent, received):
+        ways = ((phone, TURN, sent), (TURN, phone, received))
+        return [segment(*ends, bytes(100)) for *ends, count in ways for _ in range(count)]
+
+    found = facts(connection(A, *caller), connection(B, *callee))
+    assert [found["volume"][side]["transport"] for side in ("caller", "callee")] == [transport] * 2
+
+
+def test_a_conversation_over_udp_is_one_whatever_goes_over_tcp_beside_it(facts):
+    relay = ("192.0.2.50", 3478)
+    allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+
+    def both(phone):
+        media = [datagram(*ends, b"\x80") for _ in range(100) for ends in ((phone, relay), (relay, phone))]
+        return [*turn_over_tcp(phone, 120), datagram(phone, relay, allocate), *media]
+
+    found = facts(both(A), both(B))
+    assert found["volume"]["caller"]["transport"] == "udp"
+    assert (found["volume"]["caller"]["media_tx_packets"], found["endpoints"]["caller"]["routing"]) == (100, "relay")
+
+
 def test_a_download_is_no_conversation(facts):
     found = facts(*([segment(TURN, phone, bytes(1400)) for _ in range(300)] for phone in (A, B)))
     assert found["volume"]["caller"]["transport"] is None

@@ -63,9 +63,16 @@ def test_a_damaged_capture_voids_the_attempt_and_says_where(tmp_path: Path, data
     assert told in str(void.value)
 
 
-def test_a_capture_that_is_not_what_the_tool_counted_and_hashed_voids_the_attempt(tmp_path: Path) -> None:
-    with pytest.raises(AttemptVoid, match=r"2 packets are in the file, the capturing tool counted 3$"):
-        check(tmp_path / "caller.pcap", TWO, counted=3)
+@pytest.mark.parametrize("counted", [0, 1, 3])
+def test_a_capture_with_fewer_or_more_packets_than_were_counted_voids_the_attempt(tmp_path: Path, counted: int) -> None:
+    with pytest.raises(AttemptVoid) as void:
+        check(tmp_path / "caller.pcap", TWO, counted=counted)
+    told = f"2 packets are in the file, the capturing tool counted {counted}"
+    assert (void.value.reason, str(void.value)) == ("capture_damaged", f"caller.pcap: {told}")
+
+
+def test_a_capture_that_is_not_what_was_hashed_where_it_was_made_voids_the_attempt(tmp_path: Path) -> None:
+    (tmp_path / "caller.pcap").write_bytes(TWO)
     with pytest.raises(AttemptVoid, match=r"caller\.pcap: its hash is not the one that it had where it was captured$"):
         verified(tmp_path / "caller.pcap", Counters(2, 2, 0), "0" * 64, 256)
 
