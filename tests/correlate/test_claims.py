@@ -166,3 +166,69 @@ def test_what_an_unrecorded_address_could_still_turn_is_undecided(tmp_path, buil
     assert found["all_addresses_exposed"]["undecided"] == 1
     assert (found["only_public_addresses_exposed"]["n"], found["only_public_addresses_exposed"]["undecided"]) == (0, 0)
     assert found["p2p_and_all_exposed_when_device_1_calls"]["n"] == 0
+
+
+def relayed(build, sent, received, **keys):
+    """One relayed session a side, with so many media packets each way by side, its Allocate beside them."""
+    call = build.call(**keys)
+    for number, (side, local) in enumerate(((call.caller, A), (call.callee, B))):
+        side.relay(local, RELAYS[0], 0.0)
+        side.talk(local, RELAYS[0], 1.0, 11.0, sent[number], received[number])
+    return call
+
+
+def counts_of(tmp_path, build, claim, *calls):
+    """n, N and whether the claim holds, of a dataset of these calls."""
+    build.dataset(tmp_path, calls, analysis=ANALYSIS)
+    row = rows_of(tmp_path)[claim]
+    return row["n"], row["N"], row["holds"]
+
+
+YES, NO = (1, 1, "yes"), (0, 1, "no")
+
+
+@pytest.mark.parametrize(("callee_last_s", "matched"), [(8.0, YES), (7.999999, NO)])
+def test_sessions_match_up_to_a_difference_of_three_seconds(tmp_path, build, callee_last_s, matched):
+    call = build.call()
+    for side, local, last_s in ((call.caller, A, 11.0), (call.callee, B, callee_last_s)):
+        side.relay(local, RELAYS[0], 0.0)
+        side.talk(local, RELAYS[0], 1.0, last_s, 9, 9)
+    assert counts_of(tmp_path, build, "duration_matched_session", call) == matched
+
+
+@pytest.mark.parametrize(("callee_last_s", "matched"), [(10.5, YES), (10.499999, NO)])
+def test_direct_sessions_match_up_to_a_difference_of_half_a_second(tmp_path, build, callee_last_s, matched):
+    call = build.call()
+    call.caller.talk(A, ("198.51.100.20", 6001), 1.0, 11.0, 9, 9)
+    call.callee.talk(B, ("203.0.113.7", 5001), 1.0, callee_last_s, 9, 9)
+    assert counts_of(tmp_path, build, "p2p_duration_matched", call) == matched
+
+
+@pytest.mark.parametrize(("caller", "symmetric"), [((164, 164), YES), ((164, 165), NO)])
+def test_a_conversation_is_symmetric_up_to_a_tenth(tmp_path, build, caller, symmetric):
+    """330 and 270 packets, the Allocates among them, differ by 60 of 600."""
+    call = relayed(build, (caller[0], 134), (caller[1], 134))
+    assert counts_of(tmp_path, build, "symmetry_in_conversation", call) == symmetric
+
+
+@pytest.mark.parametrize(("sent", "asymmetric"), [(9, NO), (10, YES)])
+def test_an_unanswered_call_is_asymmetric_above_a_tenth(tmp_path, build, sent, asymmetric):
+    """11 and 9 packets, the Allocates among them, differ by 2 of 20."""
+    call = relayed(build, (sent, 7), (0, 0), scenario="caller_cancels")
+    assert counts_of(tmp_path, build, "asymmetry_before_answer", call) == asymmetric
+
+
+@pytest.mark.parametrize(("more", "majority"), [(b"", NO), (b"\x80", YES)])
+def test_as_much_over_ipv6_as_over_ipv4_is_no_majority(tmp_path, build, more, majority):
+    call, six = build.call(), (("2001:db8:a::7", 5000), ("2001:db8:5::50", 3478))
+    for local, remote, payload in ((A, RELAYS[0], bytes(9)), (*six, bytes(9) + more)):
+        call.caller.relay(local, remote, 0.0)
+        call.caller.talk(local, remote, 1.0, 5.0, 1, 0, payload=payload)
+    assert counts_of(tmp_path, build, "ipv6_majority_on_device_1", call) == majority
+
+
+@pytest.mark.parametrize(("voices", "louder"), [([100, 199], YES), ([100, 200], NO), ([200, 100], NO)])
+def test_a_video_call_is_louder_than_every_voice_call(tmp_path, build, voices, louder):
+    calls = [call_of(build, size, repetition=number) for number, size in enumerate(voices, 1)]
+    calls.append(call_of(build, 200, service="video"))
+    assert counts_of(tmp_path, build, "video_louder_than_voice", *calls) == louder

@@ -334,6 +334,27 @@ def test_a_trial_that_cannot_be_decided_counts_neither_as_a_yes_nor_as_a_never(t
     assert (shared.level, shared.answer) == ("sometimes", "1 of 2 trials do (95%: 9 to 91%); 1 undecided")
 
 
+def test_where_one_trial_has_no_shared_server_and_one_is_undecided_there_is_no_never(tmp_path, build):
+    calls = [one_call(build), build.call(repetition=2)]
+    build.dataset(tmp_path, calls)
+    build.forget(tmp_path, calls[0], clocks=["caller"])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    shared = app.phases[-1].leaks[0]
+    assert (shared.level, shared.answer) == ("unknown", "0 of 2 trials do (95%: 0 to 66%); 1 undecided")
+
+
+def test_what_is_seen_in_every_trial_is_not_said_by_direction(tmp_path, build):
+    calls = [one_call(build), one_call(build, direction="fixed_to_lte")]
+    for call in calls:
+        call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "203.0.113.7")))
+    build.dataset(tmp_path, calls)
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    (seen,) = (leak for leak in app.phases[1].leaks if leak.question == "Does the callee's network see the caller?")
+    assert (seen.level, seen.answer) == ("always", "public address in 2, private address in 0 of 2 trials")
+
+
 def test_a_record_that_does_not_say_where_a_phone_was_captured_gives_null_and_why(tmp_path, build):
     call = one_call(build)
     build.dataset(tmp_path, [call])

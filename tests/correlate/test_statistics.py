@@ -2,7 +2,7 @@
 
 import pytest
 
-from correlate.tables.statistics import normalised, summary, wilson
+from correlate.tables.statistics import count, normalised, summary, why, wilson
 
 
 def test_weibull_quartiles_give_the_cell_of_table_7():
@@ -30,3 +30,22 @@ def test_a_difference_is_normalised_by_the_sum(caller, callee, value):
 def test_one_value_has_no_spread():
     found = summary([3.0])
     assert (found.n, found.median, found.iqr, found.minimum, found.maximum) == (1, 3.0, None, 3.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "n", "undecided", "reason"),
+    [
+        ([True, False, True], 2, 0, ""),
+        ([True, None, False], 1, 1, "1 of 3 trials undecided: nobody looked"),
+        ([False, None], 0, 1, "1 of 2 trials undecided: nobody looked"),
+        ([None, None], None, 2, "2 of 2 trials undecided: nobody looked"),
+        ([], None, 0, "no trial that could be read"),
+    ],
+)
+def test_what_cannot_be_decided_counts_in_the_whole_alone_and_where_nothing_can_there_is_no_count(
+    verdicts, n, undecided, reason
+):
+    counted = count(verdicts, lambda verdict: verdict)
+    assert (counted["n"], counted["N"], counted["undecided"]) == (n, len(verdicts), undecided)
+    assert (counted["wilson_low"] is None, counted["wilson_high"] is None) == (n is None, n is None)
+    assert why(counted, "nobody looked") == reason
