@@ -118,6 +118,21 @@ def test_a_tool_that_never_catches_up_has_lost_packets():
     assert phone.signals == ["USR1"] * 5 + ["INT"]
 
 
+def test_of_a_tool_that_does_not_answer_while_it_runs_the_counters_at_the_end_must_be_equal():
+    counters = capture(Phone(GOOD, live=[""])).stop()
+    assert (counters.captured, counters.received, counters.dropped) == (12, 12, 0)
+    with pytest.raises(AttemptVoid) as raised:
+        capture(Phone(CUT_BY_THE_STOP, live=[""])).stop()
+    assert raised.value.reason == "capture_lost_packets"
+
+
+def test_a_tool_whose_interface_went_away_has_died_whatever_it_counted():
+    gone = "tcpdump: pcap_loop: The interface disappeared\n"
+    with pytest.raises(AttemptVoid) as raised:
+        capture(Phone(GOOD + gone)).stop()
+    assert raised.value.reason == "capture_died"
+
+
 def test_a_tool_that_ended_before_it_was_stopped_has_died_whatever_it_counted():
     phone = Phone()
     made = capture(phone)

@@ -1,12 +1,25 @@
-"""What a capture on the laptop makes of how its program ended; the laptop here tells just that."""
+"""What a capture on the laptop makes of how its program ended.
 
+The laptop here tells just that; those at the end are driven by bash, by ssh and by the agent, with a dumpcap that says
+what it is to say.
+"""
+
+import os
+import sys
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
 from lab.capture.counters import Counters
 from lab.capture.dumpcap import LaptopCapture
+from lab.clocks.bench_time import WallClock
+from lab.clocks.stop import Stop
+from lab.definitions import Lab
 from lab.errors import AttemptVoid, LaptopTrouble
+from lab.laptop.agent_client import AgentLaptop
+from lab.laptop.bash import BashLaptop
+from lab.laptop.install import install
 from lab.laptop.lease import Lease
 from lab.laptop.protocol import Ended
 
@@ -128,3 +141,66 @@ def test_a_laptop_that_cannot_remove_a_file_does_not_hinder_a_capture_from_being
     laptop = Scripted("")
     capture(laptop, "dumpcap").discard()
     assert laptop.asked == ["remove t.0.callee.pcapng"]
+
+
+# Says that it captures, then ends as it is told to by SIGINT; its words are those of dumpcap 4.0.
+PROGRAM = """#!{python}
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+open(sys.argv[sys.argv.index("-w") + 1], "w").close()
+print("Capturing on 'hot0'\\nFile: x", file=sys.stderr, flush=True)
+signal.sigwait([signal.SIGINT])
+print({said!r}, file=sys.stderr)
+"""
+SSH = '#!/bin/sh\nshift\nexec sh -c "$*"\n'
+PS = "#!/bin/sh\ncat /proc/$2/comm\n"
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A folder whose programs are found first; dumpcap there is to say so when it ends."""
+
+    def made(said):
+        texts = {"dumpcap": PROGRAM.format(python=sys.executable, said=said), "ssh": SSH, "ps": PS}
+        for name, text in texts.items():
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        return tmp_path
+
+    return made
+
+
+def by_bash(folder):
+    return BashLaptop([], f"{folder}/captures", WallClock(Stop()))
+
+
+def by_ssh(folder):
+    return BashLaptop([str(folder / "ssh"), "laptop.example"], f"{folder}/captures", WallClock(Stop()))
+
+
+def by_agent(folder):
+    spec = Lab.load(Path(__file__).parents[3] / "scenarios").bench("pixels")
+    values = {"connect": [], "agent": [sys.executable, str(folder / "agent.pyz")], "directory": f"{folder}/captures"}
+    install(spec.model_copy(update={"laptop": spec.laptop.model_copy(update=values)}))
+    return AgentLaptop(values["agent"], values["directory"], spec.name)
+
+
+@pytest.mark.parametrize("driven", [by_bash, by_ssh, by_agent])
+@pytest.mark.parametrize(("dropped", "voids"), [(0, False), (1, True), (3, True)])
+def test_what_dumpcap_dropped_voids_the_attempt_however_the_laptop_is_driven(programs, driven, dropped, voids):
+    laptop = driven(programs(DUMPCAP.partition("\nFile: x\n")[2].format(12, dropped)))
+    made = capture(laptop, "dumpcap")
+    try:
+        made.start()
+        if not voids:
+            assert made.stop() == Counters(12, 12, 0)
+            return
+        with pytest.raises(AttemptVoid) as raised:
+            made.stop()
+        assert raised.value.reason == "capture_lost_packets"
+        assert f"Packets received/dropped on interface 'hot0': 12/{dropped} " in str(raised.value)
+    finally:
+        made.discard()
+        laptop.close()

@@ -14,8 +14,8 @@ from lab.errors import AttemptVoid
 START_S = 1_700_000_000
 
 
-def record(seconds: int, data: bytes = bytes(60), wire: int | None = None) -> bytes:
-    return struct.pack("<IIII", seconds, 0, len(data), len(data) if wire is None else wire) + data
+def record(seconds: int, data: bytes = bytes(60), wire: int | None = None, micros: int = 0) -> bytes:
+    return struct.pack("<IIII", seconds, micros, len(data), len(data) if wire is None else wire) + data
 
 
 def pcap(*records: bytes) -> bytes:
@@ -52,6 +52,7 @@ def check(path: Path, data: bytes, counted: int = 2) -> int:
         (TWO + record(START_S + 2, wire=59), "impossible length: 60 bytes captured of 59 on the wire"),
         (TWO + bytes(512), "byte 176, frame 3: zero bytes where a record should be; 512 bytes are not read"),
         (pcap(record(START_S + 1), record(START_S)), "byte 116, frame 2: time runs backwards by 1.000000000 s, 1 time"),
+        (pcap(record(START_S, micros=10_000), record(START_S)), "time runs backwards by 0.010000000 s, 1 time"),
         (dumpcap(), "byte 0: dumpcap wrote this section without interface statistics"),
     ],
 )
@@ -85,6 +86,23 @@ def test_a_capture_whose_frames_are_cut_shorter_than_was_asked_voids_the_attempt
     assert check(tmp_path / "caller.pcap", cut(256), counted=1) == 1
     with pytest.raises(AttemptVoid, match=r"1 UDP frames are cut at less than the 256 bytes that were asked for$"):
         check(tmp_path / "caller.pcap", cut(255), counted=1)
+
+
+def test_what_the_tool_captured_is_what_its_file_must_hold_not_what_it_received(tmp_path: Path) -> None:
+    (tmp_path / "caller.pcap").write_bytes(TWO)
+    assert verified(tmp_path / "caller.pcap", Counters(2, 3, 0), hashlib.sha256(TWO).hexdigest(), 256).packets == 2
+
+
+def test_a_whole_frame_may_be_shorter_than_what_was_asked(tmp_path: Path) -> None:
+    short = bytes(12) + b"\x08\0" + struct.pack(">BBHHHBBH8x", 0x45, 0, 32, 0, 0, 64, 17, 0)
+    short += struct.pack(">HHHH", 1, 2, 12, 0) + bytes(4)
+    assert check(tmp_path / "caller.pcap", pcap(record(START_S, short)), counted=1) == 1
+
+
+def test_frames_that_are_out_of_order_by_less_than_ten_milliseconds_void_nothing(tmp_path: Path) -> None:
+    assert check(tmp_path / "caller.pcap", pcap(record(START_S, micros=9_999), record(START_S))) == 2
+    (damage,) = verify(tmp_path / "caller.pcap").damage
+    assert (damage.kind, damage.stops, damage.voids) == ("out_of_order", True, False)
 
 
 def test_whole_captures_and_frames_above_the_mtu_void_nothing(tmp_path: Path) -> None:

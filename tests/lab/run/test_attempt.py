@@ -100,3 +100,40 @@ def test_noise_up_to_the_benchs_limit_is_quiet_and_above_it_on_one_side_is_void(
     noise = too_loud(tmp_path / "less" / "attempts" / f"{CANCEL}.0")
     assert noise[0] == record(tmp_path / "measured").noise_bytes_per_s
     assert len(noise) == 4
+
+
+def test_each_side_is_recorded_with_what_captured_it_and_the_clock_of_that_machine(bench, tmp_path):
+    assert completes(bench, tmp_path)
+    sides = record(tmp_path).sides
+    recorded = {role: (side.phone, side.tool, side.clock, side.lease is None) for role, side in sides.items()}
+    assert recorded == {
+        "caller": ("pixel6", "tcpdump", "caller", True),
+        "callee": ("pixel6pro", "dumpcap", "laptop", False),
+    }
+    assert sides["callee"].lease.address in sides["callee"].addresses.interface
+    own = [{*side.addresses.interface, *side.addresses.probed} for side in sides.values()]
+    assert all(side.addresses.probed for side in sides.values())
+    assert not own[0] & own[1]
+    assert min(side.app_bytes for side in sides.values()) > 1_000
+    assert sides["caller"].app_bytes != sides["callee"].app_bytes
+    assert [(side.counters.captured, side.counters.dropped) for side in sides.values()] == [
+        (side.packets, 0) for side in sides.values()
+    ]
+
+
+@pytest.mark.parametrize(("machine", "who"), [("pixel6", "caller"), ("laptop", "laptop")])
+def test_a_clock_that_is_set_between_its_two_readings_voids_the_attempt(bench, tmp_path, monkeypatch, machine, who):
+    monkeypatch.setattr(lab.run.matrix, "FURTHER_ATTEMPTS", 0)
+    bench.kind.ask(op="fail_next", what="clock", on=machine, by_ns=2_000_000_000, after_ns=18_000_000_000)
+    assert not completes(bench, tmp_path)
+    ((reason, text),) = voids(tmp_path)
+    assert (reason, text.split(" by ")[0]) == ("clock_stepped", f"the clock {who} changed")
+
+
+def test_a_capture_that_another_clock_stamps_is_read_by_its_own(bench, tmp_path):
+    bench.kind.ask(op="fail_next", what="stamps", on="laptop", times=1, by_ns=7_000_000_000)
+    assert completes(bench, tmp_path)
+    assert {role: side.clock for role, side in record(tmp_path).sides.items()} == {
+        "caller": "caller",
+        "callee": "callee_capture",
+    }

@@ -2,8 +2,12 @@
 
 import hashlib
 import io
+import json
 import shutil
+from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -11,9 +15,9 @@ from rich.console import Console
 from correlate.dataset import Dataset
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
-from lab.errors import AttemptVoid, BadInput, Interrupted, LaptopTrouble, PhoneTrouble
-from lab.run.description import check_fits, create, scenario_hash
-from lab.run.matrix import run_one
+from lab.errors import AttemptVoid, BadInput, BenchUnhealthy, Interrupted, LaptopTrouble, PhoneTrouble
+from lab.run.description import check_fits, create, describe, scenario_hash
+from lab.run.matrix import ROOM_BYTES, run_missing, run_one
 from lab.run.options import Options
 from lab.run.plan import check_callees, prepare
 from lab.run.progress import Progress
@@ -96,6 +100,25 @@ def test_a_new_dataset_holds_the_yaml_that_it_was_made_with(tmp_path):
     ]
     assert Dataset(tmp_path).info().scenario_hash == scenario_hash(run)
     check_fits(run)
+
+
+def test_a_dataset_that_was_begun_with_another_seed_or_other_scenarios_is_refused_by_both_values(tmp_path):
+    run = planned(tmp_path / "d")
+    create(run)
+    where = f"{tmp_path}/d/dataset.json: this dataset was begun with"
+    with pytest.raises(BadInput, match=rf"^{where} seed 1, not 2; name another folder with --dataset$"):
+        check_fits(planned(tmp_path / "d", seed=2))
+    scenarios = Path(shutil.copytree(SCENARIOS, tmp_path / "scenarios"))
+    call = scenarios / "calls" / "caller_cancels.yaml"
+    call.write_text(call.read_text().replace("high_s: 8", "high_s: 9"))
+    other = prepare(Options(matrix="smoke", dataset=str(tmp_path / "d"), scenarios=str(scenarios)))
+    with pytest.raises(BadInput, match=rf"^{where} scenario_hash {scenario_hash(run)}, not {scenario_hash(other)}; "):
+        check_fits(other)
+
+
+@pytest.mark.parametrize(("bench", "provenance"), [("virtual", "modelled"), ("pixels", "measured")])
+def test_what_an_emulated_bench_gives_is_modelled_and_what_phones_give_measured(tmp_path, bench, provenance):
+    assert describe(planned(tmp_path, bench=bench)).provenance == provenance
 
 
 def test_before_a_run_goes_on_the_journal_is_made_to_say_what_happened(tmp_path):
@@ -188,6 +211,88 @@ def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keep
     assert run.dataset.attempt(item.trial.id).number == 0
     assert not run.dataset.attempts_dir.exists()
     assert list(run.dataset.trials_dir.iterdir()) == []
+
+
+class FailingKind:
+    """A bench on which every attempt fails so as it begins."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def begin(self, *_planned) -> None:
+        raise self._error
+
+    def end(self, truth) -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "asked"),
+    [
+        (AttemptVoid("noisy", "too loud"), "noisy", 0),
+        (PhoneTrouble("too loud"), "bench_trouble", 4),
+        (LaptopTrouble("too loud"), "bench_trouble", 4),
+    ],
+)
+def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_reason(tmp_path, error, reason, asked):
+    run, health = planned(tmp_path), []
+    create(run)
+    bench = Bench(run.lab, run.spec, Stop())
+    device = SimpleNamespace(run=health.append)
+    bench.phones = {phone.name: SimpleNamespace(device=device) for phone in run.spec.phones}
+    bench.laptop = SimpleNamespace(check_health=lambda: None)
+    bench.kind, bench.clock = FailingKind(error), StandingClock()
+    item, out = run.planned[0], io.StringIO()
+    assert not run_one(run, bench, item, Progress(Console(file=out, width=200)))
+    kept = sorted(run.dataset.attempts_dir.iterdir())
+    assert [path.name for path in kept] == [f"{item.trial.id}.{number}" for number in range(4)]
+    voids = [json.loads((path / "void.json").read_text()) for path in kept]
+    assert {(void["reason"], void["text"]) for void in voids} == {(reason, "too loud")}
+    assert events(run.dataset) == [("attempt", item.trial.id), ("void", item.trial.id)] * 4
+    # Where the bench is to blame, both phones are asked whether they still answer.
+    assert health == ["true", "true"] * asked
+    said = [line.partition(" s  ")[2] for line in out.getvalue().splitlines()]
+    told = f": {reason}: too loud"
+    assert said == [f"{void}{told}" for void in ("void", "void, retry 1", "void, retry 2", "void, retry 3")]
+
+
+@pytest.mark.parametrize("free_bytes", [ROOM_BYTES, ROOM_BYTES - 1])
+def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeypatch, free_bytes):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(1 << 40, 0, free_bytes))
+    run, begun = planned(tmp_path / "d", "repetition=1,scenario=caller_cancels"), []
+
+    class NoBench:
+        def __init__(self, *_planned):
+            self.kind = SimpleNamespace(hint="")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr("lab.run.matrix.Bench", NoBench)
+    monkeypatch.setattr("lab.run.matrix.run_one", lambda run, bench, item, progress: not begun.append(item))
+    if free_bytes == ROOM_BYTES:
+        assert run_missing(run, Progress(Console(file=io.StringIO())), Stop())
+        assert begun == list(run.chosen)
+        return
+    with pytest.raises(BenchUnhealthy, match=r"/d: 31 MiB are free, a trial may need 32; what is recorded is kept"):
+        run_missing(run, Progress(Console(file=io.StringIO())), Stop())
+    assert begun == []
+
+
+def test_a_contact_that_is_not_allowed_is_named_and_an_allowed_one_is_none(tmp_path):
+    run = planned(tmp_path, "direction=lte_to_fixed")
+    check_callees(run)
+    refused = replace(run, spec=run.spec.model_copy(update={"allowed_callees": ["15555550101"]}))
+    with pytest.raises(BadInput) as raised:
+        check_callees(refused)
+    bench = f"{SCENARIOS}/benches/virtual.yaml: pixel6pro"
+    assert str(raised.value) == (
+        f"{bench}: whatsapp contact '15555550102' is not in allowed_callees; nobody was called"
+    )
 
 
 def test_contacts_that_are_missing_or_not_allowed_are_all_named(tmp_path):

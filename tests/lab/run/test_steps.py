@@ -179,26 +179,44 @@ def test_a_call_that_never_connects_voids_the_attempt(stage: Stage, world: World
     assert not stage.seen.connected
 
 
-def test_a_conversation_that_drops_voids_the_attempt(stage: Stage, world: World):
+def test_a_call_that_the_caller_has_lost_cannot_be_cancelled(stage: Stage, world: World):
+    for step in read(SCENARIOS / "calls" / "caller_cancels.yaml", Scenario).steps[:2]:
+        VERBS[step.do](stage, step)
+    world.states["caller"] = IDLE
+    with pytest.raises(AttemptVoid, match="callerphone should be outgoing, is idle") as caught:
+        VERBS["cancel"](stage, Step(do="cancel", by="caller"))
+    assert (caught.value.reason, stage.seen.ended_by) == ("call_ended_early", None)
+
+
+def test_how_long_a_step_took_is_told_to_the_millisecond(stage: Stage, world: World):
+    play(stage, "caller_hangs_up")
+    took = {event["event"]: event["after_s"] for event in world.events if "after_s" in event}
+    assert took == {"ringing": 1.0, "connected": 0.8, "ended": 0.4}
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_a_conversation_that_drops_voids_the_attempt(stage: Stage, world: World, who: str):
     for step in read(SCENARIOS / "calls" / "caller_hangs_up.yaml", Scenario).steps[:3]:
         VERBS[step.do](stage, step)
-    world.after(10.0, "callee", IDLE)
-    with pytest.raises(AttemptVoid, match="calleephone should be connected, is idle") as caught:
+    world.after(10.0, who, IDLE)
+    with pytest.raises(AttemptVoid, match=f"{who}phone should be connected, is idle") as caught:
         VERBS["talk"](stage, Step(do="talk"))
     assert caught.value.reason == "dropped_while_talking"
 
 
-def test_a_phone_that_stays_in_the_call_voids_the_attempt(stage: Stage, world: World):
-    world.states = {"caller": IDLE, "callee": CONNECTED}
-    with pytest.raises(AttemptVoid, match=re.escape("calleephone is connected after 20 s")) as caught:
+@pytest.mark.parametrize(("who", "other"), [("caller", "callee"), ("callee", "caller")])
+def test_a_phone_that_stays_in_the_call_voids_the_attempt(stage: Stage, world: World, who: str, other: str):
+    world.states = {who: CONNECTED, other: IDLE}
+    with pytest.raises(AttemptVoid, match=re.escape(f"{who}phone is connected after 20 s")) as caught:
         VERBS["wait_ended"](stage, Step(do="wait_ended"))
     assert caught.value.reason == "still_in_call"
     assert world.ns == pytest.approx(20e9, abs=0.21e9)
 
 
-def test_no_call_is_placed_while_a_phone_is_in_one(stage: Stage, world: World):
-    world.states["callee"] = OUTGOING
-    with pytest.raises(AttemptVoid, match="calleephone is outgoing before the call") as caught:
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_no_call_is_placed_while_a_phone_is_in_one(stage: Stage, world: World, who: str):
+    world.states[who] = OUTGOING
+    with pytest.raises(AttemptVoid, match=f"{who}phone is outgoing before the call") as caught:
         VERBS["place_call"](stage, Step(do="place_call", by="caller"))
     assert caught.value.reason == "still_in_call"
 
