@@ -31,6 +31,9 @@ def test_the_state_is_known_by_signs_and_audio_mode(phone: Phone, handset: Hands
 def test_a_timer_is_no_call_while_the_audio_mode_is_normal(phone: Phone, handset: Handset, whatsapp: App):
     handset.screen = [subtitle("0:07")]
     assert phone.calls.state(whatsapp) is CallState.IDLE
+    assert not phone.calls.is_in(whatsapp, CallState.CONNECTED)
+    handset.audio = "MODE_IN_COMMUNICATION"
+    assert phone.calls.is_in(whatsapp, CallState.CONNECTED)
 
 
 def test_a_clock_of_another_app_is_no_timer_of_a_call(phone: Phone, handset: Handset):

@@ -127,6 +127,12 @@ def test_a_dump_that_names_no_network_is_trouble_with_the_phone(connectivity, te
         ),
         ("pixel6", {}, DefaultNetwork("tun0", "vpn"), "pixel6 (network lte) sends over vpn (tun0); switch its VPN off"),
         (
+            "pixel6",
+            {"network": "home"},
+            DefaultNetwork("tun0", "vpn"),
+            "pixel6 (network home) sends over vpn (tun0); switch its VPN off",
+        ),
+        (
             "pixel6pro",
             {"network": "lte"},
             DefaultNetwork("rmnet1", "cellular"),

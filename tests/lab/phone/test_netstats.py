@@ -75,6 +75,10 @@ def test_a_dump_that_cannot_be_read_is_trouble_with_the_phone(text, message):
 
 def test_a_call_across_two_buckets_is_counted_whole():
     assert carried("pixel6", Account(LTE, {FIRST: 1000}), Account(LTE, {FIRST: 6000, SECOND: 30})) == 5030
+    assert carried("pixel6", Account(LTE, {FIRST: 1000}), Account(LTE, {FIRST: 1000, SECOND: 1})) == 1
+
+
+ONE_BYTE = "the app on pixel6 used 1 bytes over wifi; only rmnet1 (cellular) is captured: switch the other network off"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,12 @@ def test_a_call_across_two_buckets_is_counted_whole():
             "network_changed",
             "pixel6 left over cellular (rmnet1), then over wifi (wlan0)",
         ),
+        (
+            Account(DefaultNetwork("rmnet2", "cellular"), {FIRST: 6000, WLAN: 400}),
+            "network_changed",
+            "pixel6 left over cellular (rmnet1), then over cellular (rmnet2)",
+        ),
+        (Account(LTE, {FIRST: 6000, WLAN: 401}), "not_all_captured", ONE_BYTE),
         (
             Account(LTE, {FIRST: 1000, WLAN: 400}),
             "not_accounted",
