@@ -347,18 +347,6 @@ def test_an_address_of_either_phone_that_is_seen_is_a_disclosure_of_the_trial(bu
     assert [facts["endpoints"][side]["no_disclosure"] for side in ("caller", "callee")] == [False, False]
 
 
-@pytest.mark.parametrize("short", range(5))
-def test_a_conversation_has_a_hundred_media_datagrams_each_way_on_both_sides(build, measure, short):
-    """One less in any one of the four ways (the fifth has none short) is no conversation."""
-    counts = [99 if way == short else 100 for way in range(4)]
-    call = build.call()
-    for side, local, (sent, received) in ((call.caller, A, counts[:2]), (call.callee, B, counts[2:])):
-        side.relay(local, RELAY, 0.0)
-        side.talk(local, RELAY, 1.0, 11.0, sent, received)
-    facts = measure(call)["endpoints"]["caller"]
-    assert (facts["established"], facts["routing"]) == ((True, "relay") if short == 4 else (False, None))
-
-
 def shown_to_the_callee(build, at_s, *talks):
     """A relayed call in which the callee's media flow so, and a relay shows it the caller's address at that time."""
     call = relayed_call(build)

@@ -220,3 +220,15 @@ def test_a_conversation_counts_each_direction_as_the_phone_sees_it_and_its_media
     assert (found.tx, found.rx) == (Amounts(4, 20 + 300, 4 * 28 + 320), Amounts(3, 20 + 200, 3 * 28 + 220))
     assert found.both == Amounts(7, 540, 7 * 28 + 540)
     assert (found.media.tx, found.media.rx) == (Amounts(3, 300, 384), Amounts(2, 200, 256))
+
+
+@pytest.mark.parametrize("short", range(5))
+def test_a_conversation_has_a_hundred_media_datagrams_each_way_on_both_sides(tmp_path, build, short):
+    """One less in any one of the four ways (the fifth has none short) is no conversation."""
+    counts = [99 if way == short else 100 for way in range(4)]
+    call = build.call()
+    for side, local, (sent, received) in ((call.caller, A, counts[:2]), (call.callee, B, counts[2:])):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 11.0, sent, received)
+    pair = load(tmp_path, build, call)
+    assert (pair.established, pair.media_udp, pair.media_not_udp) == (short == 4, short == 4, False)

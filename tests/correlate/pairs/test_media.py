@@ -14,16 +14,26 @@ OWN = addresses.own_addresses([ip_address(PHONE[0])], [])
 
 
 @pytest.fixture
-def found(tmp_path):
-    """The media of the one flow in a capture of raw IP packets, each cut at so many bytes."""
+def captured(tmp_path):
+    """The window of a capture of raw IP packets, at these times in s or a nanosecond apart, cut at so many bytes."""
 
-    def of(*packets, snaplen=262_144):
+    def of(*packets, at_s=None, snaplen=262_144):
         data = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 101)
         for number, packet in enumerate(packets):
-            head = packet[:snaplen]
-            data += struct.pack("<IIII", *divmod(T0_NS + number, 10**9), len(head), len(packet)) + head
+            head, since_ns = packet[:snaplen], number if at_s is None else round(at_s[number] * 1e9)
+            data += struct.pack("<IIII", *divmod(T0_NS + since_ns, 10**9), len(head), len(packet)) + head
         (tmp_path / "capture.pcap").write_bytes(data)
-        (flow,) = media.by_flow(window.read(tmp_path / "capture.pcap", None), OWN)
+        return window.read(tmp_path / "capture.pcap", None)
+
+    return of
+
+
+@pytest.fixture
+def found(captured):
+    """The media of the one flow in such a capture."""
+
+    def of(*packets, **keys):
+        (flow,) = media.by_flow(captured(*packets, **keys), OWN)
         return flow
 
     return of
@@ -58,3 +68,32 @@ def test_a_datagram_that_was_cut_behind_its_header_counts_with_its_whole_payload
 def test_stun_is_no_media(found, build):
     of = found(frame(*PHONE, *RELAY, build.stun(build.BINDING)), frame(*PHONE, *RELAY, build.channel(0x4000, bytes(8))))
     assert (of.tx, of.rx) == (Amounts(packets=1, payload_bytes=12, frame_bytes=40), Amounts())
+
+
+SENT, RECEIVED = frame(*PHONE, *RELAY, bytes(100)), frame(*RELAY, *PHONE, bytes(100))
+
+
+@pytest.mark.parametrize(
+    ("sent_s", "received_s", "answer_s"),
+    [
+        # Five within just a second flow; five in more than that do not, nor four.
+        ([1, 1.25, 1.5, 1.75, 2], [0, 0.25, 0.5, 0.75, 1], 1),
+        ([1, 1.25, 1.5, 1.75, 2.000001], [0, 0.25, 0.5, 0.75, 1], None),
+        ([1, 1.25, 1.5, 2], [0, 0.25, 0.5, 0.75, 1], None),
+        # From the later of the two ways on, and from the first of the five.
+        ([1, 1.1, 1.2, 1.3, 1.4], [7, 7.1, 7.2, 7.3, 7.4], 7),
+        ([7, 7.1, 7.2, 7.3, 7.4], [1, 1.1, 1.2, 1.3, 1.4], 7),
+        # Single ones before do not count.
+        ([0, 1, 2, 7, 7.1, 7.2, 7.3, 7.4], [0, 0.1, 0.2, 0.3, 0.4], 7),
+        # Nobody answered.
+        ([], [0, 0.1, 0.2, 0.3, 0.4], None),
+    ],
+)
+def test_media_flow_both_ways_from_the_first_of_five_within_a_second_in_the_later_way(
+    captured, sent_s, received_s, answer_s
+):
+    rows = sorted([*((at_s, SENT) for at_s in sent_s), *((at_s, RECEIVED) for at_s in received_s)])
+    of = captured(*(packet for _, packet in rows), at_s=[at_s for at_s, _ in rows])
+    answer = media.answered(of, OWN, [0])
+    assert (answer and (answer.time_ns - T0_NS) / 1e9) == answer_s
+    assert media.answered(of, OWN, []) is None

@@ -1,10 +1,9 @@
-"""What a capture makes of its tool's counters and manners; the phone here answers shell lines and nothing else."""
+"""What tcpdump on a phone must do to count; the phone here answers shell lines and nothing else."""
 
 import re
 
 import pytest
 
-from lab.capture.counters import Counters, last_counters
 from lab.capture.tcpdump import PhoneTcpdump, sweep_directory
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.programs.shell import ShellOutput
@@ -197,14 +196,3 @@ def test_only_captures_of_our_own_directory_are_swept():
 
     assert sweep_directory(Listed(), "/data/local/tmp/im-call-lab") == 1
     assert Listed.ran[1:] == ["kill -INT 4711 2>/dev/null", "rm -rf /data/local/tmp/im-call-lab"]
-
-
-def test_counters_of_both_tools_are_read_and_no_counters_are_none():
-    assert last_counters(
-        "Capturing on 'hot0'\nFile: x\nPackets captured: 12\nPackets received/dropped on interface 'hot0': 12/3 "
-        "(pcap:3/dumpcap:0/flushed:0/ps_ifdrop:0) (80.0%)\n"
-    ) == Counters(12, 12, 3)
-    assert last_counters(
-        "12 packets captured\n13 packets received by filter\n1 packet dropped by kernel\n"
-    ) == Counters(12, 13, 1)
-    assert last_counters("Capturing on 'hot0'\nFile: x\n") is None
