@@ -155,6 +155,12 @@ def test_a_direct_peer_is_no_server_and_a_relay_is_nobodys_own():
     assert known.servers == ips("192.0.2.7", "192.0.2.50", "192.0.2.99")
 
 
+def test_servers_are_what_either_phone_talks_to_less_what_either_has():
+    a = learned(interface=["10.0.0.1"], probed=["203.0.113.5"], remote=["192.0.2.50", "198.51.100.20"])
+    b = learned(interface=["10.0.0.2"], probed=["198.51.100.20"], remote=["192.0.2.60", "203.0.113.5"])
+    assert addresses.attribute(a, b).servers == ips("192.0.2.50", "192.0.2.60")
+
+
 @pytest.mark.parametrize(
     ("text", "is_global"),
     [("203.0.113.1", True), ("31.13.87.50", True), ("2001:db8::1", True), ("100.64.0.1", False), ("10.1.1.1", False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -114,6 +115,16 @@ def test_a_capture_whose_stamps_are_not_its_machines_clock_is_told() -> None:
     assert differs(capture(3_000_000_000 + 300 * MS), machine)
     assert differs(capture(3_000_000_000 - 300 * MS), machine)
     assert capture_line({"begin": 1}, {"begin": Sent(0, 1)}) is None
+
+
+@pytest.mark.parametrize(("by_ns", "is_other"), [(130_000, False), (130_001, True), (-130_001, True)])
+@pytest.mark.parametrize("reading", [0, 1])
+def test_a_capture_has_another_clock_than_its_machine_beyond_the_bounds_of_both(by_ns, is_other, reading) -> None:
+    """80 us are the capture's bound, 50 us its machine's; one reading that far off is enough."""
+    machine = line(0)
+    readings = [Offset(3_000_000_000, 80_000, START_NS), Offset(3_000_000_000, 80_000, START_NS + MINUTE_NS)]
+    readings[reading] = replace(readings[reading], offset_ns=3_000_000_000 + by_ns)
+    assert differs(ClockLine(*readings), machine) is is_other
 
 
 def test_npcap_stamps_are_a_clock_of_their_own() -> None:

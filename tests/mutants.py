@@ -1,0 +1,144 @@
+"""One-line mutants of the key logic, each to be killed by its module's own tests: `python tests/mutants.py`.
+
+Each changes a value that a user would see. They are made in copies; the working tree is only read. Exit 1 where one
+survives, where its tests are not green without it, and where they end by an error instead of a test that fails.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
+PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
+SYMMETRY, ATTEMPT, MATRIX = "correlate/dimensions_symmetry", "lab/run/attempt", "lab/run/matrix"
+
+# What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
+MUTANTS: list[tuple[str, ...]] = [
+    ("verdict", "lab/run/attempt", "if observed != self._item", "if observed is self._item"),
+    ("verdict", "lab/run/attempt", "if max(noise.values()) <= limit", "if min(noise.values()) <= limit"),
+    ("boundary", "lab/run/attempt", "if max(noise.values()) <= limit", "if max(noise.values()) < limit"),
+    ("boundary", "lab/run/attempt", "range(1 + NOISY_RESTARTS)", "range(NOISY_RESTARTS)"),
+    ("verdict", "lab/run/attempt", "OWN_STAMPS or is_other", "OWN_STAMPS and is_other"),
+    ("verdict", "lab/run/attempt", "capture_clocks.without_step(who, lines[who])", "continue"),
+    ("value", "lab/run/description", '"modelled" if spec.kind ==', '"modelled" if spec.kind !=', MATRIX),
+    ("verdict", "lab/run/description", '"matrix", "seed", "scenario_hash"', '"matrix", "scenario_hash"', MATRIX),
+    ("value", "lab/run/events", '"event": event, **fields', '"event": event', ATTEMPT),
+    ("verdict", "lab/run/matrix", 'else "bench_trouble"', 'else "void"'),
+    ("boundary", "lab/run/matrix", "range(1 + FURTHER_ATTEMPTS)", "range(FURTHER_ATTEMPTS)"),
+    ("boundary", "lab/run/matrix", "free_bytes < ROOM_BYTES", "free_bytes <= ROOM_BYTES"),
+    ("verdict", "lab/run/options", "all(str(getattr", "any(str(getattr", MATRIX),
+    ("verdict", "lab/run/plan", "elif address not in run.spec", "elif address in run.spec", MATRIX),
+    ("value", "lab/run/progress", '"1 retry" if retries == 1', '"1 retry" if retries > 0'),
+    ("value", "lab/run/recorded", "clock=clock", "clock=stored.machine", ATTEMPT),
+    ("verdict", "lab/run/steps", '"dropped" if seen.ended_by is None', '"dropped" if seen.ended_by == "callee"'),
+    ("boundary", "lab/run/steps", "for phone in (stage.caller, stage.callee)", "for phone in (stage.caller,)"),
+    ("verdict", "lab/capture/agent_dumpcap", "request.laptop.tool()", '"dumpcap"', "lab/capture/kinds"),
+    ("verdict", "lab/capture/counters", "if counters.dropped or not", "if not"),
+    ("boundary", "lab/capture/counters", "next(reversed(all_counters(said))", "next(iter(all_counters(said))"),
+    ("verdict", "lab/capture/dumpcap", "or not ended.ran_on", "or ended.ran_on is None"),
+    ("value", "lab/capture/kinds", "Kind(agent_dumpcap.new_capture)", "Kind(dumpcap.new_capture)"),
+    ("verdict", "lab/capture/pcapdroid", "self._dropped() - self._dropped_before", "self._dropped()"),
+    ("value", "lab/capture/protocol", "BACKSTOP_S = 7200", "BACKSTOP_S = 720", "lab/capture/tcpdump"),
+    ("verdict", "lab/capture/tcpdump", 'counters is None or "pcap_loop" in said', "counters is None"),
+    ("verdict", "lab/capture/verified", "if damage.voids", "if damage.stops"),
+    ("verdict", "lab/capture/verified", "counters.captured", "counters.received"),
+    ("boundary", "lab/capture/verified", "captured_bytes < np", "captured_bytes <= np"),
+    ("verdict", "lab/clocks/capture_clocks", "> each.bound_ns + machine.bound_ns", "> each.bound_ns"),
+    ("verdict", "lab/phone/netstats", "sorted(grown.items()) if size}", "sorted(grown.items()) if size > 1}"),
+    (
+        "verdict",
+        "correlate/trace/__init__",
+        "expect_packets != trace",
+        "expect_packets > trace",
+        "lab/capture/verified",
+    ),
+    ("boundary", "correlate/markers", 'of("caller", rows["begin"])', 'of("callee", rows["begin"])'),
+    ("boundary", "correlate/markers", 'of("callee", rows["end"])', 'of("caller", rows["end"])'),
+    ("verdict", "correlate/pairs/__init__", "return all(way.packets", "return any(way.packets"),
+    ("boundary", "correlate/pairs/__init__", "way.packets >= ESTABLISHED", "way.packets > ESTABLISHED"),
+    ("verdict", "correlate/pairs/addresses", "(a.remote | b.remote | relays) - own_a.keys()", "(a.remote | relays)"),
+    ("value", "correlate/pairs/conversations", "tx=tx[index]", "tx=rx[index]"),
+    ("boundary", "correlate/pairs/frames", "proven[:MAX_FRAMES]", "proven[:MAX_FRAMES - 1]", "correlate/evidence"),
+    ("value", "correlate/pairs/media", " | (udp.payload_bytes > 0)", " | (udp.payload_bytes >= 0)"),
+    ("boundary", "correlate/pairs/media", "max(begins)", "min(begins)"),
+    ("boundary", "correlate/pairs/sessions", "if each.tx.packets and each.rx", "if each.tx.packets or each.rx"),
+    ("boundary", "correlate/pairs/sessions", "_s >= longest_s - LONGEST_S", "_s > longest_s - LONGEST_S"),
+    ("verdict", "correlate/pairs/transport", "min(each.tx_segments, each.rx", "max(each.tx_segments, each.rx"),
+    ("value", "correlate/pairs/window", " & ~markers.is_harness(udp, between)", ""),
+    ("verdict", "correlate/dimensions/duration", "other.clock.known\n    bounds", "True\n    bounds", SYMMETRY),
+    ("verdict", "correlate/dimensions/endpoints", 'not seen["a"] and not seen', 'not seen["a"] or not seen'),
+    ("verdict", "correlate/dimensions/endpoints", "[*unexplained.values(), ", "["),
+    ("verdict", "correlate/dimensions/endpoints", "own.recorded and not shared[key]", "own.recorded"),
+    ("boundary", "correlate/dimensions/endpoints", "frame.number >= media", "frame.number > media"),
+    ("boundary", "correlate/dimensions/endpoints", "direct_bytes >= relayed", "direct_bytes > relayed"),
+    ("boundary", "correlate/dimensions/servers", "overlap_ns >= -bound_ns", "overlap_ns >= 0"),
+    ("verdict", "correlate/dimensions/servers", 'each.match != "prefix"', "True"),
+    ("boundary", "correlate/dimensions/service", "max(known) >= least", "max(known) > least"),
+    ("verdict", "correlate/dimensions/signalling", "max(b) < rule", "min(b) < rule"),
+    ("boundary", "correlate/dimensions/volume", "_ns + bound_ns <= side", "_ns + bound_ns < side", SYMMETRY),
+    ("verdict", "correlate/tables/claims", "if verdict(hits) == verdict(hits + undecided) else None", ""),
+    ("verdict", "correlate/tables/claims", "2 * count > total", "2 * count >= total"),
+    ("verdict", "correlate/tables/statistics", "len(verdicts) > undecided", "len(verdicts) > 0"),
+    ("value", "correlate/tables/layout", "{cell:.4f}", "{cell:.3f}"),
+    ("verdict", "correlate/report/verdict", '"unknown" if level == "never" and undecided else level', "level"),
+]
+
+
+def mirror(module: str, tests: str = "") -> Path:
+    """The file of a module's tests, or of `tests`: at its place, or beside its room under its name or the room's."""
+    *folder, room, name = (tests or module).split("/")
+    names = (f"{room}/test_{name}", f"test_{room}_{name}", f"test_{name}", f"test_{room}")
+    return next(place for each in names if (ROOT / (place := Path("tests", *folder, f"{each}.py"))).exists())
+
+
+def mutated(module: str, old: str, new: str) -> str:
+    """The module's text with the mutant. Raises `ValueError` where `old` does not stand there exactly once."""
+    text = (ROOT / f"{module}.py").read_text("utf-8")
+    if text.count(old) != 1:
+        raise ValueError(f"{module}.py has {old!r} {text.count(old)} times, not once")
+    return text.replace(old, new)
+
+
+def tried(tests: Path, module: str, text: str) -> str:
+    """What a file of tests says in a copy where this is the module's text."""
+    with tempfile.TemporaryDirectory(prefix="im-call-lab-mutant-", ignore_cleanup_errors=True) as folder:
+        copy = shutil.copytree(ROOT, f"{folder}/copy", ignore=shutil.ignore_patterns(".*", "datasets"))
+        Path(copy, f"{module}.py").write_text(text, "utf-8")
+        env = {**os.environ, "PYTHONPATH": copy, "PYTEST_ADDOPTS": ""}
+        try:
+            done = subprocess.run(
+                [*PYTEST, tests], cwd=copy, env=env, capture_output=True, text=True, timeout=DEADLINE_S
+            )
+        except subprocess.TimeoutExpired:
+            return f"killed by the deadline of {DEADLINE_S} s"
+    failed = [line.split(" - ")[0].split("::")[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
+    if done.returncode == RED and failed:
+        return f"killed by {failed[0]}"
+    return "survived" if done.returncode == GREEN else f"error: {done.stdout[-400:]}{done.stderr[-400:]}"
+
+
+def main() -> int:
+    """Print a line a mutant and how many were killed."""
+    jobs = [(mirror(module, *tests), module, mutated(module, old, new)) for _, module, old, new, *tests in MUTANTS]
+    whole = {tests: (tests, module, (ROOT / f"{module}.py").read_text("utf-8")) for tests, module, _ in jobs}
+    killed = 0
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for tests, outcome in zip(whole, pool.map(tried, *zip(*whole.values(), strict=True)), strict=True):
+            if outcome != "survived":
+                sys.exit(f"{tests} is not green without a mutant: {outcome}")
+        outcomes = pool.map(tried, *zip(*jobs, strict=True))
+        for number, (mutant, (tests, *_), outcome) in enumerate(zip(MUTANTS, jobs, outcomes, strict=True), 1):
+            place = f"{mutant[1]}: {mutant[2]!r} -> {mutant[3]!r}"
+            print(f"{number:2}  {mutant[0]:8}  {place}  {tests}: {outcome}", flush=True)
+            killed += outcome.startswith("killed")
+    print(f"{killed} of {len(MUTANTS)} killed")
+    return int(killed != len(MUTANTS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
