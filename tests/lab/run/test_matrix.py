@@ -248,7 +248,7 @@ def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_rea
     assert [path.name for path in kept] == [f"{item.trial.id}.{number}" for number in range(4)]
     voids = [json.loads((path / "void.json").read_text()) for path in kept]
     assert {(void["reason"], void["text"]) for void in voids} == {(reason, "too loud")}
-    assert events(run.dataset) == [("attempt", item.trial.id), ("void", item.trial.id)] * 4
+    assert events(run.dataset) == [("begun", None), *[("attempt", item.trial.id), ("void", item.trial.id)] * 4]
     # Where the bench is to blame, both phones are asked whether they still answer.
     assert health == ["true", "true"] * asked
     said = [line.partition(" s  ")[2] for line in out.getvalue().splitlines()]
