@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
-PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
+PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddopts=--import-mode=importlib")
 SYMMETRY, ATTEMPT, MATRIX = "correlate/dimensions_symmetry", "lab/run/attempt", "lab/run/matrix"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
@@ -109,11 +109,9 @@ def tried(tests: Path, module: str, text: str) -> str:
     with tempfile.TemporaryDirectory(prefix="im-call-lab-mutant-", ignore_cleanup_errors=True) as folder:
         copy = shutil.copytree(ROOT, f"{folder}/copy", ignore=shutil.ignore_patterns(".*", "datasets"))
         Path(copy, f"{module}.py").write_text(text, "utf-8")
-        env = {**os.environ, "PYTHONPATH": copy, "PYTEST_ADDOPTS": ""}
+        argv, env = [*PYTEST, tests], {**os.environ, "PYTHONPATH": copy, "PYTEST_ADDOPTS": ""}
         try:
-            done = subprocess.run(
-                [*PYTEST, tests], cwd=copy, env=env, capture_output=True, text=True, timeout=DEADLINE_S
-            )
+            done = subprocess.run(argv, cwd=copy, env=env, capture_output=True, text=True, timeout=DEADLINE_S)
         except subprocess.TimeoutExpired:
             return f"killed by the deadline of {DEADLINE_S} s"
     failed = [line.split(" - ")[0].split("::")[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
@@ -133,8 +131,7 @@ def main() -> int:
                 sys.exit(f"{tests} is not green without a mutant: {outcome}")
         outcomes = pool.map(tried, *zip(*jobs, strict=True))
         for number, (mutant, (tests, *_), outcome) in enumerate(zip(MUTANTS, jobs, outcomes, strict=True), 1):
-            place = f"{mutant[1]}: {mutant[2]!r} -> {mutant[3]!r}"
-            print(f"{number:2}  {mutant[0]:8}  {place}  {tests}: {outcome}", flush=True)
+            print(number, "{:8} {}: {!r} -> {!r}".format(*mutant), f"{tests}: {outcome}", sep="  ", flush=True)
             killed += outcome.startswith("killed")
     print(f"{killed} of {len(MUTANTS)} killed")
     return int(killed != len(MUTANTS))

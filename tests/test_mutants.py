@@ -37,7 +37,7 @@ def test_the_mutants_are_of_verdicts_and_boundaries_and_of_every_module_of_the_k
     assert expected - {module for _, module, *_ in MUTANTS} == set()
 
 
-LAYOUT = ("value", "correlate/tables/statistics", "if total == 0:")
+ONE = ("value", "correlate/tables/statistics", "if total == 0:")
 
 
 @pytest.mark.full
@@ -46,11 +46,11 @@ LAYOUT = ("value", "correlate/tables/statistics", "if total == 0:")
     [("if not total:", "survived"), ("if total == 1:", "killed by test_"), ("if total = 0:", "error: ")],
 )
 def test_only_a_test_that_fails_kills_a_mutant(monkeypatch, capsys, new, outcome):
-    monkeypatch.setattr(mutants, "MUTANTS", [(*LAYOUT, new)])
+    monkeypatch.setattr(mutants, "MUTANTS", [(*ONE, new)])
     is_killed = outcome.startswith("killed")
     assert mutants.main() == (not is_killed)
     said = capsys.readouterr().out
-    assert said.startswith(f" 1  value     correlate/tables/statistics: 'if total == 0:' -> {new!r}  ")
+    assert said.startswith(f"1  value    correlate/tables/statistics: 'if total == 0:' -> {new!r}  ")
     assert f"tests/correlate/test_statistics.py: {outcome}" in said
     assert said.endswith(f"{int(is_killed)} of 1 killed\n")
 
