@@ -15,7 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
 PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddopts=--import-mode=importlib")
-SYMMETRY, ATTEMPT, MATRIX = "correlate/dimensions_symmetry", "lab/run/attempt", "lab/run/matrix"
+SYMMETRY, EXAMINATION = "correlate/dimensions_symmetry", "correlate/dataset/examination"
+ATTEMPT, MATRIX = "lab/run/attempt", "lab/run/matrix"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
 MUTANTS: list[tuple[str, ...]] = [
@@ -81,6 +82,14 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/dimensions/service", "max(known) >= least", "max(known) > least"),
     ("verdict", "correlate/dimensions/signalling", "max(b) < rule", "min(b) < rule"),
     ("boundary", "correlate/dimensions/volume", "_ns + bound_ns <= side", "_ns + bound_ns < side", SYMMETRY),
+    ("boundary", "correlate/dataset/examination", "if count > len(", "if count >= len("),
+    ("verdict", "correlate/dataset/examination", "if line == len(self._lines) and _hash", "if _hash"),
+    ("verdict", "correlate/dataset/examination", "told[role] != side.sha256", "told[role] is None"),
+    ("verdict", "correlate/dataset/anchors", "if folder else not self.is_whole", "if folder else True", EXAMINATION),
+    ("verdict", "correlate/dataset/__init__", "if examined.recorded:", "if examined.problems:", EXAMINATION),
+    ("verdict", "correlate/dataset/__init__", " and hashes(self.path / waiting) == files", "", EXAMINATION),
+    ("verdict", "correlate/dataset/journal", "if entry.sha256 != before", "if not entry.sha256"),
+    ("boundary", "correlate/dataset/journal", 'data[whole:].rstrip(b"\\0")', "data[whole:]"),
     ("verdict", "correlate/tables/claims", "if verdict(hits) == verdict(hits + undecided) else None", ""),
     ("verdict", "correlate/tables/claims", "2 * count > total", "2 * count >= total"),
     ("verdict", "correlate/tables/statistics", "len(verdicts) > undecided", "len(verdicts) > 0"),

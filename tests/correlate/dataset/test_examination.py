@@ -106,6 +106,15 @@ def test_names_and_a_manifest_that_were_journalled_and_not_renamed_are_finished_
     assert (dataset.unjournalled(), dataset.verify()) == ([], [])
 
 
+def test_what_waits_to_be_renamed_counts_only_while_its_line_is_the_last(made, monkeypatch):
+    dataset, *_ = made
+    dataset.reopen()
+    killed_before("replace", lambda: dataset.write_names({}), monkeypatch)
+    assert dataset.verify() == []
+    dataset.journal.append("run", trials=0, seed=1)
+    assert dataset.verify() == ["names.json: is in the journal, line 7, but not in the dataset"]
+
+
 def test_a_command_that_was_killed_once_it_had_said_that_it_begins_is_no_problem(made, monkeypatch):
     dataset, *_ = made
     killed_before("unlink", dataset.reopen, monkeypatch)
