@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 import json
+import os
 import struct
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,14 @@ MARKER = ("192.0.2.1", 9)
 NONCE = "n0nce"
 ALLOCATE, ALLOCATED, BINDING, BOUND, DATA_INDICATION = 0x0003, 0x0103, 0x0001, 0x0101, 0x0017
 USERNAME, DATA, MAPPED, PEER, RELAYED, XOR_MAPPED, ALTERNATE = 0x0006, 0x0013, 0x0001, 0x0012, 0x0016, 0x0020, 0x8023
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _disk_that_need_not_last():
+    """What the tests of this folder write need not survive a power loss, which no test can tell either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 def stun(kind, *attributes, transaction=b"\x01" * 12):

@@ -1,7 +1,6 @@
 """Wrong values at each leaf of trial.json and dataset.json: one line with its place, never a traceback or exit 1."""
 
 import json
-import os
 import random
 import re
 
@@ -18,13 +17,6 @@ from tests.records import record_anew
 
 WRONG = (None, "\x1b[31m\n", -(10**30), [[]], {"": {}}, float("nan"))
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _disk_that_need_not_last():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield
 
 
 @pytest.fixture(scope="module")
