@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Processes that share the tests, a file at a time, in the order of tests/conftest.py: one more than cores, as some wait.
 PROCESSES ?= 3
 
+# Tests and runs start Python hundreds of times; where this is set each start would compile everything again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run-matrix test setup check full bench soak
 
 run-matrix: setup
