@@ -192,7 +192,7 @@ def tried(whole, folder, count):
 
 
 def test_changes_of_every_kind_of_file_are_noticed_and_not_signed(whole, tmp_path):
-    assert sum(tried(whole, tmp_path / "changed", 60).values()) == 60
+    assert sum(tried(whole, tmp_path / "changed", 34).values()) == 34
 
 
 @pytest.mark.full
