@@ -1,6 +1,7 @@
 """What build writes, that it writes the same bytes again, and what the page says."""
 
 import json
+import shutil
 
 import pytest
 
@@ -140,6 +141,13 @@ def test_findings_that_are_missing_or_do_not_fit_are_refused_in_one_line_and_not
         report.render(built)
     assert "\n" not in str(caught.value)
     assert contents(built) == before
+
+
+def test_findings_of_a_trial_that_is_not_complete_do_not_fit(built):
+    (trial,) = built.trial_ids()
+    shutil.rmtree(built.trial_dir(trial))
+    with pytest.raises(BadDataset, match=f"findings: has rows of {trial}, which is not complete; correlate again"):
+        Study.of(built)
 
 
 def test_findings_that_were_edited_are_refused_though_they_fit_and_correlate_makes_them_new(built):

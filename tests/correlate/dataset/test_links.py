@@ -81,8 +81,10 @@ def test_dataset_json_that_is_a_link_is_not_read(made):
 
 def test_a_datasets_own_path_may_be_a_link(made, tmp_path):
     (tmp_path / "link").symlink_to("dataset")
+    made.report_path.unlink()
     report.build(Dataset(tmp_path / "link"))
-    links.refuse(tmp_path / "link")
+    assert made.report_path.is_file()
+    assert (made.verify(), Dataset(tmp_path / "link").verify()) == ([], [])
     links.refuse(tmp_path / "nowhere")
 
 
