@@ -33,13 +33,14 @@ OURS = """
 import json, sys
 from dataclasses import asdict
 from correlate.flows import Counter, row
-from correlate.stun import in_block
+from correlate.stun import BlockReader
 from correlate.trace import blocks
 def read(path):
-    counter, messages, stream = Counter(), 0, blocks(path)
+    counter, reader, messages, stream = Counter(), BlockReader(), 0, blocks(path)
     for block in stream:
         counter.add(block)
-        messages += sum(1 for _ in in_block(block))
+        messages += sum(1 for _ in reader.add(block))
+    messages += sum(1 for _ in reader.rest())
     return stream.packets, messages, [row(flow) for flow in counter.table()], len(stream.damage)
 if __name__ == "__main__":
     workers, paths = int(sys.argv[1]), sys.argv[2:]

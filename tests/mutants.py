@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
 PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddopts=--import-mode=importlib")
 SYMMETRY, EXAMINATION = "correlate/dimensions_symmetry", "correlate/dataset/examination"
-ATTEMPT, MATRIX = "lab/run/attempt", "lab/run/matrix"
+ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
 MUTANTS: list[tuple[str, ...]] = [
@@ -62,7 +62,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/markers", 'of("callee", rows["end"])', 'of("caller", rows["end"])'),
     ("verdict", "correlate/pairs/__init__", "return all(way.packets", "return any(way.packets"),
     ("boundary", "correlate/pairs/__init__", "way.packets >= ESTABLISHED", "way.packets > ESTABLISHED"),
-    ("verdict", "correlate/pairs/addresses", "(a.remote | b.remote | relays) - own_a.keys()", "(a.remote | relays)"),
+    ("verdict", "correlate/pairs/addresses", "relays | a.named | b.named) - own_a", "relays) - own_a"),
     ("value", "correlate/pairs/conversations", "tx=tx[index]", "tx=rx[index]"),
     ("boundary", "correlate/pairs/frames", "proven[:MAX_FRAMES]", "proven[:MAX_FRAMES - 1]", "correlate/evidence"),
     ("value", "correlate/pairs/media", " | (udp.payload_bytes > 0)", " | (udp.payload_bytes >= 0)"),
@@ -70,11 +70,22 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/pairs/sessions", "if each.tx.packets and each.rx", "if each.tx.packets or each.rx"),
     ("boundary", "correlate/pairs/sessions", "_s >= longest_s - LONGEST_S", "_s > longest_s - LONGEST_S"),
     ("verdict", "correlate/pairs/transport", "min(each.tx_segments, each.rx", "max(each.tx_segments, each.rx"),
+    ("verdict", "correlate/pairs/unseen", "if len(mine) and each.is_tls", "if len(mine) and not each.is_tls"),
+    ("boundary", "correlate/pairs/unseen", "[1:] > ends[:-1]", "[1:] >= ends[:-1]"),
+    ("verdict", "correlate/pairs/known_bytes", "_CHANCE and repeated", "_CHANCE or repeated", UNSEEN),
+    (
+        "boundary",
+        "correlate/pairs/known_bytes",
+        "repeated[offset] < 2",
+        "repeated[offset] < 3",
+        UNSEEN,
+    ),
     ("value", "correlate/pairs/window", " & ~markers.is_harness(udp, between)", ""),
     ("verdict", "correlate/dimensions/duration", "other.clock.known\n    bounds", "True\n    bounds", SYMMETRY),
-    ("verdict", "correlate/dimensions/endpoints", 'not seen["a"] and not seen', 'not seen["a"] or not seen'),
-    ("verdict", "correlate/dimensions/endpoints", "[*unexplained.values(), ", "["),
-    ("verdict", "correlate/dimensions/endpoints", "own.recorded and not shared[key]", "own.recorded"),
+    ("verdict", "correlate/dimensions/endpoints", "silent = not any(seen)", "silent = not all(seen)"),
+    ("verdict", "correlate/dimensions/endpoints", "and any(unexplained):", "and all(unexplained):"),
+    ("verdict", "correlate/dimensions/endpoints", ":= shared_private(of, to)", ":= set()"),
+    ("verdict", "correlate/dimensions/endpoints", "    if to.unseen:", "    if of.unseen:"),
     ("boundary", "correlate/dimensions/endpoints", "frame.number >= media", "frame.number > media"),
     ("boundary", "correlate/dimensions/endpoints", "direct_bytes >= relayed", "direct_bytes > relayed"),
     ("boundary", "correlate/dimensions/servers", "overlap_ns >= -bound_ns", "overlap_ns >= 0"),

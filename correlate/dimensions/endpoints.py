@@ -9,10 +9,17 @@ from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.addresses import Role, is_clat, is_global_unicast
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.transport import MEDIA_NOT_UDP
+from correlate.pairs.unseen import Unseen
 from correlate.pairs.window import IP_HEADER, Sighting
+from correlate.stun import NAMES
 from correlate.trace.addresses import Address
 
 ROLES: tuple[Role, ...] = ("public", "private")
+NAMED = frozenset(NAMES.values())
+"""Attributes that hold addresses: another that looks as if it did may be anything."""
+MAX_SHOWN = 8
+UNRECORDED = "addresses of a phone were not recorded, or are not those of its capture"
+UNEXPLAINED = "an unexplained address stands in a STUN attribute"
 CONNECTING_NS = 3_000_000_000
 """A call that was answered takes up to this long until media flow; in that time the wire does not tell the answer."""
 
@@ -33,14 +40,19 @@ class Seen:
 @dataclass(frozen=True)
 class Endpoint:
     """One phone, captured at `vantage`. `exposed_*`: an address of it with that role is visible in the *other* phone's
-    trace; `seen` lists these and the places. `clat` and `unexplained` are of this phone's own trace: 464XLAT constants,
-    and global unicast addresses in STUN attributes that belong to neither phone nor to a server. `no_disclosure` is of
-    the trial: nothing of either phone is seen; None where something unexplained forbids to say so. What was not seen is
-    None, not False, where the phone's addresses were not recorded, or are not those of its capture: it may have others;
-    so is `exposed_private` where the other's trace shows in an attribute an address that both phones have, as two VPNs
-    of one app do: whose it is there nobody tells. `routing` is None without a conversation. `foreign_packets` are those
-    of this trace's UDP flows with no end at this phone, or with both alike its own: nothing counts them, and many of
-    them mean that an address of the phone was not
+    trace; `seen` lists these and the places. `clat`, `unexplained` and `unseen` are of this phone's own trace: 464XLAT
+    constants; global unicast addresses in STUN attributes that belong to neither phone nor to a server, and addresses
+    of the other phone in bytes that nothing decodes; STUN that was not there to be looked at. `no_disclosure` is of
+    the trial: nothing of either phone is seen.
+
+    "Not seen" is False only where everything was looked at, else None: where the phone has no address of that role that
+    anybody knew, or its addresses are not those of its capture; where the other's trace has unseen STUN, or the address
+    in bytes that are no chance; where it shows in an attribute a private address that both phones have, as two VPNs of
+    one app do. A `global` address (`correlate.pairs.addresses.Role`) that is seen leaves `exposed_public` None.
+    Something unexplained in either trace leaves `no_disclosure` None as well.
+
+    `routing` is None without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this
+    phone, or with both alike its own: nothing counts them, and many of them mean that an address of the phone was not
     recorded. The answer is what the trace that shows an address tells of it: media flow both ways from a frame on
     (`Vantage.answered`)."""
 
@@ -51,6 +63,7 @@ class Endpoint:
     seen: tuple[Seen, ...]
     clat: tuple[str, ...]
     unexplained: tuple[str, ...]
+    unseen: tuple[str, ...]
     no_disclosure: bool | None
     established: bool
     p2p_observed: bool
@@ -70,40 +83,91 @@ class Endpoint:
 
 def measure(pair: CallPair) -> Sided[Endpoint]:
     """Exposure of both phones, and the route: `p2p` if at least half of the media's payload bytes go directly."""
-    unexplained = {"a": unexplained_in(pair.a, pair), "b": unexplained_in(pair.b, pair)}
-    seen = {"a": exposure(pair.a, pair.b, pair), "b": exposure(pair.b, pair.a, pair)}
-    silent = not seen["a"] and not seen["b"]
-    recorded = pair.a.recorded and pair.b.recorded
-    shared = {"a": shared_private(pair.a, pair.b), "b": shared_private(pair.b, pair.a)}
-    blocked = any([*unexplained.values(), *shared.values(), not recorded])
+    sides = ((pair.a, pair.b), (pair.b, pair.a))
+    seen = [exposure(of, to, pair) for of, to in sides]
+    doubts = [_doubts(of, to) for of, to in sides]
+    silent = not any(seen)
+    unexplained = [unexplained_in(of, pair) for of, _ in sides]
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
     routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
-    reasons = _reasons(pair, silent and blocked, shared["a"] | shared["b"])
+    blocks = dict.fromkeys(each.text for every in doubts for each in every) if silent else {}
+    if silent and any(unexplained):
+        blocks[UNEXPLAINED] = None
 
-    def side(own: Vantage, other: Vantage, key: str) -> Endpoint:
+    def side(own: Vantage, other: Vantage, number: int) -> Endpoint:
+        found = {role: _seen_as(role, seen[number], doubts[number]) for role in ROLES}
         finding = Endpoint(
             phone=own.phone,
             vantage=own.seen_at,
-            exposed_public=_seen_as("public", seen[key], own.recorded),
-            exposed_private=_seen_as("private", seen[key], own.recorded and not shared[key]),
-            seen=seen[key],
+            exposed_public=found["public"],
+            exposed_private=found["private"],
+            seen=seen[number],
             clat=tuple(sorted(str(address) for address in own.visible if is_clat(address))),
-            unexplained=tuple(str(address) for address in unexplained[key]),
-            no_disclosure=None if silent and blocked else silent,
+            unexplained=(*map(str, unexplained[number]), *map(str, own.hits)),
+            unseen=_shown(own.unseen),
+            no_disclosure=None if blocks else silent,
             established=pair.established,
             p2p_observed=_p2p_observed(pair),
             routing=routing,
             direct_payload_bytes=None if pair.media_not_udp else direct_bytes,
             relayed_payload_bytes=None if pair.media_not_udp else relayed_bytes,
             foreign_packets=foreign_packets(own),
-            evidence=evidence(_facts(own, other, pair, unexplained[key])),
+            evidence=evidence(_facts(own, other, pair, unexplained[number])),
         )
-        return explained(finding, reasons)
+        return explained(finding, [*_reasons(pair), *_doubtful(doubts[number], found, list(blocks))])
 
-    return Sided(side(pair.a, pair.b, "a"), side(pair.b, pair.a, "b"))
+    return Sided(side(pair.a, pair.b, 0), side(pair.b, pair.a, 1))
 
 
-def _reasons(pair: CallPair, is_blocked: bool, shared: frozenset[Address]) -> list[Reason]:
+@dataclass(frozen=True)
+class Doubt:
+    """Why nobody can say "not seen" of the addresses of one phone that have these roles."""
+
+    roles: tuple[Role, ...]
+    text: str
+
+
+def _doubts(of: Vantage, to: Vantage) -> list[Doubt]:
+    """Of the addresses of one phone in the other's trace."""
+    found = []
+    if not of.recorded:
+        found.append(Doubt(ROLES, UNRECORDED))
+    elif "public" not in of.own.values():
+        found.append(Doubt(("public",), f"no public address of {of.phone} is known: no probe and no response told one"))
+    if shared := shared_private(of, to):
+        named = ", ".join(sorted(map(str, shared)))
+        found.append(Doubt(("private",), f"both phones have {named}, which a STUN attribute shows"))
+    for address, role in of.own.items():
+        if role == "global" and any(place for _, _, place in _exposed(of, to, address)):
+            text = f"{address} of an interface of {of.phone} is seen, and no probe told whether it is public"
+            found.append(Doubt(("public",), text))
+    no_chance = [each for each in to.hits if not each.is_chance]
+    for hit in {each.address: each for each in reversed(no_chance)}.values():
+        number = sum(each.address == hit.address for each in no_chance) - 1
+        text = f"the trace of {to.phone} has {hit}{f', and {number} more' if number else ''}"
+        role = of.own[hit.address]
+        found.append(Doubt(ROLES if role == "global" else (role,), text))
+    if to.unseen:
+        first, *more = to.unseen
+        others = f", and {len(more)} more" if more else ""
+        text = f"the trace of {to.phone} was not looked at as a whole: frame {first.frame.number}: {first.what}{others}"
+        found.append(Doubt(ROLES, text))
+    return found
+
+
+def _doubtful(doubts: list[Doubt], found: Mapping[Role, bool | None], blocks: list[str]) -> Iterator[Reason]:
+    """Why columns of one side are null: what is not known to be exposed, and what forbids to say no disclosure."""
+    roles: dict[str, tuple[Role, ...]] = dict.fromkeys(blocks, ())
+    for each in doubts:
+        roles[each.text] = tuple(role for role in each.roles if found[role] is None)
+    for text, open_roles in roles.items():
+        exposed = ("exposed",) if open_roles == ROLES else tuple(f"exposed_{role}" for role in open_roles)
+        columns = (*exposed, *(["no_disclosure"] if text in blocks else []))
+        if columns and text != UNRECORDED:
+            yield Reason(columns, text)
+
+
+def _reasons(pair: CallPair) -> list[Reason]:
     reasons = []
     if None in (pair.a.seen_at, pair.b.seen_at):
         reasons.append(Reason(("vantage",), "where a phone was captured was not recorded"))
@@ -114,14 +178,7 @@ def _reasons(pair: CallPair, is_blocked: bool, shared: frozenset[Address]) -> li
     elif pair.a.answered is None or pair.b.answered is None:
         reasons.append(Reason(("answer",), "media do not flow both ways at once"))
     if not (pair.a.recorded and pair.b.recorded):
-        text = "addresses of a phone were not recorded, or are not those of its capture"
-        reasons.append(Reason(("exposed", "no_disclosure"), text))
-    elif shared:
-        named = ", ".join(sorted(map(str, shared)))
-        columns = ("exposed_private", "no_disclosure") if is_blocked else ("exposed_private",)
-        reasons.append(Reason(columns, f"both phones have {named}, which a STUN attribute shows"))
-    elif is_blocked:
-        reasons.append(Reason(("no_disclosure",), "an unexplained address stands in a STUN attribute"))
+        reasons.append(Reason(("exposed", "no_disclosure"), UNRECORDED))
     return reasons
 
 
@@ -132,14 +189,24 @@ def _facts(
     for address, role, place in _exposed(own, other):
         yield f"{role} address {address}, {place}", other.phone, place.frame
     for address in unexplained:
-        place = next(each for each in own.visible[address] if each.where != IP_HEADER)
+        place = next(each for each in own.visible[address] if each.where in NAMED)
         yield f"unexplained address {address}, {place}", own.phone, place.frame
+    for each in own.unseen:
+        yield f"not looked at: {each.what}", own.phone, each.frame
+    for hit in own.hits:
+        yield f"unexplained bytes: {hit}", own.phone, hit.frame
     if pair.media_udp:
         yield "answer: media flow both ways from here", other.phone, other.answered
 
 
-def _seen_as(role: str, seen: tuple[Seen, ...], is_decided: bool) -> bool | None:
-    return any(each.role == role for each in seen) or (False if is_decided else None)
+def _shown(unseen: tuple[Unseen, ...]) -> tuple[str, ...]:
+    """The first of them in words, and how many more there are."""
+    shown = [f"frame {each.frame.number}: {each.what}" for each in unseen[:MAX_SHOWN]]
+    return (*shown, *([f"and {len(unseen) - MAX_SHOWN} more"] if len(unseen) > MAX_SHOWN else []))
+
+
+def _seen_as(role: Role, seen: tuple[Seen, ...], doubts: list[Doubt]) -> bool | None:
+    return any(each.role == role for each in seen) or (None if any(role in each.roles for each in doubts) else False)
 
 
 def shared_private(of: Vantage, to: Vantage) -> frozenset[Address]:
@@ -161,12 +228,12 @@ def exposure(of: Vantage, to: Vantage, pair: CallPair) -> tuple[Seen, ...]:
     )
 
 
-def _exposed(of: Vantage, to: Vantage) -> Iterator[tuple[Address, Role, Sighting]]:
+def _exposed(of: Vantage, to: Vantage, only: Address | None = None) -> Iterator[tuple[Address, Role, Sighting]]:
     """What both phones own, as the public address of one NAT, is the other's only where it is the far end of their
     direct path. What a server has is in neither phone's own addresses (`correlate.pairs.addresses`)."""
     far = {each.remote for each in to.of_kind("direct")}
     for address, role in sorted(of.own.items(), key=lambda item: str(item[0])):
-        for place in to.visible.get(address, ()):
+        for place in to.visible.get(address, ()) if only in (None, address) else ():
             if address not in to.own or (address in far and place.where == IP_HEADER):
                 yield address, role, place
 
@@ -186,7 +253,7 @@ def unexplained_in(vantage: Vantage, pair: CallPair) -> tuple[Address, ...]:
     found = (
         address
         for address, places in vantage.visible.items()
-        if address not in known and is_global_unicast(address) and any(each.where != IP_HEADER for each in places)
+        if address not in known and is_global_unicast(address) and any(each.where in NAMED for each in places)
     )
     return tuple(sorted(found, key=str))
 

@@ -109,14 +109,14 @@ def _role_facts(own: Vantage, sessions: tuple[Conversation, ...]) -> Iterator[tu
 
 def _id_facts(own: Vantage, shared: tuple[str, ...]) -> Iterator[tuple[str, str, Frame | None]]:
     """The first USERNAME with each user id."""
-    first: dict[str, int] = {}
+    first: dict[str, Frame] = {}
     for message in own.messages:
         name = message.username
         if name and ":" in name:
             for fragment in name.split(":"):
-                first.setdefault(fragment, message.row)
+                first.setdefault(fragment, Frame(message.frame, message.time_ns))
     for user_id in shared:
-        yield f"user id {user_id}", own.phone, own.frame(first[user_id])
+        yield f"user id {user_id}", own.phone, first[user_id]
 
 
 def _calling(a: tuple[int, ...], b: tuple[int, ...], rule: RoleRule | None) -> tuple[bool | None, str]:

@@ -18,8 +18,10 @@ from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.frames import Frame
+from correlate.pairs.known_bytes import Hit, hits
 from correlate.pairs.media import answered
 from correlate.pairs.transport import Transport, transport
+from correlate.pairs.unseen import Unseen, unseen
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
 from correlate.stun import Message
 from correlate.trace import Trace
@@ -51,8 +53,9 @@ class Vantage:
 
     `trace` holds the rows strictly between the begin and the end marker (`window_ns`, by this side's clock), the
     harness' datagrams left out; `messages` and `flows` are of these rows. `own` are the phone's addresses by role, as
-    the pair knows them; `visible` are the addresses its trace shows, with where. From the frame `answered` on the
-    media of the call flow both ways; None where they never do.
+    the pair knows them; `visible` are the addresses its trace shows, with where; `unseen` is what was not looked into
+    although an address may be in it, `hits` are addresses of the other phone in bytes that nothing decodes. From the
+    frame `answered` on the media of the call flow both ways; None where they never do.
     """
 
     phone: str
@@ -62,6 +65,8 @@ class Vantage:
     clock: ClockLine
     own: Mapping[Address, Role]
     visible: Mapping[Address, tuple[Sighting, ...]]
+    unseen: tuple[Unseen, ...]
+    hits: tuple[Hit, ...]
     conversations: tuple[Conversation, ...]
     transport: Transport
     recorded: bool
@@ -209,6 +214,8 @@ def _vantage(
         clock=side.clock,
         own=roles,
         visible=of.visible,
+        unseen=unseen(of, own, analysis.relay_ports),
+        hits=hits(of, others.keys() - roles.keys() - of.visible.keys()),
         conversations=found,
         transport=transport(of, own),
         recorded=side.recorded,

@@ -10,13 +10,23 @@ from typing import Literal
 import numpy as np
 
 from correlate.pairs.window import Window
-from correlate.stun import ALLOCATED, CLIENT_ADDRESSES, SERVER_ADDRESSES, TURN_REQUESTS, Message, is_success
+from correlate.stun import (
+    ALLOCATED,
+    CLIENT_ADDRESSES,
+    RELAY_ADDRESSES,
+    SERVER_ADDRESSES,
+    TURN_REQUESTS,
+    Message,
+    is_success,
+)
 from correlate.trace import Datagrams
 from correlate.trace.addresses import Address, fold
 from correlate.trace.records import Mask
 from correlate.trace.tcp import Segments
 
-Role = Literal["public", "private"]
+Role = Literal["public", "private", "global"]
+"""`global`: a global IPv6 address of an interface that nobody outside was seen to see. Nothing translates it as a rule,
+but whether the world reaches the phone there nobody proved, so it is neither of the others."""
 OwnAddresses = Mapping[Address, int]
 """A phone's own addresses (folded): HOST, those of its interfaces, or SERVER_REFLEXIVE, those that only others see (RFC
 8445 4). Of two own addresses the host's is the phone's end: phones behind one NAT that talk to each other have its
@@ -71,8 +81,9 @@ class Learned:
     """What one phone's own side tells about addresses, all folded.
 
     `interface` and `probed` were recorded for the trial; `mapped` stood in STUN responses that reached the phone in
-    its own trace; `remote` are the far ends of its UDP conversations; `relays` are XOR-RELAYED and ALTERNATE-SERVER
-    addresses in its trace.
+    its own trace; `remote` are the far ends of its UDP conversations and of TCP connections with STUN; `relays` are
+    XOR-RELAYED and ALTERNATE-SERVER addresses in its trace; `named` are what a server's responses say of its own
+    addresses (RFC 5780 7.3, 7.4).
     """
 
     interface: frozenset[Address]
@@ -80,6 +91,7 @@ class Learned:
     mapped: frozenset[Address]
     remote: frozenset[Address]
     relays: frozenset[Address]
+    named: frozenset[Address] = frozenset()
 
 
 def own_addresses(host: Iterable[Address], server_reflexive: Iterable[Address]) -> OwnAddresses:
@@ -99,6 +111,7 @@ def learn(window: Window, interface: frozenset[Address], probed: frozenset[Addre
     is met at that address (RFC 8656 7.3)."""
     own = own_addresses(interface, probed)
     ends = [(fold(flow.a), fold(flow.b)) for flow in window.flows.table]
+    ends += [(fold(each.src), fold(each.dst)) for each in window.messages if each.transport == "tcp"]
     remote = {other for a, b in ends for end, other in ((a, b), (b, a)) if own.get(end, 0) > own.get(other, 0)}
     responses = [
         message
@@ -111,7 +124,8 @@ def learn(window: Window, interface: frozenset[Address], probed: frozenset[Addre
         probed=probed,
         mapped=_named(responses, CLIENT_ADDRESSES),
         remote=frozenset(remote) - _named(allocated, CLIENT_ADDRESSES),
-        relays=_named(window.messages, SERVER_ADDRESSES),
+        relays=_named(window.messages, RELAY_ADDRESSES),
+        named=_named(responses, SERVER_ADDRESSES),
     )
 
 
@@ -137,23 +151,27 @@ def attribute(a: Learned, b: Learned) -> Known:
     """
     relays = a.relays | b.relays
     own_a, own_b = _own(a, relays), _own(b, relays)
-    servers = (a.remote | b.remote | relays) - own_a.keys() - own_b.keys()
+    servers = (a.remote | b.remote | relays | a.named | b.named) - own_a.keys() - own_b.keys()
     return Known(own_a, own_b, frozenset(address for address in servers if not is_clat(address)))
 
 
 def _own(side: Learned, relays: frozenset[Address]) -> dict[Address, Role]:
     public = side.probed | (side.mapped - side.remote - relays)
-    roles: dict[Address, Role] = {address: "private" for address in side.interface}
+    roles: dict[Address, Role] = {
+        address: "global" if address.version == 6 and is_global_unicast(address) else "private"
+        for address in side.interface
+    }
     roles.update({address: "public" for address in public})
     return {address: role for address, role in roles.items() if not is_clat(address)}
 
 
 def fits(window: Window, own: frozenset[Address]) -> bool:
     """Whether these addresses are the phone's: one of them is an end of at least half of the packets of each IP version
-    that the capture has. Without any packet, whether the markers came from one."""
+    that the capture has. Without any packet, whether the markers came from one; nothing contradicts where there are
+    none either."""
     total, hits = _ends(window, own)
     if not total:
-        return window.sender in own
+        return window.sender is None or window.sender in own
     return all(2 * hits[version] >= count for version, count in total.items())
 
 
@@ -168,7 +186,7 @@ def _ends(window: Window, own: frozenset[Address]) -> tuple[Counter[int], Counte
     Multicast, link-local addresses and CLAT constants tell nothing."""
     total, hits = Counter[int](), Counter[int]()
     of: Datagrams | Segments
-    for of in (window.trace.udp, window.segments):
+    for of in (window.trace.udp, window.segments.with_payload()):
         is_own = np.array([fold(each) in own for each in of.addresses], dtype=bool)
         is_telling = np.array(
             [not (each.is_multicast or each.is_link_local or is_clat(each)) for each in of.addresses], dtype=bool
@@ -200,7 +218,7 @@ def _common_end(window: Window, version: int) -> set[Address]:
     counted: Counter[Address] = Counter()
     total = 0
     of: Datagrams | Segments
-    for of in (window.trace.udp, window.segments):
+    for of in (window.trace.udp, window.segments.with_payload()):
         ends, counts = np.unique(np.stack([of.src, of.dst]), axis=1, return_counts=True)
         for src, dst, count in zip(*ends.tolist(), counts.tolist(), strict=True):
             source, target = fold(of.addresses[src]), fold(of.addresses[dst])

@@ -98,7 +98,7 @@ def _signs(window: Window) -> dict[int, Frame]:
     """Flows with a STUN message beyond a bare Binding, or with TURN data, and the first frame with one."""
     of, rows = window.flows.of, _channel_rows(window)
     for message in window.messages:
-        if (
+        if message.transport == "udp" and (
             message.nested is not None
             or method(message.type) != BINDING
             or any(kind == USERNAME for kind, _ in message.attributes)

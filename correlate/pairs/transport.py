@@ -63,6 +63,7 @@ def is_quic(udp: Datagrams) -> Mask:
 def _tcp(segments: Segments, own: OwnAddresses) -> tuple[TcpConversation, ...]:
     folded = [fold(address) for address in segments.addresses]
     sums: dict[tuple[Address, int, Address, int], list[int]] = {}
+    segments = segments.with_payload()
     columns = (segments.src, segments.src_port, segments.dst, segments.dst_port, segments.payload_bytes)
     for src, src_port, dst, dst_port, payload in zip(*(column.tolist() for column in columns), strict=True):
         nearness = own.get(folded[src], 0) - own.get(folded[dst], 0)

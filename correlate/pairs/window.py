@@ -14,8 +14,8 @@ from correlate.dataset.record import Markers
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs.frames import Frame
-from correlate.stun import NAMES, Container, Message, messages
-from correlate.trace import Datagrams, Trace, tcp
+from correlate.stun import NAMES, Connection, Container, Message, Missing, examine
+from correlate.trace import Datagrams, Trace
 from correlate.trace.addresses import Address, fold
 from correlate.trace.records import NO_TIME, Column
 from correlate.trace.tcp import Segments
@@ -59,14 +59,20 @@ class Sighting(NamedTuple):
 
 @dataclass(frozen=True)
 class Window:
-    """The rows of a capture strictly between its markers, and what they show. `window_ns` are the markers' times, or
-    without markers those of all packets; `sender` is the address (folded) that the markers came from: the phone's."""
+    """The rows of a capture strictly between its markers, and what they show. `missing` are the frames in which STUN
+    was not there as a whole, `connections` the directions of all TCP connections of the file, `udp_frames` all of its
+    frames with UDP. `frames` and `window_ns` are the markers' frames and times, or without markers those around all
+    packets; `sender` is the address (folded) that the markers came from: the phone's."""
 
     trace: Trace
     messages: tuple[Message, ...]
+    missing: tuple[Missing, ...]
+    connections: tuple[Connection, ...]
     flows: Flows
     visible: Mapping[Address, tuple[Sighting, ...]]
     segments: Segments
+    udp_frames: Column
+    frames: tuple[int, int]
     window_ns: tuple[int, int]
     sender: Address | None
 
@@ -100,25 +106,49 @@ def read(capture: Path, between: Markers | None) -> Window:
 
     Raises `Unreadable` where it is no capture, lacks a marker or has packets without a time, and `Damaged`.
     """
-    finder = tcp.Finder()
-    trace = Trace.read(capture, look=finder)
+    trace = Trace.read(capture)
     for damage in trace.damage:
         if damage.voids:
             raise Damaged(f"{capture}: {damage}")
-    segments, window_ns, sender = finder.segments(), (trace.first_ns or 0, trace.last_ns or 0), None
+    frames, window_ns, sender = (0, trace.packets + 1), (trace.first_ns or 0, trace.last_ns or 0), None
+    examined, rows, udp_frames = examine(trace), np.arange(len(trace.udp)), trace.udp.frame
     if between is not None:
         udp = trace.udp
         begin, end = markers.window(trace, between)
-        segments = segments.between(int(udp.frame[begin]), int(udp.frame[end]))
+        frames = int(udp.frame[begin]), int(udp.frame[end])
         window_ns = int(udp.time_ns[begin]), int(udp.time_ns[end])
         sender = fold(udp.addresses[int(udp.src[begin])])
-        rows = np.arange(len(udp))
-        trace = replace(trace, udp=udp.take((rows > begin) & (rows < end) & ~markers.is_harness(udp, between)))
+        rows = rows[(rows > begin) & (rows < end) & ~markers.is_harness(udp, between)]
+        trace = replace(trace, udp=udp.take(rows))
     trace = replace(trace, path=Path())
     if bool((trace.udp.time_ns == NO_TIME).any()):
         raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
-    found = tuple(messages(trace))
-    return Window(trace, found, flows(trace.udp), _sightings(trace.udp, found), segments, window_ns, sender)
+    found, segments = _within(examined.messages, rows, frames), trace.tcp.between(*frames)
+    missing = tuple(each for each in examined.missing if frames[0] < each.frame < frames[1])
+    visible = _sightings(trace.udp, segments, found)
+    return Window(
+        trace,
+        found,
+        missing,
+        examined.connections,
+        flows(trace.udp),
+        visible,
+        segments,
+        udp_frames,
+        frames,
+        window_ns,
+        sender,
+    )
+
+
+def _within(messages: Iterable[Message], rows: Column, frames: tuple[int, int]) -> tuple[Message, ...]:
+    """The messages between two frames, with their rows among these; over UDP those of these rows alone."""
+    new_row = {row: number for number, row in enumerate(rows.tolist())}
+    return tuple(
+        each._replace(row=new_row.get(each.row, -1))
+        for each in messages
+        if (each.row in new_row if each.transport == "udp" else frames[0] < each.frame < frames[1])
+    )
 
 
 def emptied(trace: Trace) -> Trace:
@@ -126,22 +156,35 @@ def emptied(trace: Trace) -> Trace:
     return replace(trace, data=memoryview(b""), raw=memoryview(b""), udp=trace.udp.take(np.zeros(0, np.intp)))
 
 
-def _sightings(udp: Datagrams, messages: Iterable[Message]) -> dict[Address, tuple[Sighting, ...]]:
+def _sightings(udp: Datagrams, segments: Segments, messages: Iterable[Message]) -> dict[Address, tuple[Sighting, ...]]:
     """Every address (folded) of a trace's IP headers and of its messages, with its places, sorted by their names."""
-    places: dict[Address, dict[tuple[str, Container], int]] = {}
-    rows = np.full(len(udp.addresses), len(udp), np.int64)
-    np.minimum.at(rows, udp.src, np.arange(len(udp)))
-    np.minimum.at(rows, udp.dst, np.arange(len(udp)))
-    for address, row in zip(map(fold, udp.addresses), rows.tolist(), strict=True):
-        if row < len(udp):
-            seen = places.setdefault(address, {})
-            seen[IP_HEADER, None] = min(row, seen.get((IP_HEADER, None), row))
+    places: dict[Address, dict[tuple[str, Container], Frame]] = {}
+
+    def see(address: Address, where: str, nested: Container, frame: Frame) -> None:
+        seen = places.setdefault(fold(address), {})
+        seen[where, nested] = min(frame, seen.get((where, nested), frame))
+
+    for of in (udp, segments):
+        for address, row in zip(of.addresses, _first_rows(of), strict=True):
+            if row < len(of):
+                see(address, IP_HEADER, None, Frame(int(of.frame[row]), int(of.time_ns[row])))
     for message in messages:
+        frame = Frame(message.frame, message.time_ns)
         for kind, address, _ in message.addresses:
-            places.setdefault(fold(address), {}).setdefault((NAMES[kind], message.nested), message.row)
-    return {address: _sorted(udp, seen) for address, seen in places.items()}
+            see(address, NAMES[kind], message.nested, frame)
+        for kind, address in message.unnamed_addresses:
+            see(address, f"attribute 0x{kind:04x}", message.nested, frame)
+    return {address: _sorted(seen) for address, seen in places.items()}
 
 
-def _sorted(udp: Datagrams, seen: dict[tuple[str, Container], int]) -> tuple[Sighting, ...]:
+def _first_rows(of: Datagrams | Segments) -> list[int]:
+    """The first row with each address; as many as there are rows where it has none."""
+    rows = np.full(len(of.addresses), len(of), np.int64)
+    np.minimum.at(rows, of.src, np.arange(len(of)))
+    np.minimum.at(rows, of.dst, np.arange(len(of)))
+    return rows.tolist()
+
+
+def _sorted(seen: dict[tuple[str, Container], Frame]) -> tuple[Sighting, ...]:
     places = sorted(seen.items(), key=lambda place: (place[0][0], place[0][1] or ""))
-    return tuple(Sighting(where, nested, Frame.of(udp, row)) for (where, nested), row in places)
+    return tuple(Sighting(where, nested, frame) for (where, nested), frame in places)

@@ -47,6 +47,8 @@ def table3(study: Study) -> Table:
         "public, private: the role under which an address was learned; visible: in the other side's IP headers or STUN",
         "no_disclosure: no address of either phone in the other's trace, and none in STUN that nobody explains; with "
         "one that nobody explains the trial is undecided, and the cell is no 'no disclosure'",
+        "undecided: an address nobody knew cannot be absent, nor one from STUN that was cut, lost or encrypted; TLS to "
+        "others than STUN and TURN servers is outside of what is looked at",
         "p2p: at least half of the media payload goes directly; counted over conversations",
         "wilson: 95% interval of n/N; difference: of the shares",
         *study.vantage_notes,

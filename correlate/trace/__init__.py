@@ -17,10 +17,13 @@ import numpy as np
 
 from correlate.errors import Unreadable
 from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
-from correlate.trace.records import Damage
+from correlate.trace.fragments import Fragment
+from correlate.trace.records import Damage, Interface, Records, no_records
 from correlate.trace.rows import Rows, no_rows
 from correlate.trace.source import GZIP_MAGIC, READ_BYTES, opened, whole
 from correlate.trace.stream import BLOCK_BYTES, MAGIC_BYTES, MTU_BYTES, Block, CaptureReader, Look, require_known
+from correlate.trace.tcp import Finder as TcpFinder
+from correlate.trace.tcp import SegmentRows, Segments
 from correlate.trace.tuples import Tuples
 
 __all__ = ["MTU_BYTES", "Block", "CaptureReader", "Damage", "Datagrams", "Integrity", "Trace", "blocks", "verify"]
@@ -44,8 +47,9 @@ class Trace:
     """One capture file, read once.
 
     `packets` counts all records, UDP or not; `first_ns` and `last_ns` are the smallest and the largest of their times
-    (None where there are none); `data` is the unpacked file, which the offsets in `udp` point into; `raw` is the file
-    as it lies on disk; `kernel_dropped` is the sum of the interface statistics (None without any).
+    (None where there are none); `data` is the unpacked file, which the offsets in `udp`, `tcp`, `fragments` (of UDP)
+    and `records` point into; `raw` is the file as it lies on disk; `kernel_dropped` is the sum of the interface
+    statistics (None without any). `records` are all frames, without their bytes, of one of `interfaces` each.
     """
 
     path: Path
@@ -55,6 +59,10 @@ class Trace:
     data: memoryview
     raw: memoryview
     udp: Datagrams
+    tcp: Segments
+    fragments: tuple[Fragment, ...]
+    records: Records
+    interfaces: tuple[Interface, ...]
     damage: tuple[Damage, ...]
     first_ns: int | None
     last_ns: int | None
@@ -71,15 +79,22 @@ class Trace:
         data = _unpacked(path, raw) if raw[: len(GZIP_MAGIC)] == GZIP_MAGIC else raw
         stream = CaptureReader(path, held=raw, block_bytes=min(BLOCK_BYTES, len(data) + 1), look=look)
         parts, heads, tuples = [no_rows()], [np.zeros((0, HEAD_BYTES), np.uint8)], Tuples()
+        segments, finder = list[SegmentRows](), TcpFinder()
+        fragments, records, interfaces = list[Fragment](), list[Records](), list[Interface]()
         for block in stream:
             parts.append(_placed(block))
             heads.append(block.heads(block.rows))
-            tuples = block.tuples
+            tuples, interfaces = block.tuples, block.interfaces
+            found = finder.rows(block.octets, block.records, block.frame, interfaces)
+            segments.append(replace(found, payload_offset=found.payload_offset + block.offset))
+            fragments += (each._replace(offset=each.offset + block.offset) for each in block.fragments)
+            records.append(replace(block.records, start=block.records.start + block.offset, front=no_records().front))
         frames = np.concatenate([part.frame for part in parts])
         head = np.concatenate(heads)[np.argsort(frames, kind="stable")]
         return Trace(
             Path(path), stream.format, stream.link_types, stream.packets, memoryview(data), memoryview(raw),
-            columns(Rows.joined(parts), head, tuples), stream.damage, stream.first_ns, stream.last_ns,
+            columns(Rows.joined(parts), head, tuples), Segments.of(segments, finder.tuples), tuple(fragments),
+            Records.joined(records), tuple(interfaces), stream.damage, stream.first_ns, stream.last_ns,
             stream.kernel_dropped,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from correlate.trace import fast
 from correlate.trace.addresses import Address
-from correlate.trace.fragments import Reassembly
+from correlate.trace.fragments import Fragment, Reassembly
 from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
 from correlate.trace.links import IPV4, IPV6, READERS
 from correlate.trace.records import Column, Interface, Octets, Records, window
@@ -73,6 +73,11 @@ class Finder:
             chunk = records.take(slice(low, low + CHUNK))
             parts += self._chunk(octets, chunk, frame + low, interfaces)
         return Rows.joined(parts)
+
+    def fragments(self) -> tuple[Fragment, ...]:
+        """The fragments among the records since this was asked last."""
+        found, self._reassembly.fragments = tuple(self._reassembly.fragments), []
+        return found
 
     def _chunk(self, octets: Octets, records: Records, frame: int, interfaces: Sequence[Interface]) -> list[Rows]:
         parts: list[Rows] = []

@@ -8,6 +8,7 @@ belongs to no flow. Memory is bounded: by MAX_WAITING and MAX_FIRSTS, the same h
 import struct
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,20 @@ _FRAGMENT, _AUTHENTICATION = 44, 51
 _MASK = (1 << 64) - 1
 
 _Ports = tuple[int, int]
+
+
+class Fragment(NamedTuple):
+    """A fragment of an IP packet of UDP: `key` names the packet. Its bytes stand `at` of the packet's payload, `length`
+    of them, of which `captured` lie at `offset` of the block; `more` follow it."""
+
+    frame: int
+    time_ns: int
+    key: Hashable
+    at: int
+    length: int
+    more: bool
+    offset: int
+    captured: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +57,24 @@ class _Piece:
     packet_bytes: int
     packet_end: int
     end: int
+    data: int
+    at: int
+    more: bool
+
+    def fragment(self) -> Fragment:
+        length, captured = self.packet_end - self.data, min(self.end, self.packet_end) - self.data
+        place = self.at, max(length, 0), self.more, self.data, max(captured, 0)
+        return Fragment(self.index, self.time_ns, self.key, *place)
 
 
 class Reassembly:
-    """Gives every fragment the ports of its datagram. Holds nothing of a block but what a later one may need."""
+    """Gives every fragment the ports of its datagram. Holds nothing of a block but what a later one may need.
+
+    `fragments` are those of the records that were looked at since it was emptied.
+    """
 
     def __init__(self) -> None:
+        self.fragments: list[Fragment] = []
         self._firsts: dict[Hashable, tuple[int, _Ports]] = {}
         self._waiting: dict[Hashable, list[_Piece]] = {}
         self._waiting_count = 0
@@ -63,6 +90,7 @@ class Reassembly:
         pieces = [piece for row in _rows(records, frame, v4) if (piece := _ipv4(data, *row))]
         pieces += [piece for row in _rows(records, frame, v6) if (piece := _ipv6(data, *row))]
         pieces.sort(key=lambda piece: piece.index)
+        self.fragments += [piece.fragment() for piece in pieces if piece.key is not None]
         # A tuple's first item is its frame: by frame, whenever its ports became known.
         return _columns(
             sorted(_row(data, piece, ports) for piece, ports in self._with_ports(data, pieces)), octets, tuples
@@ -115,8 +143,9 @@ def _ipv4(
     packet_end = offset + total if total else wire_end
     header = offset + (first & 15) * 4
     key = (4, src, dst, number)
-    place = None if fragment & 0x1FFF else header
-    return _Piece(index, time_ns, wire, captured, 4, src, dst, key, place, packet_end - offset, packet_end, end)
+    at = (fragment & 0x1FFF) * 8
+    ends = packet_end - offset, packet_end, end, header, at, bool(fragment & 0x2000)
+    return _Piece(index, time_ns, wire, captured, 4, src, dst, key, None if at else header, *ends)
 
 
 def _ipv6(
@@ -125,7 +154,7 @@ def _ipv6(
     length, following = struct.unpack_from(">HB", data, offset + 4)
     src, dst = (int.from_bytes(data[offset + at : offset + at + 16]) for at in (8, 24))
     packet_end = offset + IPV6_BYTES + length if length else wire_end
-    at, key, later = offset + IPV6_BYTES, None, False
+    at, key, place = offset + IPV6_BYTES, None, 0
     while following in EXTENSIONS:
         if at + 8 > min(end, packet_end):
             return None
@@ -134,15 +163,16 @@ def _ipv6(
             place, number = struct.unpack_from(">HI", data, at + 2)
             # An atomic fragment (RFC 6946) is a whole datagram.
             key = (6, src, dst, number) if place & ~6 else None
-            if place >> 3:
-                later = True
-                break
             units = 0
+            if place >> 3:
+                at += 8
+                break
         at += (units + 2) * 4 if kind == _AUTHENTICATION else (units + 1) * 8
+    later = bool(place >> 3)
     if following != UDP and not later:
         return None
-    header = None if later else at
-    return _Piece(index, time_ns, wire, captured, 6, src, dst, key, header, packet_end - offset, packet_end, end)
+    ends = packet_end - offset, packet_end, end, at, place & ~7, bool(place & 1)
+    return _Piece(index, time_ns, wire, captured, 6, src, dst, key, None if later else at, *ends)
 
 
 def _ports(data: memoryview, piece: _Piece) -> _Ports | None:

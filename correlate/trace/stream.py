@@ -14,6 +14,7 @@ import numpy as np
 from correlate.errors import Unreadable
 from correlate.trace import pcap, pcapng
 from correlate.trace.datagrams import Datagrams, Finder, columns, heads
+from correlate.trace.fragments import Fragment
 from correlate.trace.links import refusal
 from correlate.trace.records import NO_TIME, PAD_BYTES, Column, Damage, Interface, Octets, Records, broken
 from correlate.trace.rows import Rows
@@ -49,7 +50,8 @@ class Block:
 
     `octets` starts at byte `offset` of the (unpacked) file; `payload_offset` of the rows counts from there. `tuples`
     are those of the file so far. Fragments that came before their first one are among the rows of the block that holds
-    the first one.
+    the first one; `fragments` are those of this block, in their order. `records` are all of them, the first has number
+    `frame`; `interfaces` are those of the file so far.
     """
 
     octets: Octets
@@ -57,6 +59,10 @@ class Block:
     packets: int
     rows: Rows
     tuples: Tuples
+    fragments: tuple[Fragment, ...]
+    records: Records
+    frame: int
+    interfaces: list[Interface]
 
     def heads(self, rows: Rows) -> Octets:
         """(n, 16) uint8: the first payload bytes of some of the rows, zero where there are none."""
@@ -133,7 +139,10 @@ class CaptureReader:
                     self._look(octets, records, frame, reader.interfaces)
                 rows = finder.rows(octets, records, frame, reader.interfaces)
                 self._large.note(rows)
-                yield Block(octets, offset, len(records), rows, finder.tuples)
+                fragments = finder.fragments()
+                yield Block(
+                    octets, offset, len(records), rows, finder.tuples, fragments, records, frame, reader.interfaces
+                )
             if final or reader.stopped:
                 break
             buffer.drop(taken)

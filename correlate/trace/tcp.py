@@ -1,4 +1,4 @@
-"""TCP segments that carry payload: how much of a trial does not go over UDP? (RFC 9293 3.1)
+"""TCP segments as columns: who sent which bytes of which stream (RFC 9293 3.1).
 
 Whole IPv4 packets and IPv6 packets without extension headers; fragments of TCP are left out. The payload is what the IP
 length says, so that a snaplen changes nothing.
@@ -6,10 +6,7 @@ length says, so that a snaplen changes nothing.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 
@@ -17,112 +14,149 @@ from correlate.trace.addresses import Address
 from correlate.trace.headers import IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
 from correlate.trace.records import Column, Interface, Octets, Records, u16, window
-from correlate.trace.stream import CaptureReader
+from correlate.trace.tuples import Tuples
 
 TCP = 6
 TCP_BYTES = 20
-TCP_NEEDED_BYTES = 13
-"""Ports and the data offset; the rest of the header may be cut off."""
+TCP_NEEDED_BYTES = 14
+"""Ports, sequence number, data offset and flags; the rest of the header may be cut off."""
+SYN = 0x02
 
-Packed = tuple[Column, list[bytes], list[bytes]]
+
+@dataclass(frozen=True, slots=True)
+class SegmentRows:
+    """One row for each TCP segment of a block, in file order; int64 columns. `frame` counts all packets of the file
+    from 1, `ends` is the number of its four-tuple, `seq` and `flags` are its sequence number and its last eight flags.
+    `payload_bytes` is of the wire; of it `payload_captured` bytes lie at `payload_offset` of the block."""
+
+    frame: Column
+    time_ns: Column
+    ends: Column
+    seq: Column
+    flags: Column
+    payload_bytes: Column
+    payload_offset: Column
+    payload_captured: Column
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, rows: Column) -> SegmentRows:
+        return SegmentRows(*(getattr(self, name)[rows] for name in _NAMES))
+
+    @staticmethod
+    def joined(parts: list[SegmentRows]) -> SegmentRows:
+        """All rows of all parts, by frame."""
+        if len(parts) == 1:
+            return parts[0]
+        none = np.zeros(0, np.int64)
+        every = SegmentRows(*(np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in _NAMES))
+        in_order = (every.frame[1:] > every.frame[:-1]).all()
+        return every if in_order else every.take(np.argsort(every.frame, kind="stable"))
+
+
+_NAMES = tuple(name.name for name in fields(SegmentRows))
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """One row for each TCP segment with payload, in file order. `frame` counts all packets of the file from 1; `src`
-    and `dst` are indexes into `addresses`; `payload_bytes` is of the wire, retransmissions included."""
+    """One row for each TCP segment of a file, in file order, as in `SegmentRows`; `payload_offset` points into the
+    (unpacked) file. `src` and `dst` are indexes into `addresses`; `payload_bytes` counts retransmissions too."""
 
-    frame: Column
+    rows: SegmentRows
     src: Column
     dst: Column
     src_port: Column
     dst_port: Column
-    payload_bytes: Column
     addresses: tuple[Address, ...]
+
+    @staticmethod
+    def of(parts: list[SegmentRows], tuples: Tuples) -> Segments:
+        """The segments of all blocks of a file, whose four-tuples are numbered by `tuples`."""
+        rows = SegmentRows.joined(parts)
+        sources, targets = tuples.addresses()
+        ordered = sorted({*sources, *targets}, key=lambda each: (each.version, int(each)))
+        index = {address: number for number, address in enumerate(ordered)}
+        src, dst = (np.array([0, *(index[each] for each in side)], np.int64) for side in (sources, targets))
+        source_port, target_port = tuples.ports()
+        ends = rows.ends
+        return Segments(rows, src[ends], dst[ends], source_port[ends], target_port[ends], tuple(ordered))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def frame(self) -> Column:
+        return self.rows.frame
+
+    @property
+    def time_ns(self) -> Column:
+        return self.rows.time_ns
+
+    @property
+    def payload_bytes(self) -> Column:
+        return self.rows.payload_bytes
+
+    def take(self, rows: Column) -> Segments:
+        """Only these rows, with the same addresses."""
+        kept = {name: getattr(self, name)[rows] for name in ("src", "dst", "src_port", "dst_port")}
+        return replace(self, rows=self.rows.take(rows), **kept)
 
     def between(self, first: int, last: int) -> Segments:
         """The rows of frames strictly between two frame numbers."""
-        kept = np.flatnonzero((self.frame > first) & (self.frame < last))
-        names = [field.name for field in fields(self) if field.name != "addresses"]
-        return replace(self, **{name: getattr(self, name)[kept] for name in names})
+        return self.take(np.flatnonzero((self.frame > first) & (self.frame < last)))
+
+    def with_payload(self) -> Segments:
+        """The rows that carry payload."""
+        return self.take(np.flatnonzero(self.payload_bytes > 0))
 
 
 class Finder:
-    """What finds the segments while a file is read for something else: the `look` of a `CaptureReader`."""
+    """Finds the TCP segments of one file, block by block; remembers four-tuples."""
 
     def __init__(self) -> None:
-        self._found: list[Packed] = []
+        self.tuples = Tuples()
 
-    def __call__(self, octets: Octets, records: Records, first_frame: int, interfaces: list[Interface]) -> None:
-        """Looks at the records of one block."""
-        for number, face in enumerate(interfaces):
-            self._found.extend(_of_interface(octets, records, first_frame, number, face))
+    def rows(self, octets: Octets, records: Records, frame: int, interfaces: list[Interface]) -> SegmentRows:
+        """The segments of these records, the first of which has number `frame`."""
+        many = len(interfaces) > 1
+        parts = list[SegmentRows]()
+        for number in np.unique(records.interface).tolist() if many else [0] * bool(len(records)):
+            face = interfaces[number]
+            at = np.flatnonzero(records.interface == number) if many else np.arange(len(records))
+            start = records.start[at]
+            end = start + records.captured[at]
+            offset, kind = READERS[face.link_type](octets, start, end, face.big_endian)
+            frames = Frames(at + frame, offset, end, start + records.wire[at], records.time_ns[at])
+            for ethertype, header_bytes in ((IPV4, IPV4_BYTES), (IPV6, IPV6_BYTES)):
+                fits = np.flatnonzero((kind == ethertype) & (offset + header_bytes + TCP_NEEDED_BYTES <= end))
+                if len(fits):
+                    parts.append(self._segments(octets, frames.take(fits), ethertype))
+        return SegmentRows.joined(parts)
 
-    def segments(self) -> Segments:
-        """Those of all blocks so far, in file order."""
-        return _joined(self._found)
-
-
-def read(path: str | os.PathLike[str]) -> Segments:
-    """The segments of the capture at `path`, up to where its chain of records breaks. Raises Unreadable."""
-    finder = Finder()
-    for _ in CaptureReader(path, look=finder):
-        pass
-    return finder.segments()
-
-
-def _of_interface(octets: Octets, records: Records, first_frame: int, number: int, face: Interface) -> Iterator[Packed]:
-    rows = np.flatnonzero(records.interface == number)
-    if not len(rows):
-        return  # an interface without packets may have any link type
-    start = records.start[rows]
-    end = start + records.captured[rows]
-    offset, kind = READERS[face.link_type](octets, start, end, face.big_endian)
-    frames = Frames(first_frame - 1 + rows, offset, end, start + records.wire[rows], records.time_ns[rows])
-    for ethertype, header_bytes in ((IPV4, IPV4_BYTES), (IPV6, IPV6_BYTES)):
-        fits = np.flatnonzero((kind == ethertype) & (offset + header_bytes + TCP_NEEDED_BYTES <= end))
-        yield segments(octets, frames.take(fits), ethertype)
-
-
-def segments(octets: Octets, frames: Frames, ethertype: int) -> Packed:
-    """Of frames with a whole IP header: (4, n) frame number, ports and payload bytes; sources and targets, packed."""
-    if not len(frames.offset):
-        return np.zeros((4, 0), np.int64), [], []
-    if ethertype == IPV4:
-        head = window(octets, frames.offset, IPV4_BYTES)
-        length = (head[:, 0].astype(np.int64) & 15) * 4
-        fits = (head[:, 9] == TCP) & (length >= IPV4_BYTES) & (u16(head, 6) & 0x3FFF == 0)
-        total, ends = u16(head, 2), head[:, 12:20]
+    def _segments(self, octets: Octets, frames: Frames, ethertype: int) -> SegmentRows:
+        """Of frames with a whole IP header."""
+        head = window(octets, frames.offset, IPV4_BYTES if ethertype == IPV4 else IPV6_BYTES)
+        if ethertype == IPV4:
+            length = (head[:, 0].astype(np.int64) & 15) * 4
+            fits = (head[:, 9] == TCP) & (length >= IPV4_BYTES) & (u16(head, 6) & 0x3FFF == 0)
+            total, packed, words = u16(head, 2), head[:, 12:20], 1
+        else:
+            length = np.full(len(head), IPV6_BYTES, np.int64)
+            fits, total, packed, words = head[:, 6] == TCP, u16(head, 4) + IPV6_BYTES, head[:, 8:40], 4
+            total[total == IPV6_BYTES] = 0
         packet_end = np.where(total == 0, frames.wire_end, frames.offset + total)
-    else:
-        head = window(octets, frames.offset, IPV6_BYTES)
-        length = np.full(len(head), IPV6_BYTES, np.int64)
-        fits, total, ends = head[:, 6] == TCP, u16(head, 4), head[:, 8:40]
-        packet_end = np.where(total == 0, frames.wire_end, frames.offset + IPV6_BYTES + total)
-    at = frames.offset + length
-    fits &= at + TCP_NEEDED_BYTES <= frames.end
-    rows = np.flatnonzero(fits)
-    tcp = window(octets, at[rows], TCP_BYTES)
-    payload = packet_end[rows] - at[rows] - (tcp[:, 12].astype(np.int64) >> 4) * 4
-    full = np.flatnonzero(payload > 0)
-    rows, tcp, size = rows[full], tcp[full], ends.shape[1] // 2
-    table = np.stack([frames.index[rows] + 1, u16(tcp, 0), u16(tcp, 2), payload[full]])
-    return table, [row.tobytes() for row in ends[rows, :size]], [row.tobytes() for row in ends[rows, size:]]
-
-
-def _joined(found: list[Packed]) -> Segments:
-    table = np.concatenate([np.zeros((4, 0), np.int64), *(part for part, _, _ in found)], axis=1)
-    sources = [packed for _, source, _ in found for packed in source]
-    targets = [packed for _, _, target in found for packed in target]
-    known = {
-        packed: index for index, packed in enumerate(sorted({*sources, *targets}, key=lambda one: (len(one), one)))
-    }
-    order = np.argsort(table[0], kind="stable")
-    src, dst = (np.array([known[packed] for packed in side], np.int64)[order] for side in (sources, targets))
-    addresses: tuple[Address, ...] = tuple(_address(packed) for packed in known)
-    frame, src_port, dst_port, payload_bytes = table[:, order]
-    return Segments(frame, src, dst, src_port, dst_port, payload_bytes, addresses)
-
-
-def _address(packed: bytes) -> Address:
-    return IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
+        at = frames.offset + length
+        kept = np.flatnonzero(fits & (at + TCP_NEEDED_BYTES <= frames.end))
+        at, packet_end = at[kept], packet_end[kept]
+        tcp = window(octets, at, TCP_BYTES)
+        addresses = np.ascontiguousarray(packed[kept]).view(">u8").astype(np.uint64)
+        ports = (u16(tcp, 0) << 16 | u16(tcp, 2)).astype(np.uint64)
+        ends = self.tuples.numbers(4 if words == 1 else 6, [addresses[:, word] for word in range(words)], ports)
+        data = at + np.maximum((tcp[:, 12].astype(np.int64) >> 4) * 4, TCP_BYTES)
+        payload = np.maximum(packet_end - data, 0)
+        captured = np.clip(frames.end[kept] - data, 0, payload)
+        seq = u16(tcp, 4) << 16 | u16(tcp, 6)
+        flags = tcp[:, 13].astype(np.int64)
+        index, time_ns = frames.index[kept], frames.time_ns[kept]
+        return SegmentRows(index, time_ns, ends, seq, flags, payload, data, captured)

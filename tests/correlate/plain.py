@@ -6,8 +6,9 @@ What it tells of any bytes, however damaged, is what the quick reader must tell.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 
 PCAP = {
@@ -206,6 +207,7 @@ class Datagram:
     dport: int
     payload_bytes: int
     payload: bytes
+    is_whole: bool = True
 
 
 def datagrams(found: list[Packet]) -> list[Datagram]:
@@ -229,7 +231,8 @@ def datagrams(found: list[Packet]) -> list[Datagram]:
         room = one.end - one.udp - 8
         size = max(length - 8, 0) if length else room
         payload = packet.data[one.udp + 8 : one.udp + 8 + min(size, room)]
-        told.append(Datagram(frame, packet.time_ns, packet.wire, one.src, sport, one.dst, dport, size, payload))
+        sender, target, whole = (one.src, sport), (one.dst, dport), not one.key
+        told.append(Datagram(frame, packet.time_ns, packet.wire, *sender, *target, size, payload, whole))
         if one.key:
             firsts[one.key] = packet.time_ns, sport, dport
             for late, other, _ in waiting.pop(one.key, []):
@@ -268,24 +271,51 @@ def is_classic(one: Datagram) -> bool:
     return 3478 in (one.sport, one.dport) and fits and known and one.payload[4:8] != b"\x21\x12\xa4\x42"
 
 
-Message = tuple[int, bytes, int | None, str | None, tuple[tuple[int, bytes], ...]]
+Message = tuple[int, bytes, int | None, str | None, tuple[tuple[int, bytes], ...], bool, tuple[tuple[int, bytes], ...]]
 
 
 def messages(data: bytes, channel: int | None = None, nested: str | None = None, depth: int = 8) -> list[Message]:
-    """Type, transaction, channel, container and attributes of every STUN message in a payload."""
-    if depth == 0 or len(data) < 4:
-        return []
-    kind, length = number(data, 0, 2), number(data, 2, 2)
-    if kind >> 12 == 4:
-        return messages(data[4 : 4 + length], kind, "channel", depth - 1)
-    if kind >> 14 or data[4:8] != b"\x21\x12\xa4\x42":
-        return []
-    body, attributes = data[20 : 20 + length], []
-    while len(body) >= 4:
-        size = number(body, 2, 2)
-        attributes.append((number(body, 0, 2), body[4 : 4 + size]))
-        body = body[4 + size + -size % 4 :]
-    found = [(kind, data[8:20], channel, nested, tuple(attributes))]
-    return found + [
-        one for number_, value in attributes if number_ == 0x13 for one in messages(value, channel, "data", depth - 1)
-    ]
+    """Type, transaction, channel, container, attributes, True (a cookie) and unpadded attributes of every message."""
+    found: list[Message] = []
+    while depth and begins(data):
+        kind, length = number(data, 0, 2), number(data, 2, 2)
+        if kind >> 14:
+            found += messages(data[4 : 4 + length], kind, "channel", depth - 1)
+            size = 4 + length
+        else:
+            values, others = attributes(data[20 : 20 + length])
+            found.append((kind, data[8:20], channel, nested, tuple(values), True, tuple(others)))
+            inner = [value for number_, value in dict.fromkeys((*values, *others)) if number_ == 0x13]
+            found += [one for value in inner for one in messages(value, channel, "data", depth - 1)]
+            size = 20 + length
+        data = data[size if begins(data[size:]) else size + -size % 4 :]
+    return found
+
+
+def begins(data: bytes) -> bool:
+    return len(data) >= 4 and (data[0] >> 6 == 1 or (data[0] < 0x40 and data[4:8] == b"\x21\x12\xa4\x42"))
+
+
+def attributes(body: bytes) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes]]]:
+    """As padded; and where these lead to none of the ends of the body but a mixture does, as that mixture."""
+
+    @cache
+    def lead(at: int) -> tuple[int, ...] | None:
+        if at + 4 > len(body):
+            return None
+        end = at + 4 + number(body, at + 2, 2)
+        if len(body) in (end, end + -end % 4):
+            return (at,)
+        return next(((at, *rest) for to in (end + -end % 4, end) if (rest := lead(to))), None)
+
+    padded, at, end = list[int](), 0, 0
+    while at + 4 <= len(body):
+        padded.append(at)
+        end = at + 4 + number(body, at + 2, 2)
+        at = end + -end % 4
+    mixture = () if end <= len(body) <= at else lead(0) or ()
+    return value(body, padded), value(body, mixture)
+
+
+def value(body: bytes, offsets: Iterable[int]) -> list[tuple[int, bytes]]:
+    return [(number(body, at, 2), body[at + 4 : at + 4 + number(body, at + 2, 2)]) for at in offsets]

@@ -438,3 +438,75 @@ def test_a_vantage_that_nobody_wrote_down_is_null_and_says_so(tmp_path, build):
     facts = build.facts(case)["endpoints"]
     assert [facts[side]["vantage"] for side in ("caller", "callee")] == ["interface", None]
     assert facts["callee"]["reason"] == "vantage: where a phone was captured was not recorded"
+
+
+def test_a_global_address_of_an_interface_that_nobody_confirmed_is_neither_private_nor_public(build, measure):
+    call = relayed_call(build)
+    call.caller.interface.append("2001:db8:b::9")
+    call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, build.xored(build.PEER, "2001:db8:b::9")))
+    facts = measure(call)["endpoints"]["caller"]
+    assert (facts["exposed_public"], facts["exposed_private"], facts["no_disclosure"]) == (None, False, False)
+    assert facts["seen"] == [place("2001:db8:b::9", "global", "XOR-PEER-ADDRESS")]
+    text = "2001:db8:b::9 of an interface of alpha is seen, and no probe told whether it is public"
+    assert facts["reasons"] == {"exposed_public": text}
+    assert facts["reason"] == f"exposed_public: {text}"
+
+
+def test_a_public_address_that_nobody_learned_is_not_absent(build, measure):
+    call = relayed_call(build)
+    call.caller.packets = [packet for packet in call.caller.packets if packet[5][:2] != b"\x01\x03"]
+    call.caller.probed, call.caller.interface = [], ["100.64.0.7"]
+    facts = measure(call)["endpoints"]
+    assert (facts["caller"]["exposed_public"], facts["caller"]["exposed_private"]) == (None, False)
+    text = "no public address of alpha is known: no probe and no response told one"
+    assert facts["caller"]["reasons"] == {"exposed_public": text, "no_disclosure": text}
+    assert (facts["callee"]["exposed_public"], facts["callee"]["no_disclosure"]) == (False, None)
+    assert facts["callee"]["reason"] == f"no_disclosure: {text}"
+
+
+def test_what_one_trace_does_not_show_as_a_whole_is_undecided_of_the_other_phone_alone(build, measure):
+    call = relayed_call(build)
+    lying = bytearray(build.stun(build.DATA_INDICATION, (0x8022, bytes(8))))
+    lying[22:24] = (400).to_bytes(2)
+    call.callee.put(2.0, *RELAY, *B, bytes(lying))
+    facts = measure(call)["endpoints"]
+    what = "STUN: its attributes do not fit its length"
+    number = facts["callee"]["evidence"][0]["frame"]
+    text = f"the trace of bravo was not looked at as a whole: frame {number}: {what}"
+    columns = ("exposed_public", "exposed_private", "no_disclosure")
+    assert [facts["caller"][name] for name in columns] == [None] * 3
+    assert facts["caller"]["reason"] == f"exposed, no_disclosure: {text}"
+    assert facts["callee"]["unseen"] == [f"frame {number}: {what}"]
+    assert [facts["callee"][name] for name in columns] == [False, False, None]
+    assert facts["callee"]["evidence"][0]["what"] == f"not looked at: {what}"
+
+
+def test_an_address_as_bytes_is_unexplained_and_forbids_to_deny_it(build, measure):
+    call = relayed_call(build)
+    call.callee.put(2.0, "198.51.100.99", 4500, *B, b"\xee" * 20 + bytes((203, 0, 113, 7)))
+    facts = measure(call)["endpoints"]
+    assert (facts["caller"]["exposed_public"], facts["caller"]["exposed_private"]) == (None, False)
+    (hit,) = facts["callee"]["unexplained"]
+    assert hit.startswith("203.0.113.7 as 4 bytes, frame ")
+    assert hit.endswith(" by chance")
+    assert facts["caller"]["reasons"]["exposed_public"] == f"the trace of bravo has {hit}"
+    assert facts["caller"]["no_disclosure"] is None
+    (first, *_) = facts["callee"]["evidence"]
+    assert (first["what"], first["time_ns"]) == (f"unexplained bytes: {hit}", build.T0_NS + 2_000_000_000)
+
+
+def test_the_address_of_a_server_in_what_it_says_of_itself_is_explained(build, measure):
+    call = relayed_call(build)
+    other = (0x802C, b"\x00\x01\x0d\x97" + bytes((192, 0, 2, 51)))
+    call.caller.put(0.5, *RELAY, *A, build.stun(build.BOUND, build.xored(0x0020, A_PUBLIC), other))
+    assert measure(call)["endpoints"]["caller"]["no_disclosure"] is True
+
+
+def test_an_address_in_an_attribute_that_nobody_named_counts_where_a_phone_has_it(build, measure):
+    call = relayed_call(build)
+    for number, text in ((0xC057, "203.0.113.7"), (0xC058, "203.0.113.200")):
+        value = b"\x00\x01\x03\xe8" + bytes(map(int, text.split(".")))
+        call.callee.put(2.0, *RELAY, *B, build.stun(build.DATA_INDICATION, (number, value)))
+    facts = measure(call)
+    assert facts["endpoints"]["caller"]["seen"] == [place("203.0.113.7", "public", "attribute 0xc057")]
+    assert facts["endpoints"]["callee"]["unexplained"] == []

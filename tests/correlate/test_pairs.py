@@ -45,7 +45,7 @@ def test_a_pair_tells_nothing_of_scenario_direction_role_or_service(tmp_path, bu
     pair = load(tmp_path, build, build.call())
     assert set(vars(pair)) == {"a", "b", "servers", "names", "analysis"}
     assert set(vars(pair.a)) == {
-        "phone", "trace", "messages", "flows", "clock", "own", "visible", "conversations",
+        "phone", "trace", "messages", "flows", "clock", "own", "visible", "unseen", "hits", "conversations",
         "transport", "recorded", "seen_at", "window_ns", "answered",
     }  # fmt: skip
     assert [list(inspect.signature(measure).parameters) for _, measure in DIMENSIONS] == [["pair"]] * 6
@@ -203,8 +203,8 @@ def test_a_capture_with_packets_without_a_time_is_refused_by_name(tmp_path, buil
     call.caller.put(1.0, *A, *RELAY, b"inside")
     read = Trace.read
 
-    def timeless(path, look=None):
-        trace = read(path, look=look)
+    def timeless(path):
+        trace = read(path)
         return replace(trace, udp=replace(trace.udp, time_ns=trace.udp.time_ns * 0 - 1))
 
     monkeypatch.setattr(Trace, "read", staticmethod(timeless))

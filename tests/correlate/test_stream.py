@@ -43,11 +43,13 @@ def pcap(records, order="<", link_type=101):
 def streamed(path, block_bytes):
     """Everything that streaming tells of a file, or why it cannot be read."""
     stream, counter, messages, packets = blocks(path, block_bytes=block_bytes), flows.Counter(), [], 0
+    reader = stun.BlockReader()
     try:
         for block in stream:
             counter.add(block)
-            messages += map(stun.row, stun.in_block(block))
+            messages += map(stun.row, reader.add(block))
             packets += block.packets
+        messages += map(stun.row, reader.rest())
     except Unreadable as error:
         return error.what
     assert packets == stream.packets
@@ -293,10 +295,10 @@ def test_what_standard_input_holds_may_be_read_as_a_whole(monkeypatch, tmp_path)
 HELD = """
 import sys
 from correlate import flows, stun, trace
-stream, counter = trace.blocks("-"), flows.Counter()
+stream, counter, reader = trace.blocks("-"), flows.Counter(), stun.BlockReader()
 for block in stream:
     counter.add(block)
-    messages = list(stun.in_block(block))
+    messages = list(reader.add(block))
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(stream.packets, len(counter.table()), int(peak.split()[1]) * 1024 < 64 << 20)
 """

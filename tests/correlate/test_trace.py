@@ -248,7 +248,7 @@ def test_json_rows_are_those_of_the_contract(read):
         {
             "time_ns": START_S * 10**9, "src": "192.0.2.1", "src_port": 40000, "dst": "198.51.100.7", "dst_port": 3478,
             "type": 1, "transaction": "000102030405060708090a0b", "channel": None, "nested": None, "attributes": [],
-            "username": None, "addresses": [],
+            "username": None, "addresses": [], "transport": "udp", "cookie": True,
         }
     ]  # fmt: skip
 

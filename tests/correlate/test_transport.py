@@ -9,7 +9,7 @@ from correlate import report
 from correlate.dataset import Dataset
 from correlate.tables import tables
 from correlate.tables.study import Study
-from correlate.trace import Trace, tcp
+from correlate.trace import Trace
 from tests.records import record_anew
 
 A, B, TURN = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 443)
@@ -29,6 +29,19 @@ def ip(src, dst, protocol, data):
 def segment(src, dst, payload, options=b""):
     head = struct.pack(">HHIIBBHHH", src[1], dst[1], 1, 1, (20 + len(options)) // 4 << 4, 0x18, 8192, 0, 0)
     return ip(src[0], dst[0], 6, head + options + payload)
+
+
+def in_order(packets):
+    """The segments of each direction of a connection one behind the other."""
+    following = {}
+    for packet in packets:
+        if packet[9] != 6:
+            yield packet
+            continue
+        way, size = packet[12:24], len(packet) - 40
+        seq = following.get(way, 1)
+        following[way] = seq + size
+        yield packet[:24] + struct.pack(">I", seq) + packet[28:]
 
 
 def datagram(src, dst, payload):
@@ -65,7 +78,8 @@ def facts(tmp_path, build):
         build.dataset(tmp_path, [call])
         folder = tmp_path / "trials" / call.trial
         for name, local, packets in (("caller", A, caller), ("callee", B, callee)):
-            packets = [segment(local, TURN, bytes(5000)), marker(local, "begin"), *packets, marker(local, "end")]
+            before = segment((local[0], local[1] + 1), TURN, bytes(5000))
+            packets = [before, marker(local, "begin"), *in_order(packets), marker(local, "end")]
             (folder / f"{name}.pcap").write_bytes(pcap(packets))
         record_anew(tmp_path)
         report.build(Dataset(tmp_path))
@@ -161,22 +175,21 @@ def test_segments_are_counted_by_the_ip_length_whatever_was_cut_off(tmp_path):
     ]
     path = tmp_path / "cut.pcap"
     path.write_bytes(pcap(packets, snaplen=60))
-    found = tcp.read(path)
+    every = Trace.read(path).tcp
+    assert (every.frame.tolist(), every.payload_bytes.tolist()) == ([1, 2, 4], [300, 0, 77])
+    found = every.with_payload()
     assert found.frame.tolist() == [1, 4]
     assert found.payload_bytes.tolist() == [300, 77]
     assert [str(found.addresses[index]) for index in found.src] == ["100.64.0.7", "2001:db8::7"]
     assert found.dst_port.tolist() == [443, 443]
     assert found.between(1, 9).frame.tolist() == [4]
-    finder = tcp.Finder()
-    assert len(Trace.read(path, look=finder).udp) == 1
-    beside = finder.segments()
-    assert (beside.frame.tolist(), beside.addresses) == (found.frame.tolist(), found.addresses)
+    assert found.rows.payload_captured.tolist() == [60 - 52, 0]
 
 
 def test_a_file_without_tcp_has_no_segments(tmp_path):
     path = tmp_path / "udp.pcap"
     path.write_bytes(pcap([datagram(A, TURN, bytes(40))]))
-    assert tcp.read(path).payload_bytes.tolist() == []
+    assert Trace.read(path).tcp.payload_bytes.tolist() == []
 
 
 def test_an_interface_without_packets_may_have_a_link_type_that_nobody_reads(tmp_path):
@@ -191,4 +204,4 @@ def test_an_interface_without_packets_may_have_a_link_type_that_nobody_reads(tmp
         + b"".join(block(1, struct.pack("<HHI", link_type, 0, 0)) for link_type in (127, 101))
         + block(6, struct.pack("<IIIII", 1, 0, 0, len(data), len(data)) + data)
     )
-    assert tcp.read(path).payload_bytes.tolist() == [60]
+    assert Trace.read(path).tcp.payload_bytes.tolist() == [60]

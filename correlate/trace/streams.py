@@ -1,0 +1,118 @@
+"""One direction of a TCP connection as the bytes that its receiver reads (RFC 9293 3.4): segments in order,
+retransmissions dropped, what was not captured known as holes."""
+
+from typing import NamedTuple
+
+MAX_WAITING_BYTES = 1 << 18
+"""What is held back for a segment that is missing; beyond, it was lost to the capture. More than most windows."""
+MAX_JUMP_BYTES = 1 << 24
+"""A segment further ahead belongs to another connection between the same ports."""
+
+
+class Piece(NamedTuple):
+    """The bytes from `start` to `end` of the stream and the frame that brought them; None: nobody captured it."""
+
+    start: int
+    end: int
+    frame: int | None
+    time_ns: int
+
+
+class Hole(NamedTuple):
+    """Bytes from `start` to `end` of the stream that are not there: cut by the snaplen, or with their segment."""
+
+    start: int
+    end: int
+    is_cut: bool
+
+
+class Stream:
+    """What is there of a stream and was not yet dropped: `data` begins at position `base` and has zeros in its holes.
+
+    Positions count from the first byte that was captured, or from the one behind a SYN.
+    """
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.base = 0
+        self.pieces: list[Piece] = []
+        self.holes: list[Hole] = []
+        self._first_seq: int | None = None
+        self._waiting: dict[int, tuple[bytes, int, int, int]] = {}
+        self._waiting_bytes = 0
+
+    @property
+    def end(self) -> int:
+        """The position behind what is there."""
+        return self.base + len(self.data)
+
+    @property
+    def waits_since(self) -> int | None:
+        """The frame of the first segment that is held back for an earlier one; None where none is."""
+        return min((frame for _, _, frame, _ in self._waiting.values()), default=None)
+
+    def open(self, seq: int) -> None:
+        """A SYN with this sequence number: the stream begins behind it. Sent again it changes nothing."""
+        if self._first_seq is None:
+            self._first_seq = seq + 1 & 0xFFFFFFFF
+
+    def is_of(self, seq: int) -> bool:
+        """Whether a SYN with this sequence number is that of this stream, or may be."""
+        return self._first_seq is None or self._first_seq == (seq + 1 & 0xFFFFFFFF)
+
+    def add(self, seq: int, payload: bytes, size: int, frame: int, time_ns: int) -> None:
+        """A segment of `size` bytes, of which `payload` was captured."""
+        if self._first_seq is None:
+            self._first_seq = seq
+        at = self._position(seq)
+        if at + size <= self.end or at - self.end > MAX_JUMP_BYTES:
+            return
+        if at > self.end:
+            known = self._waiting.get(at)
+            if known is None or known[1] < size:
+                self._waiting_bytes += size - (known[1] if known else 0)
+                self._waiting[at] = payload, size, frame, time_ns
+            if self._waiting_bytes > MAX_WAITING_BYTES:
+                self.give_up()
+        else:
+            self._append(at, payload, size, frame, time_ns)
+            self._settle()
+
+    def give_up(self) -> None:
+        """Takes what is missing before the first segment that waits for lost."""
+        if self._waiting:
+            first = min(self._waiting)
+            if first > self.end:
+                self.holes.append(Hole(self.end, first, is_cut=False))
+                self.pieces.append(Piece(self.end, first, None, -1))
+                self.data += bytes(first - self.end)
+            self._settle()
+
+    def drop(self, position: int) -> None:
+        """Lets go of what lies before a position."""
+        del self.data[: position - self.base]
+        self.base = position
+        self.pieces = [each for each in self.pieces if each.end > position]
+        self.holes = [each for each in self.holes if each.end > position]
+
+    def _position(self, seq: int) -> int:
+        """Of a sequence number near the end of what is there (RFC 9293 3.4: modulo 2**32)."""
+        distance = (seq - (self._first_seq or 0) - self.end) & 0xFFFFFFFF
+        return self.end + (distance - (1 << 32) if distance >= 1 << 31 else distance)
+
+    def _settle(self) -> None:
+        while ready := [at for at in self._waiting if at <= self.end]:
+            at = min(ready)
+            payload, size, frame, time_ns = self._waiting.pop(at)
+            self._waiting_bytes -= size
+            if at + size > self.end:
+                self._append(at, payload, size, frame, time_ns)
+
+    def _append(self, at: int, payload: bytes, size: int, frame: int, time_ns: int) -> None:
+        start, end = self.end, at + size
+        self.pieces.append(Piece(start, end, frame, time_ns))
+        captured = at + len(payload)
+        if captured < end:
+            self.holes.append(Hole(max(captured, start), end, is_cut=True))
+        there = payload[start - at :]
+        self.data += there + bytes(end - start - len(there))
