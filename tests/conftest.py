@@ -31,6 +31,7 @@ NOT_QUICK = (
     "correlate/test_imports.py",
     "correlate/test_link.py",
     "correlate/test_links.py",
+    "correlate/test_no_address_is_missed.py",
     "correlate/test_oracles.py",
     "correlate/test_stream.py",
     "test_architecture.py",
