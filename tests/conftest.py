@@ -28,6 +28,7 @@ NOT_QUICK = (
     "correlate/dataset/test_tampering.py",
     "correlate/test_capture_files.py",
     "correlate/test_fuzz.py",
+    "correlate/test_fuzz_stun_tcp.py",
     "correlate/test_imports.py",
     "correlate/test_link.py",
     "correlate/test_links.py",
