@@ -22,12 +22,14 @@ from correlate.dataset import clocks
 from correlate.dataset.record import Analysis
 from correlate.dimensions import endpoints
 from correlate.pairs import SideRecord
-from tests.correlate import plain_places, wire
+from tests.correlate import header_places, plain_places, wire
 from tests.correlate.noise import NOISE, Frames
-from tests.correlate.places import STUN_PLACES, Filled, Place, fill
+from tests.correlate.places import BEYOND_PLACES, STUN_PLACES, Filled, Place, fill
 from tests.correlate.wire import End, attribute, ethernet, stun, udp, xored
 
-PLACES = {place.name: place for place in (*STUN_PLACES, *plain_places.PLACES)}
+PLACES = {place.name: place for place in (*STUN_PLACES, *plain_places.PLACES, *header_places.PLACES)}
+BEYOND = {place.name: place for place in (*BEYOND_PLACES, *plain_places.BEYOND_PLACES, *header_places.BEYOND_PLACES)}
+"""Where nobody promises to look."""
 STEP_US, MEDIA = 20_000, 102
 SERVER = ("198.51.100.2", 3478)
 TARGETS = {
@@ -160,7 +162,7 @@ def finding_without(noise: Callable[[random.Random], Frames], seed: int, folder:
 
 
 def table(folder: Path, seeds: int) -> None:
-    for place in PLACES.values():
+    for place in (PLACES | BEYOND).values():
         cases = [drawn(place, seed) for seed in range(seeds)]
         found, controls = (Counter(of(case, folder) for case in cases) for of in (outcome, control))
         print(f"{place.name:<48} {dict(found)} | without: {dict(controls)}")
@@ -172,7 +174,7 @@ def main(name: str = "", seed: str = "0", folder: str = "") -> None:
         with tempfile.TemporaryDirectory() as scratch:
             table(Path(scratch), int(seed or 0) or 20)
         return
-    case, where = drawn(PLACES[name], int(seed)), Path(folder)
+    case, where = drawn((PLACES | BEYOND)[name], int(seed)), Path(folder)
     where.mkdir(parents=True, exist_ok=True)
     (where / "callee.pcap").write_bytes(wire.pcap(callees()))
     for disclosed in (True, False):

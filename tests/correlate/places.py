@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.correlate import wire
+from tests.correlate.odd_transports import BEYOND, ODD, UNCLEAR
 from tests.correlate.transports import MISSING, TRANSPORTS, Carried, Frames
 from tests.correlate.wire import attribute, stun
 
 Kin = Literal["client", "peer", "server"]
 """Whose address is rightly there: what stands in the place of the callee's where nothing is disclosed."""
 COOKIE = struct.pack(">I", wire.COOKIE)
+OF_ALL = {**TRANSPORTS, **ODD, **BEYOND}
 
 RIGHTLY = {
     ("client", 4): "203.0.113.10", ("client", 6): "2001:db8:a::10",
@@ -28,28 +30,50 @@ RIGHTLY = {
 }  # fmt: skip
 
 
+Form = Literal[
+    "plain", "xored", "bare", "bare xored", "text", "in a list", "without a port", "longer", "reserved byte set",
+    "NAT64 xored", "IPv4-mapped", "xored by the cookie",
+]  # fmt: skip
+OF_IPV4 = ("bare xored", "NAT64 xored", "IPv4-mapped", "xored by the cookie")
+
+
 @dataclass(frozen=True)
 class Attribute:
     """Its number, how it holds an address, and whose is rightly there."""
 
     number: int
-    form: Literal["plain", "xored", "bare", "bare xored", "text"]
+    form: Form
     kin: Kin
+    only: tuple[int, ...] = (4, 6)
 
     @property
     def versions(self) -> tuple[int, ...]:
         """Of IP: what is longer than the cookie is XORed with no more than is known of it."""
-        return (4,) if self.form == "bare xored" else (4, 6)
+        return (4,) if self.form in OF_IPV4 else self.only
 
     def value(self, address: str, port: int, transaction: bytes) -> bytes:
-        packed = wire.packed(address)
-        if self.form == "text":
-            return f"a=candidate:1 1 udp 2122 {address} {port} typ host\0".encode()
-        if self.form == "bare":
-            return packed
-        if self.form == "bare xored":
-            return bytes(a ^ b for a, b in zip(packed, COOKIE, strict=True))
-        return wire.plain(address, port) if self.form == "plain" else wire.xored(address, port, transaction)
+        """The attribute's value."""
+        plain, packed = wire.plain(address, port), wire.packed(address)
+        xored = wire.xored(address, port, transaction)
+        forms: dict[Form, Callable[[], bytes]] = {
+            "plain": lambda: plain,
+            "xored": lambda: xored,
+            "bare": lambda: packed,
+            "bare xored": lambda: mixed(packed),
+            "text": lambda: f"a=candidate:1 1 udp 2122 {address} {port} typ host\0".encode(),
+            "in a list": lambda: b"\2" + bytes([len(packed), 0, 0, 9, 9]) + packed + struct.pack(">H", port),
+            "without a port": lambda: plain[:2] + packed,
+            "longer": lambda: xored + bytes(4),
+            "reserved byte set": lambda: b"\1" + xored[1:],
+            "NAT64 xored": lambda: wire.xored(f"64:ff9b::{address}", port, transaction),
+            "IPv4-mapped": lambda: wire.plain(f"::ffff:{address}", port),
+            "xored by the cookie": lambda: plain[:4] + mixed(packed),
+        }
+        return forms[self.form]()
+
+
+def mixed(packed: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(packed, COOKIE, strict=True))
 
 
 ATTRIBUTES = {
@@ -72,10 +96,19 @@ ATTRIBUTES = {
     "vendor 0xC057": Attribute(0xC057, "plain", "peer"),
     "vendor, bare bytes": Attribute(0x4021, "bare", "client"),
     "vendor, bare bytes XORed": Attribute(0xC060, "bare xored", "client"),
+    "vendor, in a list": Attribute(0x4008, "in a list", "client"),
+    "vendor, without a port": Attribute(0x8056, "without a port", "client"),
+    "XOR-PEER-ADDRESS, longer": Attribute(0x0012, "longer", "peer"),
+    "XOR-PEER-ADDRESS, reserved byte set": Attribute(0x0012, "reserved byte set", "peer"),
+    "XOR-PEER-ADDRESS of NAT64": Attribute(0x0012, "NAT64 xored", "peer"),
+    "RESPONSE-ORIGIN, IPv4-mapped": Attribute(0x802B, "IPv4-mapped", "server"),
+    "XOR-REFLECTED-FROM of drafts": Attribute(0x0023, "xored", "client", only=(4,)),
     "USERNAME in text": Attribute(wire.USERNAME, "text", "client"),
     "SOFTWARE in text": Attribute(wire.SOFTWARE, "text", "server"),
     "vendor in text": Attribute(0xC061, "text", "client"),
 }
+WRONG = {"XOR-MAPPED-ADDRESS by the cookie": Attribute(0x0020, "xored by the cookie", "client")}
+"""Of a message without a cookie, as some servers answer."""
 PLAIN = tuple(name for name, each in ATTRIBUTES.items() if each.form in ("plain", "text"))
 OF_CLIENT = (0x0001, 0x0020, 0x8020)
 """In a success response that reaches a phone they tell its own address (RFC 8489 7.3.3): never the other's."""
@@ -95,6 +128,7 @@ MESSAGES: dict[str, tuple[tuple[int, ...], Way]] = {
     "Allocate error": ((wire.ALLOCATE_ERROR,), "in"),
     "Connect and ConnectionAttempt": ((0x000A, 0x000B, 0x001C), "either"),
     "of WhatsApp": ((0x0801, 0x0800, 0x0804, 0x0805), "either"),
+    "GooglePing": ((0x0200, 0x0300), "either"),
     "unknown method": ((0x0065, 0x0C01, 0x2E11, 0x3EEF), "either"),
 }
 NESTINGS = (
@@ -150,7 +184,7 @@ def drawn(place: Place, rng: random.Random, version: int) -> Place:
         "nesting": place.nesting or rng.choice(["none", rng.choice(NESTINGS)]),
         "order": place.order or rng.choice(ORDERINGS),
         "pack": place.pack or rng.choice(["alone", rng.choice(PACKS)]),
-        "transport": place.transport or rng.choice([*list(TRANSPORTS)[:3], rng.choice(list(TRANSPORTS))]),
+        "transport": place.transport or rng.choice([*list(TRANSPORTS)[:3], rng.choice([*TRANSPORTS, *ODD])]),
     }
     if place.classic:
         says |= {"nesting": "none", "pack": "alone"}
@@ -159,7 +193,7 @@ def drawn(place: Place, rng: random.Random, version: int) -> Place:
         if place.order is None:
             says["order"] = rng.choice(ORDERINGS[:4])
         says["transport"] = place.transport or rng.choice(list(TRANSPORTS)[:2])
-    if "RFC 4571" in says["transport"]:  # TURN has a framing of its own.
+    if says["transport"].startswith("RFC"):  # TURN has a framing of its own.
         says |= {"nesting": rng.choice(["none", "DATA"]), "pack": rng.choice(["alone", "second message"])}
     if place.cut != "none":
         says["transport"] = place.transport or rng.choice(list(TRANSPORTS)[:2])
@@ -173,7 +207,7 @@ def fill(place: Place, rng: random.Random, address: str | None, version: int) ->
     if place.frames:
         return Filled(place.frames(rng, address or RIGHTLY[place.rightly, version]), 262_144, whole=True)
     said = drawn(place, rng, version)
-    attributed, (kinds, way) = ATTRIBUTES[said.attribute or ""], MESSAGES[said.message or ""]
+    attributed, (kinds, way) = (ATTRIBUTES | WRONG)[said.attribute or ""], MESSAGES[said.message or ""]
     kind, port = rng.choice(kinds), rng.randrange(1024, 65536)
     outbound = rng.choice([True, False]) if way == "either" else way == "out"
     if attributed.number in OF_CLIENT and kind & 0x0110 == 0x0100:
@@ -183,9 +217,9 @@ def fill(place: Place, rng: random.Random, address: str | None, version: int) ->
     message = ordered(rng, said.order or "", kind, attribute(attributed.number, held), transaction)
     unit = nested(rng, said.nesting or "", message, outbound)
     carried = Carried(tuple(packed(rng, said.pack or "", unit)), outbound, held)
-    frames = TRANSPORTS[said.transport or ""](rng, carried)
+    frames = OF_ALL[said.transport or ""](rng, carried)
     snaplen = cut(rng, said.cut, frames, held, message)
-    missing = any(each in (said.transport or "") for each in MISSING)
+    missing = any(each in (said.transport or "") for each in (*MISSING, *UNCLEAR))
     # A message that says a wrong length may be read in several ways.
     return Filled(frames, snaplen, whole=not missing and said.cut == "none" and said.order != "behind the length")
 
@@ -296,8 +330,12 @@ STUN_PLACES = (
     *along("nesting", NESTINGS),
     *along("order", ORDERINGS),
     *along("pack", PACKS),
-    *along("transport", TRANSPORTS),
+    *along("transport", [*TRANSPORTS, *ODD]),
     *(Place(f"cut: {name}", cut=name) for name in CUTS),
     *(Place(f"cut over TCP: {name}", cut=name, transport="TURN over TCP, whole") for name in CUTS[1:]),
     *(Place(f"classic: {name}", attribute=name, classic=True) for name in (*PLAIN, "XOR-MAPPED-ADDRESS of drafts")),
+)
+BEYOND_PLACES = (
+    *along("transport", BEYOND),
+    Place("classic: XOR-MAPPED-ADDRESS by the cookie", "XOR-MAPPED-ADDRESS by the cookie", classic=True, versions=(4,)),
 )

@@ -1,4 +1,4 @@
-"""Places outside of STUN: payloads that nobody decodes, and IP headers. Each is a function of (rng, address)."""
+"""Places outside of STUN: payloads that nobody decodes. Each is a function of (rng, address)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import random
 import struct
 
 from tests.correlate import wire
-from tests.correlate.noise import elsewhere, name, record
+from tests.correlate.noise import elsewhere, name
 from tests.correlate.places import COOKIE, Place
-from tests.correlate.transports import A4, A6, SERVER4, SERVER6, Carried, Frames, on_the_call
-from tests.correlate.wire import End, ethernet, ip, tcp, udp
+from tests.correlate.transports import A4, SERVER4, Carried, Frames, on_the_call
+from tests.correlate.wire import End, ethernet, tcp, udp
 
 
 def phone(rng: random.Random, address: str = A4) -> End:
@@ -73,9 +73,17 @@ def bytes16_in_tcp(rng, address):
     return connected(rng, rng.randrange(1024, 65536), around(rng, wire.packed(address), first_byte(rng)))
 
 
+def at_length(address: str, width: int = 1) -> str:
+    """Without `::`, as Java prints it; each group as wide as said."""
+    if ":" not in address:
+        return address
+    packed = wire.packed(address)
+    return ":".join(f"{int.from_bytes(packed[at : at + 2]):0{width}x}" for at in range(0, 16, 2))
+
+
 def text(rng, address):
-    """As RFC 5952 has it, or in capitals; with and without a port."""
-    shown = rng.choice([address, address.upper()])
+    """As RFC 5952 has it, in capitals, or at length; with and without a port."""
+    shown = rng.choice([address, address.upper(), at_length(address)])
     bracketed = f"[{shown}]:{rng.randrange(1024, 65536)}" if ":" in shown else f"{shown}:{rng.randrange(1024, 65536)}"
     return rng.choice([shown, bracketed]).encode()
 
@@ -136,6 +144,40 @@ def text_in_an_indication(rng, address):
     return on_the_call(rng, Carried((unit,), False, b""))
 
 
+def text_in_rtp(rng, address):
+    media = wire.rtp(rng, 40) + b" " + text(rng, address) + b" " + rng.randbytes(30)
+    return on_the_call(rng, Carried((media,), rng.choice([True, False]), b""))
+
+
+def name_in_rtcp(rng, address):
+    """A CNAME with the address of its host (RFC 3550 6.5.1)."""
+    shown = b"bravo@" + text(rng, address)
+    item = bytes([1, len(shown)]) + shown
+    chunk = rng.randbytes(4) + item + bytes(4 - len(item) % 4)
+    packet = b"\x81\xca" + struct.pack(">H", len(chunk) // 4) + chunk
+    return on_the_call(rng, Carried((packet,), rng.choice([True, False]), b""))
+
+
+def name_in_tls(rng, address):
+    """A server name that is an address in text (RFC 6066 3), in a hello in clear."""
+    shown = address.encode() + (b".nip.example.net" if ":" not in address else b"")
+    server = struct.pack(">HBH", len(shown) + 3, 0, len(shown)) + shown
+    extensions = struct.pack(">HH", 0, len(server)) + server
+    body = b"\3\3" + rng.randbytes(32) + b"\0\0\2\x13\1\1\0" + struct.pack(">H", len(extensions)) + extensions
+    handshake = b"\1" + len(body).to_bytes(3) + body
+    return connected(rng, 443, b"\x16\3\1" + struct.pack(">H", len(handshake)) + handshake)
+
+
+def request_of_socks(rng, address):
+    """RFC 1928 4: connect to an address."""
+    kind = b"\4" if ":" in address else b"\1"
+    return connected(rng, 1080, b"\5\1\0", b"\5\1\0" + kind + wire.packed(address) + b"\x0d\x96")
+
+
+def bytes4_once(rng, address):
+    return exchanged(rng, rng.randrange(1024, 65536), in_the_first_64(rng, wire.packed(address))[0])
+
+
 def bytes4_in_udp(rng, address):
     return exchanged(rng, rng.randrange(1024, 65536), *in_the_first_64(rng, wire.packed(address)))
 
@@ -157,72 +199,37 @@ def address_record_in_dns(rng, address):
     return [ethernet(udp(("192.168.1.1", 53), phone(rng), head + answer))] * 2
 
 
-def host_of(address: str) -> str:
-    return A6 if ":" in address else A4
+def mdns_record(rng, address):
+    """The other phone in the same network says its name (RFC 6762)."""
+    six = ":" in address
+    owner = (f"fe80::{rng.randrange(1, 2**16):x}" if six else "192.168.1.77", 5353)
+    answer = name("b.local") + struct.pack(">HHIH", 28 if six else 1, 0x8001, 120, 16 if six else 4)
+    packet = struct.pack(">6H", 0, 0x8400, 0, 1, 0, 0) + answer + wire.packed(address)
+    return [ethernet(udp(owner, ("ff02::fb" if six else "224.0.0.251", 5353), packet))]
 
 
-def udp_direct(rng, address):
-    here, there = phone(rng, host_of(address)), (address, rng.randrange(1024, 65536))
-    ways = rng.choice([[(here, there)], [(there, here)], [(here, there), (there, here)]])
-    return [ethernet(udp(*way, wire.rtp(rng, 80))) for way in ways]
+def record_behind_names(rng, address):
+    """An A record that comes behind two CNAMEs."""
+    asked = name("b.example.net")
+    head = struct.pack(">6H", rng.getrandbits(16), 0x8180, 1, 3, 0, 0) + asked + struct.pack(">HH", 1, 1)
+    first, second = name("b.dyndns.example.com"), name("b-7.customers.example.org")
+    alias = struct.pack(">HHHIH", 0xC00C, 5, 1, 60, len(first)) + first
+    alias += first + struct.pack(">HHIH", 5, 1, 60, len(second)) + second
+    answer = second + struct.pack(">HHIH", 1, 1, 60, 4) + wire.packed(address)
+    return [ethernet(udp(("192.168.1.1", 53), phone(rng), head + alias + answer))]
 
 
-def tcp_syn(rng, address):
-    here, there = phone(rng, host_of(address)), (address, rng.randrange(1024, 65536))
-    return [ethernet(tcp(here, there, rng.getrandbits(32), flags=2))] * rng.choice([1, 3])
+def text_over_two_segments(rng, address):
+    shown = json.dumps({"candidate": f"candidate:1 1 udp 2122260223 {address} 50000 typ host"}).encode()
+    at = shown.index(address.encode()) + rng.randrange(1, len(address))
+    return connected(rng, 80, shown[:at], shown[at:])
 
 
-def tcp_refused(rng, address):
-    here, there = phone(rng, host_of(address)), (address, rng.randrange(1024, 65536))
-    return [ethernet(tcp(there, here, 0, flags=0x14))]
+def text_in_full(rng, address):
+    return connected(rng, 80, b'{"ip": "' + at_length(address, 4).encode() + b'"}')
 
 
-def tcp_talk(rng, address):
-    here, there = phone(rng, host_of(address)), (address, rng.randrange(1024, 65536))
-    seq = rng.getrandbits(31)
-    return [ethernet(tcp(here, there, seq, record(rng, 60))), ethernet(tcp(there, here, seq, record(rng, 90)))]
-
-
-def icmp(kind: int, body: bytes, six: bool) -> tuple[int, bytes]:
-    return (58 if six else 1), bytes([kind, 0]) + bytes(2) + body
-
-
-def icmp_echo(rng, address):
-    here, six = host_of(address), ":" in address
-    asked = icmp(128 if six else 8, rng.randbytes(60), six)
-    answered = icmp(129 if six else 0, rng.randbytes(60), six)
-    both = [ethernet(ip(here, address, *asked)), ethernet(ip(address, here, *answered))]
-    return rng.choice([both, both[:1], both[1:]])
-
-
-def icmp_error_from_it(rng, address):
-    here, six = host_of(address), ":" in address
-    quoted = udp((here, 40000), (SERVER6 if six else SERVER4, 3478), rng.randbytes(20))
-    return [ethernet(ip(address, here, *icmp(1 if six else 3, bytes(4) + quoted, six)))]
-
-
-def icmp_error_quotes_its_header(rng, address):
-    here, six = host_of(address), ":" in address
-    quoted = udp((here, 40000), (address, 50000), rng.randbytes(20))
-    router = "2001:db8:a::1" if six else "192.168.1.1"
-    return [ethernet(ip(router, here, *icmp(1 if six else 3, bytes(4) + quoted, six)))]
-
-
-def icmp_error_quotes_stun(rng, address):
-    """A TURN server's port is closed; the answer quotes the request as far as 548 bytes (RFC 1812 4.3.2.3)."""
-    transaction = rng.randbytes(12)
-    request = wire.stun(wire.PERMIT, [wire.attribute(wire.PEER, wire.xored(address, 50000, transaction))], transaction)
-    quoted = udp((A4, 40000), (SERVER4, 3478), request)
-    return [ethernet(ip(SERVER4, A4, *icmp(3, bytes(4) + quoted, False)))]
-
-
-def proto41(rng, address):
-    """Another protocol of IP, as IPsec's ESP (RFC 4303) or GRE, directly to the other phone."""
-    here = host_of(address)
-    return [ethernet(ip(here, address, rng.choice([47, 50, 132]), rng.randbytes(80)))]
-
-
-BYTES = (
+PLACES = (
     Place("16 bytes in unknown UDP", frames=bytes16_in_udp, versions=(6,)),
     Place("16 bytes in RTP", frames=bytes16_in_rtp, versions=(6,)),
     Place("16 bytes in TURN data", frames=bytes16_in_turn_data, versions=(6,)),
@@ -235,20 +242,20 @@ BYTES = (
     Place("text in a TXT record", frames=text_in_dns),
     Place("text in ChannelData", frames=text_in_turn_data),
     Place("text in DATA", frames=text_in_an_indication),
+    Place("text in RTP", frames=text_in_rtp),
+    Place("CNAME in RTCP", frames=name_in_rtcp),
+    Place("name in a TLS hello", frames=name_in_tls),
+    Place("SOCKS request", frames=request_of_socks),
+    Place("mDNS record", frames=mdns_record),
+    Place("4 bytes in unknown UDP, once", frames=bytes4_once, versions=(4,)),
     Place("4 bytes in unknown UDP, twice", frames=bytes4_in_udp, versions=(4,)),
     Place("4 bytes XORed in unknown UDP, twice", frames=bytes4_xored_in_udp, versions=(4,)),
     Place("4 bytes in unknown TCP, twice", frames=bytes4_in_tcp, versions=(4,)),
     Place("A or AAAA record", frames=address_record_in_dns),
 )
-HEADERS = (
-    Place("UDP directly", frames=udp_direct, rightly="host"),
-    Place("TCP SYN directly", frames=tcp_syn, rightly="host"),
-    Place("TCP RST directly", frames=tcp_refused, rightly="host"),
-    Place("TCP directly", frames=tcp_talk, rightly="host"),
-    Place("ICMP echo directly", frames=icmp_echo, rightly="host"),
-    Place("ICMP error directly", frames=icmp_error_from_it, rightly="host"),
-    Place("ICMP error quotes its IP header", frames=icmp_error_quotes_its_header, rightly="host"),
-    Place("ICMP error quotes STUN", frames=icmp_error_quotes_stun, rightly="peer"),
-    Place("another protocol directly", frames=proto41, rightly="host"),
+BEYOND_PLACES = (
+    Place("A record behind CNAMEs", frames=record_behind_names, versions=(4,)),
+    Place("text over two segments", frames=text_over_two_segments),
+    Place("IPv6 text with all zeros", frames=text_in_full, versions=(6,)),
 )
-PLACES = (*BYTES, *HEADERS)
+"""Nobody promises to look there."""

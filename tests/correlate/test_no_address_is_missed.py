@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tests.correlate.exposure import PLACES, TARGETS, capture, control, drawn, finding_without, outcome
+from tests.correlate.exposure import BEYOND, PLACES, TARGETS, capture, control, drawn, finding_without, outcome
 from tests.correlate.noise import NOISE
 from tests.correlate.wire import COOKIE
 
@@ -28,7 +28,7 @@ def told(place, seed, what):
 
 def missed(place, seeds, folder):
     """One line a case that is missed."""
-    found = [(seed, outcome(drawn(PLACES[place], seed), folder)) for seed in seeds]
+    found = [(seed, outcome(drawn((PLACES | BEYOND)[place], seed), folder)) for seed in seeds]
     return "\n".join(told(place, seed, what) for seed, what in found if what not in ("found", "undecided"))
 
 
@@ -59,7 +59,7 @@ def forms(address):
 
 def test_what_is_measured_holds_the_address_or_does_not():
     """The two captures of a case differ in the address alone."""
-    for each in PLACES.values():
+    for each in (PLACES | BEYOND).values():
         for seed in QUICK:
             case = drawn(each, seed)
             (with_it, place), (without, _) = (capture(case, disclosed) for disclosed in (True, False))
@@ -70,6 +70,11 @@ def test_what_is_measured_holds_the_address_or_does_not():
 
 @pytest.mark.parametrize("place", PLACES)
 def test_an_address_is_never_missed(place, folder):
+    assert not (lines := missed(place, QUICK, folder)), lines
+
+
+@pytest.mark.parametrize("place", BEYOND)
+def test_an_address_is_not_missed_where_nobody_promises_to_look(place, folder):
     assert not (lines := missed(place, QUICK, folder)), lines
 
 

@@ -224,12 +224,27 @@ def request_of_ice(rng: random.Random) -> bytes:
     return stun(wire.BINDING, [user, wire.attribute(0x0024, rng.randbytes(4))], rng.randbytes(12))
 
 
-def connection(rng: random.Random, carried: Carried, order: Order, *, rfc4571: bool, six: bool, known: bool) -> Frames:
-    """A TCP connection whose segments of the carried way come in this order, with the server that is `known` from UDP
-    or another one."""
-    client, server = ends(rng, six)
-    if not known:
-        server = ("2001:db8:5::3" if six else "198.51.100.30"), rng.choice([80, 443, 3478, 5349])
+@dataclass(frozen=True)
+class Stream:
+    """What goes over a TCP connection: in the carried way bytes before the units, they, and what is behind them; in
+    the other way an answer, or a question."""
+
+    lead: bytes
+    unit: bytes
+    behind: bytes
+    back: bytes
+
+    @property
+    def whole(self) -> bytes:
+        return self.lead + self.unit + self.behind
+
+    @property
+    def span(self) -> tuple[int, int]:
+        return len(self.lead), len(self.lead) + len(self.unit)
+
+
+def streamed(rng: random.Random, carried: Carried, client: End, *, rfc4571: bool) -> Stream:
+    """As a TURN client or ICE-TCP begins a connection, and some messages more on both sides of the units."""
     if rfc4571:
         opening, answer = framed(request_of_ice(rng)), framed(stun(wire.BOUND, [], rng.randbytes(12)))
         before, behind = ([framed(wire.rtp(rng, 60)) for _ in range(rng.randrange(0, 3))] for _ in range(2))
@@ -238,19 +253,34 @@ def connection(rng: random.Random, carried: Carried, order: Order, *, rfc4571: b
         opening, answer = allocate(rng, client)
         before, behind = ([padded(other(rng)) for _ in range(rng.randrange(0, 3))] for _ in range(2))
         unit = b"".join(map(padded, carried.units))
-    first = [opening if carried.outbound else answer]
-    lead = b"".join([*first, *before])
-    stream, span = lead + unit + b"".join(behind), (len(lead), len(lead) + len(unit))
-    way, back = ((client, server), (server, client)) if carried.outbound else ((server, client), (client, server))
+    first, back = (opening, answer) if carried.outbound else (answer, opening)
+    return Stream(first + b"".join(before), unit, b"".join(behind), back)
+
+
+def servers(rng: random.Random, *, six: bool, known: bool) -> tuple[End, End]:
+    """A client and the server that is `known` from UDP, or another one."""
+    client, server = ends(rng, six)
+    unknown = "2001:db8:5::3" if six else "198.51.100.30"
+    return client, server if known else (unknown, rng.choice([80, 443, 3478, 5349]))
+
+
+def connected(
+    rng: random.Random, both: tuple[End, End], carried: Carried, stream: Stream, order: Order, *, begun: bool = True
+) -> Frames:
+    """A TCP connection whose segments of the carried way come in this order; where it was `begun` within the capture
+    with a handshake."""
+    client, server = both
+    way, back = (both, both[::-1]) if carried.outbound else (both[::-1], both)
     number, returned = rng.choice([rng.getrandbits(32), 2**32 - rng.randrange(1, 600)]), rng.getrandbits(32)
     found = Frames()
-    if rng.randrange(3):
+    if begun:
         numbers = (number, returned) if carried.outbound else (returned, number)
         found.append(ethernet(tcp(client, server, numbers[0] - 1, flags=2, ack=0)))
         found.append(ethernet(tcp(server, client, numbers[1] - 1, flags=0x12, ack=numbers[0])))
-    reply = answer if carried.outbound else opening
-    carrying = [ethernet(tcp(*way, number + at, data, ack=returned)) for at, data in order(rng, stream, span)]
-    replying = ethernet(tcp(*back, returned, reply, ack=number))
+    carrying = [
+        ethernet(tcp(*way, number + at, data, ack=returned)) for at, data in order(rng, stream.whole, stream.span)
+    ]
+    replying = ethernet(tcp(*back, returned, stream.back, ack=number))
     return [*found, replying, *carrying] if not carried.outbound else [*found, carrying[0], replying, *carrying[1:]]
 
 
@@ -264,7 +294,9 @@ Transport = Callable[[random.Random, Carried], Frames]
 
 def over_tcp(order: Order, rfc4571: bool, six: bool = False) -> Transport:
     def frames(rng: random.Random, carried: Carried) -> Frames:
-        return connection(rng, carried, order, rfc4571=rfc4571, six=six, known=bool(rng.randrange(2)))
+        both = servers(rng, six=six, known=bool(rng.randrange(2)))
+        stream = streamed(rng, carried, both[0], rfc4571=rfc4571)
+        return connected(rng, both, carried, stream, order, begun=bool(rng.randrange(3)))
 
     return frames
 
@@ -284,4 +316,3 @@ TRANSPORTS: dict[str, Transport] = {
 }
 MISSING = ("lost", "gap")
 """In the names of transports where bytes are not there."""
-SIX = ("IPv6",)

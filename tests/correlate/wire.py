@@ -82,6 +82,15 @@ def ip(src: str, dst: str, protocol: int, body: bytes, *, number: int = 0, place
     return head + packed(src) + packed(dst) + body
 
 
+def with_options(packet: bytes) -> bytes:
+    """An IPv4 packet with options (a router alert, RFC 2113), an IPv6 packet with a hop-by-hop header of padding."""
+    if packet[0] >> 4 == 6:
+        length = struct.pack(">H", int.from_bytes(packet[4:6]) + 8)
+        return packet[:4] + length + b"\0" + packet[7:40] + packet[6:7] + b"\0\1\4\0\0\0\0" + packet[40:]
+    length = struct.pack(">H", int.from_bytes(packet[2:4]) + 4)
+    return b"\x46" + packet[1:2] + length + packet[4:20] + b"\x94\4\0\0" + packet[20:]
+
+
 def fragments(packet: bytes, sizes: Sequence[int], number: int) -> list[bytes]:
     """A packet in fragments with so many bytes of its body each, the rest in the last; all but it multiples of 8."""
     six = packet[0] >> 4 == 6
