@@ -144,7 +144,7 @@ def dtls(rng: random.Random) -> Frames:
 
 def stun_elsewhere(rng: random.Random) -> Frames:
     """Another app asks a STUN server for its address, and hears A's own."""
-    here, there, transaction = phone(rng), elsewhere(rng, 3478), rng.randbytes(12)
+    here, there, transaction = phone(rng), (f"192.0.2.{rng.randrange(60, 90)}", 3478), rng.randbytes(12)
     key = struct.pack(">I", 0x2112A442)
     own = bytes(a ^ b for a, b in zip(bytes([203, 0, 113, 10]), key, strict=True))
     request = struct.pack(">HH", 1, 0) + key + transaction
@@ -152,9 +152,64 @@ def stun_elsewhere(rng: random.Random) -> Frames:
     return [out(here, there, request), out(there, here, struct.pack(">HH", 0x0101, 12) + key + transaction + value)]
 
 
+def beside(rng: random.Random) -> Frames:
+    """Neighbours whose addresses in text begin or end as the other phone's do."""
+    address = rng.choice(["192.168.7.70", "192.168.7.77", "2.192.168.7.7", "203.0.113.7", "3203.0.113.77"])
+    text = f"HTTP/1.1 200 OK\r\nLOCATION: http://{address}:49152/desc.xml\r\nST: upnp:rootdevice\r\n\r\n"
+    return [out((f"192.168.1.{rng.randrange(20, 200)}", 1900), phone(rng), text.encode())]
+
+
+PUBLIC, CALL = bytes([203, 0, 113, 77]), ((PHONE, 40000), ("198.51.100.2", 3478))
+
+
+def by_chance(rng: random.Random, size: int) -> bytes:
+    """Bytes of what is encrypted, in which four are those of the other phone's address: once in many calls they are."""
+    lead = rng.randrange(0, 40)
+    return rng.randbytes(lead) + PUBLIC + rng.randbytes(size - lead - 4)
+
+
+def media(rng: random.Random) -> bytes:
+    """RTP (RFC 3550 5.1)."""
+    return b"\x90\x60" + rng.randbytes(10) + by_chance(rng, 120)
+
+
+def chance_in_media(rng: random.Random) -> Frames:
+    return [out(*rng.choice([CALL, CALL[::-1]]), media(rng))]
+
+
+def chance_in_media_in_a_channel(rng: random.Random) -> Frames:
+    data = media(rng)
+    return [out(*rng.choice([CALL, CALL[::-1]]), struct.pack(">HH", 0x4001, len(data)) + data)]
+
+
+def chance_in_media_in_an_indication(rng: random.Random) -> Frames:
+    data, transaction = media(rng), rng.randbytes(12)
+    peer = struct.pack(">HHBBH", 0x0012, 8, 0, 1, 50001 ^ 0x2112)
+    peer += bytes(a ^ b for a, b in zip(bytes([198, 51, 100, 9]), struct.pack(">I", 0x2112A442), strict=True))
+    body = peer + struct.pack(">HH", 0x0013, len(data)) + data + bytes(-len(data) % 4)
+    return [out(*CALL[::-1], struct.pack(">HHI", 0x0017, len(body), 0x2112A442) + transaction + body)]
+
+
+def chance_in_tls(rng: random.Random) -> Frames:
+    here, there = phone(rng), elsewhere(rng, 443)
+    return [ethernet(tcp(here, there, rng.getrandbits(32), b"\x17\3\3\0\x78" + by_chance(rng, 120)))]
+
+
+def chance_in_dtls(rng: random.Random) -> Frames:
+    return [out(*CALL, b"\x17\xfe\xfd\0\1" + rng.randbytes(6) + b"\0\x78" + by_chance(rng, 120))]
+
+
+CHANCE = {
+    each.__name__: each
+    for each in (
+        chance_in_media, chance_in_media_in_a_channel, chance_in_media_in_an_indication, chance_in_tls, chance_in_dtls,
+    )
+}  # fmt: skip
+"""What is encrypted is not searched for four bytes: in some gigabytes they are somewhere."""
+
 NOISE: dict[str, Callable[[random.Random], Frames]] = {
     each.__name__: each
     for each in (
-        tls, tls_without_a_beginning, quic, short_quic, dns, mdns, ssdp, ntp, http, dtls, stun_elsewhere,
+        tls, tls_without_a_beginning, quic, short_quic, dns, mdns, ssdp, ntp, http, dtls, stun_elsewhere, beside,
     )
 }  # fmt: skip

@@ -125,6 +125,7 @@ MESSAGES: dict[str, tuple[tuple[int, ...], Way]] = {
     "CreatePermission success": ((wire.PERMITTED,), "in"),
     "ChannelBind": ((wire.CHANNEL_BIND,), "out"),
     "Allocate request": ((wire.ALLOCATE,), "out"),
+    "Allocate success": ((wire.ALLOCATED,), "in"),
     "Allocate error": ((wire.ALLOCATE_ERROR,), "in"),
     "Connect and ConnectionAttempt": ((0x000A, 0x000B, 0x001C), "either"),
     "of WhatsApp": ((0x0801, 0x0800, 0x0804, 0x0805), "either"),

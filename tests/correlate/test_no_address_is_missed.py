@@ -10,10 +10,10 @@ from ipaddress import ip_address
 import pytest
 
 from tests.correlate.exposure import BEYOND, PLACES, TARGETS, capture, control, drawn, finding_without, outcome
-from tests.correlate.noise import NOISE
+from tests.correlate.noise import CHANCE, NOISE
 from tests.correlate.wire import COOKIE
 
-QUICK, ALL = range(6), range(25)
+QUICK, ALL = range(4), range(20)
 MAY_BE_UNDECIDED = 0.05
 
 
@@ -86,6 +86,11 @@ def test_without_the_address_it_is_a_no(folder):
 def test_what_else_a_phone_sends_leaves_it_a_no(kind, folder):
     """Other apps' TLS with gaps, QUIC that looks like ChannelData, names, times."""
     assert [finding_without(NOISE[kind], seed, folder) for seed in QUICK] == [(False, False, True)] * len(QUICK)
+
+
+@pytest.mark.parametrize("kind", CHANCE)
+def test_four_bytes_by_chance_in_what_is_encrypted_leave_it_a_no(kind, folder):
+    assert [finding_without(CHANCE[kind], seed, folder) for seed in QUICK] == [(False, False, True)] * len(QUICK)
 
 
 @pytest.mark.full
