@@ -19,7 +19,7 @@ from typing import Any
 
 from correlate import pairs
 from correlate.dataset import clocks
-from correlate.dataset.record import Analysis
+from correlate.dataset.record import Analysis, Markers
 from correlate.dimensions import endpoints
 from correlate.pairs import SideRecord
 from tests.correlate import header_places, plain_places, wire
@@ -35,7 +35,11 @@ SERVER = ("198.51.100.2", 3478)
 TARGETS = {
     "public 4": "203.0.113.77", "private 4": "192.168.7.7",
     "public 6": "2001:db8:b::77", "private 6": "fd00:b::7", "private 6 of the link": "fe80::7:77ff:fe77:7777",
+    "unprobed 6": "2001:db8:b::beef",
 }  # fmt: skip
+"""Role and IP version of the callee's addresses; `unprobed`: a global one of its interface that no probe confirmed."""
+MARKERS = Markers(address=ip_address("192.0.2.1"), port=9, nonce="n0nce")
+BEGIN_US, END_US, BEFORE_US = -2_000, MEDIA * STEP_US + 20_000, -900_000
 Timed = list[tuple[int, bytes]]
 
 
@@ -66,12 +70,14 @@ def drawn(place: Place, seed: int) -> Case:
 
 @cache
 def call(local: End, mapped: str, relayed: tuple[str, ...]) -> Timed:
-    """One phone's side of a call: an allocation, then media each way every 20 ms."""
+    """One phone's side of a call: an allocation, then media each way every 20 ms; markers around it."""
     transaction = bytes(range(12))
     request = [attribute(wire.USERNAME, b"abcd:efgh"), attribute(0x0019, b"\x11\0\0\0")]
     response = [attribute(wire.RELAYED, xored(each, 50000, transaction)) for each in relayed]
     response.append(attribute(wire.XOR_MAPPED, xored(mapped, local[1], transaction)))
-    found = [
+    marked = [(at_us, f"im-call-lab n0nce {what}") for at_us, what in ((BEGIN_US, "begin"), (END_US, "end"))]
+    found = [(at_us, ethernet(udp((local[0], 50000), ("192.0.2.1", 9), text.encode()))) for at_us, text in marked]
+    found += [
         (0, ethernet(udp(local, SERVER, stun(wire.ALLOCATE, request, transaction)))),
         (7_000, ethernet(udp(SERVER, local, stun(wire.ALLOCATED, response, transaction)), outbound=False)),
     ]
@@ -79,7 +85,7 @@ def call(local: End, mapped: str, relayed: tuple[str, ...]) -> Timed:
     for number in range(1, MEDIA + 1):
         found.append((number * STEP_US, ethernet(udp(local, SERVER, wire.rtp(rng)))))
         found.append((number * STEP_US + 7_000, ethernet(udp(SERVER, local, wire.rtp(rng)), outbound=False)))
-    return found
+    return sorted(found)
 
 
 def callers() -> Timed:
@@ -90,9 +96,11 @@ def callees() -> Timed:
     return call(("192.168.7.7", 41000), "203.0.113.77", ("198.51.100.9", "2001:db8:5::9", "2001:db8:5::2"))
 
 
-def spread(rng: random.Random, frames: Frames) -> Timed:
-    """Frames in their order, at any times during the call."""
-    return list(zip(sorted(rng.randrange(8_000, MEDIA * STEP_US) for _ in frames), frames, strict=True))
+def spread(rng: random.Random, frames: Frames, early: int = 0) -> Timed:
+    """Frames in their order, at any times during the call, so many of them before its marker."""
+    times_us = sorted(rng.randrange(8_000, MEDIA * STEP_US) for _ in frames)
+    before_us = sorted(rng.randrange(BEFORE_US, BEGIN_US) for _ in frames[:early])
+    return list(zip(before_us + times_us[early:], frames, strict=True))
 
 
 def capture(case: Case, disclosed: bool) -> tuple[bytes, Filled]:
@@ -101,7 +109,7 @@ def capture(case: Case, disclosed: bool) -> tuple[bytes, Filled]:
     place = fill(case.place, rng, TARGETS[case.target] if disclosed else None, case.version)
     rng = random.Random(f"{case.place.name}/{case.seed}/noise")
     others = [spread(rng, NOISE[name](rng)) for name in rng.sample(sorted(NOISE), 3)]
-    frames = sorted(sum(others, callers() + spread(rng, place.frames)), key=lambda each: each[0])
+    frames = sorted(sum(others, callers() + spread(rng, place.frames, place.early)), key=lambda each: each[0])
     return wire.pcap(frames, place.snaplen), place
 
 
@@ -122,19 +130,35 @@ def evaluated(case: Case, data: bytes, folder: Path) -> Any:
     callee = folder / "b.pcap"
     if not callee.exists():
         callee.write_bytes(wire.pcap(callees()))
-    a = side("alpha", folder / "a.pcap", ["192.168.1.10", "2001:db8:a::10"], ["203.0.113.10", "2001:db8:a::10"])
-    own = [address for name, address in TARGETS.items() if name == "private 4" or (case.probed and "6" in name)]
-    b = side("bravo", callee, own, [TARGETS["public 4"], TARGETS["public 6"]] if case.probed else [])
+    names = ["alpha", "bravo"] if case.seed % 5 else ["bravo", "alpha"]
+    a = side(names[0], folder / "a.pcap", ["192.168.1.10", "2001:db8:a::10"], ["203.0.113.10", "2001:db8:a::10"])
+    b = side(names[1], callee, *own(case))
     rules = Analysis.model_construct(relay_ports=[3478]) if case.seed % 3 else pairs.GENERIC
-    return endpoints.measure(pairs.pair(a, b, None, {}, rules)).b
+    is_marked = (case.seed % 2 and case.place.cut == "none") or case.place.early  # A cut may leave nothing of a marker.
+    markers = MARKERS if is_marked else None
+    one, other = sorted([a, b], key=lambda each: each.phone)
+    finding = endpoints.measure(pairs.pair(one, other, markers, {}, rules))
+    return finding.b if other is b else finding.a
+
+
+def own(case: Case) -> tuple[list[str], list[str]]:
+    """The callee's addresses as recorded: of its interfaces, and probed."""
+    if case.role == "unprobed":
+        return [TARGETS["private 4"], TARGETS["unprobed 6"]], [TARGETS["public 4"]]
+    if not case.probed:
+        return [TARGETS["private 4"]], []
+    interface = [TARGETS[name] for name in ("private 4", "public 6", "private 6", "private 6 of the link")]
+    return interface, [TARGETS["public 4"], TARGETS["public 6"]]
 
 
 def outcome(case: Case, folder: Path) -> str:
     """`found`, `undecided`, or how an address that is there was missed."""
     finding, _ = measured(case, True, folder)
-    exposed = finding.exposed[case.role]
     if finding.no_disclosure is True:
         return "missed: no disclosure"
+    if case.role == "unprobed":  # It is of neither role.
+        return "found" if finding.no_disclosure is False else "undecided"
+    exposed = finding.exposed[case.role]
     if exposed is False:
         return "missed: not exposed"
     if exposed is None and not finding.reasons.get(f"exposed_{case.role}"):
@@ -146,7 +170,8 @@ def control(case: Case, folder: Path) -> str:
     """`no`, `undecided`, or `alarm`, where nothing is disclosed; `partly` before it where bytes are not there."""
     finding, whole = measured(case, False, folder)
     known = [*finding.exposed.values(), finding.no_disclosure and False]
-    lead = "" if whole else "partly "
+    # An address that no probe confirmed may leave a phone's public address unknown.
+    lead = "" if whole and case.role != "unprobed" else "partly "
     if True in finding.exposed.values() or finding.no_disclosure is False:
         return f"{lead}alarm"
     return f"{lead}undecided" if None in known else f"{lead}no"

@@ -251,5 +251,12 @@ BEYOND: dict[str, Transport] = {
     "in MPLS": wrapped(either, in_mpls),
 }
 """Nobody promises to read these; it is good to know what is said of them."""
+MARKED: dict[str, Transport] = {
+    "UDP, on a flow of its own, begun": on_a_flow,
+    "TURN over TCP, begun": over_tcp(split, rfc4571=False, begun=True),
+    "RFC 4571, begun": over_tcp(split, rfc4571=True, begun=True),
+}
+EARLY = dict(zip(MARKED, (2, 4, 4), strict=True))
+"""How many frames these have before the units: the first messages, over TCP with a handshake before them."""
 UNCLEAR = ("begun before", "unpadded", "hello", "data connection")
 """In the names of transports of which it may be said that their bytes are not understood."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.correlate import wire
-from tests.correlate.odd_transports import BEYOND, ODD, UNCLEAR
+from tests.correlate.odd_transports import BEYOND, EARLY, MARKED, ODD, UNCLEAR
 from tests.correlate.transports import MISSING, TRANSPORTS, Carried, Frames
 from tests.correlate.wire import attribute, stun
 
 Kin = Literal["client", "peer", "server"]
 """Whose address is rightly there: what stands in the place of the callee's where nothing is disclosed."""
 COOKIE = struct.pack(">I", wire.COOKIE)
-OF_ALL = {**TRANSPORTS, **ODD, **BEYOND}
+OF_ALL = {**TRANSPORTS, **ODD, **MARKED, **BEYOND}
 
 RIGHTLY = {
     ("client", 4): "203.0.113.10", ("client", 6): "2001:db8:a::10",
@@ -163,16 +163,19 @@ class Place:
     versions: tuple[int, ...] = (4, 6)
     rightly: Kin | Literal["host"] = "client"
     """Whose address stands there where nothing is disclosed; `host`: of one that has nothing to do with the call."""
+    early: int = 0
+    """So many of the frames come before the call's marker."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """The frames of a place in their order, at how many bytes each frame of the capture is cut, and whether all bytes
-    of the flow are there."""
+    """The frames of a place in their order, at how many bytes each frame of the capture is cut, whether all bytes of
+    the flow are there, and how many of the frames come before the call's marker."""
 
     frames: Frames
     snaplen: int
     whole: bool
+    early: int = 0
 
 
 def drawn(place: Place, rng: random.Random, version: int) -> Place:
@@ -222,7 +225,8 @@ def fill(place: Place, rng: random.Random, address: str | None, version: int) ->
     snaplen = cut(rng, said.cut, frames, held, message)
     missing = any(each in (said.transport or "") for each in (*MISSING, *UNCLEAR))
     # A message that says a wrong length may be read in several ways.
-    return Filled(frames, snaplen, whole=not missing and said.cut == "none" and said.order != "behind the length")
+    whole = not missing and said.cut == "none" and said.order != "behind the length"
+    return Filled(frames, snaplen, whole, place.early)
 
 
 def user(rng: random.Random) -> bytes:
@@ -332,6 +336,7 @@ STUN_PLACES = (
     *along("order", ORDERINGS),
     *along("pack", PACKS),
     *along("transport", [*TRANSPORTS, *ODD]),
+    *(Place(f"before the marker: {name}", transport=name, early=EARLY[name]) for name in EARLY),
     *(Place(f"cut: {name}", cut=name) for name in CUTS),
     *(Place(f"cut over TCP: {name}", cut=name, transport="TURN over TCP, whole") for name in CUTS[1:]),
     *(Place(f"classic: {name}", attribute=name, classic=True) for name in (*PLAIN, "XOR-MAPPED-ADDRESS of drafts")),

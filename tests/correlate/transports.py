@@ -292,11 +292,11 @@ ORDERS: dict[str, Order] = {
 Transport = Callable[[random.Random, Carried], Frames]
 
 
-def over_tcp(order: Order, rfc4571: bool, six: bool = False) -> Transport:
+def over_tcp(order: Order, rfc4571: bool, six: bool = False, begun: bool = False) -> Transport:
     def frames(rng: random.Random, carried: Carried) -> Frames:
         both = servers(rng, six=six, known=bool(rng.randrange(2)))
         stream = streamed(rng, carried, both[0], rfc4571=rfc4571)
-        return connected(rng, both, carried, stream, order, begun=bool(rng.randrange(3)))
+        return connected(rng, both, carried, stream, order, begun=begun or bool(rng.randrange(3)))
 
     return frames
 
