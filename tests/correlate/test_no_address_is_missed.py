@@ -47,7 +47,7 @@ def hold(found):
     assert [told for what, told in found if "alarm" in what] == []
     undecided = [told for what, told in found if what == "undecided"]
     total = sum(what in ("no", "undecided") for what, _ in found)
-    assert total > 0.7 * len(found)
+    assert total > 0.5 * len(found)
     assert len(undecided) <= MAY_BE_UNDECIDED * total, "\n".join(undecided[:100])
 
 
