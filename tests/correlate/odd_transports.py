@@ -115,6 +115,19 @@ def a_port_used_again(rng: random.Random, carried: Carried) -> Frames:
     return [*first, *closed, *connected(rng, both, carried, stream, rng.choice([whole, split]))]
 
 
+def amid_media(rng: random.Random, carried: Carried) -> Frames:
+    """The media of a whole call go over the connection, a segment as full as can be."""
+    both = servers(rng, six=False, known=bool(rng.randrange(2)))
+    stream = streamed(rng, carried, both[0], rfc4571=False)
+    before, behind = (
+        b"".join(wire.channel(0x4001, wire.rtp(rng, rng.randrange(60, 160)), padded=True) for _ in range(count))
+        for count in (rng.randrange(1, 120), rng.randrange(1, 120))
+    )
+    mixed = Stream(stream.lead + before, stream.unit, behind, stream.back)
+    places = range(1_380, len(mixed.whole), 1_380)
+    return connected(rng, both, carried, mixed, lambda _, whole, span: cuts(whole, [len(stream.lead), *places]))
+
+
 def data_connection(rng: random.Random, carried: Carried) -> Frames:
     """RFC 6062 4.3: after a ConnectionBind a connection holds what the peer sends over TCP, here RFC 4571."""
     both = servers(rng, six=False, known=bool(rng.randrange(2)))
@@ -229,6 +242,7 @@ ODD: dict[str, Transport] = {
     "fragments of two datagrams": fragments_of_two,
     "TURN over TCP, kept alive": over_tcp(kept_alive, rfc4571=False),
     "TURN over TCP, in the SYN": fast_open,
+    "TURN over TCP, amid media": amid_media,
     "TURN over TCP, a port used again": a_port_used_again,
     "TURN over TCP, begun before": begun_before(late, known=True),
     "TURN over TCP, begun before, amid a message": begun_before(amid, known=True),

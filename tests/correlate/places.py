@@ -338,6 +338,7 @@ STUN_PLACES = (
     *along("transport", [*TRANSPORTS, *ODD]),
     *(Place(f"before the marker: {name}", transport=name, early=EARLY[name]) for name in EARLY),
     *(Place(f"cut: {name}", cut=name) for name in CUTS),
+    Place("cut: before, classic", cut="before", classic=True),
     *(Place(f"cut over TCP: {name}", cut=name, transport="TURN over TCP, whole") for name in CUTS[1:]),
     *(Place(f"classic: {name}", attribute=name, classic=True) for name in (*PLAIN, "XOR-MAPPED-ADDRESS of drafts")),
 )
