@@ -177,11 +177,13 @@ def control(case: Case, folder: Path) -> str:
     return f"{lead}undecided" if None in known else f"{lead}no"
 
 
-def finding_without(noise: Callable[[random.Random], Frames], seed: int, folder: Path) -> tuple[bool | None, ...]:
+def finding_without(
+    noise: Callable[[random.Random], Frames], seed: int, folder: Path, snaplen: int = 262_144
+) -> tuple[bool | None, ...]:
     """Public, private, no disclosure of a call beside which something else was sent, many times."""
     rng = random.Random(f"{noise.__name__}/{seed}")
     others = [spread(rng, noise(rng)) for _ in range(5)]
-    data = wire.pcap(sorted(sum(others, list(callers())), key=lambda each: each[0]))
+    data = wire.pcap(sorted(sum(others, list(callers())), key=lambda each: each[0]), snaplen)
     finding = evaluated(Case(PLACES["order: only"], seed, "public 4", probed=bool(seed % 2)), data, folder)
     return finding.exposed_public, finding.exposed_private, finding.no_disclosure
 

@@ -182,12 +182,16 @@ def chance_in_media_in_a_channel(rng: random.Random) -> Frames:
     return [out(*rng.choice([CALL, CALL[::-1]]), struct.pack(">HH", 0x4001, len(data)) + data)]
 
 
-def chance_in_media_in_an_indication(rng: random.Random) -> Frames:
-    data, transaction = media(rng), rng.randbytes(12)
+def indicated(rng: random.Random, data: bytes) -> bytes:
+    """A Data indication from the peer's relayed address; the data are its last attribute."""
     peer = struct.pack(">HHBBH", 0x0012, 8, 0, 1, 50001 ^ 0x2112)
     peer += bytes(a ^ b for a, b in zip(bytes([198, 51, 100, 9]), struct.pack(">I", 0x2112A442), strict=True))
     body = peer + struct.pack(">HH", 0x0013, len(data)) + data + bytes(-len(data) % 4)
-    return [out(*CALL[::-1], struct.pack(">HHI", 0x0017, len(body), 0x2112A442) + transaction + body)]
+    return struct.pack(">HHI", 0x0017, len(body), 0x2112A442) + rng.randbytes(12) + body
+
+
+def chance_in_media_in_an_indication(rng: random.Random) -> Frames:
+    return [out(*CALL[::-1], indicated(rng, media(rng)))]
 
 
 def chance_in_tls(rng: random.Random) -> Frames:
@@ -198,6 +202,26 @@ def chance_in_tls(rng: random.Random) -> Frames:
 def chance_in_dtls(rng: random.Random) -> Frames:
     return [out(*CALL, b"\x17\xfe\xfd\0\1" + rng.randbytes(6) + b"\0\x78" + by_chance(rng, 120))]
 
+
+def video(rng: random.Random) -> bytes:
+    return b"\x90\xe1" + rng.randbytes(rng.randrange(700, 1200))
+
+
+def large_media(rng: random.Random) -> Frames:
+    return [out(*rng.choice([CALL, CALL[::-1]]), video(rng)) for _ in range(4)]
+
+
+def large_media_in_a_channel(rng: random.Random) -> Frames:
+    held = [video(rng) for _ in range(4)]
+    return [out(*rng.choice([CALL, CALL[::-1]]), struct.pack(">HH", 0x4001, len(data)) + data) for data in held]
+
+
+def large_media_in_an_indication(rng: random.Random) -> Frames:
+    return [out(*CALL[::-1], indicated(rng, video(rng))) for _ in range(4)]
+
+
+CUT = {each.__name__: each for each in (large_media, large_media_in_a_channel, large_media_in_an_indication, tls, quic)}
+"""What a snapshot length may cut without any loss."""
 
 CHANCE = {
     each.__name__: each

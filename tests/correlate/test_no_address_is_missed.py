@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from tests.correlate.exposure import BEYOND, PLACES, TARGETS, capture, control, drawn, finding_without, outcome
-from tests.correlate.noise import CHANCE, NOISE
+from tests.correlate.noise import CHANCE, CUT, NOISE
 from tests.correlate.wire import COOKIE
 
 QUICK, ALL = range(4), range(20)
@@ -93,6 +93,12 @@ def test_what_else_a_phone_sends_leaves_it_a_no(kind, folder):
 @pytest.mark.parametrize("kind", CHANCE)
 def test_four_bytes_by_chance_in_what_is_encrypted_leave_it_a_no(kind, folder):
     assert [finding_without(CHANCE[kind], seed, folder) for seed in QUICK] == [(False, False, True)] * len(QUICK)
+
+
+@pytest.mark.parametrize("snaplen", [256, 640])
+@pytest.mark.parametrize("kind", CUT)
+def test_what_a_snaplen_cuts_of_media_and_of_other_apps_leaves_it_a_no(kind, snaplen, folder):
+    assert [finding_without(CUT[kind], seed, folder, snaplen) for seed in QUICK] == [(False, False, True)] * len(QUICK)
 
 
 @pytest.mark.full
