@@ -8,7 +8,7 @@ from correlate import stun
 from correlate.stun.framing import framing
 from correlate.trace import blocks
 from correlate.trace.streams import MAX_WAITING_BYTES, Hole, Stream
-from tests.correlate.wire import (
+from tests.correlate.packets import (
     ACK,
     SYN,
     address,

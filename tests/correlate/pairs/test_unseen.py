@@ -7,7 +7,7 @@ import pytest
 from correlate.pairs import addresses, window
 from correlate.pairs.known_bytes import NO_CHANCE, hits
 from correlate.pairs.unseen import unseen
-from tests.correlate.wire import SYN, channel, datagram, ip, message, pcap, segment
+from tests.correlate.packets import SYN, channel, datagram, ip, message, pcap, segment
 
 A, TURN, WEB = ("192.168.1.10", 40000), ("198.51.100.2", 3478), ("198.51.100.2", 443)
 ELSEWHERE = ("198.51.100.77", 443)
