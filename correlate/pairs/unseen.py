@@ -51,6 +51,8 @@ def _connections(window: Window, own: OwnAddresses, relay_ports: Sequence[int]) 
             yield Unseen(_frame(mine, 0), f"{where}: encrypted (TLS)")
         elif len(mine) and back in framed:
             yield Unseen(_frame(mine, 0), f"{where}: does not begin as STUN, what comes back does")
+        elif len(mine) and not each.has_begin:
+            yield Unseen(_frame(mine, 0), f"{where}: begins before the capture, and not with STUN")
         elif (row := _incomplete(mine)) is not None:
             yield Unseen(_frame(mine, row), f"{where}: a segment is cut or missing")
 

@@ -14,10 +14,11 @@ from correlate.dataset.record import Markers
 from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs.frames import Frame
-from correlate.stun import NAMES, Connection, Container, Message, Missing, examine
+from correlate.pairs.quoted import quoted
+from correlate.stun import NAMES, Connection, Container, Decoded, Message, Missing, examine
 from correlate.trace import Datagrams, Trace
 from correlate.trace.addresses import Address, fold
-from correlate.trace.records import NO_TIME, Column
+from correlate.trace.records import NO_TIME, Column, no_records
 from correlate.trace.tcp import Segments
 
 IP_HEADER = "IP header"
@@ -112,6 +113,7 @@ def read(capture: Path, between: Markers | None) -> Window:
             raise Damaged(f"{capture}: {damage}")
     frames, window_ns, sender = (0, trace.packets + 1), (trace.first_ns or 0, trace.last_ns or 0), None
     examined, rows, udp_frames = examine(trace), np.arange(len(trace.udp)), trace.udp.frame
+    whole = trace
     if between is not None:
         udp = trace.udp
         begin, end = markers.window(trace, between)
@@ -123,9 +125,10 @@ def read(capture: Path, between: Markers | None) -> Window:
     trace = replace(trace, path=Path())
     if bool((trace.udp.time_ns == NO_TIME).any()):
         raise Unreadable(capture, "has packets without a time, so nothing in it can be compared with the other side")
+    quotes = list(quoted(whole, frames))
     found, segments = _within(examined.messages, rows, frames), trace.tcp.between(*frames)
     missing = tuple(each for each in examined.missing if frames[0] < each.frame < frames[1])
-    visible = _sightings(trace.udp, segments, found)
+    visible = _sightings(trace.udp, segments, found, quotes)
     return Window(
         trace,
         found,
@@ -153,11 +156,16 @@ def _within(messages: Iterable[Message], rows: Column, frames: tuple[int, int]) 
 
 def emptied(trace: Trace) -> Trace:
     """The trace without its bytes and rows."""
-    return replace(trace, data=memoryview(b""), raw=memoryview(b""), udp=trace.udp.take(np.zeros(0, np.intp)))
+    none, nothing = np.zeros(0, np.intp), memoryview(b"")
+    left = {"udp": trace.udp.take(none), "tcp": trace.tcp.take(none), "fragments": (), "records": no_records()}
+    return replace(trace, data=nothing, raw=nothing, **left)
 
 
-def _sightings(udp: Datagrams, segments: Segments, messages: Iterable[Message]) -> dict[Address, tuple[Sighting, ...]]:
-    """Every address (folded) of a trace's IP headers and of its messages, with its places, sorted by their names."""
+def _sightings(
+    udp: Datagrams, segments: Segments, messages: Iterable[Message], quotes: Iterable[tuple[Frame, Decoded]]
+) -> dict[Address, tuple[Sighting, ...]]:
+    """Every address (folded) of a trace's IP headers and of its messages, those that ICMP quotes too, with its places,
+    sorted by their names."""
     places: dict[Address, dict[tuple[str, Container], Frame]] = {}
 
     def see(address: Address, where: str, nested: Container, frame: Frame) -> None:
@@ -168,8 +176,8 @@ def _sightings(udp: Datagrams, segments: Segments, messages: Iterable[Message]) 
         for address, row in zip(of.addresses, _first_rows(of), strict=True):
             if row < len(of):
                 see(address, IP_HEADER, None, Frame(int(of.frame[row]), int(of.time_ns[row])))
-    for message in messages:
-        frame = Frame(message.frame, message.time_ns)
+    found: list[tuple[Frame, Message | Decoded]] = [(Frame(each.frame, each.time_ns), each) for each in messages]
+    for frame, message in (*found, *quotes):
         for kind, address, _ in message.addresses:
             see(address, NAMES[kind], message.nested, frame)
         for kind, address in message.unnamed_addresses:

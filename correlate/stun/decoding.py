@@ -11,6 +11,8 @@ from correlate.trace.addresses import Address
 HEADER_BYTES = 20
 COOKIE_END = 8
 CHANNEL_HEADER_BYTES = 4
+ADDRESS_BYTES = 12
+"""An attribute with an IPv4 address (RFC 8489 14.1): fewer bytes hold none."""
 MAX_DEPTH = 8
 CHANNELS = range(0x4000, 0x8000)
 """RFC 5766 11; RFC 8656 12 leaves the first 4,096 of them."""
@@ -45,6 +47,12 @@ class Decoded(NamedTuple):
     def addresses(self) -> tuple[tuple[int, Address, int], ...]:
         """(attribute, address, port) of every attribute of ATTRIBUTES that holds a whole address."""
         return meaning.addresses((*self.attributes, *self.unpadded), self.transaction)
+
+    @property
+    def unnamed_addresses(self) -> tuple[tuple[int, Address], ...]:
+        """(attribute, address) of attributes that are not in ATTRIBUTES and have the form of an address, read in plain
+        and xored: only what is known from elsewhere can be told from chance among these."""
+        return meaning.unnamed_addresses((*self.attributes, *self.unpadded), self.transaction)
 
 
 class Contents(NamedTuple):
@@ -95,6 +103,8 @@ class _Walk:
                 told = COOKIE_END if at else HEADER_BYTES
                 if is_stun and len(data) < size and len(data) - at < told:
                     self._miss("what follows is cut" if at else "the first bytes of what it holds are cut")
+                elif is_stun and at and size - at >= ADDRESS_BYTES and any(data[at:]):
+                    self._miss(f"{size - at} bytes behind its end are no message")
                 return
             if not depth:
                 self._miss(f"messages are nested deeper than {MAX_DEPTH}")

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from correlate.stun import attributes as meaning
 from correlate.stun.attributes import CHANNEL_NUMBER, Attributes
-from correlate.stun.decoding import COOKIE_END, Container, Contents, contents
+from correlate.stun.decoding import COOKIE_END, HEADER_BYTES, Container, Contents, contents
 from correlate.stun.framing import Decoder, Framing
-from correlate.stun.suspects import CLASSIC_PORT, LEAST_BYTES, candidates, is_classic
+from correlate.stun.suspects import CLASSIC_PORT, CLASSIC_TYPES, LEAST_BYTES, candidates
 from correlate.trace.addresses import Address
 from correlate.trace.assembly import Assembled, Assembly
 from correlate.trace.fragments import Fragment
@@ -65,8 +65,7 @@ class Message(NamedTuple):
 
     @property
     def unnamed_addresses(self) -> tuple[tuple[int, Address], ...]:
-        """(attribute, address) of attributes that are not in ATTRIBUTES and have the form of an address, read in plain
-        and xored: only what is known from elsewhere can be told from chance among these."""
+        """As of Decoded."""
         return meaning.unnamed_addresses((*self.attributes, *self.unpadded), self.transaction)
 
 
@@ -80,12 +79,13 @@ class Missing(NamedTuple):
 
 @dataclass(frozen=True)
 class Connection:
-    """One direction of a TCP connection: how it is framed (`other`: as nothing that is read here), and whether it
-    begins as TLS does."""
+    """One direction of a TCP connection: how it is framed (`other`: as nothing that is read here), whether it begins as
+    TLS does, and whether its begin was captured."""
 
     ends: Ends
     framing: Framing
     is_tls: bool
+    has_begin: bool
 
 
 class Payloads(NamedTuple):
@@ -229,7 +229,8 @@ class Reader:
             for frame, time_ns, why in decoder.missing:
                 self._miss(frame, time_ns, f"{where}: {why}")
         if decoder.framing is not None:
-            self.connections.append(Connection(ends, decoder.framing, decoder.is_tls))
+            has_begin = decoder.stream.has_begin
+            self.connections.append(Connection(ends, decoder.framing, decoder.is_tls, has_begin))
 
     def settled(self) -> Iterator[Message]:
         """The messages before which nothing can come any more; beyond MAX_HELD nobody waits longer."""
@@ -263,5 +264,6 @@ class Reader:
 
 
 def _is_classic(payload: bytes, size: int) -> bool:
-    head = np.frombuffer(payload[:16].ljust(16, b"\0"), np.uint8).reshape(1, 16)
-    return bool(is_classic(head, np.array([size]), np.array([len(payload)]))[0])
+    """As `is_classic`, of one payload."""
+    fits = len(payload) >= COOKIE_END and int.from_bytes(payload[2:4]) + HEADER_BYTES == size
+    return fits and int.from_bytes(payload[:2]) in CLASSIC_TYPES and payload[4:COOKIE_END] != meaning.COOKIE_BYTES

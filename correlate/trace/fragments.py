@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from correlate.trace.headers import EXTENSIONS, IPV6_BYTES, UDP, UDP_BYTES, UDP_NEEDED_BYTES, Frames
+from correlate.trace.headers import (
+    AUTHENTICATION,
+    EXTENSIONS,
+    FRAGMENT,
+    IPV6_BYTES,
+    UDP,
+    UDP_BYTES,
+    UDP_NEEDED_BYTES,
+    Frames,
+)
 from correlate.trace.records import Octets, Records
 from correlate.trace.rows import Rows, leads, no_rows
 from correlate.trace.tuples import Tuples
@@ -20,7 +29,6 @@ from correlate.trace.tuples import Tuples
 REASSEMBLY_NS = 60_000_000_000  # RFC 8200 4.5: fragments of one datagram arrive within 60 seconds
 # Fragments that wait for their first one, and first ones remembered for theirs; beyond, the oldest are let go.
 MAX_WAITING, MAX_FIRSTS = 8_192, 16_384
-_FRAGMENT, _AUTHENTICATION = 44, 51
 _MASK = (1 << 64) - 1
 
 _Ports = tuple[int, int]
@@ -159,7 +167,7 @@ def _ipv6(
         if at + 8 > min(end, packet_end):
             return None
         kind, (following, units) = following, data[at : at + 2]
-        if kind == _FRAGMENT:
+        if kind == FRAGMENT:
             place, number = struct.unpack_from(">HI", data, at + 2)
             # An atomic fragment (RFC 6946) is a whole datagram.
             key = (6, src, dst, number) if place & ~6 else None
@@ -167,7 +175,7 @@ def _ipv6(
             if place >> 3:
                 at += 8
                 break
-        at += (units + 2) * 4 if kind == _AUTHENTICATION else (units + 1) * 8
+        at += (units + 2) * 4 if kind == AUTHENTICATION else (units + 1) * 8
     later = bool(place >> 3)
     if following != UDP and not later:
         return None

@@ -16,6 +16,7 @@ from correlate.trace.records import Column, Octets, u16, window
 IPV4_BYTES, IPV6_BYTES, UDP_BYTES = 20, 40, 8
 UDP = 17
 EXTENSIONS = (0, 43, 44, 51, 60, 135, 139, 140)
+FRAGMENT, AUTHENTICATION = 44, 51
 # Ports and length are what counts; the checksum may be cut off.
 UDP_NEEDED_BYTES = 6
 

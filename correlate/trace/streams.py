@@ -29,7 +29,7 @@ class Hole(NamedTuple):
 class Stream:
     """What is there of a stream and was not yet dropped: `data` begins at position `base` and has zeros in its holes.
 
-    Positions count from the first byte that was captured, or from the one behind a SYN.
+    Positions count from the first byte that was captured, or from the one behind a SYN: then it `has_begin`.
     """
 
     def __init__(self) -> None:
@@ -37,6 +37,7 @@ class Stream:
         self.base = 0
         self.pieces: list[Piece] = []
         self.holes: list[Hole] = []
+        self.has_begin = False
         self._first_seq: int | None = None
         self._waiting: dict[int, tuple[bytes, int, int, int]] = {}
         self._waiting_bytes = 0
@@ -54,7 +55,7 @@ class Stream:
     def open(self, seq: int) -> None:
         """A SYN with this sequence number: the stream begins behind it. Sent again it changes nothing."""
         if self._first_seq is None:
-            self._first_seq = seq + 1 & 0xFFFFFFFF
+            self._first_seq, self.has_begin = seq + 1 & 0xFFFFFFFF, True
 
     def is_of(self, seq: int) -> bool:
         """Whether a SYN with this sequence number is that of this stream, or may be."""

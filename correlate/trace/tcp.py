@@ -1,7 +1,7 @@
 """TCP segments as columns: who sent which bytes of which stream (RFC 9293 3.1).
 
-Whole IPv4 packets and IPv6 packets without extension headers; fragments of TCP are left out. The payload is what the IP
-length says, so that a snaplen changes nothing.
+Of whole IP packets; fragments of TCP are left out. The payload is what the IP length says, so that a snaplen changes
+nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from correlate.trace.addresses import Address
-from correlate.trace.headers import IPV4_BYTES, IPV6_BYTES, Frames
+from correlate.trace.headers import AUTHENTICATION, EXTENSIONS, FRAGMENT, IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
 from correlate.trace.records import Column, Interface, Octets, Records, u16, window
 from correlate.trace.tuples import Tuples
@@ -140,19 +140,22 @@ class Finder:
         if ethertype == IPV4:
             length = (head[:, 0].astype(np.int64) & 15) * 4
             fits = (head[:, 9] == TCP) & (length >= IPV4_BYTES) & (u16(head, 6) & 0x3FFF == 0)
-            total, packed, words = u16(head, 2), head[:, 12:20], 1
+            total, packed, version = u16(head, 2), head[:, 12:20], 4
         else:
-            length = np.full(len(head), IPV6_BYTES, np.int64)
-            fits, total, packed, words = head[:, 6] == TCP, u16(head, 4) + IPV6_BYTES, head[:, 8:40], 4
+            length, total = np.full(len(head), IPV6_BYTES, np.int64), u16(head, 4) + IPV6_BYTES
             total[total == IPV6_BYTES] = 0
+            fits, packed, version = head[:, 6] == TCP, head[:, 8:40], 6
+            for row in np.flatnonzero(np.isin(head[:, 6], EXTENSIONS)).tolist():
+                length[row] = _behind_extensions(octets, int(frames.offset[row]), int(frames.end[row]))
+                fits[row] = length[row] > 0
         packet_end = np.where(total == 0, frames.wire_end, frames.offset + total)
         at = frames.offset + length
         kept = np.flatnonzero(fits & (at + TCP_NEEDED_BYTES <= frames.end))
         at, packet_end = at[kept], packet_end[kept]
         tcp = window(octets, at, TCP_BYTES)
-        addresses = np.ascontiguousarray(packed[kept]).view(">u8").astype(np.uint64)
+        words = np.ascontiguousarray(packed[kept]).view(">u8").astype(np.uint64)
         ports = (u16(tcp, 0) << 16 | u16(tcp, 2)).astype(np.uint64)
-        ends = self.tuples.numbers(4 if words == 1 else 6, [addresses[:, word] for word in range(words)], ports)
+        ends = self.tuples.numbers(version, [words[:, word] for word in range(words.shape[1])], ports)
         data = at + np.maximum((tcp[:, 12].astype(np.int64) >> 4) * 4, TCP_BYTES)
         payload = np.maximum(packet_end - data, 0)
         captured = np.clip(frames.end[kept] - data, 0, payload)
@@ -160,3 +163,16 @@ class Finder:
         flags = tcp[:, 13].astype(np.int64)
         index, time_ns = frames.index[kept], frames.time_ns[kept]
         return SegmentRows(index, time_ns, ends, seq, flags, payload, data, captured)
+
+
+def _behind_extensions(octets: Octets, offset: int, end: int) -> int:
+    """Bytes of an IPv6 packet before its TCP header (RFC 8200 4); 0 where it has none, or is a fragment."""
+    following, at = int(octets[offset + 6]), offset + IPV6_BYTES
+    while following in EXTENSIONS:
+        if at + 8 > end:
+            return 0
+        kind, following, units = following, int(octets[at]), int(octets[at + 1])
+        if kind == FRAGMENT and int(octets[at + 2]) << 8 | int(octets[at + 3]) & 0xF9:
+            return 0
+        at += 8 if kind == FRAGMENT else (units + 2) * 4 if kind == AUTHENTICATION else (units + 1) * 8
+    return at - offset if following == TCP else 0

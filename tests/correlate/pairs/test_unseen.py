@@ -44,13 +44,18 @@ def test_tls_is_unseen_where_stun_is_known_to_go_and_outside_elsewhere(seen, far
 
 
 def test_a_plain_connection_to_a_turn_server_is_unseen_only_where_it_is_not_there(seen):
-    stun = datagram(A, TURN, ALLOCATE)
+    first = [datagram(A, TURN, ALLOCATE), segment(A, WEB, 99, flags=SYN)]
     parts = [segment(A, WEB, 100 + 50 * number, b"plain text" * 5) for number in range(4)]
-    assert unseen_in(seen(stun, *parts)) == []
-    assert unseen_in(seen(stun, parts[0], parts[2], parts[1], parts[1], parts[3])) == []
+    assert unseen_in(seen(*first, *parts)) == []
+    assert unseen_in(seen(*first, parts[0], parts[2], parts[1], parts[1], parts[3])) == []
     what = "TCP from 192.168.1.10 port 40000 to 198.51.100.2 port 443: a segment is cut or missing"
-    assert unseen_in(seen(stun, parts[0], parts[2], parts[3])) == [(3, what)]
-    assert unseen_in(seen(stun, *parts, snaplen=80)) == [(2, what)]
+    assert unseen_in(seen(*first, parts[0], parts[2], parts[3])) == [(4, what)]
+    assert unseen_in(seen(*first, *parts, snaplen=80)) == [(3, what)]
+
+
+def test_a_connection_to_a_turn_server_that_was_joined_in_the_middle_is_unseen(seen):
+    of = seen(datagram(A, TURN, ALLOCATE), segment(A, WEB, 7, b"\xee" * 40))
+    assert [what.rpartition(": ")[2] for _, what in unseen_in(of)] == ["begins before the capture, and not with STUN"]
 
 
 def test_a_direction_that_is_no_stun_is_unseen_where_what_comes_back_is(seen):
@@ -118,7 +123,7 @@ def test_an_ipv6_address_is_found_as_bytes_and_as_text_in_both_cases_and_lengths
     ids=["RTP", "DTLS", "behind the first 64", "RTP in ChannelData", "longer", "longer in front", "a fifth number"],
 )
 def test_four_bytes_in_media_or_deep_and_parts_of_longer_texts_are_no_hit(seen, payload):
-    assert found(seen(datagram(A, ELSEWHERE, payload))) == []
+    assert found(seen(*[datagram(A, ELSEWHERE, payload)] * 3)) == []
 
 
 def test_tls_that_goes_on_from_segment_to_segment_is_no_hit(seen):
