@@ -157,8 +157,8 @@ def _within(messages: Iterable[Message], rows: Column, frames: tuple[int, int]) 
 def emptied(trace: Trace) -> Trace:
     """The trace without its bytes and rows."""
     none, nothing = np.zeros(0, np.intp), memoryview(b"")
-    left = {"udp": trace.udp.take(none), "tcp": trace.tcp.take(none), "fragments": (), "records": no_records()}
-    return replace(trace, data=nothing, raw=nothing, **left)
+    trace = replace(trace, data=nothing, raw=nothing, fragments=(), records=no_records())
+    return replace(trace, udp=trace.udp.take(none), tcp=trace.tcp.take(none))
 
 
 def _sightings(
