@@ -17,10 +17,11 @@ import numpy as np
 
 from correlate.errors import Unreadable
 from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
+from correlate.trace.formats import START_BYTES, require_known
 from correlate.trace.records import Damage
 from correlate.trace.rows import Rows, no_rows
 from correlate.trace.source import GZIP_MAGIC, READ_BYTES, opened, whole
-from correlate.trace.stream import BLOCK_BYTES, MAGIC_BYTES, MTU_BYTES, Block, CaptureReader, Look, require_known
+from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, CaptureReader, Look
 from correlate.trace.tuples import Tuples
 
 __all__ = ["MTU_BYTES", "Block", "CaptureReader", "Damage", "Datagrams", "Integrity", "Trace", "blocks", "verify"]
@@ -43,9 +44,10 @@ def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES) -> C
 class Trace:
     """One capture file, read once.
 
-    `packets` counts all records, UDP or not; `first_ns` and `last_ns` are the smallest and the largest of their times
+    `packets` counts all packets, UDP or not; `first_ns` and `last_ns` are the smallest and the largest of their times
     (None where there are none); `data` is the unpacked file, which the offsets in `udp` point into; `raw` is the file
-    as it lies on disk; `kernel_dropped` is the sum of the interface statistics (None without any).
+    as it lies on disk; `kernel_dropped` are the drops that a pcapng counts, in interface statistics or before packets
+    (None without any).
     """
 
     path: Path
@@ -114,7 +116,7 @@ def _raw(path: str | os.PathLike[str]) -> bytes:
     file = opened(path, unpack=False)
     try:
         first = whole(file, READ_BYTES)
-        require_known(path, whole(opened(path, first), MAGIC_BYTES))
+        require_known(path, whole(opened(path, first), START_BYTES))
         # What a file says of its size is believed only where it is too large; the rest is counted.
         large = os.path.isfile(path) and os.stat(path).st_size > MAX_HELD_BYTES
         raw = b"" if large else whole(file, MAX_HELD_BYTES + 1, first)
