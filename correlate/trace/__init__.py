@@ -32,12 +32,12 @@ MAX_HELD_BYTES = 512 << 20
 MAX_UNPACKED_BYTES = 96 << 20
 
 
-def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES) -> CaptureReader:
+def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES, look: Look | None = None) -> CaptureReader:
     """The capture at `path` (`-`: standard input), block by block. Raises Unreadable as `CaptureReader` says.
 
-    A block is at most `block_bytes` long, or as long as the longest record.
+    A block is at most `block_bytes` long, or as long as the longest record. `look` is shown all records.
     """
-    return CaptureReader(path, block_bytes=block_bytes)
+    return CaptureReader(path, block_bytes=block_bytes, look=look)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class CaptureReader:
             records, taken = reader.feed(buffer.data, buffer.size, final)
             packets = self._note(records, frame, reader.interfaces, offset)
             if len(records) and not self._refusals(reader.interfaces):
-                if self._look:
+                if self._look is not None:
                     self._look(octets, records, frame, reader.interfaces)
                 rows = finder.rows(octets, records, frame, reader.interfaces)
                 self._large.note(rows)
