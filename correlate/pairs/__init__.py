@@ -22,8 +22,9 @@ from correlate.pairs.media import answered
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
 from correlate.stun import Message
-from correlate.trace import Trace
+from correlate.trace import Trace, duplicates
 from correlate.trace.addresses import Address
+from correlate.trace.duplicates import Repeats
 
 ESTABLISHED_DATAGRAMS = 100
 
@@ -52,7 +53,8 @@ class Vantage:
     `trace` holds the rows strictly between the begin and the end marker (`window_ns`, by this side's clock), the
     harness' datagrams left out; `messages` and `flows` are of these rows. `own` are the phone's addresses by role, as
     the pair knows them; `visible` are the addresses its trace shows, with where. From the frame `answered` on the
-    media of the call flow both ways; None where they never do.
+    media of the call flow both ways; None where they never do. `repeats` says how many datagrams are there twice; where
+    these are so many that it is flagged, amounts count each once.
     """
 
     phone: str
@@ -68,6 +70,7 @@ class Vantage:
     seen_at: str | None
     window_ns: tuple[int, int]
     answered: Frame | None
+    repeats: Repeats
 
     @property
     def of_call(self) -> tuple[Conversation, ...]:
@@ -200,6 +203,9 @@ def _vantage(
     analysis: Analysis,
 ) -> Vantage:
     own = addresses.own_addresses(learned.interface, learned.probed | roles.keys())
+    repeated = duplicates.repeated(of.trace)
+    repeats = duplicates.repeats(of.trace.udp, repeated, addresses.is_sent(of.trace.udp, own))
+    of = replace(of, repeated=repeated if repeats.flagged else None)
     found = conversations(of, own, frozenset(others) - learned.interface, analysis.relay_ports)
     return Vantage(
         phone=side.phone,
@@ -215,6 +221,7 @@ def _vantage(
         seen_at=side.seen_at,
         window_ns=of.window_ns,
         answered=answered(of, own, [each.flow for each in found if each.kind != "other"]),
+        repeats=repeats,
     )
 
 

@@ -17,7 +17,7 @@ from correlate.pairs.frames import Frame
 from correlate.stun import NAMES, Container, Message, messages
 from correlate.trace import Datagrams, Trace, tcp
 from correlate.trace.addresses import Address, fold
-from correlate.trace.records import NO_TIME, Column
+from correlate.trace.records import NO_TIME, Column, Mask
 from correlate.trace.tcp import Segments
 
 IP_HEADER = "IP header"
@@ -60,7 +60,8 @@ class Sighting(NamedTuple):
 @dataclass(frozen=True)
 class Window:
     """The rows of a capture strictly between its markers, and what they show. `window_ns` are the markers' times, or
-    without markers those of all packets; `sender` is the address (folded) that the markers came from: the phone's."""
+    without markers those of all packets; `sender` is the address (folded) that the markers came from: the phone's.
+    `repeated` are the rows that no amount counts, since they show a datagram a second time."""
 
     trace: Trace
     messages: tuple[Message, ...]
@@ -69,9 +70,11 @@ class Window:
     segments: Segments
     window_ns: tuple[int, int]
     sender: Address | None
+    repeated: Mask | None = None
 
     def amounts(self, rows: Column) -> list[Amounts]:
         """How much of these rows is of each flow."""
+        rows = rows if self.repeated is None else rows[~self.repeated[rows]]
         udp, of, count = self.trace.udp, self.flows.of[rows], len(self.flows.table)
         weights = (None, udp.payload_bytes[rows].astype(np.float64), udp.wire_bytes[rows].astype(np.float64))
         sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]

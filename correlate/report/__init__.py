@@ -1,7 +1,7 @@
 """What people look at. `build` computes everything from the captures; `render` makes tables, claims and the page of
 findings that are there. Both end with the manifest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.errors import Damaged
 from correlate.findings import Measured, names
-from correlate.findings.cases import as_truth, cases, unread_as_truth
+from correlate.findings.cases import Case, as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
 from correlate.report.verdict import verdicts
@@ -23,8 +23,9 @@ from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import MODELLED, Study, checked
+from correlate.trace.duplicates import ADVICE
 
-__all__ = ["build", "findings", "read_findings", "render", "server_addresses", "unread"]
+__all__ = ["build", "findings", "read_findings", "render", "repeated", "server_addresses", "unread"]
 
 PROVENANCE = {
     "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
@@ -59,6 +60,24 @@ def read_findings(dataset: Dataset) -> dict[str, dict[str, Any]]:
 def unread(dataset: Dataset) -> list[str]:
     """A line for each complete trial that findings/ could not measure: its id and the reason. Raises `BadDataset`."""
     return [f"{trial}: {reason}" for trial, reason in cases(dataset).unread.items()]
+
+
+def repeated(dataset: Dataset) -> list[str]:
+    """A line for each capture of which findings/ say that datagrams are in it a second time. Raises `BadDataset`."""
+    return _repeated(cases(dataset).read)
+
+
+def _repeated(read: Iterable[Case]) -> list[str]:
+    lines = []
+    for case in read:
+        for side, volume in case.volume.items():
+            if volume.tx_duplicates or volume.rx_duplicates:
+                text = (
+                    f"{volume.tx_duplicates} datagrams sent and {volume.rx_duplicates} received are there a second time"
+                )
+                what = f", so its volumes are unknown: {ADVICE}" if volume.captured_twice else ""
+                lines.append(f"{case.trial}, {side}: {text}{what}")
+    return lines
 
 
 def server_addresses(dataset: Dataset) -> list[str]:
@@ -148,6 +167,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         proxied=study.proxied,
+        repeated=_repeated(study.cases),
         not_udp=[case.trial for case in study.cases if case.volume["caller"].transport == MEDIA_NOT_UDP],
         paper=study.paper,
     )

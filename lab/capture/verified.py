@@ -1,18 +1,31 @@
 """What a fetched capture must be to count."""
 
+from collections.abc import Callable, Collection
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import numpy as np
 
-from correlate.trace import Integrity, Trace, verify
+from correlate.trace import Integrity, Trace, duplicates, verify
 from lab.capture.counters import Counters
 from lab.errors import AttemptVoid
 
+Address = IPv4Address | IPv6Address
 
-def verified(path: Path, counters: Counters, sha256: str, snaplen_bytes: int) -> Integrity:
-    """What a fetched capture holds.
 
-    Raises `AttemptVoid` where it is damaged, not what was counted and hashed, or cut shorter than was asked for.
+def verified(
+    path: Path,
+    counters: Counters,
+    sha256: str,
+    snaplen_bytes: int,
+    own: Collection[Address] = (),
+    note: Callable[..., None] | None = None,
+) -> Integrity:
+    """What a fetched capture holds. `own` are the phone's addresses, by which its two directions are told; a few
+    datagrams that are there twice are noted.
+
+    Raises `AttemptVoid` where it is damaged, not what was counted and hashed, cut shorter than was asked for, or where
+    it shows 1% of a direction's datagrams or more a second time.
     """
     trace = Trace.read(path)
     integrity = verify(trace, expect_packets=counters.captured)
@@ -24,4 +37,9 @@ def verified(path: Path, counters: Counters, sha256: str, snaplen_bytes: int) ->
         wrong.append(f"{short.sum()} UDP frames are cut at less than the {snaplen_bytes} bytes that were asked for")
     if wrong:
         raise AttemptVoid("capture_damaged", f"{path.name}: {'; '.join(wrong)}")
+    repeats = duplicates.repeats(trace.udp, duplicates.repeated(trace), duplicates.sent_by(trace.udp, own))
+    if repeats.flagged:
+        raise AttemptVoid("captured_twice", f"{path.name}: {repeats}: {duplicates.ADVICE}")
+    if repeats.found and note is not None:
+        note("captured_twice", text=str(repeats))
     return integrity
