@@ -61,7 +61,7 @@ class Sighting(NamedTuple):
 class Window:
     """The rows of a capture strictly between its markers, and what they show. `window_ns` are the markers' times, or
     without markers those of all packets; `sender` is the address (folded) that the markers came from: the phone's.
-    `repeated` are the rows that no amount counts, since they show a datagram a second time."""
+    `repeated` are the rows that are left out of amounts and spans, since they show a datagram a second time."""
 
     trace: Trace
     messages: tuple[Message, ...]
@@ -74,7 +74,7 @@ class Window:
 
     def amounts(self, rows: Column) -> list[Amounts]:
         """How much of these rows is of each flow."""
-        rows = rows if self.repeated is None else rows[~self.repeated[rows]]
+        rows = self.once(rows)
         udp, of, count = self.trace.udp, self.flows.of[rows], len(self.flows.table)
         weights = (None, udp.payload_bytes[rows].astype(np.float64), udp.wire_bytes[rows].astype(np.float64))
         sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]
@@ -82,7 +82,7 @@ class Window:
 
     def spans(self, rows: Column) -> dict[int, tuple[Frame, Frame]]:
         """The first and the last frame, by time, of each flow among these rows."""
-        count = len(self.flows.table)
+        count, rows = len(self.flows.table), self.once(rows)
         of, time_ns, number = self.flows.of[rows], self.trace.udp.time_ns[rows], self.trace.udp.frame[rows]
         limits = np.iinfo(np.int64)
         first_ns, last_ns = np.full(count, limits.max), np.full(count, limits.min)
@@ -95,6 +95,10 @@ class Window:
         columns = (column.tolist() for column in (first, first_ns, last, last_ns))
         ends = enumerate(zip(*columns, strict=True))
         return {index: (Frame(*end[:2]), Frame(*end[2:])) for index, end in ends if end[3] >= end[1]}
+
+    def once(self, rows: Column) -> Column:
+        """The rows among these that show a datagram for the first time, where `repeated` is told."""
+        return rows if self.repeated is None else rows[~self.repeated[rows]]
 
 
 def read(capture: Path, between: Markers | None) -> Window:

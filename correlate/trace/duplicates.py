@@ -55,6 +55,11 @@ class Repeats:
         ways = (self.sent_twice, self.sent), (self.received_twice, self.received)
         return any(twice and 100 * twice >= FLAGGED_PERCENT * of for twice, of in ways)
 
+    @property
+    def left_out(self) -> int:
+        """How many of them are left out of amounts."""
+        return self.sent_twice + self.received_twice if self.flagged else 0
+
     def __str__(self) -> str:
         sent, received = f"{self.sent_twice} of {self.sent}", f"{self.received_twice} of {self.received}"
         text = f"{sent} datagrams that the phone sent and {received} that it received are there a second time"
@@ -70,14 +75,13 @@ def sent_by(udp: Datagrams, own: Collection[Address]) -> Mask:
 
 def repeats(udp: Datagrams, repeated: Mask, sent: Mask) -> Repeats:
     """How many of these rows are `repeated`, by direction."""
-    one = np.array([not (each.is_multicast or int(each) == 0xFFFFFFFF) for each in udp.addresses], np.bool_)
-    counted = ((udp.payload_offset >= 0) | (udp.payload_bytes > 0)) & one[udp.dst]
-    frames = udp.frame[counted & repeated]
+    counted = ((udp.payload_offset >= 0) | (udp.payload_bytes > 0)) & _to_one(udp)
+    frames = udp.frame[repeated]
     return Repeats(
         sent=int(np.count_nonzero(counted & sent)),
-        sent_twice=int(np.count_nonzero(counted & sent & repeated)),
+        sent_twice=int(np.count_nonzero(sent & repeated)),
         received=int(np.count_nonzero(counted & ~sent)),
-        received_twice=int(np.count_nonzero(counted & ~sent & repeated)),
+        received_twice=int(np.count_nonzero(~sent & repeated)),
         frame=int(frames[0]) if len(frames) else None,
     )
 
@@ -85,11 +89,11 @@ def repeats(udp: Datagrams, repeated: Mask, sent: Mask) -> Repeats:
 def repeated(trace: Trace) -> Mask:
     """The rows of `trace.udp` that are a packet which an earlier row is.
 
-    Rows without a time, without payload, and later fragments are never among them.
+    Rows without a time, without payload, to a group, and later fragments are never among them.
     """
     udp = trace.udp
     found = np.zeros(len(udp), np.bool_)
-    rows = np.flatnonzero((udp.payload_offset >= 0) & (udp.time_ns != NO_TIME))
+    rows = np.flatnonzero((udp.payload_offset >= 0) & (udp.time_ns != NO_TIME) & _to_one(udp))
     key = _begins(udp, rows)
     order = np.argsort(key, kind="stable")
     rows, key = rows[order], key[order]
@@ -109,6 +113,11 @@ def repeated(trace: Trace) -> Mask:
                 found[candidate] = True
                 break
     return found
+
+
+def _to_one(udp: Datagrams) -> Mask:
+    one = np.array([not (each.is_multicast or int(each) == 0xFFFFFFFF) for each in udp.addresses], np.bool_)
+    return np.asarray(one[udp.dst])
 
 
 def _begins(udp: Datagrams, rows: Column) -> Column:
