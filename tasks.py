@@ -245,7 +245,7 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
 
         with opened(dataset) as data:
             report.build(data)
-            print(f"Findings, tables and report are in {dataset}.", *report.repeated(data), sep="\n")
+            print(f"Findings, tables and report are in {dataset}.", *report.remarks(data), sep="\n")
             require_none(report.unread(data))
 
 
@@ -313,7 +313,7 @@ def import_trials(
         count = import_trials.import_trials(Path(trials), options.dataset_at(dataset), Path(scenarios))
         with opened(dataset) as data:
             report.build(data)
-            print(f"{count} trials, findings, tables and report are in {dataset}.", *report.repeated(data), sep="\n")
+            print(f"{count} trials, findings, tables and report are in {dataset}.", *report.remarks(data), sep="\n")
             require_none(report.unread(data))
 
 

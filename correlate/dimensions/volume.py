@@ -73,7 +73,8 @@ class Volumes:
     QUIC. `transport` is of the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a
     conversation. `above_mtu`: this side's capture holds UDP frames above the MTU, so its packets are not those of the
     wire; its bytes are. `tx_duplicates` and `rx_duplicates` are datagrams that this side's capture shows a second time;
-    `captured_twice`: so many that none of its volumes is the wire's, so they are None."""
+    `captured_twice`: so many that none of its volumes is the wire's, so they are None. `not_followed` says which frames
+    of this side's capture hold packets that nobody looked into: what is in there is in no volume."""
 
     phone: str
     longest_relay: Traffic
@@ -90,6 +91,7 @@ class Volumes:
     captured_twice: bool
     tx_duplicates: int
     rx_duplicates: int
+    not_followed: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
@@ -123,15 +125,20 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             tcp=_tcp(own),
             quic=_quic(own),
             transport=carried,
-            above_mtu=any(damage.kind == "above_mtu" for damage in own.trace.damage),
+            above_mtu=bool(_said(own, "above_mtu")),
             captured_twice=own.repeats.flagged,
             tx_duplicates=own.repeats.sent_twice,
             rx_duplicates=own.repeats.received_twice,
+            not_followed=_said(own, "not_followed"),
             evidence=evidence([("media first", own.phone, first), ("media last", own.phone, last)]),
         )
         return explained(finding, [*_twice(own, other), *reasons])
 
     return Sided(side(pair.a, pair.b, (media_a, media_b), "a"), side(pair.b, pair.a, (media_b, media_a), "b"))
+
+
+def _said(side: Vantage, kind: str) -> tuple[str, ...]:
+    return tuple(str(damage) for damage in side.trace.damage if damage.kind == kind)
 
 
 def _twice(own: Vantage, other: Vantage) -> list[Reason]:

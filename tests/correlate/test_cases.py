@@ -97,6 +97,6 @@ def test_a_capture_of_every_datagram_twice_is_counted_said_and_in_no_volume(tmp_
         assert all("datagrams captured twice in 1 of 1 trials" in row for row in rows)
     page = (data / "report.html").read_text()
     assert f"<li>{line}</li>" in page
-    assert "<strong>Captured twice.</strong>" in page
+    assert "<strong>Not to be overlooked.</strong>" in page
     tasks.correlate(Context(), dataset=str(data))
     assert capsys.readouterr().out.splitlines()[1:] == [line]

@@ -4,6 +4,9 @@ import struct
 
 import pytest
 
+from correlate import findings, report
+from correlate.dataset import Dataset
+from correlate.findings.cases import cases
 from correlate.trace import Trace
 from tests.correlate.corpus import framed, ipv4, ipv6, udp
 from tests.correlate.test_damage import pcap, record
@@ -104,3 +107,15 @@ def test_what_is_said_does_not_depend_on_blocks_or_on_the_interface(tmp_path):
         [(2, told(3, "MPLS"))],
     )
     assert trace.link_types == (1, 101)
+
+
+def test_findings_and_the_report_say_which_side_has_packets_that_nobody_looked_into(tmp_path, build):
+    build.dataset(tmp_path, [build.call()])
+    path = next(tmp_path.glob("trials/*/callee.pcap"))
+    seconds = build.T0_NS // 10**9 + 1000
+    path.write_bytes(path.read_bytes() + record(ipv4(PLAIN, protocol=47), seconds=seconds))
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    (case,) = cases(Dataset(tmp_path)).read
+    line = f"frame 4: {told(1, 'GRE')}"
+    assert [case.volume[side].not_followed for side in ("caller", "callee")] == [(), (line,)]
+    assert report.remarks(Dataset(tmp_path)) == [f"{case.trial}, callee: {line}"]

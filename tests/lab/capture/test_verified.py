@@ -180,6 +180,16 @@ def test_fewer_datagrams_that_are_there_twice_are_noted(
     assert verified(path, counters, sha256, 256) == integrity
 
 
+def test_packets_that_are_not_looked_into_are_noted(tmp_path: Path) -> None:
+    path, notes = tmp_path / "callee.pcap", list[tuple[str, str]]()
+    data = pcap(record(START_S, datagram(1)), record(START_S, bytes(12) + b"\x88\x47" + bytes(46)))
+    path.write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    verified(path, Counters(2, 2, 0), sha256, 256, [PHONE], lambda event, text: notes.append((event, text)))
+    told = "frame 2: 1 frame with packets in MPLS, which is not followed: UDP in there is not seen"
+    assert notes == [("not_followed", told)]
+
+
 def test_what_is_damaged_is_said_to_be_damaged_first(tmp_path: Path) -> None:
     with pytest.raises(AttemptVoid) as void:
         check(tmp_path / "callee.pcap", call(10, 10, 10, 10)[:-1], counted=40)
