@@ -26,6 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from correlate.trace import Block
+    from correlate.trace.conversations import TcpConversations
     from lab.run.plan import Run
 
 RUN_HELP = {
@@ -244,7 +245,7 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
 
         with opened(dataset) as data:
             report.build(data)
-            print(f"Findings, tables and report are in {dataset}.")
+            print(f"Findings, tables and report are in {dataset}.", *report.remarks(data), sep="\n")
             require_none(report.unread(data))
 
 
@@ -312,7 +313,7 @@ def import_trials(
         count = import_trials.import_trials(Path(trials), options.dataset_at(dataset), Path(scenarios))
         with opened(dataset) as data:
             report.build(data)
-            print(f"{count} trials, findings, tables and report are in {dataset}.")
+            print(f"{count} trials, findings, tables and report are in {dataset}.", *report.remarks(data), sep="\n")
             require_none(report.unread(data))
 
 
@@ -321,8 +322,9 @@ def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""
     with exits():
         from correlate.flows import read, row
+        from correlate.trace.conversations import TcpConversations
 
-        print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
+        print_rows(pcap, lambda blocks: map(row, read(blocks)), json, TcpConversations())
 
 
 @task(help=PCAP_HELP)
@@ -334,14 +336,20 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
         print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
 
 
-def print_rows(pcap: str, rows: Callable[[Iterable[Block]], Iterable[dict[str, object]]], as_json: bool) -> None:
-    """The rows of a capture file; what is damaged and where on standard error; exit 3 where it may change the rows."""
+def print_rows(
+    pcap: str,
+    rows: Callable[[Iterable[Block]], Iterable[dict[str, object]]],
+    as_json: bool,
+    unlisted: TcpConversations | None = None,
+) -> None:
+    """The rows of a capture file; on standard error what is damaged and where, and what is not among the rows; exit 3
+    where damage may change them."""
     from correlate.trace import blocks
     from lab.commands import listing
 
-    stream = blocks(pcap)
+    stream = blocks(pcap, look=unlisted)
     listing.print_rows(rows(stream), as_json)
-    for damage in stream.damage:
-        print(f"{pcap}: {damage}", file=sys.stderr)
+    for line in (*stream.damage, *listing.unlisted(unlisted)):
+        print(f"{pcap}: {line}", file=sys.stderr)
     if any(damage.stops for damage in stream.damage):
         raise Exit("", 3)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from correlate.stun import BINDING, ERROR, HEADER_BYTES, REQUEST, SHARED_SECRET, SUCCESS, is_message
+from correlate.stun import BINDING, COOKIE, ERROR, HEADER_BYTES, REQUEST, SHARED_SECRET, SUCCESS
 from correlate.trace import Block, Trace
 from correlate.trace.addresses import Address
 from correlate.trace.datagrams import Datagrams
-from correlate.trace.records import Column, Mask, Octets, u16
-from correlate.trace.rows import Rows
+from correlate.trace.records import Column, Mask
+from correlate.trace.rows import LEAD_BYTES, Rows
 from correlate.trace.tuples import Tuples
 
 CLASSIC_TYPES = tuple(method | of for method in (BINDING, SHARED_SECRET) for of in (REQUEST, SUCCESS, ERROR))
@@ -124,14 +125,19 @@ def _flow(datagrams: Datagrams, row: int, from_a: bool, values: list[int]) -> Fl
 def classic(datagrams: Datagrams) -> Mask:
     """Datagrams that are RFC 3489 messages on port 3478: a type and a length of it, and no cookie."""
     port = (datagrams.src_port == CLASSIC_PORT) | (datagrams.dst_port == CLASSIC_PORT)
-    mask: Mask = port & _looks_classic(datagrams.head, datagrams.payload_bytes, datagrams.payload_captured)
+    rows = np.flatnonzero(port)
+    lead = datagrams.head[rows, :LEAD_BYTES].view(">i8")[:, 0].astype(np.int64)
+    mask = np.zeros(len(datagrams), np.bool_)
+    mask[rows[_classic(lead, datagrams.payload_bytes[rows], datagrams.payload_captured[rows])]] = True
     return mask
 
 
-def _looks_classic(head: Octets, payload_bytes: Column, captured: Column) -> Mask:
-    sized = (u16(head, 2) + HEADER_BYTES == payload_bytes) & (captured >= 8)
-    mask: Mask = sized & np.isin(u16(head, 0), CLASSIC_TYPES) & ~is_message(head)
-    return mask
+def _classic(lead: Column, payload_bytes: Column, captured: Column) -> NDArray[np.intp]:
+    """The rows of these first eight bytes of a payload that are classic, wherever they are captured."""
+    rows = np.flatnonzero((lead >> 32 & 0xFFFF) + HEADER_BYTES == payload_bytes)
+    kind, cookie = lead[rows] >> 48 & 0xFFFF, lead[rows] & 0xFFFFFFFF
+    found: Mask = np.isin(kind, CLASSIC_TYPES) & (cookie != COOKIE) & (captured[rows] >= LEAD_BYTES)
+    return rows[found]
 
 
 # One row each five-tuple: packets, bytes, payload, first and last time, first frame, classic STUN messages
@@ -161,13 +167,12 @@ class Counter:
         np.maximum.at(last, ends, rows.time_ns)
         times = rows.time_ns
         np.minimum.at(first, ends, times if times.min() >= 0 else np.where(times < 0, _NEVER, times))
-        self._count_classic(block, rows)
+        self._count_classic(rows)
 
-    def _count_classic(self, block: Block, rows: Rows) -> None:
+    def _count_classic(self, rows: Rows) -> None:
         mine = np.flatnonzero(self._by_classic_port[rows.ends])
         if len(mine):
-            rows = rows.take(mine)
-            found = _looks_classic(block.heads(rows), rows.payload_bytes, rows.payload_captured)
+            found = mine[_classic(rows.lead[mine], rows.payload_bytes[mine], rows.payload_captured[mine])]
             np.add.at(self._sums[6], rows.ends[found], 1)
 
     def _grow(self, tuples: Tuples) -> None:

@@ -261,7 +261,7 @@ def unexplained_in(vantage: Vantage, pair: CallPair) -> tuple[Address, ...]:
 def foreign_packets(vantage: Vantage) -> int:
     """Packets of UDP flows that are no conversation of this phone with somebody else."""
     all_packets = sum(flow.packets_ab + flow.packets_ba for flow in vantage.flows.table)
-    return all_packets - sum(each.both.packets for each in vantage.conversations)
+    return all_packets - vantage.repeats.left_out - sum(each.both.packets for each in vantage.conversations)
 
 
 def _payload_bytes(pair: CallPair, kind: str) -> int:

@@ -12,6 +12,8 @@ from correlate.pairs.media import media_rows
 from correlate.pairs.sessions import RULES, Session, media_span
 from correlate.pairs.transport import MEDIA_NOT_UDP
 
+VOLUMES = ("longest_relay", "best_match", "p2p", "media", "relayed", "crosswise", "tcp", "quic")
+
 
 @dataclass(frozen=True)
 class Traffic:
@@ -27,7 +29,8 @@ class Traffic:
 
 @dataclass(frozen=True)
 class MediaTotals:
-    """The call's datagrams that are no STUN; zero, not None, in a silent call, and None where the media are not UDP."""
+    """The call's datagrams that are no STUN; zero, not None, in a silent call; None where the media are not UDP or were
+    captured twice."""
 
     tx_packets: int | None = None
     rx_packets: int | None = None
@@ -39,8 +42,8 @@ class MediaTotals:
 class Relayed:
     """Packets of all conversations with servers of the call, STUN and media."""
 
-    tx_packets: int
-    rx_packets: int
+    tx_packets: int | None = None
+    rx_packets: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Crosswise:
 class Payload:
     """Payload of one transport between the markers, the app's and everything else's."""
 
-    tx_payload_bytes: int
-    rx_payload_bytes: int
+    tx_payload_bytes: int | None = None
+    rx_payload_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,9 @@ class Volumes:
     """One side's traffic under each of the four rules, with all servers together, its media, and what went over TCP and
     QUIC. `transport` is of the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a
     conversation. `above_mtu`: this side's capture holds UDP frames above the MTU, so its packets are not those of the
-    wire; its bytes are."""
+    wire; its bytes are. `tx_duplicates` and `rx_duplicates` are datagrams that this side's capture shows a second time;
+    `captured_twice`: so many that none of its volumes is the wire's, so they are None. `not_followed` says which frames
+    of this side's capture hold packets that nobody looked into: what is in there is in no volume."""
 
     phone: str
     longest_relay: Traffic
@@ -83,6 +88,10 @@ class Volumes:
     quic: Payload
     transport: str | None
     above_mtu: bool
+    captured_twice: bool
+    tx_duplicates: int
+    rx_duplicates: int
+    not_followed: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
@@ -98,12 +107,12 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     choices = {name: rule(pair) for name, rule in RULES.items()}
     missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
     reasons = [*_reasons(pair), *missing]
-    media_a, media_b = (MediaTotals(), MediaTotals()) if pair.media_not_udp else (_media(pair.a), _media(pair.b))
+    media_a, media_b = _media(pair, pair.a), _media(pair, pair.b)
     carried = MEDIA_NOT_UDP if pair.media_not_udp else "udp" if pair.established else None
 
     def side(own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], key: str) -> Volumes:
         first, last = media_span(own) or (None, None)
-        traffic = {name: _traffic(getattr(choice, key)) for name, choice in choices.items()}
+        traffic = {name: _traffic(own, getattr(choice, key)) for name, choice in choices.items()}
         finding = Volumes(
             phone=own.phone,
             longest_relay=traffic["longest_relay"],
@@ -114,14 +123,31 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             media=media[0],
             crosswise=_crosswise(own, other, *media),
             tcp=_tcp(own),
-            quic=Payload(own.transport.quic_tx_payload_bytes, own.transport.quic_rx_payload_bytes),
+            quic=_quic(own),
             transport=carried,
-            above_mtu=any(damage.kind == "above_mtu" for damage in own.trace.damage),
+            above_mtu=bool(_said(own, "above_mtu")),
+            captured_twice=own.repeats.flagged,
+            tx_duplicates=own.repeats.sent_twice,
+            rx_duplicates=own.repeats.received_twice,
+            not_followed=_said(own, "not_followed"),
             evidence=evidence([("media first", own.phone, first), ("media last", own.phone, last)]),
         )
-        return explained(finding, reasons)
+        return explained(finding, [*_twice(own, other), *reasons])
 
     return Sided(side(pair.a, pair.b, (media_a, media_b), "a"), side(pair.b, pair.a, (media_b, media_a), "b"))
+
+
+def _said(side: Vantage, kind: str) -> tuple[str, ...]:
+    return tuple(str(damage) for damage in side.trace.damage if damage.kind == kind)
+
+
+def _twice(own: Vantage, other: Vantage) -> list[Reason]:
+    """Why volumes are None where datagrams were captured twice: all of that side, of the other what compares both."""
+    reasons = []
+    for side, names in ((own, VOLUMES), (other, ("crosswise",))):
+        if side.repeats.flagged:
+            reasons.append(Reason(names, f"captured twice on {side.phone}: {side.repeats}"))
+    return reasons
 
 
 def _reasons(pair: CallPair) -> list[Reason]:
@@ -178,11 +204,19 @@ def _media_times(side: Vantage, direction: str) -> list[int]:
 
 def _tcp(side: Vantage) -> Payload:
     used = side.transport.tcp
+    if side.repeats.flagged:
+        return Payload()
     return Payload(sum(each.tx_payload_bytes for each in used), sum(each.rx_payload_bytes for each in used))
 
 
-def _traffic(session: Session | None) -> Traffic:
-    if session is None:
+def _quic(side: Vantage) -> Payload:
+    if side.repeats.flagged:
+        return Payload()
+    return Payload(side.transport.quic_tx_payload_bytes, side.transport.quic_rx_payload_bytes)
+
+
+def _traffic(side: Vantage, session: Session | None) -> Traffic:
+    if session is None or side.repeats.flagged:
         return Traffic()
     tx, rx = session.tx, session.rx
     return Traffic(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes, tx.frame_bytes, rx.frame_bytes)
@@ -190,9 +224,13 @@ def _traffic(session: Session | None) -> Traffic:
 
 def _relayed(side: Vantage) -> Relayed:
     sessions = side.of_kind("server")
+    if side.repeats.flagged:
+        return Relayed()
     return Relayed(sum(each.tx.packets for each in sessions), sum(each.rx.packets for each in sessions))
 
 
-def _media(side: Vantage) -> MediaTotals:
+def _media(pair: CallPair, side: Vantage) -> MediaTotals:
+    if pair.media_not_udp or side.repeats.flagged:
+        return MediaTotals()
     tx, rx = side.media
     return MediaTotals(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes)

@@ -24,8 +24,9 @@ from correlate.pairs.transport import Transport, transport
 from correlate.pairs.unseen import Unseen, unseen
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
 from correlate.stun import Message
-from correlate.trace import Trace
+from correlate.trace import Trace, duplicates
 from correlate.trace.addresses import Address
+from correlate.trace.duplicates import Repeats
 
 ESTABLISHED_DATAGRAMS = 100
 
@@ -55,7 +56,8 @@ class Vantage:
     harness' datagrams left out; `messages` and `flows` are of these rows. `own` are the phone's addresses by role, as
     the pair knows them; `visible` are the addresses its trace shows, with where; `unseen` is what was not looked into
     although an address may be in it, `hits` are addresses of the other phone in bytes that nothing decodes. From the
-    frame `answered` on the media of the call flow both ways; None where they never do.
+    frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
+    datagrams are there twice; where these are so many that it is flagged, amounts count each once.
     """
 
     phone: str
@@ -73,6 +75,7 @@ class Vantage:
     seen_at: str | None
     window_ns: tuple[int, int]
     answered: Frame | None
+    repeats: Repeats
 
     @property
     def of_call(self) -> tuple[Conversation, ...]:
@@ -205,6 +208,9 @@ def _vantage(
     analysis: Analysis,
 ) -> Vantage:
     own = addresses.own_addresses(learned.interface, learned.probed | roles.keys())
+    repeated = duplicates.repeated(of.trace)
+    repeats = duplicates.repeats(of.trace.udp, repeated, addresses.is_sent(of.trace.udp, own))
+    of = replace(of, repeated=repeated if repeats.flagged else None)
     found = conversations(of, own, frozenset(others) - learned.interface, analysis.relay_ports)
     return Vantage(
         phone=side.phone,
@@ -222,6 +228,7 @@ def _vantage(
         seen_at=side.seen_at,
         window_ns=of.window_ns,
         answered=answered(of, own, [each.flow for each in found if each.kind != "other"]),
+        repeats=repeats,
     )
 
 

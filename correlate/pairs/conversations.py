@@ -115,7 +115,7 @@ def _channel_rows(window: Window) -> dict[int, int]:
     One alone may be chance: a QUIC packet can start with the same bits.
     """
     udp, of = window.trace.udp, window.flows.of
-    rows = np.flatnonzero(udp.payload_captured >= 4)
+    rows = window.once(np.flatnonzero(udp.payload_captured >= 4))
     head = udp.head[rows, :4].astype(np.int64)
     rest = udp.payload_bytes[rows] - 4 - head[:, 2] * 256 - head[:, 3]
     fits = (head[:, 0] >> 4 == 4) & (rest >= 0) & (rest < 4)

@@ -48,7 +48,7 @@ def answered(window: Window, own: OwnAddresses, of_flows: Iterable[int]) -> Fram
     second; single ones, such as keep-alives while it rings, do not count.
     """
     udp = window.trace.udp
-    rows = media_rows(udp)
+    rows = window.once(media_rows(udp))
     rows = rows[np.isin(window.flows.of[rows], list(of_flows))]
     begins = []
     for chosen in _both_ways(window, own, rows):

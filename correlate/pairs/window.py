@@ -18,7 +18,7 @@ from correlate.pairs.quoted import quoted
 from correlate.stun import NAMES, Connection, Container, Decoded, Message, Missing, examine
 from correlate.trace import Datagrams, Trace
 from correlate.trace.addresses import Address, fold
-from correlate.trace.records import NO_TIME, Column, no_records
+from correlate.trace.records import NO_TIME, Column, Mask, no_records
 from correlate.trace.tcp import Segments
 
 IP_HEADER = "IP header"
@@ -63,7 +63,8 @@ class Window:
     """The rows of a capture strictly between its markers, and what they show. `missing` are the frames in which STUN
     was not there as a whole, `connections` the directions of all TCP connections of the file, `udp_frames` all of its
     frames with UDP. `frames` and `window_ns` are the markers' frames and times, or without markers those around all
-    packets; `sender` is the address (folded) that the markers came from: the phone's."""
+    packets; `sender` is the address (folded) that the markers came from: the phone's. `repeated` are the rows that are
+    left out of amounts and spans, since they show a datagram a second time."""
 
     trace: Trace
     messages: tuple[Message, ...]
@@ -76,9 +77,11 @@ class Window:
     frames: tuple[int, int]
     window_ns: tuple[int, int]
     sender: Address | None
+    repeated: Mask | None = None
 
     def amounts(self, rows: Column) -> list[Amounts]:
         """How much of these rows is of each flow."""
+        rows = self.once(rows)
         udp, of, count = self.trace.udp, self.flows.of[rows], len(self.flows.table)
         weights = (None, udp.payload_bytes[rows].astype(np.float64), udp.wire_bytes[rows].astype(np.float64))
         sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]
@@ -86,7 +89,7 @@ class Window:
 
     def spans(self, rows: Column) -> dict[int, tuple[Frame, Frame]]:
         """The first and the last frame, by time, of each flow among these rows."""
-        count = len(self.flows.table)
+        count, rows = len(self.flows.table), self.once(rows)
         of, time_ns, number = self.flows.of[rows], self.trace.udp.time_ns[rows], self.trace.udp.frame[rows]
         limits = np.iinfo(np.int64)
         first_ns, last_ns = np.full(count, limits.max), np.full(count, limits.min)
@@ -100,6 +103,10 @@ class Window:
         ends = enumerate(zip(*columns, strict=True))
         return {index: (Frame(*end[:2]), Frame(*end[2:])) for index, end in ends if end[3] >= end[1]}
 
+    def once(self, rows: Column) -> Column:
+        """The rows among these that show a datagram for the first time, where `repeated` is told."""
+        return rows if self.repeated is None else rows[~self.repeated[rows]]
+
 
 def read(capture: Path, between: Markers | None) -> Window:
     """Reads a capture and cuts it, by file order, leaving out what goes to or comes from where the markers go; without
@@ -111,7 +118,7 @@ def read(capture: Path, between: Markers | None) -> Window:
     for damage in trace.damage:
         if damage.voids:
             raise Damaged(f"{capture}: {damage}")
-    frames, window_ns, sender = (0, trace.packets + 1), (trace.first_ns or 0, trace.last_ns or 0), None
+    frames, window_ns, sender = (0, len(trace.records) + 1), (trace.first_ns or 0, trace.last_ns or 0), None
     examined, rows, udp_frames = examine(trace), np.arange(len(trace.udp)), trace.udp.frame
     whole = trace
     if between is not None:

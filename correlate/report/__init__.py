@@ -1,7 +1,7 @@
 """What people look at. `build` computes everything from the captures; `render` makes tables, claims and the page of
 findings that are there. Both end with the manifest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from correlate import findings as findings_files
 from correlate import link
-from correlate.dataset import Dataset
+from correlate.dataset import SIDES, Dataset
 from correlate.dataset.durable import write_text
+from correlate.dimensions.volume import Volumes
 from correlate.errors import Damaged
 from correlate.findings import Measured, names
-from correlate.findings.cases import as_truth, cases, unread_as_truth
+from correlate.findings.cases import Case, as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
 from correlate.report.verdict import verdicts
@@ -23,8 +24,9 @@ from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import MODELLED, Study, checked
+from correlate.trace.duplicates import ADVICE
 
-__all__ = ["build", "findings", "read_findings", "render", "server_addresses", "unread"]
+__all__ = ["build", "findings", "read_findings", "remarks", "render", "server_addresses", "unread"]
 
 PROVENANCE = {
     "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
@@ -59,6 +61,24 @@ def read_findings(dataset: Dataset) -> dict[str, dict[str, Any]]:
 def unread(dataset: Dataset) -> list[str]:
     """A line for each complete trial that findings/ could not measure: its id and the reason. Raises `BadDataset`."""
     return [f"{trial}: {reason}" for trial, reason in cases(dataset).unread.items()]
+
+
+def remarks(dataset: Dataset) -> list[str]:
+    """A line for each thing that findings/ say of a capture and that nobody should overlook: datagrams that are in it a
+    second time, packets that were not looked into. Raises `BadDataset`."""
+    return _remarks(cases(dataset).read)
+
+
+def _remarks(read: Iterable[Case]) -> list[str]:
+    return [f"{case.trial}, {side}: {text}" for case in read for side in SIDES for text in _of(case.volume[side])]
+
+
+def _of(volume: Volumes) -> Iterator[str]:
+    if volume.tx_duplicates or volume.rx_duplicates:
+        what = f", so its volumes are unknown: {ADVICE}" if volume.captured_twice else ""
+        counts = f"{volume.tx_duplicates} datagrams sent and {volume.rx_duplicates} received"
+        yield f"{counts} are there a second time{what}"
+    yield from volume.not_followed
 
 
 def server_addresses(dataset: Dataset) -> list[str]:
@@ -148,6 +168,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         proxied=study.proxied,
+        remarks=_remarks(study.cases),
         not_udp=[case.trial for case in study.cases if case.volume["caller"].transport == MEDIA_NOT_UDP],
         paper=study.paper,
     )

@@ -68,3 +68,8 @@ def both_ways(tx: int | None, rx: int | None) -> int | None:
 def is_above_mtu(case: Case) -> bool:
     """Whether a capture holds UDP frames above the MTU: its packets are not those of the wire."""
     return any(case.volume[side].above_mtu for side in SIDES)
+
+
+def is_captured_twice(case: Case) -> bool:
+    """Whether a capture shows so many datagrams a second time that its volumes are not those of the wire."""
+    return any(case.volume[side].captured_twice for side in SIDES)

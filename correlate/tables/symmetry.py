@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from correlate.findings.cases import SERVICES, Case
 from correlate.pairs.sessions import RULES
 from correlate.tables.layout import Cell, Row, Table, table
-from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu
+from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu, is_captured_twice
 from correlate.tables.statistics import Summary, normalised, summary
 from correlate.tables.study import Study
 
@@ -137,13 +137,16 @@ def _within(cases: list[Case], rule: str) -> int | None:
 def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str, unknown: int) -> Row:
     """N, the trials of the cell, and what became of those that are not among the `found` ones; without any, of the
     `unknown` ones, whose service nobody wrote down."""
-    trials, above = len(cases), sum(map(is_above_mtu, cases)) if quantity.of is _packets else 0
-    reasons = [f"no {rule} session on both sides in {trials - found - above} of {trials} trials"]
-    if found + above == trials:
+    trials = len(cases)
+    twice = sum(map(is_captured_twice, cases)) if quantity.of is not _duration_s else 0
+    above = sum(is_above_mtu(each) and not is_captured_twice(each) for each in cases) if quantity.of is _packets else 0
+    left_out = {"datagrams captured twice": twice, "UDP frames above the MTU": above}
+    counted = found + twice + above
+    reasons = [f"no {rule} session on both sides in {trials - counted} of {trials} trials"]
+    if counted == trials:
         none = f"{SERVICE_UNKNOWN} in {unknown} trials" if unknown else "no trial that could be read"
         reasons = [] if trials else [none]
-    if above:
-        reasons.append(f"UDP frames above the MTU in {above} of {trials} trials")
+    reasons += [f"{why} in {many} of {trials} trials" for why, many in left_out.items() if many]
     return {"N": trials, "reason": "; ".join(reasons)}
 
 

@@ -17,11 +17,12 @@ import numpy as np
 
 from correlate.errors import Unreadable
 from correlate.trace.datagrams import HEAD_BYTES, Datagrams, columns
+from correlate.trace.formats import START_BYTES, require_known
 from correlate.trace.fragments import Fragment
 from correlate.trace.records import Damage, Interface, Records, no_records
 from correlate.trace.rows import Rows, no_rows
 from correlate.trace.source import GZIP_MAGIC, READ_BYTES, opened, whole
-from correlate.trace.stream import BLOCK_BYTES, MAGIC_BYTES, MTU_BYTES, Block, CaptureReader, Look, require_known
+from correlate.trace.stream import BLOCK_BYTES, MTU_BYTES, Block, CaptureReader, Look
 from correlate.trace.tcp import Finder as TcpFinder
 from correlate.trace.tcp import SegmentRows, Segments
 from correlate.trace.tuples import Tuples
@@ -34,22 +35,23 @@ MAX_HELD_BYTES = 512 << 20
 MAX_UNPACKED_BYTES = 96 << 20
 
 
-def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES) -> CaptureReader:
+def blocks(path: str | os.PathLike[str], *, block_bytes: int = BLOCK_BYTES, look: Look | None = None) -> CaptureReader:
     """The capture at `path` (`-`: standard input), block by block. Raises Unreadable as `CaptureReader` says.
 
-    A block is at most `block_bytes` long, or as long as the longest record.
+    A block is at most `block_bytes` long, or as long as the longest record. `look` is shown all records.
     """
-    return CaptureReader(path, block_bytes=block_bytes)
+    return CaptureReader(path, block_bytes=block_bytes, look=look)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One capture file, read once.
 
-    `packets` counts all records, UDP or not; `first_ns` and `last_ns` are the smallest and the largest of their times
+    `packets` counts all packets, UDP or not; `first_ns` and `last_ns` are the smallest and the largest of their times
     (None where there are none); `data` is the unpacked file, which the offsets in `udp`, `tcp`, `fragments` (of UDP)
-    and `records` point into; `raw` is the file as it lies on disk; `kernel_dropped` is the sum of the interface
-    statistics (None without any). `records` are all frames, without their bytes, of one of `interfaces` each.
+    and `records` point into; `raw` is the file as it lies on disk; `kernel_dropped` are the drops that a pcapng counts,
+    in interface statistics or before packets (None without any). `records` are all frames, without their bytes, of one
+    of `interfaces` each, or of none.
     """
 
     path: Path
@@ -129,7 +131,7 @@ def _raw(path: str | os.PathLike[str]) -> bytes:
     file = opened(path, unpack=False)
     try:
         first = whole(file, READ_BYTES)
-        require_known(path, whole(opened(path, first), MAGIC_BYTES))
+        require_known(path, whole(opened(path, first), START_BYTES))
         # What a file says of its size is believed only where it is too large; the rest is counted.
         large = os.path.isfile(path) and os.stat(path).st_size > MAX_HELD_BYTES
         raw = b"" if large else whole(file, MAX_HELD_BYTES + 1, first)

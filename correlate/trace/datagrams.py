@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 
@@ -12,25 +12,26 @@ from numpy.typing import NDArray
 from correlate.trace import fast
 from correlate.trace.addresses import Address
 from correlate.trace.fragments import Fragment, Reassembly
-from correlate.trace.headers import IPV4_BYTES, Found, Frames, Words, ipv4, ipv6
-from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import Column, Interface, Octets, Records, window
+from correlate.trace.headers import IPV4_BYTES, TUNNELS, TUNNELS_V4, Found, Frames, Words, ipv4, ipv6
+from correlate.trace.links import IPV4, IPV6, NOT_FOLLOWED, READERS
+from correlate.trace.records import NO_INTERFACE, Column, Damage, Interface, Octets, Records, Tally, window
 from correlate.trace.rows import Rows, leads, no_rows
 from correlate.trace.tuples import Tuples
 
 CHUNK = 1 << 13  # records looked at together: bounds the memory that gathered headers take
 HEAD_BYTES = 16
+_PROTOCOL_AT = {IPV4: (9, TUNNELS_V4), IPV6: (6, TUNNELS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Datagrams:
     """One row for each frame that carries UDP outermost, each IP fragment too, in file order; n rows.
 
-    `frame` counts all packets of the file from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
+    `frame` is Wireshark's number, from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
     frame as on the wire, `captured_bytes` what the file holds of it. `src` and `dst` are indexes into `addresses`.
-    `payload_bytes` is UDP length - 8, of the whole datagram in its first fragment and 0 in later ones; of it
-    `payload_captured` bytes lie at `payload_offset` of the trace's data (-1 for none). `head` is (n, 16) uint8: the
-    first payload bytes, zero where there are none.
+    `payload_bytes` is UDP length - 8, at most what the IP packet holds; that of the whole datagram in its first
+    fragment, 0 in later ones. Of it `payload_captured` bytes lie at `payload_offset` of the trace's data (-1 for none).
+    `head` is (n, 16) uint8: the first payload bytes, zero where there are none.
     """
 
     frame: Column
@@ -57,11 +58,21 @@ class Datagrams:
 
 
 class Finder:
-    """Finds the UDP frames of one file, block by block; remembers five-tuples and the fragments that wait."""
+    """Finds the UDP frames of one file, block by block; remembers five-tuples, the fragments that wait, and what holds
+    packets that nobody looked into."""
 
     def __init__(self) -> None:
         self.tuples = Tuples()
         self._reassembly = Reassembly()
+        self._not_followed: dict[str, Tally] = {}
+
+    def damage(self) -> list[Damage]:
+        """One for each encapsulation that is not followed, in order of its first frame."""
+        found = list[Damage]()
+        for name, tally in sorted(self._not_followed.items(), key=lambda item: item[1].frame or 0):
+            text = f"{{}} frame{{}} with packets in {name}, which is not followed: UDP in there is not seen"
+            found += tally.damage("not_followed", text, stops=False)
+        return found
 
     def rows(self, octets: Octets, records: Records, frame: int, interfaces: Sequence[Interface]) -> Rows:
         """The UDP rows of these records, the first of which has number `frame`, by frame.
@@ -83,8 +94,10 @@ class Finder:
         parts: list[Rows] = []
         odd: tuple[list[Frames], list[Frames]] = ([], [])
         faces = np.unique(records.interface).tolist() if len(interfaces) > 1 else [0]
-        for number in faces:
+        for number in faces if interfaces else []:
             face = interfaces[number]
+            if number == NO_INTERFACE or face.link_type not in READERS:
+                continue  # frames that are no packets; packets of such a link type are refused
             left = np.arange(len(records)) if len(faces) == 1 else np.flatnonzero(records.interface == number)
             if len(faces) == 1 and face.link_type in fast.PLAIN_LINKS:
                 rows, left = fast.plain(records, face.link_type, frame, self.tuples)
@@ -100,14 +113,25 @@ class Finder:
     ) -> list[Rows]:  # fmt: skip
         """Whole datagrams among these records, whatever stands before them; fragments and the like go to `odd`."""
         frames, kind = _network(octets, records, rows, face.link_type, face.big_endian)
+        self._pass_over(frame + frames.index, kind, NOT_FOLLOWED)
+        whole = np.flatnonzero((kind != 0) & (frames.offset + IPV4_BYTES <= frames.end))
+        frames, kind = frames.take(whole), kind[whole]
         parts = []
         for find, ethertype, left in ((ipv4, IPV4, odd[0]), (ipv6, IPV6, odd[1])):
             mine = np.flatnonzero(kind == ethertype)
             if len(mine):
-                found, remaining = find(octets, frames.take(mine))
+                mine_of = frames.take(mine)
+                at, tunnels = _PROTOCOL_AT[ethertype]
+                self._pass_over(frame + mine_of.index, octets[mine_of.offset + at], tunnels)
+                found, remaining = find(octets, mine_of)
                 parts.append(self._numbered(octets, records, found, frame))
                 left.append(remaining)
         return parts
+
+    def _pass_over(self, frames: Column, kind: Column | Octets, names: Mapping[int, str]) -> None:
+        """Remembers the frames of these kinds."""
+        for number in names if np.isin(kind, list(names)).any() else ():
+            self._not_followed.setdefault(names[number], Tally()).note(frames[kind == number])
 
     def _numbered(self, octets: Octets, records: Records, found: Found, frame: int) -> Rows:
         if not len(found.index):
@@ -132,11 +156,11 @@ def _all(parts: list[Frames]) -> Frames:
 
 
 def _network(octets: Octets, records: Records, rows: Column, link_type: int, big_endian: bool) -> tuple[Frames, Column]:
-    """The frames whose captured bytes reach an IP header, and their ethertypes."""
+    """The frames whose captured bytes reach beyond the link header, and their ethertypes."""
     start = records.start[rows]
     end = start + records.captured[rows]
     offset, kind = READERS[link_type](octets, start, end, big_endian)
-    kept = np.flatnonzero((kind != 0) & (offset + IPV4_BYTES <= end))
+    kept = np.flatnonzero((kind != 0) & (offset <= end))
     frames = Frames(rows, offset, end, start + records.wire[rows], records.time_ns[rows])
     return frames.take(kept), kind[kept]
 

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from correlate.trace.headers import EXTENSIONS, IPV4_BYTES, IPV6_BYTES, UDP, UDP_BYTES
+from correlate.trace.headers import EXTENSIONS, IPV4_BYTES, IPV6_BYTES, TUNNELS, TUNNELS_V4, UDP, UDP_BYTES
 from correlate.trace.links import IPV4, IPV6
 from correlate.trace.records import FRONT_BYTES, Column, Mask, Octets, Records
 from correlate.trace.rows import Rows, no_rows
@@ -25,7 +25,9 @@ PLAIN_LINKS: dict[int, tuple[int, int | None]] = {
     229: (0, None),
     276: (20, 0),
 }
-_MAY_HOLD_UDP = np.isin(np.arange(256), (UDP, *EXTENSIONS))
+# By the protocol of IPv4 and the next header of IPv6: packets that need no other look.
+_SETTLED_V4 = ~np.isin(np.arange(256), (UDP, *TUNNELS_V4))
+_SETTLED_V6 = ~np.isin(np.arange(256), (UDP, *TUNNELS, *EXTENSIONS))
 _V4_HEAD, _V6_HEAD = IPV4_BYTES + UDP_BYTES, IPV6_BYTES + UDP_BYTES
 
 Heads = NDArray[np.void]
@@ -101,12 +103,12 @@ def _of(front: Octets, head: Heads, at: Column) -> Heads:
 
 def _plain_ipv4(head: Heads, four: Mask) -> tuple[Mask, Mask]:
     """Which of the IPv4 frames are plain UDP; which need no other look."""
-    is_udp = head["protocol"] == UDP
-    udp = four & is_udp
+    protocol = head["protocol"]
+    udp = four & (protocol == UDP)
     udp &= head["fragment"] & 0x3FFF == 0
     udp &= head["total"] >= _V4_HEAD
     udp &= head["udp4"] >= UDP_BYTES
-    return udp, udp | (four & ~is_udp)
+    return udp, udp | (four & _SETTLED_V4[protocol])
 
 
 def _plain_ipv6(head: Heads, six: Mask) -> tuple[Mask, Mask]:
@@ -115,7 +117,7 @@ def _plain_ipv6(head: Heads, six: Mask) -> tuple[Mask, Mask]:
     udp = six & (following == UDP)
     udp &= head["length"] >= UDP_BYTES
     udp &= head["udp6"] >= UDP_BYTES
-    return udp, udp | (six & ~_MAY_HOLD_UDP[following])
+    return udp, udp | (six & _SETTLED_V6[following])
 
 
 def _ipv4(head: Heads, tuples: Tuples) -> Fields:
@@ -138,10 +140,8 @@ def _rows(
     if len(at) < len(start):
         start, captured, wire, time_ns, room = start[at], captured[at], wire[at], time_ns[at], room[at]
     total, length, ends, lead = found
-    payload = length - UDP_BYTES
-    there = np.minimum(total, room)
-    there -= head_bytes
-    np.minimum(there, payload, out=there)
+    payload = np.minimum(length - UDP_BYTES, total - head_bytes)
+    there = np.minimum(room - head_bytes, payload)
     offset = start + (link_bytes + head_bytes)
     nothing = there == 0
     if nothing.any():

@@ -202,6 +202,8 @@ def _row(data: memoryview, piece: _Piece, ports: _Ports) -> tuple[int, ...]:
         (length,) = struct.unpack_from(">H", data, piece.header + 4)
         room = piece.packet_end - piece.header - UDP_BYTES
         payload = max(length - UDP_BYTES, 0) if length else room
+        # Of a fragment alone the length may say more than its packet holds: it is that of the whole datagram.
+        payload = payload if piece.key else min(payload, room)
         captured = max(min(payload, room, piece.end - piece.header - UDP_BYTES), 0)
         offset = piece.header + UDP_BYTES if captured else -1
     words = piece.src >> 64, piece.src & _MASK, piece.dst >> 64, piece.dst & _MASK

@@ -17,6 +17,12 @@ IPV4_BYTES, IPV6_BYTES, UDP_BYTES = 20, 40, 8
 UDP = 17
 EXTENSIONS = (0, 43, 44, 51, 60, 135, 139, 140)
 FRAGMENT, AUTHENTICATION = 44, 51
+TUNNELS = {
+    4: "IPv4 in IP", 41: "IPv6 in IP", 47: "GRE", 50: "ESP", 97: "EtherIP", 115: "L2TP", 137: "MPLS in IP",
+}  # fmt: skip
+"""Protocols of what holds packets and is not looked into: the outermost UDP counts (IANA's registry of them)."""
+TUNNELS_V4 = {**TUNNELS, 51: "AH"}
+"""An extension header of IPv6 (RFC 4302), which is followed there."""
 # Ports and length are what counts; the checksum may be cut off.
 UDP_NEEDED_BYTES = 6
 
@@ -58,14 +64,14 @@ class Found:
 def _udp(octets: Octets, frames: Frames, header: Column, packet_end: Column) -> tuple[Column, Column, Column, Column]:
     """Source port, destination port, payload bytes and payload bytes captured, of UDP headers at offset `header`.
 
-    The payload is what the UDP length says (RFC 768), so Ethernet padding is none of it; a length of zero (jumbograms,
-    RFC 2675, and segmentation offload) leaves it to the IP packet.
+    The payload is what the UDP length says (RFC 768), so Ethernet padding is none of it, and at most what the IP packet
+    has room for; a length of zero (jumbograms, RFC 2675, and segmentation offload) leaves it to the IP packet.
     """
     head = window(octets, header, UDP_BYTES)
     length = u16(head, 4)
     room = packet_end - header - UDP_BYTES
-    payload = np.where(length == 0, room, np.maximum(length - UDP_BYTES, 0))
-    there = np.minimum(np.minimum(payload, room), frames.end - header - UDP_BYTES)
+    payload = np.where(length == 0, room, np.minimum(np.maximum(length - UDP_BYTES, 0), room))
+    there = np.minimum(payload, frames.end - header - UDP_BYTES)
     return u16(head, 0), u16(head, 2), payload, np.maximum(there, 0)
 
 

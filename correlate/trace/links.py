@@ -14,10 +14,18 @@ from correlate.trace.records import Column, Octets, u16, window
 IPV4, IPV6 = 0x0800, 0x86DD
 _VLAN = (0x8100, 0x88A8, 0x9100, 0x9200)
 _PPPOE_SESSION = 0x8864
-_PPP = {0x0021: IPV4, 0x0057: IPV6}
+MPLS, MPLS_UPSTREAM = 0x8847, 0x8848
+_PPP = {0x0021: IPV4, 0x0057: IPV6, 0x0281: MPLS, 0x0283: MPLS_UPSTREAM}  # RFC 1332, RFC 5072, RFC 3032 4.3
 # AF_INET is 2 everywhere; AF_INET6 is 10 on Linux, 24, 28 and 30 on the BSDs and macOS, 23 on Windows.
 _FAMILIES = {2: IPV4, 10: IPV6, 23: IPV6, 24: IPV6, 28: IPV6, 30: IPV6}
 _NFULA_PAYLOAD = 9
+
+NOT_FOLLOWED = {
+    MPLS: "MPLS", MPLS_UPSTREAM: "MPLS", 0x88E5: "MACsec", 0x88E7: "802.1ah", 0x893F: "802.1BR", 0x8926: "VN-Tag",
+    0x8909: "Cisco MetaData", 0x894F: "NSH", 0x22F3: "TRILL", 0x6558: "bridged Ethernet", 0x4305: "B.A.T.M.A.N.",
+    0x880B: "PPP",
+}  # fmt: skip
+"""Ethertypes of what holds packets and is not looked into (IANA's registry of IEEE 802 numbers)."""
 
 Placed = tuple[Column, Column]
 

@@ -8,12 +8,14 @@ from correlate.trace.chain import Form, numbers, walk
 from correlate.trace.records import (
     FRONT_BYTES,
     MAX_RECORD_BYTES,
+    NO_TIME,
     Column,
     Damage,
     Interface,
     Mask,
     Octets,
     Records,
+    Tally,
     broken,
     no_records,
     window,
@@ -28,6 +30,7 @@ MAGICS = {
 }
 HEADER_BYTES = 24
 RECORD_BYTES = 16
+SECOND_NS = 1_000_000_000
 
 
 def _plausible(octets: Octets, at: Column, order: str) -> Mask:
@@ -53,6 +56,7 @@ class Reader:
         self.stopped = False
         self._order, self._unit_ns = "<", 1000
         self._head = b""
+        self._fractions = Tally()
 
     def feed(self, data: bytearray, size: int, final: bool) -> tuple[Records, int]:
         """The whole records in `data[:size]`, which is what follows in the file, and how many bytes they take.
@@ -70,6 +74,7 @@ class Reader:
         mark_at = 2 if self._order == "<" else 0
         form = Form(self._order, 8, RECORD_BYTES, RECORD_BYTES, RECORD_BYTES, mark_at, 2, _plausible)
         records, end, wrong = self._whole(octets, walk(data, octets, low, size, form), low, size)
+        self._note_fractions(records)
         self.at, self.frame = self.at + end, self.frame + len(records)
         self._head = bytes(data[end : min(end + RECORD_BYTES, size)])
         self.stopped = wrong or (final and end < size)
@@ -90,9 +95,12 @@ class Reader:
         both = window(octets, at, RECORD_BYTES + FRONT_BYTES)
         header = both[:, :RECORD_BYTES].view(f"{self._order}u4")
         seconds, fraction, captured, wire = (header[:, field].astype(np.int64) for field in range(4))
-        time_ns = seconds * 1_000_000_000
         fraction *= self._unit_ns
+        time_ns = seconds * SECOND_NS
         time_ns += fraction
+        impossible = fraction >= SECOND_NS
+        if impossible.any():
+            time_ns[impossible] = NO_TIME
         start = at + RECORD_BYTES
         bad = (captured > wire) | (captured > MAX_RECORD_BYTES)
         empty = wire == 0
@@ -108,12 +116,19 @@ class Reader:
         # A record that claims an impossible length is wrong even where the rest of it has not come yet.
         return records.take(slice(wrong)), end, wrong < len(at)
 
+    def _note_fractions(self, records: Records) -> None:
+        """Every record of a classic file has a time, unless its fraction is impossible."""
+        wrong = np.flatnonzero(records.time_ns == NO_TIME)
+        self._fractions.note(self.frame + wrong, self.at + records.start[wrong] - RECORD_BYTES)
+
     def damage(self, total: int) -> list[Damage]:
-        """Why the file of `total` bytes could not be read on from where it stopped."""
+        """Why the file of `total` bytes could not be read on from where it stopped; and impossible times."""
         if not self.interfaces:
             text = f"the file header is cut: {total} of {HEADER_BYTES} bytes"
             return [broken("cut_file_header", total, None, text)]
-        return [self._diagnose(total - self.at)] if self.stopped else []
+        text = "{} time{} with a fraction of a second or more"
+        found = self._fractions.damage("impossible_fraction", text, stops=True)
+        return [self._diagnose(total - self.at), *found] if self.stopped else found
 
     def _diagnose(self, rest: int) -> Damage:
         at, frame, head = self.at, self.frame, self._head

@@ -1,6 +1,7 @@
 """pcapng files (draft-ietf-opsawg-pcapng): sections of either byte order, many interfaces, any time resolution.
 
-Enhanced, simple and the obsolete packet blocks are read, interface statistics are summed, unknown blocks skipped.
+Enhanced, simple and the obsolete packet blocks are read, drops are summed, custom blocks and the like are frames
+without bytes, unknown blocks are skipped.
 """
 
 import struct
@@ -9,12 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from correlate.trace.chain import Form, numbers, walk
-from correlate.trace.pcapng_packets import ENHANCED, FAULTS, OLD_PACKET, SIMPLE, Section, packets
-from correlate.trace.records import Column, Damage, Interface, Mask, Octets, Records, broken, no_records
+from correlate.trace.pcapng_packets import CUSTOM, ENHANCED, FAULTS, FRAMES, OLD_PACKET, SIMPLE, Section, packets
+from correlate.trace.records import Column, Damage, Interface, Mask, Octets, Records, Tally, broken, no_records
 
 SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
 MAGIC = b"\x0a\x0d\x0d\x0a"
 LEAST_BYTES = {SECTION: 28, INTERFACE: 20, OLD_PACKET: 32, SIMPLE: 16, STATISTICS: 24, ENHANCED: 32}
+LEAST_BYTES |= dict.fromkeys(CUSTOM, 16)
 LEAST_BLOCK_BYTES = 12
 MAX_BLOCK_BYTES = 16 << 20  # Wireshark's bound as well
 ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
@@ -47,13 +49,20 @@ class Reader:
         self._why: tuple[str, str] | None = None  # kind and text, where no length of the file is needed to tell
         self._head, self._length = b"", 0  # of the block that stopped us
         self._section, self._sections = Section(">", 0, 0), 0
-        self._drops: dict[int, int] = {}  # by interface, its latest statistics win
+        self._counted: dict[int, int] = {}  # drops by interface, its latest statistics win
+        self._dropped: dict[int, int] = {}  # drops by interface that packet blocks say came before them
+        self._untimed = Tally()
         self._unfinished: dict[int, int] = {}  # dumpcap's sections without statistics, their offsets
 
     @property
     def kernel_dropped(self) -> int | None:
-        """The sum of the drops in the interface statistics so far; None without any."""
-        return sum(self._drops.values()) if self._drops else None
+        """The drops of all interfaces so far; None where nothing counts any.
+
+        An interface's statistics count all of it, packet blocks what came before them: the larger one stands for both.
+        """
+        counts = [self._counted, self._dropped]
+        faces = {*self._counted, *self._dropped}
+        return sum(max(each.get(face, 0) for each in counts) for face in faces) if faces else None
 
     def feed(self, data: bytearray, size: int, final: bool) -> tuple[Records, int]:
         """The packets of the whole blocks in `data[:size]`, which is what follows in the file, and the bytes they take.
@@ -144,13 +153,16 @@ class Reader:
         """Adds the packets in these blocks; the offset of a faulty one, which stops us."""
         if not len(block):
             return None
-        records, fault = packets(octets, self._section, block, kind, self.interfaces)
-        parts.append(records)
-        self.frame += len(records)
-        if not fault:
+        found = packets(octets, self._section, block, kind, self.interfaces)
+        parts.append(found.records)
+        self._untimed.note(self.frame + found.untimed, self.at + found.records.start[found.untimed])
+        for face, count in found.drops:
+            self._dropped[face] = self._dropped.get(face, 0) + count
+        self.frame += len(found.records)
+        if not found.fault:
             return None
-        at = int(block[np.isin(kind, (ENHANCED, SIMPLE, OLD_PACKET))][len(records)])
-        self._stop(data, at, size, FAULTS[fault])
+        at = int(block[np.isin(kind, FRAMES)][len(found.records)])
+        self._stop(data, at, size, FAULTS[found.fault])
         return at
 
     def _describe(self, data: bytearray, at: int, length: int, order: str) -> None:
@@ -172,15 +184,17 @@ class Reader:
             if code in (IF_DROP, OS_DROP) and len(value) == 8
         ]
         if dropped and interface < self._section.known:
-            self._drops[self._section.first + interface] = sum(dropped)
+            self._counted[self._section.first + interface] = sum(dropped)
         self._unfinished.pop(self._sections, None)
 
     def damage(self, total: int) -> list[Damage]:
-        """Why the file of `total` bytes could not be read on, or which of dumpcap's sections lack their end."""
+        """Why the file of `total` bytes could not be read on, or which of dumpcap's sections lack their end; and times
+        that are impossible."""
+        untimed = self._untimed.damage("impossible_time", "{} time{} before 1970 or after 2262", stops=True)
         if self.stopped:
             kind, text = self._why or self._diagnosis(total - self.at)
-            return [broken(kind, self.at, self.frame, text)]
-        return [_no_statistics(offset) for offset in self._unfinished.values()]
+            return [broken(kind, self.at, self.frame, text), *untimed]
+        return [*(_no_statistics(offset) for offset in self._unfinished.values()), *untimed]
 
     def _diagnosis(self, rest: int) -> tuple[str, str]:
         """Why what stands where we stopped, `rest` bytes before the end of the file, is no block."""
@@ -202,8 +216,10 @@ def _faulty(octets: Octets, order: str, block: Column, kind: Column, length: Col
     cut = ~wrong & (block + length > size)
     closing = np.where(wrong | cut, 4, block + length - 4)
     wrong |= ~cut & (numbers(octets, order, 0)[closing] != length)
-    for known, least in LEAST_BYTES.items():
-        if known != SECTION:
+    usual = kind == ENHANCED
+    wrong |= usual & (length < LEAST_BYTES[ENHANCED]) & ~cut
+    for known, least in LEAST_BYTES.items() if not usual.all() else ():
+        if known not in (SECTION, ENHANCED):
             wrong |= (kind == known) & (length < least) & ~cut
     return wrong, cut
 

@@ -21,6 +21,7 @@ PAD_BYTES = 128
 # The longest link header of fixed length (SLL2), IPv6, UDP, and a cookie's worth of payload.
 FRONT_BYTES = 20 + 40 + 8 + 8
 NO_TIME = -1
+NO_INTERFACE = -1
 MAX_RECORD_BYTES = 262_144  # libpcap's MAXIMUM_SNAPLEN
 
 
@@ -29,9 +30,15 @@ class Damage:
     """One thing that is wrong with a capture file.
 
     `kind` is one of empty, cut_file_header, cut_gzip, cut_record_header, cut_record, impossible_length, zero_filled,
-    bad_block, time_backwards, out_of_order, no_statistics, packets_missing, above_mtu. `offset` counts bytes in the
-    (unpacked) file, `frame` counts packets from 1; None where there is none to name. `breaks_chain`: nothing behind
-    `offset` could be read, all before it was kept. `stops`: the capture does not count as whole (exit 3).
+    bad_block, time_backwards, out_of_order, impossible_fraction, impossible_time, no_statistics, packets_missing,
+    above_mtu, not_followed. `offset` counts bytes in the (unpacked) file, `frame` is Wireshark's number; None where
+    there is none to name. `breaks_chain`: nothing behind `offset` could be read, all before it was kept. `stops`: the
+    capture does not count as whole (exit 3); all but above_mtu and not_followed do.
+
+    A packet with an `impossible_fraction` (a second or more beside the seconds of classic pcap) or an `impossible_time`
+    (pcapng: before 1970 or after 2262, beyond 63 bits of nanoseconds) has no time. Both stop and void: no tool writes
+    such a time, so who knows what else is wrong, and durations need them all. `not_followed`: frames that hold packets
+    in an encapsulation without a reader, so that no UDP is not nothing there; they do not stop what can be read.
     """
 
     kind: str
@@ -58,6 +65,32 @@ def broken(kind: str, offset: int | None, frame: int | None, text: str) -> Damag
     return Damage(kind, offset, frame, text, breaks_chain=True, stops=True)
 
 
+@dataclass(slots=True)
+class Tally:
+    """How many records something is wrong with, and the frame and the offset in the file of the first."""
+
+    count: int = 0
+    frame: int | None = None
+    offset: int | None = None
+
+    def note(self, frames: Column, offsets: Column | None = None) -> None:
+        """Counts these frames; blocks come in file order, the frames of one in any."""
+        if not len(frames):
+            return
+        first = int(frames.argmin())
+        if self.frame is None or int(frames[first]) < self.frame:
+            self.frame = int(frames[first])
+            self.offset = None if offsets is None else int(offsets[first])
+        self.count += len(frames)
+
+    def damage(self, kind: str, text: str, *, stops: bool) -> list[Damage]:
+        """At most one, of which `text` says what it is behind the count of `{}`."""
+        if not self.count:
+            return []
+        told = text.format(self.count, "s" if self.count > 1 else "")
+        return [Damage(kind, self.offset, self.frame, told, breaks_chain=False, stops=stops)]
+
+
 @dataclass(frozen=True, slots=True)
 class Interface:
     """One interface of a capture: LINKTYPE_ number, snapshot length (0: none) and byte order.
@@ -74,10 +107,11 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The whole records in one block of a capture file, before the first break in its chain.
+    """The whole records in one block of a capture file, before the first break in its chain: what has a frame number.
 
     `start` is the offset of the first captured byte in the block, `captured` and `wire` are lengths in bytes, `time_ns`
-    is NO_TIME where the record carries none, `interface` counts the interfaces of all sections, in file order. `front`,
+    is NO_TIME where the record carries none, `interface` counts the interfaces of all sections, in file order;
+    NO_INTERFACE is what Wireshark shows as a frame and is no packet, `captured` is 0 there. `front`,
     (n, FRONT_BYTES) uint8, is what follows in the file from `start` on, also where that is no longer of the record.
     """
 

@@ -17,11 +17,12 @@ Index = NDArray[np.intp] | NDArray[np.bool_] | slice
 class Rows:
     """One row for each frame that carries UDP outermost, each IP fragment too; int64 columns of n rows.
 
-    `frame` counts all packets of the file from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
+    `frame` is Wireshark's number, from 1. `time_ns` is -1 where the file has none. `wire_bytes` is the whole
     frame as on the wire, `captured_bytes` what the file holds of it, `packet_bytes` the IP packet in it. `ends` is the
-    number of its five-tuple. `payload_bytes` is UDP length - 8, of the whole datagram in its first fragment and 0 in
-    later ones; of it `payload_captured` bytes lie at `payload_offset` of the block (-1 for none). `lead` is the first
-    eight bytes of the payload as a big-endian number; what it says of bytes that were not captured means nothing.
+    number of its five-tuple. `payload_bytes` is UDP length - 8, at most what the IP packet holds; that of the whole
+    datagram in its first fragment, 0 in later ones. Of it `payload_captured` bytes lie at `payload_offset` of the block
+    (-1 for none). `lead` is the first eight bytes of the payload as a big-endian number; what it says of bytes that
+    were not captured means nothing.
     """
 
     frame: Column

@@ -14,9 +14,10 @@ import numpy as np
 from correlate.errors import Unreadable
 from correlate.trace import pcap, pcapng
 from correlate.trace.datagrams import Datagrams, Finder, columns, heads
+from correlate.trace.formats import MAGIC_BYTES, START_BYTES, require_known
 from correlate.trace.fragments import Fragment
 from correlate.trace.links import refusal
-from correlate.trace.records import NO_TIME, PAD_BYTES, Column, Damage, Interface, Octets, Records, broken
+from correlate.trace.records import NO_INTERFACE, NO_TIME, PAD_BYTES, Column, Damage, Interface, Octets, Records, broken
 from correlate.trace.rows import Rows
 from correlate.trace.source import Source, opened
 from correlate.trace.tuples import Tuples
@@ -26,19 +27,10 @@ BLOCK_RECORDS = 1 << 13  # about: columns of so many are what a block costs
 FIRST_BYTES = 1 << 18  # tells how long records are here
 KEPT_BYTES = 4 << 20
 LEAST_ROOM_BYTES = 32  # the first fill tells the format
-MAGIC_BYTES = 4
 MTU_BYTES = 1500
 STEP_BACK_NS = 10_000_000
 """Frames that two processors take in at once are stamped out of order (measured: by 17 us; 0.3 ms on a busy machine).
 What goes back further is a clock that was set. Clocks that differ less are slewed, not set (RFC 5905: below 128 ms)."""
-REFUSED = {
-    b"\x34\xcd\xb2\xa1": "Kuznetzov's modified pcap",
-    b"\xa1\xb2\xcd\x34": "Kuznetzov's modified pcap",
-    b"\x0a\x0d\x0d\x0b": "a pcapng written back to front",
-    b"snoo": "snoop",
-    b"RTSS": "Microsoft NetMon 1",
-    b"GMBU": "Microsoft NetMon 2",
-}
 Reader = pcap.Reader | pcapng.Reader
 Look = Callable[[Octets, Records, int, list[Interface]], None]
 """Octets of a block, its records, the frame number of the first of them, and the interfaces of the file so far."""
@@ -46,7 +38,7 @@ Look = Callable[[Octets, Records, int, list[Interface]], None]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one block of a file holds: `rows` are its UDP frames, `packets` counts all its records.
+    """What one block of a file holds: `rows` are its UDP frames, `packets` counts its packets, UDP or not.
 
     `octets` starts at byte `offset` of the (unpacked) file; `payload_offset` of the rows counts from there. `tuples`
     are those of the file so far. Fragments that came before their first one are among the rows of the block that holds
@@ -77,15 +69,6 @@ class Block:
         return columns(self.rows, self.heads(self.rows), self.tuples)
 
 
-def require_known(path: str | os.PathLike[str], magic: bytes) -> None:
-    """Raises Unreadable where no format that is read here begins like this: with the first four bytes of an unpacked
-    file, or as many as it has."""
-    if magic in REFUSED:
-        raise Unreadable(path, f"is {REFUSED[magic]}, which is not read here; convert it with editcap -F pcapng")
-    if not any(known.startswith(magic) for known in (pcapng.MAGIC, *pcap.MAGICS)):
-        raise Unreadable(path, "is neither a pcap nor a pcapng file")
-
-
 class CaptureReader:
     """Iterates over the blocks of the capture at `path`, once; `-` is standard input.
 
@@ -104,7 +87,7 @@ class CaptureReader:
         self._block_bytes = block_bytes
         self._held = held
         self.format = "empty"
-        self.packets = 0
+        self.packets = self._frames = 0
         self.damage: tuple[Damage, ...] = ()
         self.first_ns: int | None = None
         self.last_ns: int | None = None
@@ -129,32 +112,31 @@ class CaptureReader:
         final = buffer.fill(FIRST_BYTES)
         reader, finder = self._reader(buffer), Finder()
         while reader and not reader.stopped:
-            offset, frame = buffer.offset, self.packets + 1
+            offset, frame = buffer.offset, self._frames + 1
             octets = np.frombuffer(buffer.data, np.uint8)
             records, taken = reader.feed(buffer.data, buffer.size, final)
-            self.packets += len(records)
-            self._note(records, frame, reader.interfaces, offset)
+            packets = self._note(records, frame, reader.interfaces, offset)
             if len(records) and not self._refusals(reader.interfaces):
-                if self._look:
+                if self._look is not None:
                     self._look(octets, records, frame, reader.interfaces)
                 rows = finder.rows(octets, records, frame, reader.interfaces)
                 self._large.note(rows)
-                fragments = finder.fragments()
                 yield Block(
-                    octets, offset, len(records), rows, finder.tuples, fragments, records, frame, reader.interfaces
+                    octets, offset, packets, rows, finder.tuples, finder.fragments(), records, frame, reader.interfaces
                 )
             if final or reader.stopped:
                 break
             buffer.drop(taken)
             final = buffer.fill(taken * BLOCK_RECORDS // len(records) if len(records) else self._block_bytes)
-        self._finish(reader, buffer.drained(), source)
+        self._finish(reader, buffer.drained(), source, finder)
 
     def _reader(self, buffer: _Buffer) -> Reader | None:
         """The reader for the format that the first bytes tell; None for a file without any."""
-        magic = bytes(buffer.data[: min(MAGIC_BYTES, buffer.size)])
-        if not magic:
+        start = bytes(buffer.data[: min(START_BYTES, buffer.size)])
+        if not start:
             return None
-        require_known(self._path, magic)
+        require_known(self._path, start)
+        magic = start[:MAGIC_BYTES]
         if pcapng.MAGIC.startswith(magic):
             reader: Reader = pcapng.Reader() if len(magic) == MAGIC_BYTES else _Short()
         else:
@@ -162,18 +144,24 @@ class CaptureReader:
         self.format = reader.format
         return reader
 
-    def _note(self, records: Records, frame: int, interfaces: list[Interface], offset: int) -> None:
+    def _note(self, records: Records, frame: int, interfaces: list[Interface], offset: int) -> int:
+        """How many of them are packets; what else there is to remember of them."""
         if not len(records):
-            return
+            return 0
         many = len(interfaces) > 1
-        self._used |= set(np.unique(records.interface).tolist()) if many else {0}
+        packets = int(np.count_nonzero(records.interface != NO_INTERFACE))
+        if packets:
+            self._used |= set(np.unique(records.interface).tolist()) - {NO_INTERFACE} if many else {0}
         self._clocks.note(records, frame, offset, many)
+        self.packets += packets
+        self._frames += len(records)
+        return packets
 
     def _refusals(self, interfaces: list[Interface]) -> list[str]:
         used = dict.fromkeys(face.link_type for n, face in enumerate(interfaces) if n in self._used)
         return [why for link_type in used if (why := refusal(link_type))]
 
-    def _finish(self, reader: Reader | None, total: int, source: Source) -> None:
+    def _finish(self, reader: Reader | None, total: int, source: Source, finder: Finder) -> None:
         found = [source.damage] if source.damage else []
         if reader is None:
             found.append(broken("empty", 0, None, "the file is empty"))
@@ -187,7 +175,7 @@ class CaptureReader:
             self.kernel_dropped = reader.kernel_dropped
             found += reader.damage(total)
         self.first_ns, self.last_ns = self._clocks.first_ns, self._clocks.last_ns
-        self.damage = (*found, *self._clocks.damage(), *self._large.damage())
+        self.damage = (*found, *self._clocks.damage(), *self._large.damage(), *finder.damage())
 
 
 class _Short(pcapng.Reader):

@@ -13,7 +13,7 @@ import numpy as np
 from correlate.trace.addresses import Address
 from correlate.trace.headers import AUTHENTICATION, EXTENSIONS, FRAGMENT, IPV4_BYTES, IPV6_BYTES, Frames
 from correlate.trace.links import IPV4, IPV6, READERS
-from correlate.trace.records import Column, Interface, Octets, Records, u16, window
+from correlate.trace.records import NO_INTERFACE, Column, Interface, Octets, Records, u16, window
 from correlate.trace.tuples import Tuples
 
 TCP = 6
@@ -121,9 +121,12 @@ class Finder:
         """The segments of these records, the first of which has number `frame`."""
         many = len(interfaces) > 1
         parts = list[SegmentRows]()
-        for number in np.unique(records.interface).tolist() if many else [0] * bool(len(records)):
+        mixed = many or bool((records.interface == NO_INTERFACE).any())
+        for number in np.unique(records.interface).tolist() if mixed else [0] * bool(len(records)):
+            if number == NO_INTERFACE:
+                continue
             face = interfaces[number]
-            at = np.flatnonzero(records.interface == number) if many else np.arange(len(records))
+            at = np.flatnonzero(records.interface == number) if mixed else np.arange(len(records))
             start = records.start[at]
             end = start + records.captured[at]
             offset, kind = READERS[face.link_type](octets, start, end, face.big_endian)

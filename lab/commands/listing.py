@@ -1,7 +1,7 @@
 """What is in one capture file, on standard output: as JSON, or a line a row."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 
 from correlate.errors import CorrelateError
 
@@ -22,3 +22,10 @@ def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
         raise
     if as_json:
         print("[]" if before == "[" else "\n]")
+
+
+def unlisted(tcp: Sized | None) -> list[str]:
+    """A line about the TCP conversations of a file that are not among its rows, where there are any."""
+    if not tcp:
+        return []
+    return [f"{len(tcp)} TCP conversation{'s are' if len(tcp) > 1 else ' is'} not listed; flows lists UDP"]

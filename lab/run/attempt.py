@@ -100,7 +100,7 @@ class Attempt:
                 observed = self._call(captures)
                 carried = self._carried(before)
                 counters = {role: self._stop(role, captures[role]) for role in ROLES}
-                stored = {role: self._store(role, captures[role], counters[role]) for role in ROLES}
+                stored = {role: self._store(role, captures[role], counters[role], phones[role]) for role in ROLES}
             measured = self._offsets()
             lines = {who: ClockLine(compared[who], measured[who]) for who in compared}
             lines |= {f"{role}_capture": self._capture_clock(role, stored[role], lines) for role in ROLES}
@@ -300,8 +300,8 @@ class Attempt:
         self._log.note("stop_capture", role=role)
         return capture.stop()
 
-    def _store(self, role: Role, capture: Capture, counters: Counters) -> Stored:
-        """Fetch and verify one capture. A damaged one voids the attempt."""
+    def _store(self, role: Role, capture: Capture, counters: Counters, phone: Identified) -> Stored:
+        """Fetch and verify one capture. One that is damaged, or shows datagrams twice, voids the attempt."""
         self._log.note("fetch", role=role)
         path, snaplen_bytes = self._folder / f"{role}.{capture.suffix}", self._bench.spec.snaplen_bytes
         sha256 = capture.fetch(path)
@@ -311,7 +311,9 @@ class Attempt:
         return Stored(
             capture=capture,
             file=path.name,
-            integrity=verified(path, counters, sha256, snaplen_bytes),
+            integrity=verified(
+                path, counters, sha256, snaplen_bytes, phone.interface, partial(self._log.note, role=role)
+            ),
             counters=counters,
             snaplen_bytes=snaplen_bytes,
             machine="laptop" if by_laptop else role,

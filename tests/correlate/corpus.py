@@ -143,14 +143,16 @@ def option(code: int, value: bytes, order: str) -> bytes:
 
 
 def packet_block(rng: random.Random, frame: bytes, data: bytes, order: str, number: int, time: int) -> bytes:
-    """An enhanced packet, `data` of it captured; now and then a simple or an obsolete one."""
+    """An enhanced packet, `data` of it captured; now and then with options, a simple or an obsolete one."""
     high, low = time >> 32, time & 0xFFFFFFFF
     shape = rng.randrange(8)
     if shape == 0:
         return block(3, struct.pack(f"{order}I", len(frame)) + frame, order)
     if shape == 1:
         return block(2, struct.pack(f"{order}HHIIII", number, 0, high, low, len(data), len(frame)) + data, order)
-    return block(6, struct.pack(f"{order}IIIII", number, high, low, len(data), len(frame)) + data, order)
+    options = option(2, bytes(4), order) + option(4, struct.pack(f"{order}Q", 3), order) if shape == 2 else b""
+    body = struct.pack(f"{order}IIIII", number, high, low, len(data), len(frame)) + data + bytes(-len(data) % 4)
+    return block(6, body + options, order)
 
 
 def section(rng: random.Random, links: list[str], order: str, application: bytes) -> Pieces:
@@ -168,7 +170,8 @@ def section(rng: random.Random, links: list[str], order: str, application: bytes
         number = n % len(links)
         frame = framed(links[number], packet, order)
         found.append(packet_block(rng, frame, cut(rng, frame), order, number, (START_S + n) * rates[number]))
-    found.insert(rng.randrange(2, len(found)), block(rng.choice([4, 0x0BAD]), bytes(rng.randrange(9)), order))
+    kind = rng.choice([4, 9, 0x0BAD, 0x40000BAD, 0x7777])
+    found.insert(rng.randrange(1, len(found)), block(kind, bytes(rng.randrange(4, 13)), order))
     counts = option(5, struct.pack(f"{order}Q", 2), order) + bytes(4)
     return [*found, block(5, struct.pack(f"{order}III", 0, 0, 0) + counts, order)]
 

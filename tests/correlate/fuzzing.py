@@ -141,15 +141,16 @@ def capture(rng: random.Random, corpus: list[Pieces], large: bool) -> bytes:
 def answer(data: bytes, block_bytes: int) -> Any:
     """All that is told of a capture, or why it cannot be read."""
     stream, counter, messages = CaptureReader("fuzz", held=data, block_bytes=block_bytes), flows.Counter(), []
-    reader = stun.BlockReader()
+    reader, frames = stun.BlockReader(), list[int]()
     try:
         for one in stream:
             counter.add(one)
+            frames += one.rows.frame.tolist()
             messages += [found[1:] for found in reader.add(one)]
         messages += [found[1:] for found in reader.rest()]
     except Unreadable as error:
         return error.what
-    return counter.table(), messages, *told(stream)
+    return counter.table(), messages, sorted(frames), *told(stream)
 
 
 def told(read: CaptureReader | Trace) -> tuple[object, ...]:
@@ -166,39 +167,42 @@ def held(path: Path) -> object:
     for row in range(len(trace.udp)):
         dns.answers(trace.payload(row))
     json.dumps([flows.rows(trace), stun.rows(trace)])
-    return flows.flows(trace.udp).table, [found[1:] for found in stun.messages(trace)], *told(trace)
+    messages = [found[1:] for found in stun.messages(trace)]
+    return flows.flows(trace.udp).table, messages, trace.udp.frame.tolist(), *told(trace)
 
 
 def plainly(data: bytes) -> object:
-    """Flows and messages by the plain reader, and how many packets; None for a link type that is not read here."""
+    """Flows, messages and frame numbers by the plain reader, and how many packets; None for a link type that is not
+    read here."""
     found = list(plain.packets(data))
-    if any(packet.link not in READERS for packet in found):
+    links = [packet.link for packet in found if packet.link is not None]
+    if any(link not in READERS for link in links):
         return None
     datagrams = plain.datagrams(found)
     messages = [
         (*plain.ends(one), message) for one in datagrams if one.is_whole for message in plain.messages(one.payload)
     ]
-    return plain.flows(datagrams), messages, len(found)
+    return plain.flows(datagrams), messages, [one.frame for one in datagrams], len(links)
 
 
 def in_fragments(data: bytes) -> set[int]:
     """The frames that are fragments."""
     found = list(plain.packets(data))
-    if any(packet.link not in READERS for packet in found):
+    if any(packet.link not in READERS for packet in found if packet.link is not None):
         return set()
     return {one.frame for one in plain.datagrams(found) if not one.is_whole}
 
 
 def quickly(found: tuple[Any, ...], in_fragments: Collection[int]) -> object:
     """The same from an answer: messages over UDP, with a cookie, not in fragments."""
-    table, messages, _, packets, *_ = found
+    table, messages, frames, _, packets, *_ = found
     every = [stun.Message(0, *each) for each in messages]
     ends = [
         (each.time_ns, (str(each.src), each.src_port), (str(each.dst), each.dst_port), each[7:-1])
         for each in every
         if each.transport == "udp" and each.cookie and each.frame not in in_fragments
     ]
-    return [list(flows.row(flow).values()) for flow in table], ends, packets
+    return [list(flows.row(flow).values()) for flow in table], ends, frames, packets
 
 
 def decoded(payload: bytes) -> list[stun.Decoded]:
@@ -250,7 +254,7 @@ class Fuzz:
         signal.setitimer(signal.ITIMER_PROF, 0)
         self.seen["refused" if isinstance(found, str) else "read"] += 1
         if not isinstance(found, str):
-            self.seen.update(one.kind for one in found[2])
+            self.seen.update(one.kind for one in found[3])
             self.seen["flows"] += len(found[0])
         self.seen["messages"] += len(messages)
 

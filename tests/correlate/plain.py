@@ -16,7 +16,8 @@ PCAP = {
     b"\x4d\x3c\xb2\xa1": ("<", 1), b"\xa1\xb2\x3c\x4d": (">", 1),
 }  # fmt: skip
 SECTION = b"\x0a\x0d\x0d\x0a"
-LEAST = {1: 20, 2: 32, 3: 16, 5: 24, 6: 32}
+LEAST = {1: 20, 2: 32, 3: 16, 5: 24, 6: 32, 0xBAD: 16, 0x40000BAD: 16}
+NO_PACKETS = (9, 0x204, 0x216, 0x221, 0xBAD, 0x40000BAD)  # that Wireshark gives a frame number
 ETHERTYPES = {0x0800: 4, 0x86DD: 6}
 FAMILIES = {2: 4, 10: 6, 23: 6, 24: 6, 28: 6, 30: 6}
 PPP = {0x0021: 4, 0x0057: 6}
@@ -24,7 +25,9 @@ PPP = {0x0021: 4, 0x0057: 6}
 
 @dataclass
 class Packet:
-    link: int
+    """A frame; one without a link type is no packet."""
+
+    link: int | None
     order: str
     data: bytes
     wire: int
@@ -51,7 +54,8 @@ def of_pcap(data: bytes, order: str, unit_ns: int) -> Iterator[Packet]:
         sound = captured <= wire and captured <= 262_144 and (seconds, fraction, captured, wire) != (0, 0, 0, 0)
         if not sound or at + captured > len(data):
             return
-        yield Packet(link, order, data[at : at + captured], wire, seconds * 10**9 + fraction * unit_ns)
+        time_ns = seconds * 10**9 + fraction * unit_ns if fraction * unit_ns < 10**9 else -1
+        yield Packet(link, order, data[at : at + captured], wire, time_ns)
         at += captured
 
 
@@ -77,6 +81,8 @@ def of_pcapng(data: bytes) -> Iterator[Packet]:
             if packet is None:
                 return
             yield packet
+        elif kind in NO_PACKETS:
+            yield Packet(None, order, b"", 0, -1)
         at += length
 
 
@@ -115,6 +121,8 @@ def carried(block: bytes, kind: int, order: str, faces: list[tuple[int, int, int
 def network(packet: Packet) -> tuple[int, int] | None:
     """Where the IP header begins, and which version the link header says; None where it is no IP."""
     data, link = packet.data, packet.link
+    if link is None:
+        return None
     if link in (1, 113, 276):
         at, field = {1: (14, 12), 113: (16, 14), 276: (20, 0)}[link]
         return behind(data, at, number(data, field, 2)) if len(data) >= at else None
@@ -230,6 +238,7 @@ def datagrams(found: list[Packet]) -> list[Datagram]:
         sport, dport, length = struct.unpack_from(">HHH", packet.data, one.udp)
         room = one.end - one.udp - 8
         size = max(length - 8, 0) if length else room
+        size = size if one.key else min(size, room)
         payload = packet.data[one.udp + 8 : one.udp + 8 + min(size, room)]
         sender, target, whole = (one.src, sport), (one.dst, dport), not one.key
         told.append(Datagram(frame, packet.time_ns, packet.wire, *sender, *target, size, payload, whole))

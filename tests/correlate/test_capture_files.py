@@ -15,6 +15,7 @@ from correlate import flows, stun
 from correlate import trace as traces
 from correlate.errors import Unreadable
 from correlate.trace import Trace
+from correlate.trace.formats import START_BYTES
 from correlate.trace.source import READ_BYTES, whole
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ def test_what_is_no_capture_is_known_by_its_beginning(tmp_path, monkeypatch):
     for name in ("sparse", "zeros.gz"):
         with pytest.raises(Unreadable, match=f"{name}: is neither a pcap nor a pcapng file"):
             Trace.read(tmp_path / name)
-    assert (taken[0], max(taken), taken[1], taken[3]) == (READ_BYTES, READ_BYTES, 4, 4)
+    assert (taken[0], max(taken), taken[1], taken[3]) == (READ_BYTES, READ_BYTES, START_BYTES, START_BYTES)
 
 
 HELD = """

@@ -24,12 +24,16 @@ def datagram(payload):
 BINDING = datagram(struct.pack(">HHI", 1, 0, 0x2112A442) + bytes(12))
 
 
-def record(data=BINDING, seconds=START_S, wire=None):
-    return struct.pack("<IIII", seconds, 0, len(data), len(data) if wire is None else wire) + data
+def record(data=BINDING, seconds=START_S, wire=None, fraction=0):
+    return struct.pack("<IIII", seconds, fraction, len(data), len(data) if wire is None else wire) + data
 
 
-def pcap(*records):
-    return struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) + b"".join(records)
+def pcap(*records, link=101, version=(2, 4)):
+    return struct.pack("<IHHIIII", 0xA1B2C3D4, *version, 0, 0, 65535, link) + b"".join(records)
+
+
+def ethernet(packet, kind=0x0800):
+    return bytes(12) + struct.pack(">H", kind) + packet
 
 
 def block(kind, body):
@@ -90,6 +94,26 @@ CASES = {
         pcap(record(datagram(bytes(1473))), record(), record())[:-1], 1, 3,
         ["byte 1605, frame 3: a record is cut: 47 of 48 bytes", f"frame 1: {ABOVE}"],
     ),
+    "a fraction of a second": (pcap(record(fraction=999_999)), 1, 0, []),
+    "impossible fractions": (
+        TWO + record(fraction=10**6) + record(fraction=2**31), 4, 3,
+        ["byte 152, frame 3: 2 times with a fraction of a second or more"],
+    ),
+    "an impossible fraction and a cut": (
+        TWO + record(fraction=10**6) + record()[:-1], 3, 3,
+        [
+            "byte 216, frame 4: a record is cut: 47 of 48 bytes",
+            "byte 152, frame 3: 1 time with a fraction of a second or more",
+        ],
+    ),
+    "impossible times": (
+        pcapng(packet(), packet(2**63 // 1000 + 1), packet(2**63), STATISTICS), 3, 3,
+        [f"byte {NG + 80 + 28}, frame 2: 2 times before 1970 or after 2262"],
+    ),
+    "behind MPLS labels": (
+        pcap(*(record(ethernet(BINDING, kind)) for kind in (0x0800, 0x8848, 0x8847, 0x0806)), link=1), 1, 0,
+        ["frame 2: 2 frames with packets in MPLS, which is not followed: UDP in there is not seen"],
+    ),
     "dumpcap without statistics": (pcapng(packet(), packet()), 2, 3, [f"byte 0: {UNFINISHED}"]),
     "another tool without statistics": (pcapng(packet(), application=b"editcap".ljust(28, b"\0")), 1, 0, []),
     "block cut": (
@@ -143,6 +167,13 @@ def test_all_before_the_break_is_printed_and_the_rest_is_said_with_its_place(run
     code, table, said = run(tasks.flows, data)
     above = sum("above the MTU" in line for line in lines)
     assert (code, sum(flow["packets_ab"] for flow in table), said) == (exit_code, requests + above, lines)
+
+
+def test_an_impossible_time_is_none(run):
+    _, table, _ = run(tasks.flows, pcap(record(), record(fraction=2**31)))
+    assert [(flow["packets_ab"], flow["first_ns"], flow["last_ns"]) for flow in table] == [(2, *[START_S * 10**9] * 2)]
+    _, (first, second), _ = run(tasks.stun, pcap(record(), record(fraction=2**31)))
+    assert (first["time_ns"], second["time_ns"]) == (START_S * 10**9, None)
 
 
 def test_a_gzip_file_that_breaks_in_its_middle_keeps_every_byte_before(run):

@@ -104,11 +104,23 @@ def test_enhanced_packets_of_both_byte_orders(read, order):
 def test_any_time_resolution_is_exact(read, resolution, units, time_ns):
     trace = read(section(), interface(resolution=resolution), packet(units))
     assert trace.udp.time_ns.tolist() == [time_ns]
+    assert [each.kind for each in trace.damage] == (["impossible_time"] if time_ns < 0 else [])
 
 
 @pytest.mark.parametrize(("offset_s", "time_ns"), [(0, 5_000), (1_700_000_000, 1_700_000_000_000_005_000), (-1, -1)])
 def test_the_time_offset_of_an_interface_is_added(read, offset_s, time_ns):
     assert read(section(), interface(offset_s=offset_s), packet(5)).udp.time_ns.tolist() == [time_ns]
+
+
+def test_times_that_do_not_fit_are_said_with_the_first_frame_and_those_of_simple_packets_are_not(read):
+    late = 2**63 // 1000 + 1
+    trace = read(
+        section(), interface(), packet(late - 1), simple(), packet(late), block(0xBAD, bytes(4)), packet(2**64 - 1)
+    )
+    assert trace.udp.time_ns.tolist() == [(late - 1) * 1000, -1, -1, -1]
+    (damage,) = trace.damage
+    assert (damage.kind, damage.frame, damage.stops, damage.voids) == ("impossible_time", 3, True, True)
+    assert str(damage).endswith("frame 3: 2 times before 1970 or after 2262")
 
 
 def test_sections_have_their_own_interfaces_byte_orders_and_clocks(read):
@@ -169,14 +181,97 @@ def test_all_kinds_of_packets_stand_in_file_order(read, order):
 
 
 def test_unknown_blocks_are_skipped(read):
-    trace = read(section(), interface(), block(0x0BAD, b"12345678"), packet(1), block(4, b"names"), packet(2))
-    assert (trace.packets, trace.damage) == (2, ())
+    trace = read(section(), interface(), block(0x0BAE, b"12345678"), packet(1), block(4, b"names"), packet(2))
+    assert (trace.packets, trace.udp.frame.tolist(), trace.damage) == (2, [1, 2], ())
+
+
+# What tshark 4.0.17 gives a frame number, and what it does not.
+FRAMES = {9: True, 0x204: True, 0x216: True, 0x221: True, 0xBAD: True, 0x40000BAD: True}
+FRAMES |= dict.fromkeys([4, 5, 7, 8, 0xA, 0xB, 0x201, 0xBAE, 0x80000001], False)
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_frames_are_numbered_as_wireshark_numbers_them(read, kind, order):
+    other = block(kind, struct.pack(f"{order}III", 62652, 0, 0) + bytes(20), order)
+    trace = read(section(order), other, interface(order), packet(1, order=order), other, other, packet(2, order=order))
+    assert trace.udp.frame.tolist() == ([2, 5] if FRAMES[kind] else [1, 2])
+    assert (trace.packets, trace.link_types, trace.damage) == (2, (1,), ())
+    assert trace.first_ns == 1_000
+
+
+def test_a_custom_block_is_of_no_interface(read):
+    custom = block(0xBAD, bytes(4))
+    assert read(section(), interface(link_type=127), custom).link_types == ()
+    assert read(section(), interface(link_type=127), interface(), custom, packet(1, number=1)).link_types == (1,)
+    assert (read(section(), custom).packets, read(section(), custom).damage) == (0, ())
+
+
+def test_damage_names_the_frame_by_the_same_number(read):
+    custom = block(0xBAD, bytes(4))
+    assert [each.frame for each in read(section(), interface(), packet(1), custom, packet(2)[:-1]).damage] == [3]
+    assert [each.frame for each in read(section(), interface(), custom, packet(99_999), packet(1)).damage] == [3]
+
+
+@pytest.mark.parametrize("kind", [0xBAD, 0x40000BAD])
+def test_a_custom_block_without_its_enterprise_number_breaks_the_chain(read, kind):
+    trace = read(section(), interface(), packet(1), block(kind, b""), packet(2))
+    text = f"impossible length: a block of type {kind} with 12 bytes"
+    assert (trace.packets, [(each.frame, each.text) for each in trace.damage]) == (1, [(2, text)])
 
 
 def test_statistics_give_the_drops_of_all_interfaces(read):
     head = section(application=b"Dumpcap (Wireshark) 4.0.17"), interface(), interface(), packet(1)
     trace = read(*head, statistics(dropped=1), statistics(dropped=3), statistics(number=1, dropped=4))
     assert (verify(trace).kernel_dropped, trace.damage) == (7, ())
+
+
+def enhanced(options, data=FRAME, order="<", number=0):
+    """An enhanced packet with these options."""
+    head = struct.pack(f"{order}IIIII", number, 0, 1, len(data), len(data))
+    return block(6, head + data + bytes(-len(data) % 4) + options, order)
+
+
+def dropcount(count, order="<"):
+    return option(4, struct.pack(f"{order}Q", count), order)
+
+
+FLAGS, ENDED = (option(2, bytes(4)), option(1, b"a comment")), bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "dropped"),
+    [
+        ([enhanced(dropcount(7)), enhanced(dropcount(7) + ENDED), enhanced(ENDED)], 14),
+        ([enhanced(b"".join(FLAGS) + dropcount(5)), enhanced(dropcount(2) + b"".join(FLAGS), FRAME[:44])], 7),
+        ([enhanced(ENDED + dropcount(5))], None),
+        ([enhanced(option(4, bytes(4)) + option(5, b"\1" * 8))], None),
+        ([enhanced(dropcount(5)[:-4])], None),
+        ([enhanced(dropcount(0))], 0),
+        ([enhanced(dropcount(2**64 - 1)), enhanced(dropcount(1))], 2**64),
+        ([enhanced(dropcount(3)), enhanced(dropcount(4), number=1)], 7),
+        ([enhanced(dropcount(3)), statistics(dropped=3)], 3),
+        ([enhanced(dropcount(3)), statistics(dropped=5)], 5),
+        ([enhanced(dropcount(6)), statistics(dropped=5)], 6),
+        ([enhanced(dropcount(3)), statistics(number=1, dropped=5)], 8),
+        ([old_packet(1), old_packet(2), packet(3)], 14),
+    ],
+)
+def test_drops_before_a_packet_are_counted_and_never_twice(read, blocks, dropped):
+    trace = read(section(), interface(), interface(), *blocks)
+    assert (trace.kernel_dropped, trace.damage) == (dropped, ())
+
+
+def test_drops_are_read_in_either_byte_order_and_where_an_obsolete_packet_knows_none(read):
+    old = [old_packet(1, order=order).replace(struct.pack(f"{order}H", 7), b"\xff\xff", 1) for order in "<>"]
+    head = [[section(order), interface(order)] for order in "<>"]
+    assert read(*head[1], enhanced(dropcount(9, ">"), order=">"), old_packet(1, order=">")).kernel_dropped == 16
+    assert read(*head[0], old[0], *head[1], old[1]).kernel_dropped is None
+
+
+def test_a_packet_with_endless_options_costs_no_time(read):
+    trace = read(section(), interface(), enhanced(option(2, b"") * 500_000 + dropcount(5)), packet(2))
+    assert (trace.packets, trace.kernel_dropped, trace.damage) == (2, None, ())
 
 
 def test_dumpcap_without_statistics_was_not_stopped_cleanly(read):

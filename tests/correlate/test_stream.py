@@ -233,7 +233,7 @@ def test_pcapng_of_many_blocks_streams_across_sections_and_kinds(file):
         time = START_S * 10**6 + n
         body = struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(one), len(one)) + one
         parts.append(ng(3, struct.pack("<I", len(one)) + one) if n % 97 == 0 else ng(6, body))
-        parts += [ng(0x0BAD, bytes(n % 64))] if n % 41 == 0 else []
+        parts += [ng(0x0BAD, bytes(4 + n % 60))] if n % 41 == 0 else []
         parts += [section, interface] if n == 1000 else [interface] if n == 1500 else []
     path = file(b"".join(parts))
     told = whole(path)

@@ -186,6 +186,30 @@ def test_a_trial_with_frames_above_the_mtu_leaves_table_7_and_stays_in_table_8(t
     assert p2p["reason"] == ("no p2p session on both sides in 1 of 2 trials; UDP frames above the MTU in 1 of 2 trials")
 
 
+def test_a_trial_that_was_captured_twice_leaves_tables_7_and_8_and_stays_in_table_6(tmp_path, build):
+    calls = [conversation(build, repetition=number) for number in (1, 2, 3)]
+    calls[1].callee.packets += [(each[0] + 0.001, *each[1:]) for each in calls[1].callee.packets]
+    # Above the MTU as well: it is left out once.
+    calls[1].callee.put(5.0, *B, "192.0.2.99", 9999, bytes(1473))
+    calls[2].callee.put(5.0, *B, "192.0.2.99", 9999, bytes(1473))
+    build.dataset(tmp_path, calls)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    twice = [case.volume[side].captured_twice for case in cases(Dataset(tmp_path)).read for side in SIDES]
+    assert twice == [False, False, False, True, False, False]
+    made = {each.name: each for each in tables(Study.of(Dataset(tmp_path)))}
+    keys = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}
+    doubled, above = "datagrams captured twice in 1 of 3 trials", "UDP frames above the MTU in 1 of 3 trials"
+    packets = pick(made["table7"], **keys)
+    assert (packets["n"], packets["N"], packets["reason"]) == (1, 3, f"{doubled}; {above}")
+    for volume in ("payload", "frames"):
+        row = pick(made["table8"], **keys, volume=volume)
+        assert (row["n"], row["N"], row["reason"]) == (2, 3, doubled)
+    row = pick(made["table6"], **keys)
+    assert (row["n"], row["N"], row["reason"]) == (3, 3, "")
+    p2p = pick(made["table8"], **(keys | {"session": "p2p"}), volume="frames")
+    assert p2p["reason"] == f"no p2p session on both sides in 2 of 3 trials; {doubled}"
+
+
 def test_table_8_says_payload_or_frames(made):
     keys = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}
     payload = pick(made["table8"], **keys, volume="payload")

@@ -120,10 +120,16 @@ def test_ethernet_padding_is_no_payload(read):
     assert (trace.payload(0), trace.udp.payload_bytes.tolist(), trace.udp.wire_bytes.tolist()) == (b"ab", [2], [60])
 
 
-@pytest.mark.parametrize(("length", "payload_bytes", "payload"), [(0, 4, b"abcd"), (5, 0, b""), (500, 492, b"abcd")])
-def test_a_udp_length_that_lies_is_taken_at_its_word_but_reads_no_foreign_byte(read, length, payload_bytes, payload):
-    trace = read(pcap((START_S, 0, ethernet(ipv4(b"abcd", length=length)).ljust(60, b"\xee"), None)))
-    assert (trace.udp.payload_bytes.tolist(), trace.payload(0)) == ([payload_bytes], payload)
+@pytest.mark.parametrize(
+    ("length", "payload"), [(0, b"abcd"), (5, b""), (11, b"abc"), (12, b"abcd"), (13, b"abcd"), (500, b"abcd")]
+)
+@pytest.mark.parametrize("tagged", [False, True])
+def test_the_udp_length_is_the_payload_as_far_as_the_packet_has_room_for_it(read, length, payload, tagged):
+    """Plain frames are read another way than those behind a VLAN tag."""
+    frame = ethernet(ipv4(b"abcd", length=length)).ljust(60, b"\xee")
+    frame = frame[:12] + b"\x81\0\0\x2a" + frame[12:] if tagged else frame
+    trace = read(pcap((START_S, 0, frame, None)))
+    assert (trace.udp.payload_bytes.tolist(), trace.payload(0)) == ([len(payload)], payload)
 
 
 def test_frames_above_the_mtu_are_said_and_do_not_stop(read):

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,86 @@ def test_whole_captures_and_frames_above_the_mtu_void_nothing(tmp_path: Path) ->
     assert check(tmp_path / "caller.pcap", pcap(record(START_S, ABOVE)), counted=1) == 1
     assert [damage.kind for damage in verify(tmp_path / "caller.pcap").damage] == ["above_mtu"]
     assert check(tmp_path / "callee.pcapng", dumpcap(block(5, struct.pack("<III", 0, 0, 0)))) == 2
+
+
+PHONE, SERVER = ip_address("192.0.2.1"), ip_address("198.51.100.7")
+KEPT = "capture on one interface, not `any`; on Windows let no other capture driver run beside Npcap"
+
+
+def datagram(number: int, received: bool = False, ttl: int = 64) -> bytes:
+    """An Ethernet frame with the datagram of this number, to the phone or from it."""
+    src, dst = (SERVER, PHONE) if received else (PHONE, SERVER)
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 60, number, 0, ttl, 17, 0) + src.packed + dst.packed
+    return bytes(12) + b"\x08\0" + head + struct.pack(">HHHH", 5000, 5000, 40, 0) + bytes(32)
+
+
+def call(sent: int, received: int, sent_twice: int = 0, received_twice: int = 0) -> bytes:
+    """A capture of so many datagrams each way, the first ones of each a second time within 1 ms."""
+    records = []
+    for way, (count, twice) in enumerate([(sent, sent_twice), (received, received_twice)]):
+        for number in range(count):
+            records.append((number, 0, datagram(number, received=bool(way))))
+            records += [(number, 900, datagram(number, received=bool(way), ttl=63))] if number < twice else []
+    records.sort(key=lambda each: each[:2])
+    return pcap(*(record(START_S + number, data, micros=micros) for number, micros, data in records))
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ((130, 130, 130, 130), "130 of 260 datagrams that the phone sent and 130 of 260 that it received"),
+        ((99, 500, 1, 0), "1 of 100 datagrams that the phone sent and 0 of 500 that it received"),
+        ((500, 99, 0, 1), "0 of 500 datagrams that the phone sent and 1 of 100 that it received"),
+    ],
+)
+def test_a_capture_that_shows_one_per_cent_of_a_direction_twice_voids_the_attempt_and_says_what_to_do(
+    tmp_path: Path, counts: tuple[int, ...], told: str
+) -> None:
+    data, path, notes = call(*counts), tmp_path / "callee.pcap", list[object]()
+    path.write_bytes(data)
+    counters = Counters(sum(counts), sum(counts), 0)
+    with pytest.raises(AttemptVoid) as void:
+        verified(
+            path, counters, hashlib.sha256(data).hexdigest(), 256, [PHONE], lambda *words, **keys: notes.append(keys)
+        )
+    assert void.value.reason == "captured_twice"
+    assert str(void.value) == f"callee.pcap: {told} are there a second time, the first in frame 3: {KEPT}"
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "noted"),
+    [
+        ((100, 500, 1, 0), ["1 of 101 datagrams that the phone sent and 0 of 500 that it received"]),
+        ((500, 100, 0, 1), ["0 of 500 datagrams that the phone sent and 1 of 101 that it received"]),
+        ((50, 50, 0, 0), []),
+    ],
+)
+def test_fewer_datagrams_that_are_there_twice_are_noted(
+    tmp_path: Path, counts: tuple[int, ...], noted: list[str]
+) -> None:
+    data, path, notes = call(*counts), tmp_path / "callee.pcap", list[tuple[str, str]]()
+    path.write_bytes(data)
+    counters, sha256 = Counters(sum(counts), sum(counts), 0), hashlib.sha256(data).hexdigest()
+    integrity = verified(path, counters, sha256, 256, [PHONE], lambda event, text: notes.append((event, text)))
+    assert integrity.packets == sum(counts)
+    assert [(event, text.partition(" are there a second time")[0]) for event, text in notes] == [
+        ("captured_twice", text) for text in noted
+    ]
+    assert verified(path, counters, sha256, 256) == integrity
+
+
+def test_packets_that_are_not_looked_into_are_noted(tmp_path: Path) -> None:
+    path, notes = tmp_path / "callee.pcap", list[tuple[str, str]]()
+    data = pcap(record(START_S, datagram(1)), record(START_S, bytes(12) + b"\x88\x47" + bytes(46)))
+    path.write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    verified(path, Counters(2, 2, 0), sha256, 256, [PHONE], lambda event, text: notes.append((event, text)))
+    told = "frame 2: 1 frame with packets in MPLS, which is not followed: UDP in there is not seen"
+    assert notes == [("not_followed", told)]
+
+
+def test_what_is_damaged_is_said_to_be_damaged_first(tmp_path: Path) -> None:
+    with pytest.raises(AttemptVoid) as void:
+        check(tmp_path / "callee.pcap", call(10, 10, 10, 10)[:-1], counted=40)
+    assert void.value.reason == "capture_damaged"
