@@ -277,7 +277,6 @@ ODD: dict[str, Transport] = {
     "TURN over TCP, ChannelData unpadded": unpadded_before,
     "TURN over TCP, behind a hello": behind(pseudo_tls, known=True),
     "TURN over TLS": to_the_server_in_tls,
-    "TURN over TLS, on a port of the app's": to_the_apps_port_in_tls,
     "RFC 6062 data connection": data_connection,
     "RFC 4571, behind DTLS": behind_dtls,
 }
@@ -296,6 +295,8 @@ BEYOND: dict[str, Transport] = {
     "in MPLS": wrapped(either, in_mpls),
 }
 """Nobody promises to read these; it is good to know what is said of them."""
+OF_APP: dict[str, Transport] = {"TURN over TLS, on a port of the app's": to_the_apps_port_in_tls}
+"""What an app's rules make a part of its call."""
 MARKED: dict[str, Transport] = {
     "UDP, on a flow of its own, begun": on_a_flow,
     "TURN over TCP, begun": over_tcp(split, rfc4571=False, begun=True),

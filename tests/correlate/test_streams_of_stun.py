@@ -57,12 +57,12 @@ def over_tcp(path):
 
 
 def sent(rng, order, rfc4571):
-    """Frames of a connection, what its stream holds, and of which segment each message ends in what is there."""
+    """Frames of a connection; each message in its stream with where its unit begins and ends; segments."""
     parts = units(rng, rfc4571)
     wrap = framed if rfc4571 else padded
-    ends, at = [], 0
+    told, at = [], 0
     for part in parts:
-        ends += [at + len(wrap(part))] * len(plain.messages(part))
+        told += [(message, (at, at + len(wrap(part)))) for message in plain.messages(part)]
         at += len(wrap(part))
     cut = rng.randrange(1, len(parts))
     stream = Stream(*(b"".join(map(wrap, some)) for some in (parts[:1], parts[1 : cut + 1], parts[cut + 1 :])), b"")
@@ -74,17 +74,17 @@ def sent(rng, order, rfc4571):
 
     carried = Carried((), True, b"")
     frames = connected(rng, servers(rng, six=bool(rng.randrange(2)), known=True), carried, stream, kept)
-    messages = [message for part in parts for message in plain.messages(part)]
-    return frames, messages, [completes(segments, end) for end in ends]
+    return frames, told, segments
 
 
-def completes(segments, end):
-    """The segment with which all bytes before `end` are there."""
+def completes(segments, begin, end):
+    """The frame with which all these bytes of the stream are there: behind a handshake, an answer second."""
     there = bytearray(end)
     for number, (at, data) in enumerate(segments):
-        there[at : min(at + len(data), end)] = b"\1" * max(0, min(at + len(data), end) - at)
-        if all(there):
-            return number
+        stop = min(at + len(data), end)
+        there[at:stop] = b"\1" * max(0, stop - at)
+        if all(there[begin:]):
+            return number + 2 + (number > 0)
     raise AssertionError("the stream is not whole")
 
 
@@ -93,12 +93,14 @@ def completes(segments, end):
 def test_a_stream_holds_the_same_messages_in_whatever_order_its_segments_come(order, rfc4571, tmp_path):
     for seed in SEEDS:
         rng = random.Random(f"{order}/{rfc4571}/{seed}")
-        frames, messages, completed = sent(rng, ORDERS[order], rfc4571)
+        frames, told, segments = sent(rng, ORDERS[order], rfc4571)
         found, times_ns = over_tcp(capture(tmp_path / "capture", frames))
-        assert found == messages, seed
-        # Behind the handshake; the answer, which is empty, comes second.
-        placed = [number + 2 + (number > 0) for number in completed]
-        assert [time_ns // STEP_NS for time_ns in times_ns] == placed, seed
+        placed = [(completes(segments, *span), message) for message, span in told]
+        placed.sort(key=lambda each: each[0])
+        assert found == [message for _, message in placed], seed
+        # Of RFC 4571 the length before a message may come when the message is there.
+        if not rfc4571 or "out" not in order:
+            assert [time_ns // STEP_NS for time_ns in times_ns] == [number for number, _ in placed], seed
 
 
 def test_a_last_message_in_channel_data_needs_no_padding(tmp_path):
@@ -120,13 +122,22 @@ def test_a_datagram_holds_the_same_messages_in_whatever_order_its_fragments_come
         frames = TRANSPORTS[name](rng, carried)
         rows = stun.rows(Trace.read(capture(tmp_path / "capture", frames)))
         found = [(row["type"], row["transaction"]) for row in rows if row["type"] == 0x0001]
-        assert found == [(0x0001, each[8:20].hex()) for each in held], seed
+        # A frame that comes twice may tell twice what is in it.
+        assert list(dict.fromkeys(found)) == [(0x0001, each[8:20].hex()) for each in held], seed
+
+
+def is_begun(one, whole):
+    """Whether a message is another one as far as it goes; the head of what it was in may be lost."""
+    kinds = one[0] == whole[0] and one[2:4] in (whole[2:4], (None, None))
+    pairs = zip(one[4], whole[4], strict=False)
+    attributes = all(a[0] == b[0] and b[1].startswith(a[1]) for a, b in pairs)
+    return kinds and whole[1].startswith(one[1]) and len(one[4]) <= len(whole[4]) and attributes
 
 
 @pytest.mark.parametrize("order", [name for name in ORDERS if "gap" in name])
 def test_behind_a_gap_no_message_is_made_up(order, tmp_path):
     """What is told of a stream with a gap was in it."""
-    for seed in SEEDS:
+    for seed in range(150):
         rng = random.Random(f"{order}/{seed}")
         parts = [*units(rng, False), request_of_ice(rng)]
         lead, unit, behind = (b"".join(map(padded, some)) for some in (parts[:2], parts[2:3], parts[3:]))
@@ -135,4 +146,4 @@ def test_behind_a_gap_no_message_is_made_up(order, tmp_path):
         found, _ = over_tcp(capture(tmp_path / "capture", frames))
         messages = [message for part in parts for message in plain.messages(part)]
         assert len(found) <= len(messages)
-        assert [each for each in found if each not in messages] == [], seed
+        assert all(any(is_begun(one, whole) for whole in messages) for one in found), seed
