@@ -74,7 +74,8 @@ def hold(path: Path, data: bytes, small: int) -> Counter[str]:
         assert same(lambda: list(stun.read(blocks(path, block_bytes=small)))) == whole
         return Counter(refused=1)
     messages = told(stun.messages(whole))
-    assert told(stun.read(blocks(path, block_bytes=small))) == messages
+    # What a stream begins and never ends is told where the file ends.
+    assert Counter(told(stun.read(blocks(path, block_bytes=small)))) == Counter(messages)
     table = flows.flows(whole.udp).table
     assert tuple(flows.read(blocks(path))) == table
     assert sum(map(size, messages)) <= (stun.MAX_DEPTH + 1) * len(data)
