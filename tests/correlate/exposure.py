@@ -133,7 +133,8 @@ def evaluated(case: Case, data: bytes, folder: Path) -> Any:
     names = ["alpha", "bravo"] if case.seed % 5 else ["bravo", "alpha"]
     a = side(names[0], folder / "a.pcap", ["192.168.1.10", "2001:db8:a::10"], ["203.0.113.10", "2001:db8:a::10"])
     b = side(names[1], callee, *own(case))
-    rules = Analysis.model_construct(relay_ports=[3478]) if case.seed % 3 else pairs.GENERIC
+    is_ruled = case.seed % 3 or "of the app's" in case.place.name
+    rules = Analysis.model_construct(relay_ports=[3478]) if is_ruled else pairs.GENERIC
     is_marked = (case.seed % 2 and case.place.cut == "none") or case.place.early  # A cut may leave nothing of a marker.
     markers = MARKERS if is_marked else None
     one, other = sorted([a, b], key=lambda each: each.phone)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tests.correlate import wire
 from tests.correlate.transports import (
     A4,
+    SERVER4,
     Carried,
     Frames,
     Segment,
@@ -28,7 +29,7 @@ from tests.correlate.transports import (
     streamed,
     whole,
 )  # fmt: skip
-from tests.correlate.wire import ethernet, ip, stun, tcp
+from tests.correlate.wire import End, ethernet, ip, stun, tcp, udp
 
 ETHERNET = 14
 
@@ -175,6 +176,33 @@ def pseudo_tls(rng: random.Random) -> bytes:
     return b"\x16\3\1" + struct.pack(">H", len(handshake)) + handshake
 
 
+def in_tls(rng: random.Random, both: tuple[End, End]) -> Frames:
+    """TURN over TLS: nothing of it shows."""
+    lengths = [rng.randrange(60, 200) for _ in range(4)]
+    records = [b"\x17\3\3" + struct.pack(">H", length) + rng.randbytes(length) for length in lengths]
+    stream = Stream(pseudo_tls(rng), records[0], b"".join(records[1:]), b"\x16\3\3\0\x40" + rng.randbytes(64))
+    return connected(rng, both, Carried((), True, b""), stream, rng.choice([whole, anywhere]))
+
+
+def to_the_server_in_tls(rng: random.Random, carried: Carried) -> Frames:
+    return in_tls(rng, servers(rng, six=False, known=True))
+
+
+def to_the_apps_port_in_tls(rng: random.Random, carried: Carried) -> Frames:
+    client, _ = servers(rng, six=False, known=False)
+    return in_tls(rng, (client, ("198.51.100.30", 3478)))
+
+
+def in_dtls(rng: random.Random, carried: Carried) -> Frames:
+    """TURN over DTLS (RFC 7350) with the server of the call."""
+    client, server = (A4, rng.randrange(40001, 60000)), (SERVER4, rng.choice([3478, 5349]))
+    kinds = [(22, client, server), (22, server, client), (23, client, server), (23, server, client)]
+    return [
+        ethernet(udp(src, dst, struct.pack(">BHHHIH", kind, 0xFEFD, 0, 0, number, 90) + rng.randbytes(90)))
+        for number, (kind, src, dst) in enumerate(kinds)
+    ]
+
+
 def proxied(rng: random.Random) -> bytes:
     return b"CONNECT turn.example.net:443 HTTP/1.1\r\nHost: turn.example.net:443\r\n\r\n"
 
@@ -248,6 +276,7 @@ ODD: dict[str, Transport] = {
     "TURN over TCP, begun before, amid a message": begun_before(amid, known=True),
     "TURN over TCP, ChannelData unpadded": unpadded_before,
     "TURN over TCP, behind a hello": behind(pseudo_tls, known=True),
+    "TURN over TLS": to_the_server_in_tls,
     "RFC 6062 data connection": data_connection,
     "RFC 4571, behind DTLS": behind_dtls,
 }
@@ -255,6 +284,7 @@ BEYOND: dict[str, Transport] = {
     "TCP in fragments": tcp_in_fragments,
     "TURN over TCP, begun before, unknown server": begun_before(amid, known=False),
     "TURN over TCP, behind a hello, unknown server": behind(pseudo_tls, known=False),
+    "TURN over DTLS": in_dtls,
     "TURN over TCP, behind an HTTP proxy": behind(proxied, known=False),
     "TURN over TCP, behind SOCKS": behind(socks, known=False),
     "TCP, as Microsoft frames it": framed_by_microsoft,
@@ -265,6 +295,8 @@ BEYOND: dict[str, Transport] = {
     "in MPLS": wrapped(either, in_mpls),
 }
 """Nobody promises to read these; it is good to know what is said of them."""
+OF_APP: dict[str, Transport] = {"TURN over TLS, on a port of the app's": to_the_apps_port_in_tls}
+"""What an app's rules make a part of its call."""
 MARKED: dict[str, Transport] = {
     "UDP, on a flow of its own, begun": on_a_flow,
     "TURN over TCP, begun": over_tcp(split, rfc4571=False, begun=True),
@@ -272,5 +304,5 @@ MARKED: dict[str, Transport] = {
 }
 EARLY = dict(zip(MARKED, (2, 4, 4), strict=True))
 """How many frames these have before the units: the first messages, over TCP with a handshake before them."""
-UNCLEAR = ("begun before", "unpadded", "hello", "data connection")
+UNCLEAR = ("begun before", "unpadded", "hello", "data connection", "over TLS", "over DTLS")
 """In the names of transports of which it may be said that their bytes are not understood."""

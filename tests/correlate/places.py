@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.correlate import wire
-from tests.correlate.odd_transports import BEYOND, EARLY, MARKED, ODD, UNCLEAR
+from tests.correlate.odd_transports import BEYOND, EARLY, MARKED, ODD, OF_APP, UNCLEAR
 from tests.correlate.transports import MISSING, TRANSPORTS, Carried, Frames
 from tests.correlate.wire import attribute, stun
 
 Kin = Literal["client", "peer", "server"]
 """Whose address is rightly there: what stands in the place of the callee's where nothing is disclosed."""
 COOKIE = struct.pack(">I", wire.COOKIE)
-OF_ALL = {**TRANSPORTS, **ODD, **MARKED, **BEYOND}
+OF_ALL = {**TRANSPORTS, **ODD, **OF_APP, **MARKED, **BEYOND}
 
 RIGHTLY = {
     ("client", 4): "203.0.113.10", ("client", 6): "2001:db8:a::10",
@@ -136,7 +136,7 @@ NESTINGS = (
     "none", "DATA", "ChannelData 0x4001", "ChannelData 0x5001", "ChannelData 0x7ffe", "DATA in ChannelData",
     "ChannelData in DATA", "DATA in DATA", "ChannelData in ChannelData",
 )  # fmt: skip
-ORDERINGS = (
+ORDERINGS = (  # The last is a lie: it stands in no other place.
     "only", "first", "last", "amid", "behind integrity", "behind unpadded", "behind many empty", "behind the length",
 )  # fmt: skip
 PACKS = (
@@ -186,7 +186,7 @@ def drawn(place: Place, rng: random.Random, version: int) -> Place:
         "attribute": place.attribute or rng.choice(names),
         "message": place.message or rng.choice(list(MESSAGES)),
         "nesting": place.nesting or rng.choice(["none", rng.choice(NESTINGS)]),
-        "order": place.order or rng.choice(ORDERINGS),
+        "order": place.order or rng.choice(ORDERINGS[:-1]),
         "pack": place.pack or rng.choice(["alone", rng.choice(PACKS)]),
         "transport": place.transport or rng.choice([*list(TRANSPORTS)[:3], rng.choice([*TRANSPORTS, *ODD])]),
     }
@@ -335,7 +335,7 @@ STUN_PLACES = (
     *along("nesting", NESTINGS),
     *along("order", ORDERINGS),
     *along("pack", PACKS),
-    *along("transport", [*TRANSPORTS, *ODD]),
+    *along("transport", [*TRANSPORTS, *ODD, *OF_APP]),
     *(Place(f"before the marker: {name}", transport=name, early=EARLY[name]) for name in EARLY),
     *(Place(f"cut: {name}", cut=name) for name in CUTS),
     Place("cut: before, classic", cut="before", classic=True),

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from correlate import flows, stun
-from correlate.trace import Trace, blocks, tcp
+from correlate.trace import Trace, blocks
 from tests.correlate import growing
 from tests.correlate.fuzzing_structure import Calls
 from tests.correlate.growing import SHAPES
@@ -52,7 +52,6 @@ def work(path, data):
         for _ in stun.read(blocks(path, block_bytes=1 << 16)):
             pass
         flows.read(blocks(path))
-        tcp.read(path)
     _, most_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return calls.count, most_bytes
