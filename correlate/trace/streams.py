@@ -1,6 +1,9 @@
 """One direction of a TCP connection as the bytes that its receiver reads (RFC 9293 3.4): segments in order,
 retransmissions dropped, what was not captured known as holes."""
 
+from __future__ import annotations
+
+import heapq
 from typing import NamedTuple
 
 MAX_WAITING_BYTES = 1 << 18
@@ -39,7 +42,9 @@ class Stream:
         self.holes: list[Hole] = []
         self.has_begin = False
         self._first_seq: int | None = None
-        self._waiting: dict[int, tuple[bytes, int, int, int]] = {}
+        self._waiting: dict[int, _Segment] = {}
+        self._positions: list[int] = []  # a heap of the keys of `_waiting`
+        self._frames: list[tuple[int, int]] = []  # a heap of frames with the positions at which they wait, or waited
         self._waiting_bytes = 0
 
     @property
@@ -50,7 +55,9 @@ class Stream:
     @property
     def waits_since(self) -> int | None:
         """The frame of the first segment that is held back for an earlier one; None where none is."""
-        return min((frame for _, _, frame, _ in self._waiting.values()), default=None)
+        while self._frames and self._waiting.get(self._frames[0][1], _NONE).frame != self._frames[0][0]:
+            heapq.heappop(self._frames)
+        return self._frames[0][0] if self._frames else None
 
     def open(self, seq: int) -> None:
         """A SYN with this sequence number: the stream begins behind it. Sent again it changes nothing."""
@@ -70,19 +77,22 @@ class Stream:
             return
         if at > self.end:
             known = self._waiting.get(at)
-            if known is None or known[1] < size:
-                self._waiting_bytes += size - (known[1] if known else 0)
-                self._waiting[at] = payload, size, frame, time_ns
+            if known is None:
+                heapq.heappush(self._positions, at)
+            if known is None or known.size < size:
+                self._waiting_bytes += size - (known.size if known else 0)
+                self._waiting[at] = _Segment(payload, size, frame, time_ns)
+                heapq.heappush(self._frames, (frame, at))
             if self._waiting_bytes > MAX_WAITING_BYTES:
                 self.give_up()
         else:
-            self._append(at, payload, size, frame, time_ns)
+            self._append(at, _Segment(payload, size, frame, time_ns))
             self._settle()
 
     def give_up(self) -> None:
         """Takes what is missing before the first segment that waits for lost."""
         if self._waiting:
-            first = min(self._waiting)
+            first = self._positions[0]
             if first > self.end:
                 self.holes.append(Hole(self.end, first, is_cut=False))
                 self.pieces.append(Piece(self.end, first, None, -1))
@@ -91,10 +101,11 @@ class Stream:
 
     def drop(self, position: int) -> None:
         """Lets go of what lies before a position."""
-        del self.data[: position - self.base]
-        self.base = position
-        self.pieces = [each for each in self.pieces if each.end > position]
-        self.holes = [each for each in self.holes if each.end > position]
+        if position > self.base:
+            del self.data[: position - self.base]
+            self.base = position
+            self.pieces = [each for each in self.pieces if each.end > position]
+            self.holes = [each for each in self.holes if each.end > position]
 
     def _position(self, seq: int) -> int:
         """Of a sequence number near the end of what is there (RFC 9293 3.4: modulo 2**32)."""
@@ -102,18 +113,28 @@ class Stream:
         return self.end + (distance - (1 << 32) if distance >= 1 << 31 else distance)
 
     def _settle(self) -> None:
-        while ready := [at for at in self._waiting if at <= self.end]:
-            at = min(ready)
-            payload, size, frame, time_ns = self._waiting.pop(at)
-            self._waiting_bytes -= size
-            if at + size > self.end:
-                self._append(at, payload, size, frame, time_ns)
+        while self._positions and self._positions[0] <= self.end:
+            at = heapq.heappop(self._positions)
+            segment = self._waiting.pop(at)
+            self._waiting_bytes -= segment.size
+            if at + segment.size > self.end:
+                self._append(at, segment)
 
-    def _append(self, at: int, payload: bytes, size: int, frame: int, time_ns: int) -> None:
-        start, end = self.end, at + size
-        self.pieces.append(Piece(start, end, frame, time_ns))
-        captured = at + len(payload)
+    def _append(self, at: int, segment: _Segment) -> None:
+        start, end = self.end, at + segment.size
+        self.pieces.append(Piece(start, end, segment.frame, segment.time_ns))
+        captured = at + len(segment.payload)
         if captured < end:
             self.holes.append(Hole(max(captured, start), end, is_cut=True))
-        there = payload[start - at :]
+        there = segment.payload[start - at :]
         self.data += there + bytes(end - start - len(there))
+
+
+class _Segment(NamedTuple):
+    payload: bytes
+    size: int
+    frame: int
+    time_ns: int
+
+
+_NONE = _Segment(b"", 0, 0, -1)
