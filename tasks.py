@@ -337,7 +337,8 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
 
 
 def print_rows(pcap: str, rows: Rows, as_json: bool, unlisted: TcpConversations | None = None) -> None:
-    """The rows of a capture file; what is damaged and what is not listed on standard error; exit 3 where rows may miss."""
+    """The rows of a capture file; what is damaged and what is not listed, on standard error; exit 3 where damage may
+    change the rows."""
     from correlate.trace import blocks
     from lab.commands import listing
 
