@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,8 +25,8 @@ from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from correlate.trace import Block
     from correlate.trace.conversations import TcpConversations
+    from lab.commands.listing import Rows
     from lab.run.plan import Run
 
 RUN_HELP = {
@@ -336,14 +336,9 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
         print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
 
 
-def print_rows(
-    pcap: str,
-    rows: Callable[[Iterable[Block]], Iterable[dict[str, object]]],
-    as_json: bool,
-    unlisted: TcpConversations | None = None,
-) -> None:
-    """The rows of a capture file; on standard error what is damaged and where, and what is not among the rows; exit 3
-    where damage may change them."""
+def print_rows(pcap: str, rows: Rows, as_json: bool, unlisted: TcpConversations | None = None) -> None:
+    """The rows of a capture file; what is damaged and what is not listed, on standard error; exit 3 where damage may
+    change the rows."""
     from correlate.trace import blocks
     from lab.commands import listing
 

@@ -1,9 +1,13 @@
 """What is in one capture file, on standard output: as JSON, or a line a row."""
 
 import json
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Iterable, Sized
 
 from correlate.errors import CorrelateError
+from correlate.trace import Block
+
+Rows = Callable[[Iterable[Block]], Iterable[dict[str, object]]]
+"""JSON-ready objects of a capture, made of its blocks."""
 
 
 def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:

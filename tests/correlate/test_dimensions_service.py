@@ -46,7 +46,9 @@ def test_media_at_one_instant_have_no_rate(build, measure):
     call = build.call()
     for side, local in ((call.caller, A), (call.callee, B)):
         side.relay(local, RELAYS[0], 0.0)
-        side.talk(local, RELAYS[0], 1.0, 1.0, 100, 100)
+        for number in range(100):  # each another one, or they would be one datagram that is captured twice
+            payload = b"\x80" + bytes([number]) * 99
+            side.talk(local, RELAYS[0], 1.0, 1.0, 1, 1, payload)
     facts = measure(call)["service"]["caller"]
     assert (facts["established"], facts["service"], facts["media_bytes_per_s"]) == (True, None, None)
     assert facts["reason"].startswith("service, rule, margin: all media at one instant, so no media rate; ")

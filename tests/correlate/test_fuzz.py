@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # All that chance can do to a file; a file that misses packets is only known where somebody counted them.
 KINDS = {
     "empty", "cut_file_header", "cut_gzip", "cut_record_header", "cut_record", "impossible_length", "zero_filled",
-    "bad_block", "time_backwards", "no_statistics", "above_mtu",
+    "bad_block", "time_backwards", "impossible_fraction", "impossible_time", "no_statistics", "above_mtu",
 }  # fmt: skip
 
 
