@@ -77,6 +77,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/pairs/sessions", "if each.tx.packets and each.rx", "if each.tx.packets or each.rx"),
     ("boundary", "correlate/pairs/sessions", "_s >= longest_s - LONGEST_S", "_s > longest_s - LONGEST_S"),
     ("verdict", "correlate/pairs/transport", "min(each.tx_segments, each.rx", "max(each.tx_segments, each.rx"),
+    ("boundary", "correlate/pairs/quoted", "if at >= 4:", "if at >= 40_000:", UNSEEN),
     ("verdict", "correlate/pairs/unseen", "if len(mine) and each.is_tls", "if len(mine) and not each.is_tls"),
     ("boundary", "correlate/pairs/unseen", "[1:] > ends[:-1]", "[1:] >= ends[:-1]"),
     ("verdict", "correlate/pairs/known_bytes", "_CHANCE and repeated", "_CHANCE or repeated", UNSEEN),

@@ -22,9 +22,14 @@ class Unseen(NamedTuple):
 
 
 def unseen(window: Window, own: OwnAddresses, relay_ports: Sequence[int]) -> tuple[Unseen, ...]:
-    """STUN that is not there as a whole; and of TCP connections with STUN in one direction, with a STUN or TURN server
-    of this trace or on one of the app's relay ports, what is encrypted, cut or missing. By frame."""
+    """STUN that is not there as a whole; packets inside of others, which nobody follows; and of TCP connections with
+    STUN in one direction, with a STUN or TURN server of this trace or on one of the app's relay ports, what is
+    encrypted, cut or missing. By frame."""
     found = [Unseen(Frame(each.frame, each.time_ns), f"STUN: {each.why}") for each in window.missing]
+    times, (_, high) = window.trace.records.time_ns, window.frames
+    for each in window.trace.damage:
+        if each.kind == "not_followed" and each.frame is not None and each.frame < high:
+            found.append(Unseen(Frame(each.frame, int(times[each.frame - 1])), each.text))
     found += _connections(window, own, relay_ports)
     return tuple(sorted(found))
 

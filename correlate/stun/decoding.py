@@ -113,7 +113,7 @@ class _Walk:
                 used = self.message(data[at:], size - at, channel, nested, depth)
                 is_stun = True
             else:
-                used, is_stun = self._channel_data(data[at:], size - at, depth)
+                used, is_stun = self._channel_data(data[at:], size - at, depth, is_chained=at > 0)
             at += used
             if used & 3 and frame_kind(data, at) is None:
                 at += -used & 3
@@ -141,14 +141,15 @@ class _Walk:
             self._miss("its attributes do not fit its length")
         return HEADER_BYTES + length
 
-    def _channel_data(self, data: bytes, size: int, depth: int) -> tuple[int, bool]:
-        """RFC 8656 12.4: its length, and whether it is known to be ChannelData. A length beyond what is there is
-        clipped, padding behind it is no payload."""
+    def _channel_data(self, data: bytes, size: int, depth: int, *, is_chained: bool) -> tuple[int, bool]:
+        """RFC 8656 12.4: its length, and whether it is known to be ChannelData: bound, with a message in it, or behind
+        another and the last. A length beyond what is there is clipped, padding behind it is no payload."""
         channel, length = kind_and_length(data)
         end = min(CHANNEL_HEADER_BYTES + length, size)
         known, before = len(self.found), self.missing
         self.container(data[CHANNEL_HEADER_BYTES:end], end - CHANNEL_HEADER_BYTES, channel, "channel", depth - 1)
-        is_channel = channel in self._channels or len(self.found) > known
+        is_last = size - CHANNEL_HEADER_BYTES < CHANNEL_HEADER_BYTES + length <= size
+        is_channel = channel in self._channels or len(self.found) > known or (is_chained and is_last)
         if not is_channel:
             self.missing = before
         return CHANNEL_HEADER_BYTES + length, is_channel

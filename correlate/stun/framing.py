@@ -63,12 +63,9 @@ class Decoder:
             size = self._size()
             if size is None:
                 self._resynchronise()
-            elif len(stream.data) >= size:
+            elif len(stream.data) >= size or final:
                 yield self._framed(size, channels)
             else:
-                if final:
-                    self._note("the last message is not there as a whole")
-                    stream.drop(stream.end)
                 return
 
     def _size(self) -> int | None:
@@ -89,7 +86,7 @@ class Decoder:
 
     def _framed(self, size: int, channels: Set[int]) -> Framed:
         stream = self.stream
-        start, end = stream.base, stream.base + size
+        start, end = stream.base, min(stream.base + size, stream.end)
         hole = min((each for each in stream.holes if each.start < end), default=None)
         there = bytes(stream.data[: (hole.start if hole else end) - start])
         frame, time_ns = self._completed(end)

@@ -142,6 +142,8 @@ class Reader:
         for each in fragments:
             for assembled in self._assembly.add(each, bytes(of.data[each.offset : each.offset + each.captured])):
                 self._assembled(assembled)
+        since = self._assembly.waits_since
+        self._firsts = {frame: place for frame, place in self._firsts.items() if since is not None and frame >= since}
         self._settle_classic()
 
     def _place(self, of: Payloads, row: int, rows: Rows | None) -> _Place:

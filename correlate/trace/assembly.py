@@ -8,6 +8,8 @@ from correlate.trace.fragments import REASSEMBLY_NS, Fragment
 from correlate.trace.headers import UDP_BYTES
 
 MAX_PIECES = 4_096
+MAX_COMPLETE = 64
+"""Datagrams that are remembered for fragments of theirs that come again."""
 
 
 class Assembled(NamedTuple):
@@ -63,6 +65,7 @@ class Assembly:
 
     def __init__(self) -> None:
         self._parts: dict[Hashable, _Parts] = {}
+        self._complete: dict[Hashable, _Parts] = {}
         self._count = 0
 
     @property
@@ -72,6 +75,8 @@ class Assembly:
 
     def add(self, fragment: Fragment, data: bytes) -> Iterator[Assembled]:
         """Takes in a fragment and what was captured of it; gives what is complete by it, or cannot be any more."""
+        if self._is_known(fragment, data):
+            return
         parts = self._parts.get(fragment.key)
         if parts and fragment.time_ns - parts.first.time_ns > REASSEMBLY_NS and parts.first.time_ns >= 0:
             yield self._given(fragment.key)
@@ -82,9 +87,18 @@ class Assembly:
             return
         self._count += len(parts.by_place) - places
         if parts.is_complete:
+            self._complete[fragment.key] = parts
+            if len(self._complete) > MAX_COMPLETE:
+                del self._complete[next(iter(self._complete))]
             yield self._given(fragment.key)
         while self._count > MAX_PIECES:
             yield self._given(next(iter(self._parts)))
+
+    def _is_known(self, fragment: Fragment, data: bytes) -> bool:
+        """Whether it was sent again, of a datagram that is complete."""
+        parts = self._complete.get(fragment.key)
+        known = parts.by_place.get(fragment.at) if parts else None
+        return bool(known and known[0].length == fragment.length and known[1] == data)
 
     def rest(self) -> Iterator[Assembled]:
         """What never became complete."""

@@ -7,7 +7,7 @@ import pytest
 from correlate.pairs import addresses, window
 from correlate.pairs.known_bytes import NO_CHANCE, hits
 from correlate.pairs.unseen import unseen
-from tests.correlate.packets import SYN, channel, datagram, ip, message, pcap, segment
+from tests.correlate.packets import SYN, address, channel, datagram, ip, message, pcap, segment
 
 A, TURN, WEB = ("192.168.1.10", 40000), ("198.51.100.2", 3478), ("198.51.100.2", 443)
 ELSEWHERE = ("198.51.100.77", 443)
@@ -148,3 +148,19 @@ def test_a_hit_is_chance_where_many_places_count_unless_it_stands_there_twice(se
     (rare,) = hits(seen(*many, one), [THEIRS])
     assert (rare.is_chance, rare.expected > NO_CHANCE) == (True, True)
     assert [each.is_chance for each in hits(seen(*many, one, one), [THEIRS])] == [False, False]
+
+
+def test_packets_in_others_are_unseen(seen):
+    inner = datagram(A, ELSEWHERE, message(1))
+    of = seen(datagram(A, TURN, ALLOCATE), *[ip(A[0], TURN[0], 4, inner)] * 3)
+    text = "3 frames with packets in IPv4 in IP, which is not followed: UDP in there is not seen"
+    assert unseen_in(of) == [(2, text)]
+    assert unseen_in(seen(datagram(A, TURN, ALLOCATE))) == []
+
+
+def test_stun_that_an_icmp_error_quotes_shows_its_addresses(seen):
+    quoted = datagram(A, ELSEWHERE, message(0x0017, address(0x0012, "2001:db8:7::7")))
+    of = seen(ip("192.168.1.1", A[0], 1, b"\x03\x03" + bytes(6) + quoted), ip("192.168.1.1", A[0], 1, bytes(40)))
+    (place,) = of.visible[THEIR_V6]
+    assert (place.where, place.nested, place.frame.number) == ("XOR-PEER-ADDRESS", None, 1)
+    assert (of.messages, unseen_in(of)) == ((), [])
