@@ -78,7 +78,19 @@ def test_an_address_is_never_missed(place, folder):
     assert not (lines := missed(place, QUICK, folder)), lines
 
 
-@pytest.mark.parametrize("place", BEYOND)
+OUTSIDE = pytest.mark.xfail(strict=True, reason="outside of what is looked at (docs/decisions/0010-unseen.md)")
+MISSED = {
+    "transport: TURN over TCP, begun before, unknown server",
+    "transport: TURN over TCP, behind a hello, unknown server",
+    "transport: TURN over TCP, behind an HTTP proxy",
+    "transport: TURN over TCP, behind SOCKS",
+    "transport: TURN over DTLS",
+    "transport: UDP, behind a header of 4 bytes",
+    "text over two segments",
+}
+
+
+@pytest.mark.parametrize("place", [pytest.param(name, marks=[OUTSIDE] * (name in MISSED)) for name in BEYOND])
 def test_an_address_is_not_missed_where_nobody_promises_to_look(place, folder):
     assert not (lines := missed(place, QUICK, folder)), lines
 
