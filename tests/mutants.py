@@ -45,6 +45,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("value", "lab/capture/kinds", "Kind(agent_dumpcap.new_capture)", "Kind(dumpcap.new_capture)"),
     ("verdict", "lab/capture/pcapdroid", "self._dropped() - self._dropped_before", "self._dropped()"),
     ("value", "lab/capture/protocol", "BACKSTOP_S = 7200", "BACKSTOP_S = 720", "lab/capture/tcpdump"),
+    ("boundary", "lab/capture/protocol", "SLOT_BYTES = 16", "SLOT_BYTES = 15", "lab/capture/tcpdump"),
     ("verdict", "lab/capture/tcpdump", 'counters is None or "pcap_loop" in said', "counters is None"),
     ("verdict", "lab/capture/verified", "if damage.voids", "if damage.stops"),
     ("verdict", "lab/capture/verified", "counters.captured", "counters.received"),

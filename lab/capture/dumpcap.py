@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from lab.capture.counters import Counters, last_counters, require_all
-from lab.capture.protocol import BACKSTOP_S, Request
+from lab.capture.protocol import BACKSTOP_S, SLOT_BYTES, Request
 from lab.errors import AttemptVoid, LabError
 from lab.laptop.agent.tools import argv
 from lab.laptop.lease import Lease, find_lease
@@ -19,7 +19,8 @@ class LaptopCapture:
     def __init__(self, laptop: Laptop, tool: str, interface: str, lease: Lease, snaplen_bytes: int, name: str) -> None:
         self._laptop, self.tool, self.suffix, self.interface = laptop, tool, SUFFIXES[tool], interface
         self.lease: Lease | None = lease
-        given = {"filter": lease.filter, "snaplen_bytes": snaplen_bytes, "seconds": BACKSTOP_S}
+        asked_bytes = snaplen_bytes + (SLOT_BYTES if tool == "tcpdump" else 0)
+        given = {"filter": lease.filter, "snaplen_bytes": asked_bytes, "seconds": BACKSTOP_S}
         self._name, self._argv = f"{name}.{self.suffix}", argv(tool, interface=interface, **given)
 
     def start(self) -> None:

@@ -24,6 +24,14 @@ BACKSTOP_S = 7200
 """A capture that nobody is left to stop ends by itself after this; no trial is as long."""
 
 
+SLOT_BYTES = 16
+"""How much more than is wanted of each frame tcpdump is asked for: in immediate mode it keeps up to 16 bytes less.
+
+libpcap 1.10 sizes the slots of its ring (TPACKET_V2) for a link header of 256 bytes; the kernel puts a frame with a
+shorter one further back in its slot, by 16 bytes where there is none (tests/integrity/test_slots.py).
+"""
+
+
 @dataclass(frozen=True)
 class Request:
     """What is to be captured: what `phone` sends and receives, or of it what the app `package` does alone.

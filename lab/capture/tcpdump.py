@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from lab.capture.counters import Counters, all_counters, last_counters, require_all
-from lab.capture.protocol import BACKSTOP_S, EXIT_S, READY_S, Request
+from lab.capture.protocol import BACKSTOP_S, EXIT_S, READY_S, SLOT_BYTES, Request
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.laptop.lease import Lease
@@ -31,7 +31,7 @@ class PhoneTcpdump:
         self, adb: Adb, clock: BenchClock, interface: str, snaplen_bytes: int, directory: str, name: str
     ) -> None:
         self._adb, self._clock = adb, clock
-        self.interface, self._snaplen_bytes = interface, snaplen_bytes
+        self.interface, self._asked_bytes = interface, snaplen_bytes + SLOT_BYTES
         self.tool = "tcpdump"
         self.lease: Lease | None = None
         self._directory = directory
@@ -43,7 +43,7 @@ class PhoneTcpdump:
         self._adb.run(f"mkdir -p {self._directory}", root=True)
         script = (
             f"echo $$ >{self._pid}; {FIRST_ON_PATH}; exec tcpdump -i {shlex.quote(self.interface)} -U "
-            f"--immediate-mode -B 16384 -s {self._snaplen_bytes} -G {BACKSTOP_S} -W 1 -w {self._file} 2>{self._errors}"
+            f"--immediate-mode -B 16384 -s {self._asked_bytes} -G {BACKSTOP_S} -W 1 -w {self._file} 2>{self._errors}"
         )
         self._stream = self._adb.open_root(script)
         if not wait_until(self._clock, lambda: "listening on" in self._said(), READY_S):

@@ -43,7 +43,7 @@ class Packets(Model):
 class Relay(Model):
     """One server of the app (host and port), by both its addresses; the names are what PTR queries answer.
 
-    framing: `turn` (RFC 8656) or `warp` (the same header with methods 0x0800-0x0805 and attributes 0x4000-0x4025).
+    framing: `turn` (RFC 8656) or `warp` (the same header with methods 0x0800-0x0805 and attributes 0x4000-0x4007).
     purpose: `media` carries the call; `secondary` is contacted with the few packets of `Secondary` whatever the call's
     length; `extra` is kept alive beside the call. `candidates`: user ids and addresses of the parties go through here.
     opens: on the caller's side `placing` with the call, or `ringing` once both phones have sessions.
@@ -72,6 +72,21 @@ class NetworkUserIds(Model):
 
     length: Annotated[int, Field(ge=4, le=256)]
     when: Literal["always", "conversation"]
+
+
+class Credentials(Model):
+    """What an app and its TURN servers put into requests that are authenticated (RFC 8489 section 9.2)."""
+
+    username_bytes: Annotated[int, Field(ge=1, le=508)] = 12
+    realm: Annotated[str, Field(min_length=1, max_length=127)] = "relay.example"
+    nonce_bytes: Annotated[int, Field(ge=1, le=127)] = 16
+
+
+class WarpLengths(Model):
+    """Lengths in the messages of warp relays: the token in an Allocate, and what a ping is filled up with."""
+
+    token_bytes: Annotated[int, Field(ge=1, le=200)] = 150
+    padding_bytes: Annotated[int, Field(ge=0, le=440)] = 440
 
 
 class Exposure(Model):
@@ -121,8 +136,9 @@ class AppNetwork(Model):
 
     mobile_ipv6: how a phone with IPv6 reaches the relays: `native` (where a relay has an IPv6 address), `nat64` or
     `never`. identical_unanswered: in an unanswered call of this service the caller's sessions carry the same packets
-    and bytes. Session starts count from placing (caller) and from ringing (callee). `direct` is read by the harness
-    alone; an app whose list has no direct trial makes no direct calls.
+    and bytes. peer_address: where XOR-PEER-ADDRESS stands in a message, before or behind DATA and the credentials; RFC
+    8489 section 14 leaves it open. Session starts count from placing (caller) and from ringing (callee). `direct` is
+    read by the harness alone; an app whose list has no direct trial makes no direct calls.
     """
 
     relays: Annotated[list[Relay], Field(min_length=1)]
@@ -135,6 +151,9 @@ class AppNetwork(Model):
     keep_alive: KeepAlive
     caller_starts: Seconds
     callee_starts: Seconds
+    credentials: Credentials = Credentials()
+    warp: WarpLengths = WarpLengths()
+    peer_address: Literal["first", "last"] = "first"
     moves_to_direct: Seconds = Seconds(low_s=0.3, high_s=1.5)
     direct: list[DirectCount] = Field(default_factory=list)
 

@@ -118,7 +118,7 @@ def test_a_side_holds_nothing_but_raw_ip_between_the_vpns_address_and_others(mea
             assert side.counters == Counters(captured=side.packets, received=side.packets, dropped=0)
             path = dataset.trials_dir / trial / side.capture
             head = path.read_bytes()[:24]
-            assert head == bytes.fromhex("d4c3b2a1 0200 0400 00000000 00000000 00010000 65000000")
+            assert head == bytes.fromhex("d4c3b2a1 0200 0400 00000000 00000000 80020000 65000000")
             trace = Trace.read(path)
             udp = trace.udp
             ends = {(udp.addresses[s], udp.addresses[d]) for s, d in zip(udp.src, udp.dst, strict=True)}

@@ -34,7 +34,7 @@ from lab.laptop.lease import Lease, find_lease
 from lab.phone.adb import Adb, LabClient
 from lab.phone.datagram import datagram_command
 from lab.programs.processes import Program, run
-from tests.integrity import stranger, traffic
+from tests.integrity import cable, stranger, traffic
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ("ip", "tcpdump", "dumpcap", "ssh", "sshd", "ssh-keygen", "mksh", "toybox")
@@ -206,14 +206,21 @@ def captured(trace: Trace, source: str) -> dict[int, int]:
 _NUMBERS = itertools.count()
 
 
-def open_wire(stack: ExitStack) -> tuple[str, str]:
-    """Two namespaces with a veth pair, `wire` at both ends; the phone's way to everywhere is the laptop."""
+def open_wire(stack: ExitStack, *, raw: bool) -> tuple[str, str]:
+    """Two namespaces with a veth pair, or with `raw` two TUNs; `wire` at both ends.
+
+    The phone's way to everywhere is the laptop.
+    """
     number = next(_NUMBERS)
     spaces = [f"imcl-{os.getpid()}-{number}{end}" for end in "pl"]
     for space in spaces:
         ip("netns", "add", space)
         stack.callback(ip, "netns", "del", space)
-    ip("link", "add", "wire", "netns", spaces[0], "type", "veth", "peer", "name", "wire", "netns", spaces[1])
+    if raw:
+        joined = stack.enter_context(Program(["unshare", "-n", sys.executable, "-S", cable.__file__, *spaces]))
+        assert joined.read_line(10.0) == b"ready"
+    else:
+        ip("link", "add", "wire", "netns", spaces[0], "type", "veth", "peer", "name", "wire", "netns", spaces[1])
     for space, address in zip(spaces, (PHONE, LAPTOP), strict=True):
         for word in ("all", "default", "wire"):
             run(inside(space, "sysctl", "-qw", f"net.ipv6.conf.{word}.disable_ipv6=1"), timeout_s=10)
@@ -251,10 +258,13 @@ def ssh_prefix(root: Path, space: str) -> list[str]:
 
 
 class Rig:
-    """Lanes that live as long as the block. With `ssh` the laptops are behind sshd."""
+    """Lanes that live as long as the block. With `ssh` laptops are behind sshd, with `raw` no wire has a link header.
 
-    def __init__(self, lanes: int, *, ssh: bool = False) -> None:
-        self._count, self._ssh = lanes, ssh
+    A laptop captures by MAC, so at its end of a raw wire nothing is captured.
+    """
+
+    def __init__(self, lanes: int, *, ssh: bool = False, raw: bool = False) -> None:
+        self._count, self._ssh, self._raw = lanes, ssh, raw
         self.lanes: list[Lane] = []
         self._exit = ExitStack()
 
@@ -263,7 +273,7 @@ class Rig:
             sweep_earlier_runs()
             root = Path(tempfile.mkdtemp(prefix=f"imcl-{os.getpid()}-"))
             stack.callback(shutil.rmtree, root)
-            spaces = [open_wire(stack) for _ in range(self._count)]
+            spaces = [open_wire(stack, raw=self._raw) for _ in range(self._count)]
             for phone, _ in spaces:
                 small_disk(stack, root / phone / SMALL)
             argv = [sys.executable, "-m", "tests.integrity.device", str(root), *(phone for phone, _ in spaces)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lab.virtual.files import ROOT_UID
-from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture
+from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture, slot_bytes
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import Process
 from lab.virtual.shell.machine import Call, Command, Unbuilt, options
@@ -117,7 +117,8 @@ class Tcpdump:
         phone.processes.number(self.process)
         buffering = IMMEDIATE if given.immediate else TCPDUMP_BLOCKS
         wire = phone.network.datapath.wires[phone.name]
-        self._capture = Capture(wire, "pcap", given.snaplen, buffering, phone.clock.at, self._write)
+        room = slot_bytes(given.snaplen, wire.link_type) if given.immediate else None
+        self._capture = Capture(wire, "pcap", given.snaplen, buffering, phone.clock.at, self._write, room=room)
         self._later("listening", LISTENING_NS, self._listening)
         if given.seconds is not None:
             phone.world.after(given.seconds * 1_000_000_000, lambda: self._signalled("INT"))

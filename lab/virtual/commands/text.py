@@ -53,27 +53,48 @@ async def grep(call: Call) -> int:
         raise Unbuilt(f"the pattern {pattern} is not built")
     text = (re.escape(pattern) if "F" in given else pattern).encode("utf-8", "surrogateescape")
     wanted = re.compile(text, re.IGNORECASE if "i" in given else 0)
+    plain = pattern.encode("utf-8", "surrogateescape") if "F" in given and not given.keys() & {"i", "v"} else b""
     total = 0
 
     def search(name: str, data: bytes) -> bool:
         nonlocal total
         shown = "(standard input)" if name == "-" else name
-        total += grep_input(call, given, wanted, f"{shown}:".encode() if len(operands) > 1 else b"", data)
+        lines = _lines_with(plain, data, _end(given)) if plain else _lines_that_fit(given, wanted, data)
+        total += _show(call, given, f"{shown}:".encode() if len(operands) > 1 else b"", lines)
         return total > 0 and "q" in given
 
     failed = await on_each(call, operands, search)
     return 2 if failed and not (total and "q" in given) else 0 if total else 1
 
 
-def grep_input(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], prefix: bytes, data: bytes) -> int:
-    end = b"\0" if "z" in given else b"\n"
-    lines = data.split(end)
+def _end(given: dict[str, str]) -> bytes:
+    return b"\0" if "z" in given else b"\n"
+
+
+def _lines_with(text: bytes, data: bytes, end: bytes) -> list[bytes]:
+    """What `_lines_that_fit` gives for -F, found in a capture of megabytes without cutting it into its lines."""
+    hits, at = [], data.find(text)
+    while at >= 0:
+        start, stop = data.rfind(end, 0, at) + 1, data.find(end, at)
+        line = data[start : stop if stop >= 0 else None]
+        if not line.startswith(b"\0"):
+            hits.append(line)
+        at = data.find(text, stop) if stop >= 0 else -1
+    return hits
+
+
+def _lines_that_fit(given: dict[str, str], wanted: re.Pattern[bytes], data: bytes) -> list[bytes]:
+    lines = data.split(_end(given))
     if lines and not lines[-1]:
         lines.pop()
     if "F" in given:
         # toybox' grep looks for nothing in a line that begins with NUL.
         lines = [b"" if line.startswith(b"\0") else line for line in lines]
-    hits = [line for line in lines if bool(wanted.search(line)) != ("v" in given)]
+    return [line for line in lines if bool(wanted.search(line)) != ("v" in given)]
+
+
+def _show(call: Call, given: dict[str, str], prefix: bytes, hits: list[bytes]) -> int:
+    end = _end(given)
     if "c" in given and "q" not in given:
         call.streams.out.write(prefix + b"%d" % len(hits) + end)
     elif "q" not in given:

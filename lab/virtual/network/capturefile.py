@@ -14,6 +14,7 @@ from lab.virtual.network.datagrams import Integers, Octets
 from lab.virtual.network.wire import Frames, Wire, joined
 
 LINK_TYPES = {"ethernet": 1, "raw": 101}
+LINK_HEADER_BYTES = {"ethernet": 14, "raw": 0}
 _DUMPCAP = "Dumpcap (Wireshark) 4.0.17"
 _HARDWARE = "Intel(R) Core(TM) i7-11800H (with SSE4.2)"
 _SYSTEM = "Linux 6.1.0"
@@ -44,6 +45,15 @@ DUMPCAP_BLOCKS = Buffering(500_000_000)
 """dumpcap."""
 PCAPDROID_BLOCKS = Buffering(1_000_000_000, flushes=True)
 """PCAPdroid: it hands its buffer on once a second, and all of it when it is stopped (its pcap_dump.c)."""
+
+
+def slot_bytes(snaplen: int, link_type: str) -> int:
+    """How much of a frame has room in a slot of `tcpdump --immediate-mode -s SNAPLEN`: up to 16 bytes less than that.
+
+    Measured with tcpdump 4.99.3, libpcap 1.10.3, Linux 6.18 (tests/integrity/test_slots.py).
+    """
+    slot = -(-(68 + snaplen) // 16) * 16
+    return max(0, min(snaplen, slot - 84 + LINK_HEADER_BYTES[link_type]))
 
 
 def pcap_header(link_type: int, snaplen: int) -> bytes:
@@ -131,8 +141,9 @@ class Capture:
     """A running capture of one wire. It is attached from the start until `stop`.
 
     `clock` turns a bench instant into the instant that the capturing machine's clock shows; `write` gets the bytes of
-    the file in order. `mac`: what that MAC sends or receives, and nothing else. `received` counts the frames the tool
-    saw, `captured` those that are in the file.
+    the file in order. `mac`: what that MAC sends or receives, and nothing else. `room`: how much of a frame the tool
+    can keep, where that is less than the snaplen that the file names. `received` counts the frames the tool saw,
+    `captured` those that are in the file.
     """
 
     def __init__(
@@ -145,8 +156,9 @@ class Capture:
         write: Callable[[bytes], None],
         interface: str | None = None,
         mac: bytes | None = None,
+        room: int | None = None,
     ) -> None:
-        self.snaplen = snaplen
+        self.snaplen = snaplen if room is None else min(snaplen, room)
         self.received, self.captured, self.dropped = 0, 0, 0
         self.started_ns = wire.world.now_ns
         self._wire, self._format, self._buffering = wire, format, buffering

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.definitions.bench import Stimulus
-from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Address, Endpoint
 from lab.virtual.network.datagrams import Integers
 from lab.virtual.network.ice import IceSession
@@ -90,7 +89,7 @@ class Conversation:
             arrives_ns = self._ice.across_ns(leg)
             self._direct_frame(leg, peer, check, True, 0, ids)
             self._direct_frame(peer, leg, check, False, arrives_ns, ids)
-            reply = stunwire.binding_success(check[8:20], leg.server_reflexive)
+            reply = self._ice.reply(check, ids, leg.server_reflexive, peer)
             self._direct_frame(peer, leg, reply, True, arrives_ns + _MILLISECOND_NS)
             back_ns = arrives_ns + _MILLISECOND_NS + leg.access.delay_ns + peer.access.delay_ns
             self._direct_frame(leg, peer, reply, False, back_ns, mapped=leg.server_reflexive.address)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from lab.virtual.handset.exchange import Call
 from lab.virtual.network import stunwire
+from lab.virtual.network.addresses import Endpoint
 from lab.virtual.network.datapath import Datapath
 from lab.virtual.network.sessions import Leg, Session
 
@@ -42,21 +43,28 @@ class IceSession:
             session.send(session.indication(stunwire.SEND, endpoint, check), shows=shows, user_ids=ids)
 
     def check(self, sender: Leg, receiver: Leg) -> tuple[bytes, tuple[str, ...]]:
-        """An ICE check (RFC 8445 section 7.2.2) and the fragments in it; bare where the app has no ids yet."""
+        """An ICE check (RFC 8445 section 7.2.2) and the fragments in it; without names where the app has no ids yet."""
         transaction = stunwire.new_transaction(sender.draw)
         ids = self.app.user_ids
         carried = ids is not None and (ids.when == "always" or self.call.answered_ns is not None)
         if not carried or sender.fragment is None or receiver.fragment is None:
-            return stunwire.message(stunwire.BINDING, transaction), ()
+            return stunwire.sealed(stunwire.BINDING, transaction, [], receiver.key), ()
         name = f"{receiver.fragment}:{sender.fragment}".encode()
         role = stunwire.ICE_CONTROLLING if sender.role == "caller" else stunwire.ICE_CONTROLLED
         attributes = [
             (stunwire.USERNAME, name),
+            (stunwire.GOOG_NETWORK_INFO, bytes([0, 1, 0, 10])),
             (stunwire.PRIORITY, (0x6E7F1EFF).to_bytes(4, "big")),
             (role, sender.key[:8]),
         ]
         text = stunwire.protected(stunwire.BINDING, transaction, attributes, receiver.key)
         return text, (receiver.fragment, sender.fragment)
+
+    def reply(self, check: bytes, ids: tuple[str, ...], mapped: Endpoint, receiver: Leg) -> bytes:
+        """What the receiver of a check answers: where it came from (RFC 8445 section 7.3.1.2)."""
+        seal = stunwire.protected if ids else stunwire.sealed
+        address = stunwire.xor_address(stunwire.XOR_MAPPED_ADDRESS, mapped, check[8:20])
+        return seal(stunwire.BINDING | stunwire.SUCCESS, check[8:20], [address], receiver.key)
 
     def exchange_ids(self) -> None:
         """Checks with user names both ways: to the relay itself, in DATA attributes, and in channels once talking."""
@@ -75,7 +83,7 @@ class IceSession:
         check, ids = self.check(session.leg, receiver)
         session.send(check, user_ids=ids)
         mapped = session.mapped
-        reply = stunwire.binding_success(check[8:20], mapped)
+        reply = self.reply(check, ids, mapped, receiver)
         session.receive(reply, session.leg.answer_ns(), marks=False, mapped=mapped.address)
 
     def _relayed_check(self, local: Session, remote: Session) -> None:

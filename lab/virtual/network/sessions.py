@@ -1,7 +1,8 @@
 """One phone's leg of a call: its sessions with the app's servers, and the STUN messages on them.
 
 A session is one local socket and one server. `turn` sessions speak RFC 8656; `warp` sessions use its header with
-methods 0x0800-0x0805 and attributes 0x4000-0x4025. STUN is never lost on the way.
+methods 0x0800-0x0805 and attributes 0x4000-0x4007. Lengths are those of real messages (docs/decisions/0011-snaplen.md).
+STUN is never lost on the way.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from lab.virtual.network.datapath import Datapath
 from lab.virtual.network.meaning import Meaning, Server
 from lab.virtual.network.stunwire import ALLOCATE, ERROR, SUCCESS, Attribute
 
-_REALM = b"relay.example"
 _UDP_TRANSPORT = bytes([17, 0, 0, 0])
 _EARLY_SPACING_NS = 180_000_000
+_WARP_PARAMETERS = (16, 14, 16)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests of a session before and beside media: `early` ones at once, at most `most` in all, `size` bytes each.
+    """Requests of a session before and beside media: `early` ones at once, at most `most` in all.
 
-    Each is answered. One of `most` is the farewell. `period_ns` apart once the early ones are through.
+    `size`: bytes by which a warp ping is filled up. Each is answered. One of `most` is the farewell. `period_ns` apart
+    once the early ones are through.
     """
 
     early: int
@@ -55,7 +57,8 @@ class Session:
         self.relayed = Endpoint(relay.ipv4, leg.draw.randrange(40_100, 60_000))
         self.channel = leg.draw.randrange(0x4000, 0x4FF0)
         self.requests = 0
-        self._nonce = leg.draw.randbytes(8).hex().encode()
+        self._credentials = leg.app.credentials
+        self._nonce = _letters(leg.draw, self._credentials.nonce_bytes)
         self._key = leg.draw.randbytes(16)
 
     @property
@@ -100,11 +103,10 @@ class Session:
     def request(self, plan: Plan) -> None:
         """The next request of a plan, and its response."""
         self.requests += 1
-        if self.relay.framing == "warp":
-            first = self.requests == 1
-            self._warp(
-                *((ALLOCATE, ALLOCATE | SUCCESS) if first else (stunwire.WARP_PING, stunwire.WARP_PONG)), plan.size
-            )
+        if self.relay.framing == "warp" and self.requests == 1:
+            self._warp_allocate()
+        elif self.relay.framing == "warp":
+            self._warp_ping(plan.size)
         elif self.requests == 1:
             self._challenge()
         elif self.requests == 2:
@@ -115,7 +117,7 @@ class Session:
     def farewell(self, plan: Plan) -> None:
         """The last request, and its response."""
         if self.relay.framing == "warp":
-            self._warp(stunwire.WARP_BYE, stunwire.WARP_BYE_REPLY, plan.size)
+            self._warp_bye(plan.size)
         else:
             self._refresh(0)
 
@@ -136,7 +138,11 @@ class Session:
         """A Send or Data indication that carries `data` to or from a peer."""
         transaction = stunwire.new_transaction(self.leg.draw)
         address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
-        return stunwire.message(kind, transaction, [address, (stunwire.DATA_ATTRIBUTE, data)])
+        return stunwire.message(kind, transaction, self._ordered([address], [(stunwire.DATA_ATTRIBUTE, data)]))
+
+    def _ordered(self, address: list[Attribute], others: list[Attribute]) -> list[Attribute]:
+        """Attributes in the app's order, which RFC 8489 section 14 leaves to it."""
+        return [*others, *address] if self.leg.app.peer_address == "last" else [*address, *others]
 
     def _authenticated(
         self,
@@ -149,9 +155,9 @@ class Session:
         mapped: Address | None = None,
     ) -> None:
         """A request with long-term credentials (RFC 8489 section 9.2) and its success response."""
-        user = self.leg.draw.randbytes(6).hex().encode()
-        credentials = [(stunwire.USERNAME, user), (stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
-        self.send(stunwire.protected(method, transaction, [*attributes, *credentials], self._key), shows=shows)
+        user = _letters(self.leg.draw, self._credentials.username_bytes)
+        everything = self._ordered(attributes, [(stunwire.USERNAME, user), *self._realm()])
+        self.send(stunwire.protected(method, transaction, everything, self._key), shows=shows)
         reply = stunwire.protected(method | SUCCESS, transaction, response, self._key)
         self.receive(reply, self.leg.answer_ns(), mapped=mapped)
 
@@ -159,9 +165,11 @@ class Session:
         """RFC 8489 section 9.2.4: the first Allocate has no credentials; its error response has realm and nonce."""
         transaction = stunwire.new_transaction(self.leg.draw)
         self.send(stunwire.message(ALLOCATE, transaction, [(stunwire.REQUESTED_TRANSPORT, _UDP_TRANSPORT)]))
-        challenge = [(stunwire.REALM, _REALM), (stunwire.NONCE, self._nonce)]
-        error = [(stunwire.ERROR_CODE, b"\0\0\x04\x01Unauthorized"), *challenge]
+        error = [(stunwire.ERROR_CODE, b"\0\0\x04\x01Unauthorized"), *self._realm()]
         self.receive(stunwire.message(ALLOCATE | ERROR, transaction, error), self.leg.answer_ns())
+
+    def _realm(self) -> list[Attribute]:
+        return [(stunwire.REALM, self._credentials.realm.encode()), (stunwire.NONCE, self._nonce)]
 
     def _allocate(self) -> None:
         transaction = stunwire.new_transaction(self.leg.draw)
@@ -177,13 +185,44 @@ class Session:
         lifetime = (stunwire.LIFETIME, lifetime_s.to_bytes(4, "big"))
         self._authenticated(stunwire.REFRESH, stunwire.new_transaction(self.leg.draw), [lifetime], [lifetime])
 
-    def _warp(self, kind: int, reply_kind: int, size: int) -> None:
+    def _warp_allocate(self) -> None:
+        draw, transaction = self.leg.draw, stunwire.new_transaction(self.leg.draw)
+        token = (stunwire.WARP_TOKEN, draw.randbytes(self.leg.app.warp.token_bytes))
+        parameters = [(stunwire.WARP_PARAMETERS, draw.randbytes(length)) for length in _WARP_PARAMETERS]
+        attributes = [token, *parameters, self._own_address(transaction)]
+        self.send(stunwire.sealed(ALLOCATE, transaction, attributes, self._key))
+        answer = [stunwire.xor_address(stunwire.XOR_MAPPED_ADDRESS, self.mapped, transaction), self._warp_state()]
+        reply = stunwire.sealed(ALLOCATE | SUCCESS, transaction, answer, self._key)
+        self.receive(reply, self.leg.answer_ns(), mapped=self.mapped.address)
+
+    def _warp_ping(self, padding: int) -> None:
         transaction = stunwire.new_transaction(self.leg.draw)
-        token = self.leg.draw.randbytes(size)
-        attributes = [(stunwire.WARP_TOKEN, token), (stunwire.WARP_STREAMS, bytes(8))]
-        self.send(stunwire.message(kind, transaction, attributes))
-        reply = stunwire.message(reply_kind, transaction, [(stunwire.WARP_STATE, token[: size // 2])])
-        self.receive(reply, self.leg.answer_ns())
+        number = (stunwire.WARP_NUMBER, b"\xff")
+        ping = [number, (stunwire.WARP_PADDING, bytes(padding))]
+        self.send(stunwire.message(stunwire.WARP_PING, transaction, ping))
+        pong = stunwire.message(stunwire.WARP_PONG, transaction, [self._warp_state(), number])
+        self.receive(pong, self.leg.answer_ns())
+
+    def _warp_bye(self, padding: int) -> None:
+        transaction = stunwire.new_transaction(self.leg.draw)
+        bye = [(stunwire.WARP_REASON, self.leg.draw.randbytes(2)), self._own_address(transaction)]
+        self.send(stunwire.sealed(stunwire.WARP_BYE, transaction, bye, self._key))
+        answer = [self._warp_state(), (stunwire.WARP_PADDING, bytes(padding))]
+        self.receive(stunwire.sealed(stunwire.WARP_BYE_REPLY, transaction, answer, self._key), self.leg.answer_ns())
+
+    def _warp_state(self) -> Attribute:
+        return stunwire.WARP_STATE, self.leg.draw.randbytes(8)
+
+    def _own_address(self, transaction: bytes) -> Attribute:
+        """The relay's own address, as WhatsApp sends it back to the relay."""
+        return stunwire.xor_address(
+            stunwire.XOR_RELAYED_ADDRESS, Endpoint(self.relay.ipv4, self.relay.port), transaction
+        )
+
+
+def _letters(draw: random.Random, length: int) -> bytes:
+    """A user name or nonce of `length` characters."""
+    return draw.randbytes(-(-length // 2)).hex()[:length].encode()
 
 
 class Leg:

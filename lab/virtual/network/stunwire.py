@@ -26,7 +26,10 @@ CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, DATA_ATTRIBUTE = 0x000C, 0x000D, 0x0
 REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_TRANSPORT, XOR_MAPPED_ADDRESS = 0x0014, 0x0015, 0x0016, 0x0019, 0x0020
 PRIORITY, USE_CANDIDATE, SOFTWARE, FINGERPRINT = 0x0024, 0x0025, 0x8022, 0x8028
 ICE_CONTROLLED, ICE_CONTROLLING = 0x8029, 0x802A
-WARP_TOKEN, WARP_STREAMS, WARP_STATE = 0x4000, 0x4024, 0x4025
+GOOG_NETWORK_INFO = 0xC057
+# Those of WARP relays; the names are ours.
+WARP_PARAMETERS, WARP_TOKEN, WARP_STATE, WARP_NUMBER = 0x0022, 0x4000, 0x4002, 0x4003
+WARP_PADDING, WARP_REASON = 0x4004, 0x4007
 
 _FRAGMENT_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -41,14 +44,19 @@ def message(kind: int, transaction: bytes, attributes: Sequence[Attribute] = ())
     return struct.pack("!HHI", kind, len(body), COOKIE) + transaction + body
 
 
-def protected(kind: int, transaction: bytes, attributes: Sequence[Attribute], key: bytes) -> bytes:
-    """A message with MESSAGE-INTEGRITY (HMAC-SHA1 under `key`) and FINGERPRINT (RFC 8489 sections 14.5 and 14.7)."""
+def sealed(kind: int, transaction: bytes, attributes: Sequence[Attribute], key: bytes) -> bytes:
+    """A message with MESSAGE-INTEGRITY (HMAC-SHA1 under `key`, RFC 8489 section 14.5)."""
     plain = message(kind, transaction, attributes)
-    digest = hmac.new(key, _with_length(plain, len(plain) + 4), hashlib.sha1).digest()
-    sealed = _with_length(plain, len(plain) + 4) + struct.pack("!HH", MESSAGE_INTEGRITY, 20) + digest
-    sealed = _with_length(sealed, len(sealed) - HEADER_BYTES + 8)
-    checksum = zlib.crc32(sealed) ^ 0x5354554E
-    return sealed + struct.pack("!HHI", FINGERPRINT, 4, checksum)
+    plain = _with_length(plain, len(plain) + 4)
+    digest = hmac.new(key, plain, hashlib.sha1).digest()
+    return plain + struct.pack("!HH", MESSAGE_INTEGRITY, 20) + digest
+
+
+def protected(kind: int, transaction: bytes, attributes: Sequence[Attribute], key: bytes) -> bytes:
+    """A `sealed` message with FINGERPRINT (RFC 8489 section 14.7)."""
+    text = sealed(kind, transaction, attributes, key)
+    text = _with_length(text, len(text) - HEADER_BYTES + 8)
+    return text + struct.pack("!HHI", FINGERPRINT, 4, zlib.crc32(text) ^ 0x5354554E)
 
 
 def _with_length(text: bytes, length: int) -> bytes:

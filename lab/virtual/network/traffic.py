@@ -91,7 +91,7 @@ class CallTraffic:
     def _plan(self, leg: Leg) -> list[Plan]:
         """The plans of a leg's sessions: one for all secondary ones, and for all in a call whose sessions are alike."""
         period_ns = round(self._app.keep_alive.every_s * 1e9)
-        size = 4 * leg.draw.randint(20, 30)
+        size = self._app.warp.padding_bytes + 4 * leg.draw.randint(0, 3)
         shared = Plan(leg.draw.randint(6, 9), None, size, period_ns)
         if self._app.secondary is not None:
             packets = self._app.secondary.caller if leg.role == "caller" else self._app.secondary.callee
@@ -103,7 +103,7 @@ class CallTraffic:
             early = leg.draw.randint(4, 6) if leg.role == "caller" else leg.draw.randint(2, 3)
             if session.relay.framing == "warp":
                 early = shared.early + (early if leg.role == "caller" else 1)
-            more = Plan(early, None, size + 4 * leg.draw.randint(1, 9), period_ns)
+            more = Plan(early, None, size + 4 * leg.draw.randint(1, 6), period_ns)
             plans.append(shared if alike or session.relay.purpose == "secondary" else more)
         return plans
 

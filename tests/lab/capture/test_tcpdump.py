@@ -76,13 +76,13 @@ def capture(phone: Phone) -> PhoneTcpdump:
     return made
 
 
-def test_tcpdump_is_started_as_root_in_immediate_mode_with_its_pid_recorded_from_inside():
+def test_tcpdump_is_started_as_root_in_immediate_mode_for_16_bytes_more_with_its_pid_recorded_from_inside():
     phone = Phone()
     capture(phone)
     base = "/data/local/tmp/im-call-lab/t.0.caller"
     assert phone.started == (
         f"echo $$ >{base}.pid; PATH=/data/local/tmp/im-call-lab-tools:$PATH; exec tcpdump -i rmnet1 -U "
-        f"--immediate-mode -B 16384 -s 256 -G 7200 -W 1 -w {base}.pcap 2>{base}.err"
+        f"--immediate-mode -B 16384 -s 272 -G 7200 -W 1 -w {base}.pcap 2>{base}.err"
     )
 
 

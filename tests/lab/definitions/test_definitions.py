@@ -307,7 +307,7 @@ def test_the_virtual_bench_calls_only_documentation_numbers():
     ]
     numbers = [address for address in bench.allowed_callees if address.isdigit() and len(address) == 11]
     assert numbers == ["15555550101", "15555550102"]
-    assert (bench.idle_s, bench.noise_max, bench.snaplen_bytes) == (5, 4000, 256)
+    assert (bench.idle_s, bench.noise_max, bench.snaplen_bytes) == (5, 4000, 640)
 
 
 def test_every_kind_of_file_has_a_json_schema():

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture
+from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture, slot_bytes
 from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.wire import Batch, Wire
@@ -102,6 +102,23 @@ def test_scapy_reads_every_frame_with_its_time_and_whole_length(format_, bufferi
     assert [meta.wirelen for _, meta in frames[:5]] == [40, 40, 6, 40, 64]
     if format_ == "pcap":
         assert [(meta.sec, meta.usec) for _, meta in frames[:2]] == [(1_700_000_000, 6), (1_700_000_000, 1006)]
+
+
+@pytest.mark.parametrize(
+    ("snaplen", "raw", "ethernet"),
+    [(252, 236, 250), (253, 252, 253), (256, 252, 256), (268, 252, 266), (272, 268, 272), (640, 636, 640)],
+)
+def test_a_slot_has_room_for_up_to_16_bytes_less_than_the_snaplen_as_measured(snaplen, raw, ethernet):
+    assert (slot_bytes(snaplen, "raw"), slot_bytes(snaplen, "ethernet")) == (raw, ethernet)
+
+
+def test_a_capture_keeps_what_it_has_room_for_and_its_file_names_the_snaplen_that_was_asked_for():
+    wire, out = make_wire(), bytearray()
+    Capture(wire, "pcap", 6, IMMEDIATE, lambda t: t, out.extend, room=4)
+    wire.put(START, b"abcdefgh", 8, NOISE)
+    wire.world.advance_to(START + SECOND)
+    assert struct.unpack_from("<I", out, 16) == (6,)
+    assert out[32:] == struct.pack("<II", 4, 8) + b"abcd"
 
 
 def lost(buffering, *, drain_ns: int = 0) -> int:

@@ -1,5 +1,6 @@
 """The bench process: its control channel, its adb server, and how it ends."""
 
+import hashlib
 import json
 import os
 import signal
@@ -10,6 +11,10 @@ import time
 
 import pytest
 
+from correlate.trace import Trace
+from lab.capture.counters import Counters
+from lab.capture.verified import verified
+from lab.errors import AttemptVoid
 from tests.lab.virtual.bench_process import BEGIN, SCENARIOS, START_NS, Process
 
 
@@ -179,6 +184,35 @@ def test_a_running_tcpdump_tells_its_counters_when_it_is_asked(bench):
     assert listening.startswith("tcpdump: listening on rmnet1")
     assert asked == f"tcpdump: {', '.join(final)}"
     assert final[0].endswith("packets captured")
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [("-U --immediate-mode -s 256", 252), ("-U --immediate-mode -s 272", 268), ("-U -s 256", 256)],
+)
+def test_a_tcpdump_cuts_on_a_link_without_link_header_as_the_real_one_does(bench, tmp_path, options, kept):
+    """What is asked for is what `verified` requires, so a harness that asked for no more had every trial void."""
+    serial = f"127.0.0.1:{bench.started['phones'][0]['port']}"
+    bench.adb("connect", serial)
+    bench.say(BEGIN)
+    running = Running(bench, serial, f"su -c 'exec tcpdump -i rmnet1 {options} -w /data/local/tmp/x.pcap'")
+    running.advance(1)
+    sending = f"printf '{'x' * 400}' | toybox timeout 1 toybox nc -u -w 1 192.0.2.1 9"
+    assert bench.adb("-s", serial, "shell", sending).returncode == 124
+    running.advance(2)
+    running.signal("INT")
+    running.advance(1)
+    path = tmp_path / "x.pcap"
+    assert bench.adb("-s", serial, "pull", "/data/local/tmp/x.pcap", str(path)).returncode == 0
+    udp = Trace.read(path).udp
+    assert udp.captured_bytes[udp.wire_bytes == 428].tolist() == [kept]
+    count = int(running.popen.communicate(timeout=10)[1].split(b" packets captured")[0].split()[-1])
+    counters, sha256 = Counters(count, count, 0), hashlib.sha256(path.read_bytes()).hexdigest()
+    if kept >= 256:
+        assert verified(path, counters, sha256, 256).packets == count
+    else:
+        with pytest.raises(AttemptVoid, match=r"\d UDP frames are cut at less than the 256 bytes that were asked for"):
+            verified(path, counters, sha256, 256)
 
 
 def test_a_config_that_does_not_fit_is_one_error_line(tmp_path):

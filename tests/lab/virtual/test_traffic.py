@@ -45,7 +45,7 @@ EXPECTED = {
     "whatsapp": (NONE, NONE, ALL, None, None, True, True),
     "messenger": (CALLER, ALL, ALL, 4, "always", False, False),
     "snapchat": (NONE, PUBLIC, PUBLIC, 16, "conversation", False, False),
-    "alder": (CALLER, ALL, ALL, 6, "always", True, False),
+    "alder": (CALLER, ALL, ALL, 80, "always", True, False),
     "birch": (NONE, NONE, ALL, 12, "conversation", False, False),
     "cedar": (NONE, NONE, NONE, None, None, False, True),
 }
@@ -349,7 +349,7 @@ def test_media_of_a_direct_call_go_directly_and_its_private_checks_get_no_answer
     for phone, other in ((MOBILE, FIXED), (FIXED, MOBILE)):
         towards = [bytes(udp.payload) for header, udp, _ in packets(bench, phone) if header.dst == private[other]]
         answers = [udp for header, udp, _ in packets(bench, phone) if header.src == private[other]]
-        assert [text[:8].hex() for text in towards] == ["000100002112a442"] * 3
+        assert [text[:8].hex() for text in towards] == ["000100182112a442"] * 3
         assert answers == []
     assert truth["routing"] == "p2p"
 
