@@ -6,6 +6,7 @@ bounded, and the same messages and flows however the file is read.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -18,7 +19,7 @@ import pytest
 from correlate import flows, stun
 from correlate.trace import Trace, blocks
 from tests.correlate import growing
-from tests.correlate.fuzzing_structure import Calls
+from tests.correlate.fuzzing_structure import SAFETY_S, Calls, too_long
 from tests.correlate.growing import SHAPES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,16 @@ def hold(held_bytes, seen, count):
     assert seen["read"] + seen["refused"] == count
     assert seen["read"] > 0.9 * count
     assert min(seen[each] for each in ("messages", "flows", "segments", "over_tcp")) > 0.2 * count
+
+
+@pytest.fixture(autouse=True)
+def _ends():
+    """A test that hangs is ended: a safety net, it is other things that are asserted."""
+    before = signal.signal(signal.SIGPROF, too_long)
+    signal.setitimer(signal.ITIMER_PROF, SAFETY_S)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.signal(signal.SIGPROF, before)
 
 
 def work(path, data):
