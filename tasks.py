@@ -59,7 +59,7 @@ def exits() -> Iterator[None]:
         raise Exit(one_line(text), BenchUnhealthy.exit_code) from error
 
 
-@task(help=RUN_HELP | {"only": "a part of it: app=whatsapp,service=voice", "dry-run": "the plan; touch nothing"})
+@task(help=RUN_HELP | {"only": "app=whatsapp,service=voice", "dry-run": "only plan", "local": "the bench's local file"})
 def run_matrix(
     _context: Context,
     bench: str = "virtual",
@@ -69,6 +69,7 @@ def run_matrix(
     scenarios: str = "scenarios",
     only: str = "",
     dry_run: bool = False,
+    local: str = "",
 ) -> None:
     """Run the trials that are missing, then findings, names, tables and report."""
     with exits():
@@ -77,7 +78,7 @@ def run_matrix(
         from lab.run.options import Options
         from lab.run.plan import prepare
 
-        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only))
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local))
         check_fits(run)
         show.plan(run) if dry_run else run_and_report(run)
 
@@ -190,8 +191,7 @@ def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -
         from lab.definitions import Lab
         from lab.laptop import install
 
-        for line in install.install(Lab.load(Path(scenarios)).bench(bench)):
-            print(line)
+        print(*install.install(Lab.load(Path(scenarios)).bench(bench)), sep="\n")
 
 
 @task(

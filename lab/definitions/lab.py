@@ -27,6 +27,8 @@ FOLDERS: dict[str, type[Model]] = {
 }
 T = TypeVar("T")
 _LOCAL_SUFFIX = ".local.yaml"
+# What lies beside a dataset's own scenarios.
+_DATASET = "dataset.json"
 # Where a mistake stands that is about the merge of two files, not about one of them.
 _WHOLE_FILE: Place = ()
 
@@ -41,16 +43,22 @@ class Lab:
     benches: dict[str, BenchSpec]
     matrices: dict[str, Matrix]
     virtual_apps: dict[str, VirtualApp]
+    local_files: dict[str, Path]
+    """The local file that was merged over a bench, by the bench's name."""
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path, local: Path | None = None) -> Self:
         """Read every file, merge local files over the benches, and check across files.
+
+        `local` is the local file of the bench that names it, where it does not lie beside that bench: a dataset's own
+        `scenarios/` hold what was used, without what is local.
 
         Raises:
             YamlMistakes: (a BadInput) with all mistakes of all files; those across files only once every file is
                 right by itself.
+            BadInput: no bench names `local`, or there is no such file.
         """
-        found = _read(directory)
+        found = _read(directory, local)
         if not found.mistakes:
             found.mistakes += cross_mistakes(found)
         if found.mistakes:
@@ -62,6 +70,7 @@ class Lab:
             benches=_values(found, "benches") | found.merged,
             matrices=_values(found, "matrices"),
             virtual_apps=_values(found, "virtual"),
+            local_files=found.local_files,
         )
 
     def bench(self, name: str) -> BenchSpec:
@@ -112,10 +121,12 @@ def write_schemas(directory: Path) -> list[Path]:
 
 @dataclass
 class Found:
-    """What reading a directory gave: documents by folder and name, and mistakes."""
+    """What reading a directory gave: documents by folder and name, and mistakes. `of_dataset`: a dataset's own."""
 
+    of_dataset: bool = False
     files: dict[str, dict[str, Document[Any]]] = field(default_factory=dict)
     merged: dict[str, BenchSpec] = field(default_factory=dict)
+    local_files: dict[str, Path] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
     def names(self, folder: str) -> list[str]:
@@ -149,8 +160,8 @@ def _alone(file: Path) -> list[Mistake]:
 # Reading
 
 
-def _read(directory: Path) -> Found:
-    found = Found()
+def _read(directory: Path, local: Path | None) -> Found:
+    found = Found(of_dataset=(directory.parent / _DATASET).is_file())
     if not directory.is_dir():
         raise YamlMistakes([Mistake(directory, 1, 1, "no such directory; name it with --scenarios")])
     for folder, model in FOLDERS.items():
@@ -161,8 +172,12 @@ def _read(directory: Path) -> Found:
         found.mistakes += [
             Mistake(path, 1, 1, "is not read: name it *.yaml") for path in sorted((directory / folder).glob("*.yml"))
         ]
-    for document in found.files["benches"].values():
-        _merge_local(found, document)
+    benches = found.files["benches"].values()
+    if local is not None and not (local.is_file() and local.name in [bench.value.local for bench in benches]):
+        why = "no bench names it under 'local'" if local.is_file() else "no such file"
+        raise BadInput(f"--local {local}: {why}")
+    for bench in benches:
+        _merge_local(found, bench, local)
     return found
 
 
@@ -181,12 +196,15 @@ def _name_mistakes(document: Document[Any]) -> list[Mistake]:
     return [] if name == stem else [document.mistake(("name",), f"name is '{name}', but the file is {stem}.yaml")]
 
 
-def _merge_local(found: Found, bench: Document[BenchSpec]) -> None:
+def _merge_local(found: Found, bench: Document[BenchSpec], given: Path | None) -> None:
     if bench.value.local is None:
         return
     path = bench.path.with_name(bench.value.local)
+    if given is not None and given.name == path.name:
+        path = given
     if not path.exists():
         return
+    found.local_files[bench.value.name] = path
     try:
         local = read_document(path, LocalBench)
     except YamlMistakes as error:
@@ -256,8 +274,9 @@ def _long_ids(found: Found) -> Iterator[Mistake]:
 
 
 def _contacts(found: Found) -> Iterator[Mistake]:
+    """A dataset's own scenarios have the apps of its matrix alone, its bench may have contacts for more."""
     apps = found.names("apps")
-    for bench in found.files["benches"].values():
+    for bench in () if found.of_dataset else found.files["benches"].values():
         for i, phone in enumerate(bench.value.phones):
             for j, contact in enumerate(phone.contacts):
                 if contact.app not in apps:

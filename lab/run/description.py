@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import shlex
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -92,12 +93,23 @@ def check_fits(run: Run) -> None:
     for key in ("bench", "matrix", "seed", "scenario_hash"):
         before, now = getattr(there, key), getattr(here, key)
         if before != now:
+            own = path / SCENARIOS
+            may_finish = key == "scenario_hash" and own.is_dir() and own.resolve() != run.lab.directory.resolve()
+            finish = f", or finish it with its own scenarios: {_finishing(run)}" if may_finish else ""
             raise BadInput(
                 f"{run.dataset.info_path}: this dataset was begun with {key} {before}, not {now}; "
-                "name another folder with --dataset"
+                f"name another folder with --dataset{finish}"
             )
+
+
+def _finishing(run: Run) -> str:
+    """The command that runs what is missing of a dataset with the YAML that it was begun with, and this local file."""
+    words = ["invoke", "run-matrix", "--scenarios", str(run.dataset.path / SCENARIOS), "--bench", run.spec.name]
+    words += ["--matrix", run.matrix.name, "--dataset", str(run.dataset.path), "--seed", str(run.seed)]
+    local = run.lab.local_files.get(run.spec.name)
+    return shlex.join([*words, *(["--local", str(local)] if local is not None else [])])
 
 
 def create(run: Run) -> None:
     """Write a new dataset's dataset.json and its copy of the YAML."""
-    run.dataset.begin(describe(run), {name: path.read_text("utf-8") for name, path in _used_files(run).items()})
+    run.dataset.begin(describe(run), {name: files.read(path).decode() for name, path in _used_files(run).items()})

@@ -23,6 +23,7 @@ class Options:
     seed: int | str = 1
     scenarios: str = "scenarios"
     only: str = ""
+    local: str = ""
 
 
 FILTERS = ("app", "service", "direction", "scenario", "repetition", "id")

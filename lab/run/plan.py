@@ -41,7 +41,7 @@ class Run:
 
 def prepare(options: Options) -> Run:
     """Read the YAML and lay the plan. Raises `BadInput`, also where an app has no emulation; touches nothing."""
-    lab = Lab.load(Path(options.scenarios))
+    lab = Lab.load(Path(options.scenarios), Path(options.local) if options.local else None)
     spec, matrix = lab.bench(options.bench), lab.matrix(options.matrix)
     seed = parse_seed(options.seed)
     _require_emulations(lab, spec, matrix)

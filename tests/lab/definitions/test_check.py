@@ -179,3 +179,40 @@ def test_an_unknown_name_on_the_command_line_gets_a_suggestion(scenarios: Path):
         lab.matrix("papr")
     with pytest.raises(BadInput, match=r"^no bench 'zzz'; there is lte_hotspot, pcapdroid, pixels, virtual$"):
         lab.bench("zzz")
+
+
+LOCAL = "phones:\n  - {name: pixel6, serial: serial-of-pixel6}\n"
+
+
+def test_a_local_file_that_lies_elsewhere_is_merged_over_the_bench_that_names_it(scenarios: Path, tmp_path: Path):
+    beside, elsewhere = scenarios / "benches" / "pixels.local.yaml", tmp_path / "else where" / "pixels.local.yaml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(LOCAL)
+    assert Lab.load(scenarios).bench("pixels").phones[0].serial is None
+    assert Lab.load(scenarios).local_files == {}
+    lab = Lab.load(scenarios, elsewhere)
+    assert lab.bench("pixels").phones[0].serial == "serial-of-pixel6"
+    assert lab.local_files == {"pixels": elsewhere}
+    beside.write_text(LOCAL.replace("serial-of", "another-of"))
+    assert Lab.load(scenarios, elsewhere).bench("pixels").phones[0].serial == "serial-of-pixel6"
+    assert Lab.load(scenarios).local_files == {"pixels": beside}
+
+
+def test_a_local_file_that_is_not_there_or_that_no_bench_names_is_refused(scenarios: Path, tmp_path: Path):
+    path = tmp_path / "pixels.local.yaml"
+    with pytest.raises(BadInput, match=rf"^--local {path}: no such file$"):
+        Lab.load(scenarios, path)
+    path.write_text(LOCAL)
+    other = path.rename(tmp_path / "pixel.local.yaml")
+    with pytest.raises(BadInput, match=rf"^--local {other}: no bench names it under 'local'$"):
+        Lab.load(scenarios, other)
+
+
+def test_the_bench_of_a_datasets_own_scenarios_may_have_contacts_for_apps_that_it_did_not_need(scenarios: Path):
+    for app in ("apps/cedar.yaml", "virtual/cedar.yaml", "matrices/invented.yaml"):
+        (scenarios / app).unlink()
+    assert [line.partition(": ")[2] for line in found(scenarios)] == [
+        "no app 'cedar'; there is alder, birch, messenger, snapchat, whatsapp"
+    ] * 2
+    (scenarios.parent / "dataset.json").touch()
+    assert found(scenarios) == []

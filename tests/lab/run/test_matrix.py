@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shlex
 import shutil
 from collections import namedtuple
 from dataclasses import replace
@@ -114,6 +115,85 @@ def test_a_dataset_that_was_begun_with_another_seed_or_other_scenarios_is_refuse
     other = prepare(Options(matrix="smoke", dataset=str(tmp_path / "d"), scenarios=str(scenarios)))
     with pytest.raises(BadInput, match=rf"^{where} scenario_hash {scenario_hash(run)}, not {scenario_hash(other)}; "):
         check_fits(other)
+
+
+def refusal(run) -> str:
+    with pytest.raises(BadInput) as raised:
+        check_fits(run)
+    return str(raised.value)
+
+
+def with_640(scenarios: Path, bench: str) -> None:
+    """Scenarios whose bench now keeps 640 bytes of a frame, where a dataset was begun with 256."""
+    file = scenarios / "benches" / f"{bench}.yaml"
+    file.write_text(file.read_text().replace("snaplen_bytes: 256\n", "snaplen_bytes: 640\n"))
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """Scenarios as they were with 256, in a folder with a blank in its name."""
+    scenarios = Path(shutil.copytree(SCENARIOS, tmp_path / "of my lab" / "scenarios"))
+    for file in scenarios.glob("benches/*.yaml"):
+        file.write_text(file.read_text().replace("snaplen_bytes: 640\n", "snaplen_bytes: 256\n"))
+    return scenarios
+
+
+def from_command(text: str) -> dict[str, str]:
+    """The options of the command that a refusal ends with."""
+    words = shlex.split(text.partition(" or finish it with its own scenarios: ")[2])
+    assert words[:2] == ["invoke", "run-matrix"]
+    return dict(zip(words[2::2], words[3::2], strict=True))
+
+
+def test_a_dataset_that_was_begun_with_another_bench_file_is_refused_with_the_command_that_finishes_it(
+    tmp_path, earlier
+):
+    asked = Options(matrix="smoke", dataset=str(tmp_path / "my d"), seed=3, scenarios=str(earlier))
+    create(begun := prepare(asked))
+    with_640(earlier, "virtual")
+    text = refusal(prepare(asked))
+    assert text.endswith(
+        f"; name another folder with --dataset, or finish it with its own scenarios: invoke run-matrix "
+        f"--scenarios '{tmp_path}/my d/scenarios' --bench virtual --matrix smoke --dataset '{tmp_path}/my d' --seed 3"
+    )
+    given = {name.removeprefix("--"): value for name, value in from_command(text).items()}
+    finishing = prepare(Options(**given))
+    check_fits(finishing)
+    assert (finishing.spec.snaplen_bytes, finishing.planned) == (256, begun.planned)
+    # Its own scenarios, changed since, are no way out.
+    with_640(tmp_path / "my d" / "scenarios", "virtual")
+    assert refusal(prepare(Options(**given))).endswith("; name another folder with --dataset")
+    assert refusal(prepare(replace(asked, seed=4))).endswith("seed 3, not 4; name another folder with --dataset")
+
+
+def test_the_command_that_finishes_a_dataset_of_a_real_bench_names_its_local_file(tmp_path, earlier):
+    local = earlier / "benches" / "pixels.local.yaml"
+    local.write_text(
+        "phones:\n"
+        "  - {name: pixel6, serial: serial-a, contacts: [{app: whatsapp, address: '15555550101'}]}\n"
+        "  - {name: pixel6pro, serial: serial-b, contacts: [{app: whatsapp, address: '15555550102'}]}\n"
+        "allowed_callees: ['15555550101', '15555550102']\n"
+    )
+    asked = Options("pixels", "smoke", str(tmp_path / "d"), scenarios=str(earlier))
+    create(prepare(asked))
+    assert not list((tmp_path / "d").rglob("*.local.yaml"))
+    with_640(earlier, "pixels")
+    given = from_command(refusal(prepare(asked)))
+    assert given["--local"] == str(local)
+    finishing = prepare(Options(**{name.removeprefix("--"): value for name, value in given.items()}))
+    check_fits(finishing)
+    check_callees(finishing)
+    assert [phone.serial for phone in finishing.spec.phones] == ["serial-a", "serial-b"]
+    assert (finishing.spec.snaplen_bytes, len(finishing.missing())) == (256, 20)
+    local.unlink()
+    assert "--local" not in from_command(refusal(prepare(asked)))
+
+
+def test_a_dataset_keeps_the_bytes_of_its_yaml_whatever_ends_their_lines(tmp_path, earlier):
+    file = earlier / "matrices" / "smoke.yaml"
+    file.write_bytes(data := file.read_bytes().replace(b"\n", b"\r\n"))
+    create(prepare(Options(matrix="smoke", dataset=str(tmp_path / "d"), scenarios=str(earlier))))
+    assert (tmp_path / "d/scenarios/matrices/smoke.yaml").read_bytes() == data
 
 
 @pytest.mark.parametrize(("bench", "provenance"), [("virtual", "modelled"), ("pixels", "measured")])
