@@ -192,8 +192,7 @@ def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -
         from lab.definitions import Lab
         from lab.laptop import install
 
-        for line in install.install(Lab.load(Path(scenarios)).bench(bench)):
-            print(line)
+        print(*install.install(Lab.load(Path(scenarios)).bench(bench)), sep="\n")
 
 
 @task(

@@ -80,6 +80,7 @@ class Decoder:
         for padding in (self._padding, 0):
             if frame_kind(stream.data, padding):
                 stream.drop(stream.base + padding)
+                self._padding = 0
                 length = int.from_bytes(stream.data[2:4])
                 return (HEADER_BYTES if stream.data[0] < 0x40 else CHANNEL_HEADER_BYTES) + length
         return None

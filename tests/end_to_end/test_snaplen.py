@@ -69,11 +69,6 @@ def test_trials_with_256_bytes_of_a_frame_are_complete(cut: Dataset) -> None:
     assert cut.verify() == []
 
 
-# Waits for the reading of STUN that says which attributes of a message it has not seen; then this mark goes.
-UNDECIDED = pytest.mark.xfail(reason="findings do not know yet what lies behind a cut", strict=True)
-
-
-@UNDECIDED
 def test_with_256_no_exposure_is_wrong_and_what_may_lie_behind_a_cut_is_undecided(cut: Dataset) -> None:
     said = exposures(cut)
     assert {key: both for key, both in said.items() if both[0] not in (None, both[1])} == {}
@@ -82,7 +77,6 @@ def test_with_256_no_exposure_is_wrong_and_what_may_lie_behind_a_cut_is_undecide
     assert {truth for found, truth in said.values() if found is None} == {True, False}
 
 
-@UNDECIDED
 def test_what_is_undecided_with_256_has_its_reason(cut: Dataset) -> None:
     with (cut.findings_dir / "endpoints.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
