@@ -101,7 +101,9 @@ class _Walk:
             if kind is None:
                 # The first bytes of a container's value tell whether it is a message (RFC 7983 7).
                 told = COOKIE_END if at else HEADER_BYTES
-                if is_stun and len(data) < size and len(data) - at < told:
+                # Of what begins like ChannelData by chance the length leads so near to the cut once in 8,000 times.
+                is_near = 0 < at <= len(data)
+                if (is_stun or is_near) and len(data) < size and len(data) - at < told:
                     self._miss("what follows is cut" if at else "the first bytes of what it holds are cut")
                 elif is_stun and at and size - at >= ADDRESS_BYTES and any(data[at:]):
                     self._miss(f"{size - at} bytes behind its end are no message")

@@ -38,6 +38,7 @@ class Decoder:
         self.is_tls = False
         self.missing: list[tuple[int, int, str]] = []
         self._padding = 0
+        self._numbers = set[int]()
         self._last = 0, -1
 
     def read(self, channels: Set[int], *, final: bool = False) -> Iterator[Framed]:
@@ -60,7 +61,7 @@ class Decoder:
             least = LENGTH_BYTES if self.framing == "rfc4571" else self._padding + COOKIE_END
             if len(stream.data) < least and not final:
                 return
-            size = self._size()
+            size = self._size(channels)
             if size is None:
                 self._resynchronise()
             elif len(stream.data) >= size or final:
@@ -68,7 +69,7 @@ class Decoder:
             else:
                 return
 
-    def _size(self) -> int | None:
+    def _size(self, channels: Set[int]) -> int | None:
         """Bytes of the frame at the front; None where none begins there, or its first bytes are not there."""
         stream = self.stream
         head = LENGTH_BYTES if self.framing == "rfc4571" else CHANNEL_HEADER_BYTES + self._padding
@@ -76,14 +77,23 @@ class Decoder:
             return None
         if self.framing == "rfc4571":
             return LENGTH_BYTES + int.from_bytes(stream.data[:LENGTH_BYTES])
-        # ChannelData is padded to four bytes (RFC 8656 12.5); of who does not pad, the next frame begins at once.
-        for padding in (self._padding, 0):
-            if frame_kind(stream.data, padding):
-                stream.drop(stream.base + padding)
-                self._padding = 0
-                length = int.from_bytes(stream.data[2:4])
-                return (HEADER_BYTES if stream.data[0] < 0x40 else CHANNEL_HEADER_BYTES) + length
-        return None
+        begin = self._begin(channels)
+        if begin is None:
+            return None
+        stream.drop(stream.base + begin)
+        self._padding = 0
+        length = int.from_bytes(stream.data[2:4])
+        return (HEADER_BYTES if stream.data[0] < 0x40 else CHANNEL_HEADER_BYTES) + length
+
+    def _begin(self, channels: Set[int]) -> int | None:
+        """Where the next frame begins: ChannelData is padded to four bytes (RFC 8656 12.5), and behind that of somebody
+        who does not pad it begins at once. A message is no chance, nor is a channel that is known; any other may be."""
+        places = list(dict.fromkeys((self._padding, 0)))
+        data, known = self.stream.data, {*channels, *self._numbers}
+        kinds = {place: frame_kind(data, place) for place in places}
+        sure = [place for place in places if kinds[place] == "message"]
+        sure += [each for each in places if kinds[each] == "channel" and int.from_bytes(data[each : each + 2]) in known]
+        return next(iter([*sure, *(place for place in places if kinds[place])]), None)
 
     def _framed(self, size: int, channels: Set[int]) -> Framed:
         stream = self.stream
@@ -97,6 +107,8 @@ class Decoder:
                 found = found._replace(missing=_reason(hole))
         else:
             number = int.from_bytes(there[:2])
+            if number >= 0x4000 and len(self._numbers) < MAX_MISSING:
+                self._numbers.add(number)
             found = contents(there, size, {number, *channels})
             self._padding = -size & 3
         if found.missing:
