@@ -13,6 +13,9 @@ from correlate.trace.addresses import Address, fold
 from correlate.trace.records import Column
 from correlate.trace.tcp import Segments
 
+ENCRYPTED = ("ESP", "MACsec")
+"""What is in there nobody can look into, as in other TLS."""
+
 
 class Unseen(NamedTuple):
     """Something that was not looked into: the first frame of it, and what and why."""
@@ -28,7 +31,8 @@ def unseen(window: Window, own: OwnAddresses, relay_ports: Sequence[int]) -> tup
     found = [Unseen(Frame(each.frame, each.time_ns), f"STUN: {each.why}") for each in window.missing]
     times, (_, high) = window.trace.records.time_ns, window.frames
     for each in window.trace.damage:
-        if each.kind == "not_followed" and each.frame is not None and each.frame < high:
+        is_encrypted = any(f" in {name}," in each.text for name in ENCRYPTED)
+        if each.kind == "not_followed" and not is_encrypted and each.frame is not None and each.frame < high:
             found.append(Unseen(Frame(each.frame, int(times[each.frame - 1])), each.text))
     found += _connections(window, own, relay_ports)
     return tuple(sorted(found))

@@ -195,7 +195,8 @@ class Reader:
         if most >= len(self._is_other):
             self._is_other = np.concatenate([self._is_other, np.zeros(most + 1, np.bool_)])
         is_syn = of.flags & SYN > 0
-        wanted = is_syn | ((of.payload_bytes > 0) & ~self._is_other[of.ends])
+        may_be_new = np.isin(of.ends, of.ends[is_syn]) if is_syn.any() else False
+        wanted = is_syn | ((of.payload_bytes > 0) & (may_be_new | ~self._is_other[of.ends]))
         rows = np.flatnonzero(wanted)
         columns = (of.frame, of.time_ns, of.ends, of.seq, is_syn, of.payload_bytes, of.payload_offset)
         captured = of.payload_captured[rows].tolist()

@@ -217,3 +217,15 @@ def test_a_syn_that_is_sent_again_changes_nothing(tmp_path):
     packets = over_tcp(message(ALLOCATE), SEEN)
     found = examined(tmp_path, [packets[0], packets[0], *packets[1:], segment(A, TURN, 5000, flags=ACK)])
     assert [each.frame for each in found.messages] == [3, 4]
+
+
+def test_a_port_that_is_used_again_after_something_else_is_read_in_blocks_of_any_size(tmp_path):
+    packets = [
+        *over_tcp(b"GET / HTTP/1.1\r\n\r\n" + bytes(40_000), bytes(40_000), seq=7),
+        *over_tcp(message(ALLOCATE), SEEN, seq=9_000_000),
+    ]
+    found = examined(tmp_path, packets)
+    assert [each.frame for each in found.messages] == [5, 6]
+    for size in (1, 300, 80_000):
+        streamed = list(stun.read(blocks(tmp_path / "wire.pcap", block_bytes=size)))
+        assert [each[1:] for each in streamed] == [each[1:] for each in found.messages]
