@@ -47,6 +47,8 @@ class Decoder:
             yield from self._frames(channels, final=False)
             self.stream.give_up()
         yield from self._frames(channels, final)
+        if final and self.stream.stray:
+            self._miss(*self.stream.stray, "a segment is far from all others")
 
     def _frames(self, channels: Set[int], final: bool) -> Iterator[Framed]:
         stream = self.stream
@@ -142,8 +144,7 @@ class Decoder:
 
 
 def _reason(hole: Hole) -> str:
-    size = hole.end - hole.start
-    return f"{size} bytes of a segment are cut" if hole.is_cut else f"{size} bytes were not captured"
+    return f"{hole.size} bytes of a segment are cut" if hole.is_cut else f"{hole.size} bytes were not captured"
 
 
 def _begins(data: bytearray, at: int, how: Framing | None) -> bool:

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 MAX_WAITING_BYTES = 1 << 18
 """What is held back for a segment that is missing; beyond, it was lost to the capture. More than most windows."""
-MAX_JUMP_BYTES = 1 << 24
-"""A segment further ahead belongs to another connection between the same ports."""
+MAX_HOLE_BYTES = 1 << 17
+"""More than the longest message: of a larger hole no more is kept."""
+FAR_BYTES = 1 << 20
+"""What is so far behind was not sent again: it belongs to another connection between the same ports."""
 
 
 class Piece(NamedTuple):
@@ -22,17 +24,20 @@ class Piece(NamedTuple):
 
 
 class Hole(NamedTuple):
-    """Bytes from `start` to `end` of the stream that are not there: cut by the snaplen, or with their segment."""
+    """Bytes from `start` to `end` of the stream, `size` of them on the wire, that are not there: cut by the snaplen, or
+    with their segment."""
 
     start: int
     end: int
     is_cut: bool
+    size: int
 
 
 class Stream:
     """What is there of a stream and was not yet dropped: `data` begins at position `base` and has zeros in its holes.
 
-    Positions count from the first byte that was captured, or from the one behind a SYN: then it `has_begin`.
+    Positions count from the first byte that was captured, or from the one behind a SYN: then it `has_begin`. `stray` is
+    the frame and time of the first segment that cannot be of this stream, None without any.
     """
 
     def __init__(self) -> None:
@@ -41,6 +46,7 @@ class Stream:
         self.pieces: list[Piece] = []
         self.holes: list[Hole] = []
         self.has_begin = False
+        self.stray: tuple[int, int] | None = None
         self._first_seq: int | None = None
         self._waiting: dict[int, _Segment] = {}
         self._positions: list[int] = []  # a heap of the keys of `_waiting`
@@ -73,7 +79,9 @@ class Stream:
         if self._first_seq is None:
             self._first_seq = seq
         at = self._position(seq)
-        if at + size <= self.end or at - self.end > MAX_JUMP_BYTES:
+        if at + size <= self.end:
+            if self.end - at > FAR_BYTES:
+                self.stray = self.stray or (frame, time_ns)
             return
         if at > self.end:
             known = self._waiting.get(at)
@@ -92,12 +100,22 @@ class Stream:
     def give_up(self) -> None:
         """Takes what is missing before the first segment that waits for lost."""
         if self._waiting:
-            first = self._positions[0]
-            if first > self.end:
-                self.holes.append(Hole(self.end, first, is_cut=False))
+            missing = max(self._positions[0] - self.end, 0)
+            if missing > MAX_HOLE_BYTES:
+                self._move(missing - MAX_HOLE_BYTES)
+            first = self.end + min(missing, MAX_HOLE_BYTES)
+            if missing:
+                self.holes.append(Hole(self.end, first, is_cut=False, size=missing))
                 self.pieces.append(Piece(self.end, first, None, -1))
                 self.data += bytes(first - self.end)
             self._settle()
+
+    def _move(self, by: int) -> None:
+        """Moves what is still to come nearer by so many positions."""
+        self._first_seq = (self._first_seq or 0) + by & 0xFFFFFFFF
+        self._waiting = {at - by: segment for at, segment in self._waiting.items()}
+        self._positions = [at - by for at in self._positions]
+        self._frames = [(frame, at - by) for frame, at in self._frames]
 
     def drop(self, position: int) -> None:
         """Lets go of what lies before a position."""
@@ -125,7 +143,8 @@ class Stream:
         self.pieces.append(Piece(start, end, segment.frame, segment.time_ns))
         captured = at + len(segment.payload)
         if captured < end:
-            self.holes.append(Hole(max(captured, start), end, is_cut=True))
+            hole = max(captured, start)
+            self.holes.append(Hole(hole, end, is_cut=True, size=end - hole))
         there = segment.payload[start - at :]
         self.data += there + bytes(end - start - len(there))
 

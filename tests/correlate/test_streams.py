@@ -157,7 +157,7 @@ def test_a_stream_gives_what_waits_when_too_much_waits():
         stream.add(10 + number * len(late), late, len(late), 2 + number, 20)
     assert (stream.end, stream.waits_since) == (3, 2)
     stream.add(10 + 4 * len(late), b"z", 1, 6, 30)
-    assert (stream.holes, stream.waits_since) == ([Hole(3, 9, is_cut=False)], None)
+    assert (stream.holes, stream.waits_since) == ([Hole(3, 9, is_cut=False, size=6)], None)
     assert stream.end == 9 + 4 * len(late) + 1
 
 
@@ -229,3 +229,32 @@ def test_a_port_that_is_used_again_after_something_else_is_read_in_blocks_of_any
     for size in (1, 300, 80_000):
         streamed = list(stun.read(blocks(tmp_path / "wire.pcap", block_bytes=size)))
         assert [each[1:] for each in streamed] == [each[1:] for each in found.messages]
+
+
+def test_a_hole_of_any_size_costs_little_and_what_is_behind_it_is_read(tmp_path):
+    packets = [
+        *over_tcp(message(ALLOCATE), seq=7),
+        segment(A, TURN, 7 + 1_000_000_000, SEEN),
+        segment(A, TURN, 90, b"x"),
+    ]
+    found = examined(tmp_path, packets)
+    assert peers(found) == [(3, "192.168.7.7")]
+    assert [each.why.rpartition(": ")[2] for each in found.missing] == [
+        "999999916 bytes were not captured",
+        "62 bytes were not captured",
+    ]
+    stream = Stream()
+    stream.open(0)
+    stream.add(3_000_000, b"abc", 3, 5, 50)
+    stream.give_up()
+    assert (stream.holes, len(stream.data)) == ([Hole(0, 1 << 17, is_cut=False, size=2_999_999)], (1 << 17) + 3)
+    stream.add(3_000_003, b"def", 3, 6, 60)
+    assert bytes(stream.data[-6:]) == b"abcdef"
+
+
+def test_a_segment_far_behind_the_others_is_of_no_stream_and_said(tmp_path):
+    packets = [*over_tcp(message(ALLOCATE), seq=3_000_000), segment(A, TURN, 1_000, SEEN)]
+    found = examined(tmp_path, packets)
+    assert [(each.frame, each.why.rpartition(": ")[2]) for each in found.missing] == [
+        (3, "a segment is far from all others")
+    ]
