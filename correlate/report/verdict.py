@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from correlate.dimensions.endpoints import ROLES
+from correlate.dataset import SIDES
+from correlate.dimensions.endpoints import ROLES, UNRECORDED
 from correlate.findings.cases import Case
 from correlate.tables import predicates
 from correlate.tables.statistics import summary, wilson
 from correlate.tables.study import Study
 
+UNRECORDED_OF_ONE = "its addresses were not recorded, or are not those of its capture"
 Level = Literal["always", "sometimes", "never", "unknown"]
 
 
@@ -127,13 +129,16 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
         answer += f" ({_by_direction(either, cases)})"
     undecided = [case for case in cases if case.call.no_disclosure is None]
     unknown = [case for case in cases if None in case.endpoints[side].exposed.values()]
-    blocked = [case for case in undecided if case not in unknown]
+    unrecorded = [case for case in unknown if UNRECORDED in case.endpoints[side].reason]
+    blocked = [
+        case for case in undecided if case not in unknown and any(case.endpoints[each].unexplained for each in SIDES)
+    ]
+    unseen = len({case.trial for case in (*undecided, *unknown)} - {case.trial for case in (*unrecorded, *blocked)})
     answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
-    answer += (
-        f"; {len(unknown)} where its addresses were not recorded, or are not those of its capture" if unknown else ""
-    )
+    answer += f"; {len(unrecorded)} where {UNRECORDED_OF_ONE}" if unrecorded else ""
+    answer += f"; {unseen} where not everything could be looked at" if unseen else ""
     level = _level(len(either), len(cases))
-    level = "unknown" if level == "never" and (blocked or unknown) else level
+    level = "unknown" if level == "never" and (undecided or unknown) else level
     return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
 
 
