@@ -60,9 +60,10 @@ def hits(window: Window, addresses: Iterable[Address]) -> tuple[Hit, ...]:
     low, high = _span(window)
     data = bytes(window.trace.data[low:high])
     apart, places = _values_apart(window), None
+    bytes_there = b"".join((data, *(value for _, value in apart)))
     found = list[Hit]()
     for address in sorted(set(addresses), key=str):
-        for form, needle in _forms(address):
+        for form, needle in _forms(address, bytes_there):
             raw = list(_all(data, needle, address.version if form == "text" else None))
             at = [(frame, offset) for frame, value in apart if (offset := value.find(needle)) >= 0]
             if not raw and not at:
@@ -92,21 +93,21 @@ def _span(window: Window) -> tuple[int, int]:
     return int(records.start[low]), int(records.start[high] + records.captured[high])
 
 
-def _forms(address: Address) -> Iterator[tuple[str, bytes]]:
-    """What an address may look like on the wire."""
+def _forms(address: Address, data: bytes) -> Iterator[tuple[str, bytes]]:
+    """What an address may look like in these bytes; without forms of which a part is not even there."""
     if isinstance(address, IPv4Address):
         yield "4 bytes", address.packed
         yield "4 bytes XORed with the cookie", (int(address) ^ COOKIE).to_bytes(4)
-        for network in (MAPPED, NAT64):
+        for network in (MAPPED, NAT64) if address.packed in data else ():
             yield "16 bytes", network.network_address.packed[:12] + address.packed
         yield "text", str(address).encode()
-    else:
-        yield "16 bytes", address.packed
-        short = ":".join(group.lstrip("0") or "0" for group in address.exploded.split(":"))
+        return
+    yield "16 bytes", address.packed
+    short = ":".join(group.lstrip("0") or "0" for group in address.exploded.split(":"))
+    begin = short[: short.index(":") + 1]
+    if any(each.encode() in data for each in dict.fromkeys((begin, begin.upper()))):
         for text in dict.fromkeys((address.compressed, short, address.exploded)):
-            yield "text", text.encode()
-            if text.upper() != text:
-                yield "text", text.upper().encode()
+            yield from dict.fromkeys((("text", text.encode()), ("text", text.upper().encode())))
 
 
 def _all(data: bytes, needle: bytes, text_of: int | None) -> Iterator[int]:
