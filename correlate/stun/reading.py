@@ -178,7 +178,7 @@ class Reader:
     def _found(self, place: _Place, decoded: Contents, transport: Transport) -> None:
         for each in decoded.messages:
             self._count += 1
-            message = Message(place.row, place.frame, place.time_ns, *place.ends, *each, transport)  # type: ignore
+            message = Message(place.row, place.frame, place.time_ns, *place.ends, *each, transport)  # type: ignore[arg-type]
             heapq.heappush(self._held, (place.frame, self._count, message))
             self._channels |= {int.from_bytes(value[:2]) for kind, value in each.attributes if kind == CHANNEL_NUMBER}
         if decoded.messages and transport == "udp":
