@@ -127,18 +127,16 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     either = [case for case in cases if any(case in hits[role] for role in ROLES)]
     if 0 < len(either) < len(cases):
         answer += f" ({_by_direction(either, cases)})"
-    undecided = [case for case in cases if case.call.no_disclosure is None]
     unknown = [case for case in cases if None in case.endpoints[side].exposed.values()]
     unrecorded = [case for case in unknown if UNRECORDED in case.endpoints[side].reason]
-    blocked = [
-        case for case in undecided if case not in unknown and any(case.endpoints[each].unexplained for each in SIDES)
-    ]
-    unseen = len({case.trial for case in (*undecided, *unknown)} - {case.trial for case in (*unrecorded, *blocked)})
+    undecided = [case for case in cases if case.call.no_disclosure is None and case not in unknown]
+    blocked = [case for case in undecided if any(case.endpoints[each].unexplained for each in SIDES)]
+    unseen = len(unknown) - len(unrecorded)
     answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
     answer += f"; {len(unrecorded)} where {UNRECORDED_OF_ONE}" if unrecorded else ""
     answer += f"; {unseen} where not everything could be looked at" if unseen else ""
     level = _level(len(either), len(cases))
-    level = "unknown" if level == "never" and (undecided or unknown) else level
+    level = "unknown" if level == "never" and (blocked or unknown) else level
     return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
 
 

@@ -318,6 +318,26 @@ def test_a_service_that_nobody_wrote_down_is_not_decided_in_the_verdict(tmp_path
     assert [(leak.level, leak.answer) for leak in told] == [("unknown", "service unknown")]
 
 
+def test_what_was_not_looked_at_as_a_whole_is_not_decided_of_the_phone_that_may_be_in_it(tmp_path, build):
+    call = build.call()
+    lying = bytearray(build.stun(build.DATA_INDICATION, (0x8022, bytes(8))))
+    lying[22:24] = (400).to_bytes(2)
+    for side, local in ((call.caller, "100.64.0.7"), (call.callee, "192.168.137.20")):
+        side.relay((local, 5000), ("192.0.2.50", 3478), 0.0)
+    call.callee.put(2.0, "192.0.2.50", 3478, "192.168.137.20", 5000, bytes(lying))
+    build.dataset(tmp_path, [call])
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    caller, callee = app.phases[0].leaks[:2]
+    assert caller.question == "Does the callee's network see the caller?"
+    assert (caller.level, callee.level) == ("unknown", "never")
+    assert (
+        caller.answer
+        == "public address in 0, private address in 0 of 1 trials; 1 where not everything could be looked at"
+    )
+    assert callee.answer == "public address in 0, private address in 0 of 1 trials"
+
+
 def test_what_was_never_compared_or_recorded_is_not_decided_in_the_verdict(tmp_path, build):
     call = one_call(build)
     build.dataset(tmp_path, [call])
