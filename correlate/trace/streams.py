@@ -6,8 +6,9 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
-MAX_WAITING_BYTES = 1 << 18
-"""What is held back for a segment that is missing; beyond, it was lost to the capture. More than most windows."""
+MAX_WAITING_BYTES, MAX_WAITING = 1 << 18, 1 << 12
+"""Bytes and segments that are held back for one that is missing; beyond, it was lost to the capture. More than most
+windows."""
 MAX_HOLE_BYTES = 1 << 17
 """More than the longest message: of a larger hole no more is kept."""
 FAR_BYTES = 1 << 20
@@ -48,8 +49,10 @@ class Stream:
         self.has_begin = False
         self.stray: tuple[int, int] | None = None
         self._first_seq: int | None = None
+        self._left_out = 0  # bytes of holes that have no positions
+        # By places in the stream as it was sent: positions and what was left out before them.
         self._waiting: dict[int, _Segment] = {}
-        self._positions: list[int] = []  # a heap of the keys of `_waiting`
+        self._places: list[int] = []  # a heap of the keys of `_waiting`
         self._frames: list[tuple[int, int]] = []  # a heap of frames with the positions at which they wait, or waited
         self._waiting_bytes = 0
 
@@ -78,20 +81,20 @@ class Stream:
         """A segment of `size` bytes, of which `payload` was captured."""
         if self._first_seq is None:
             self._first_seq = seq
-        at = self._position(seq)
-        if at + size <= self.end:
-            if self.end - at > FAR_BYTES:
+        sent, at = self.end + self._left_out, self._place(seq)
+        if at + size <= sent:
+            if sent - at > FAR_BYTES:
                 self.stray = self.stray or (frame, time_ns)
             return
-        if at > self.end:
+        if at > sent:
             known = self._waiting.get(at)
             if known is None:
-                heapq.heappush(self._positions, at)
+                heapq.heappush(self._places, at)
             if known is None or known.size < size:
                 self._waiting_bytes += size - (known.size if known else 0)
                 self._waiting[at] = _Segment(payload, size, frame, time_ns)
                 heapq.heappush(self._frames, (frame, at))
-            if self._waiting_bytes > MAX_WAITING_BYTES:
+            if self._waiting_bytes > MAX_WAITING_BYTES or len(self._waiting) > MAX_WAITING:
                 self.give_up()
         else:
             self._append(at, _Segment(payload, size, frame, time_ns))
@@ -100,22 +103,14 @@ class Stream:
     def give_up(self) -> None:
         """Takes what is missing before the first segment that waits for lost."""
         if self._waiting:
-            missing = max(self._positions[0] - self.end, 0)
-            if missing > MAX_HOLE_BYTES:
-                self._move(missing - MAX_HOLE_BYTES)
+            missing = max(self._places[0] - self.end - self._left_out, 0)
+            self._left_out += max(missing - MAX_HOLE_BYTES, 0)
             first = self.end + min(missing, MAX_HOLE_BYTES)
             if missing:
                 self.holes.append(Hole(self.end, first, is_cut=False, size=missing))
                 self.pieces.append(Piece(self.end, first, None, -1))
                 self.data += bytes(first - self.end)
             self._settle()
-
-    def _move(self, by: int) -> None:
-        """Moves what is still to come nearer by so many positions."""
-        self._first_seq = (self._first_seq or 0) + by & 0xFFFFFFFF
-        self._waiting = {at - by: segment for at, segment in self._waiting.items()}
-        self._positions = [at - by for at in self._positions]
-        self._frames = [(frame, at - by) for frame, at in self._frames]
 
     def drop(self, position: int) -> None:
         """Lets go of what lies before a position."""
@@ -125,23 +120,24 @@ class Stream:
             self.pieces = [each for each in self.pieces if each.end > position]
             self.holes = [each for each in self.holes if each.end > position]
 
-    def _position(self, seq: int) -> int:
+    def _place(self, seq: int) -> int:
         """Of a sequence number near the end of what is there (RFC 9293 3.4: modulo 2**32)."""
-        distance = (seq - (self._first_seq or 0) - self.end) & 0xFFFFFFFF
-        return self.end + (distance - (1 << 32) if distance >= 1 << 31 else distance)
+        sent = self.end + self._left_out
+        distance = (seq - (self._first_seq or 0) - sent) & 0xFFFFFFFF
+        return sent + (distance - (1 << 32) if distance >= 1 << 31 else distance)
 
     def _settle(self) -> None:
-        while self._positions and self._positions[0] <= self.end:
-            at = heapq.heappop(self._positions)
+        while self._places and self._places[0] <= self.end + self._left_out:
+            at = heapq.heappop(self._places)
             segment = self._waiting.pop(at)
             self._waiting_bytes -= segment.size
-            if at + segment.size > self.end:
+            if at + segment.size > self.end + self._left_out:
                 self._append(at, segment)
 
-    def _append(self, at: int, segment: _Segment) -> None:
-        start, end = self.end, at + segment.size
+    def _append(self, place: int, segment: _Segment) -> None:
+        at, start = place - self._left_out, self.end
+        end, captured = at + segment.size, at + len(segment.payload)
         self.pieces.append(Piece(start, end, segment.frame, segment.time_ns))
-        captured = at + len(segment.payload)
         if captured < end:
             hole = max(captured, start)
             self.holes.append(Hole(hole, end, is_cut=True, size=end - hole))
