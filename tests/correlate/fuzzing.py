@@ -180,7 +180,7 @@ def plainly(data: bytes) -> object:
         return None
     datagrams = plain.datagrams(found)
     messages = [
-        (*plain.ends(one), message) for one in datagrams if one.is_whole for message in plain.messages(one.payload)
+        (*plain.ends(one), message[:-1]) for one in datagrams if one.is_whole for message in plain.messages(one.payload)
     ]
     return plain.flows(datagrams), messages, [one.frame for one in datagrams], len(links)
 
@@ -194,11 +194,12 @@ def in_fragments(data: bytes) -> set[int]:
 
 
 def quickly(found: tuple[Any, ...], in_fragments: Collection[int]) -> object:
-    """The same from an answer: messages over UDP, with a cookie, not in fragments."""
+    """The same from an answer: messages over UDP, with a cookie, not in fragments, as padded: of what is cut nobody can
+    say whether another reading would lead to its end."""
     table, messages, frames, _, packets, *_ = found
     every = [stun.Message(0, *each) for each in messages]
     ends = [
-        (each.time_ns, (str(each.src), each.src_port), (str(each.dst), each.dst_port), each[7:-1])
+        (each.time_ns, (str(each.src), each.src_port), (str(each.dst), each.dst_port), each[7:-2])
         for each in every
         if each.transport == "udp" and each.cookie and each.frame not in in_fragments
     ]
