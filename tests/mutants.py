@@ -71,7 +71,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/pairs/__init__", "return all(way.packets", "return any(way.packets"),
     ("boundary", "correlate/pairs/__init__", "way.packets >= ESTABLISHED", "way.packets > ESTABLISHED"),
     ("verdict", "correlate/pairs/addresses", "relays | a.named | b.named) - own_a", "relays) - own_a"),
-    ("value", "correlate/pairs/conversations", "tx=tx[index]", "tx=rx[index]"),
+    ("value", "correlate/pairs/conversations", "tx=tx[index]", "tx=rx[index]", "correlate/pairs"),
     ("boundary", "correlate/pairs/frames", "proven[:MAX_FRAMES]", "proven[:MAX_FRAMES - 1]", "correlate/evidence"),
     ("value", "correlate/pairs/media", " | (udp.payload_bytes > 0)", " | (udp.payload_bytes >= 0)"),
     ("boundary", "correlate/pairs/media", "max(begins)", "min(begins)"),

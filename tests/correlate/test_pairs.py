@@ -132,8 +132,8 @@ def test_a_capture_with_stamps_of_its_own_is_read_by_its_own_clock(tmp_path, bui
     assert (clock.bound_ns, clock.elapsed_bound_ns) == (61_000_000, 111_000_000)
 
 
-def learned(interface=(), probed=(), mapped=(), remote=(), relays=()):
-    return Learned(ips(*interface), ips(*probed), ips(*mapped), ips(*remote), ips(*relays))
+def learned(interface=(), probed=(), mapped=(), remote=(), relays=(), named=()):
+    return Learned(ips(*interface), ips(*probed), ips(*mapped), ips(*remote), ips(*relays), ips(*named))
 
 
 def test_roles_follow_how_an_address_was_learned_never_its_range():
@@ -159,6 +159,14 @@ def test_servers_are_what_either_phone_talks_to_less_what_either_has():
     a = learned(interface=["10.0.0.1"], probed=["203.0.113.5"], remote=["192.0.2.50", "198.51.100.20"])
     b = learned(interface=["10.0.0.2"], probed=["198.51.100.20"], remote=["192.0.2.60", "203.0.113.5"])
     assert addresses.attribute(a, b).servers == ips("192.0.2.50", "192.0.2.60")
+
+
+def test_what_a_server_says_of_itself_is_a_servers_unless_a_phone_has_it():
+    a = learned(interface=["10.0.0.1"], mapped=["203.0.113.5"], named=["192.0.2.51", "203.0.113.5"])
+    b = learned(interface=["10.0.0.2"], named=["192.0.2.52"])
+    known = addresses.attribute(a, b)
+    assert known.servers == ips("192.0.2.51", "192.0.2.52")
+    assert known.a == {ip_address("10.0.0.1"): "private", ip_address("203.0.113.5"): "public"}
 
 
 @pytest.mark.parametrize(
