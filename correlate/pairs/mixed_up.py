@@ -38,7 +38,7 @@ def mixed_up(sides: Sequence[Side], windows: Sequence[Window]) -> str:
     One file is there twice where both have the same bytes, or most datagrams of one are in the other: the same ends,
     length and, to the microsecond, time, from 1970 on or from the first datagram on. They are swapped where the
     interface addresses recorded of each side are those of the other capture and not those of its own
-    (`correlate.pairs.addresses.fits`).
+    (`correlate.pairs.addresses.fits`); a file without packets is nobody's.
     """
     a, b = sides
     if len(windows[0].trace.records) and filecmp.cmp(a.capture, b.capture, shallow=False):
@@ -46,7 +46,9 @@ def mixed_up(sides: Sequence[Side], windows: Sequence[Window]) -> str:
     if share := _shared(windows[0].trace.udp, windows[1].trace.udp):
         return f"one file twice: {share:.0%} of the datagrams of one capture are in the other"
     fits = [[addresses.fits(of, side.interface) for of in windows] for side in sides]
-    if all(side.recorded for side in sides) and fits == [[False, True], [True, False]]:
+    own = [fits[number][number] for number in (0, 1)]
+    may_be_other = all(not fit or not len(of.trace.records) for fit, of in zip(own, windows, strict=True))
+    if a.recorded and b.recorded and fits[0][1] and fits[1][0] and may_be_other and not all(own):
         return f"swapped: the addresses recorded of {a.phone} are those of the capture of {b.phone}, and the reverse"
     return ""
 

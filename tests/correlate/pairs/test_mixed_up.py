@@ -126,12 +126,20 @@ def test_captures_that_fit_the_other_sides_addresses_are_swapped(why, build):
     assert why(answered(build), lambda caller, callee: (callee, caller)) == SWAPPED
 
 
-def test_one_capture_that_does_not_fit_is_not_a_swap(why, build):
+@pytest.mark.parametrize(("at_caller", "told"), [("callee", SWAPPED), ("caller", "")])
+def test_a_capture_of_nothing_may_be_the_other_sides(why, build, at_caller, told):
+    def edit(caller, callee):
+        return (callee if at_caller == "callee" else caller), caller[:24]
+
+    assert why(answered(build), edit, markers=False) == told
+
+
+@pytest.mark.parametrize(
+    ("who", "noted"), [("caller", ["10.1.1.1"]), ("callee", ["10.1.1.1"]), ("caller", [A[0], B[0]])], ids=str
+)
+def test_one_capture_that_does_not_fit_is_not_a_swap(why, build, who, noted):
     call = answered(build)
-    call.caller.noted = ["10.1.1.1"]
-    assert why(call, lambda caller, callee: (callee, caller)) == ""
-    call = answered(build)
-    call.repetition, call.caller.noted = 2, [A[0], B[0]]
+    getattr(call, who).noted = noted
     assert why(call, lambda caller, callee: (callee, caller)) == ""
 
 
