@@ -76,6 +76,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/pairs/edges", "_ns + bound_ns <= side", "_ns + bound_ns < side", SYMMETRY),
     ("verdict", "correlate/pairs/identity", "has_media and bool(", "bool("),
     ("verdict", "correlate/pairs/mixed_up", "fits[0][1] and fits[1][0]", "fits[0][1]"),
+    ("verdict", "correlate/pairs/mixed_up", "if all(agents) and", "if"),
     ("boundary", "correlate/pairs/mixed_up", "len(few) < LEAST", "len(few) <= LEAST"),
     ("boundary", "correlate/pairs/segments", "- end <= GAP_NS", "- end < GAP_NS"),
     ("boundary", "correlate/pairs/segments", ">= MEDIA_DATAGRAMS", "> MEDIA_DATAGRAMS"),

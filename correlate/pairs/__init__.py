@@ -21,7 +21,7 @@ from correlate.pairs.edges import edge_packets
 from correlate.pairs.frames import Frame
 from correlate.pairs.known_bytes import Hit, hits
 from correlate.pairs.media import answered
-from correlate.pairs.mixed_up import mixed_up
+from correlate.pairs.mixed_up import mixed_up, two_calls
 from correlate.pairs.round_trip import round_trip_ns
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.unseen import Unseen, unseen
@@ -192,7 +192,7 @@ def pair(
     known = addresses.attribute(*learned)
     vantage_a = _vantage(a, windows[0], learned[0], known.a, known.b, analysis)
     vantage_b = _vantage(b, windows[1], learned[1], known.b, known.a, analysis)
-    edges = edge_packets(vantage_a, vantage_b)
+    edges, mixed = edge_packets(vantage_a, vantage_b), mixed or two_calls(vantage_a, vantage_b)
     return CallPair(vantage_a, vantage_b, known.servers, names, analysis, edges, mixed)
 
 

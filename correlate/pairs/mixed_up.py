@@ -9,7 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from correlate.pairs import addresses
+from correlate.pairs.conversations import Conversation
+from correlate.pairs.segments import MEDIA_DATAGRAMS
 from correlate.pairs.window import Window
+from correlate.stun import BINDING, Message, method
 from correlate.trace import Datagrams
 from correlate.trace.addresses import Address, fold
 
@@ -29,6 +32,17 @@ class Side(Protocol):
     def interface(self) -> frozenset[Address]: ...
     @property
     def recorded(self) -> bool: ...
+
+
+class View(Protocol):
+    """What is looked at of a vantage."""
+
+    @property
+    def phone(self) -> str: ...
+    @property
+    def of_call(self) -> Sequence[Conversation]: ...
+    @property
+    def messages(self) -> Sequence[Message]: ...
 
 
 def mixed_up(sides: Sequence[Side], windows: Sequence[Window]) -> str:
@@ -51,6 +65,33 @@ def mixed_up(sides: Sequence[Side], windows: Sequence[Window]) -> str:
     if a.recorded and b.recorded and fits[0][1] and fits[1][0] and may_be_other and not all(own):
         return f"swapped: the addresses recorded of {a.phone} are those of the capture of {b.phone}, and the reverse"
     return ""
+
+
+def two_calls(a: View, b: View) -> str:
+    """Why what carries the media of each side is another call's; empty where nothing says so.
+
+    ICE agents check a path as long as it carries media (RFC 7675), and in each check stand the fragments of both (RFC
+    8445 7.2.2): where both sides show some of these, and no pair of agents is on both, they are two calls.
+    """
+    agents = [_agents(side) for side in (a, b)]
+    if all(agents) and not agents[0] & agents[1]:
+        return f"two calls: no pair of ICE agents that checks the media of {a.phone} checks those of {b.phone}"
+    return ""
+
+
+def _agents(side: View) -> set[frozenset[str]]:
+    """The pairs of agents that check conversations with media both ways."""
+    carrying = {
+        frozenset(((fold(each.local), each.local_port), (each.remote, each.remote_port)))
+        for each in side.of_call
+        if min(each.media.tx.packets, each.media.rx.packets) >= MEDIA_DATAGRAMS
+    }
+    return {
+        frozenset(each.username.split(":"))
+        for each in side.messages
+        if each.username and ":" in each.username and method(each.type) == BINDING
+        if frozenset(((fold(each.src), each.src_port), (fold(each.dst), each.dst_port))) in carrying
+    }
 
 
 def _shared(a: Datagrams, b: Datagrams) -> float:
