@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
 PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddopts=--import-mode=importlib")
 SYMMETRY, EXAMINATION = "correlate/dimensions_symmetry", "correlate/dataset/examination"
+TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
@@ -68,23 +69,36 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/trace/formats", "if version != VERSION", "if version > VERSION"),
     ("boundary", "correlate/markers", 'of("caller", rows["begin"])', 'of("callee", rows["begin"])'),
     ("boundary", "correlate/markers", 'of("callee", rows["end"])', 'of("caller", rows["end"])'),
-    ("verdict", "correlate/pairs/__init__", "return all(way.packets", "return any(way.packets"),
-    ("boundary", "correlate/pairs/__init__", "way.packets >= ESTABLISHED", "way.packets > ESTABLISHED"),
+    ("verdict", "correlate/pairs/__init__", 'any(side.holds == "media"', 'all(side.holds == "media"', TRANSPORT),
     ("verdict", "correlate/pairs/addresses", "relays | a.named | b.named) - own_a", "relays) - own_a"),
-    ("value", "correlate/pairs/conversations", "tx=tx[index]", "tx=rx[index]", "correlate/pairs"),
+    ("value", "correlate/pairs/connections", "(len(table), True)", "(len(table), False)", "correlate/pairs/media"),
+    ("value", "correlate/pairs/conversations", "tx[index], rx[index]", "rx[index], rx[index]", "correlate/pairs"),
+    ("verdict", "correlate/pairs/conversations", "of_call.agents and is_relay", "of_call.agents", ESTABLISHED),
+    ("verdict", "correlate/pairs/conversations", "is_relay or not sign.from", "is_relay or sign.from", ESTABLISHED),
+    (
+        "boundary",
+        "correlate/pairs/established",
+        "for way in media) >= EST",
+        "for way in media) > EST",
+        "correlate/pairs",
+    ),
+    ("verdict", "correlate/pairs/established", "a.has_session or b.has", "a.has_session and not b.has", TRANSPORT),
     ("boundary", "correlate/pairs/frames", "proven[:MAX_FRAMES]", "proven[:MAX_FRAMES - 1]", "correlate/evidence"),
     ("boundary", "correlate/pairs/edges", "_ns + bound_ns <= side", "_ns + bound_ns < side", SYMMETRY),
     ("verdict", "correlate/pairs/identity", "has_media and bool(", "bool("),
     ("verdict", "correlate/pairs/mixed_up", "fits[0][1] and fits[1][0]", "fits[0][1]"),
-    ("verdict", "correlate/pairs/mixed_up", "if all(agents) and", "if"),
+    ("verdict", "correlate/pairs/mixed_up", "if all(found) and", "if"),
     ("boundary", "correlate/pairs/mixed_up", "len(few) < LEAST", "len(few) <= LEAST"),
     ("boundary", "correlate/pairs/segments", "- end <= GAP_NS", "- end < GAP_NS"),
     ("boundary", "correlate/pairs/segments", ">= MEDIA_DATAGRAMS", "> MEDIA_DATAGRAMS"),
     ("value", "correlate/pairs/media", " | (udp.payload_bytes > 0)", " | (udp.payload_bytes >= 0)"),
-    ("boundary", "correlate/pairs/media", "max(begins)", "min(begins)"),
+    ("verdict", "correlate/pairs/media", "and each.row not in holds_messages", ""),
+    ("value", "correlate/pairs/media", "wire[frame - 1] * is_first", "wire[frame - 1]"),
+    ("boundary", "correlate/pairs/media", "return max(Frame(", "return min(Frame("),
+    ("verdict", "correlate/pairs/negotiated", "_agents(a.messages) & _a", "_agents(a.messages) | _a", ESTABLISHED),
     ("boundary", "correlate/pairs/sessions", "self.tx.packets and self.rx", "self.tx.packets or self.rx"),
     ("boundary", "correlate/pairs/sessions", "(each) >= longest_s - LONG", "(each) > longest_s - LONG"),
-    ("verdict", "correlate/pairs/transport", "min(each.tx_segments, each.rx", "max(each.tx_segments, each.rx"),
+    ("verdict", "correlate/pairs/transport", "dense and ends not in looked_into", "dense"),
     ("boundary", "correlate/pairs/quoted", "if at >= 4:", "if at >= 40_000:", UNSEEN),
     ("verdict", "correlate/pairs/unseen", "if len(mine) and each.is_tls", "if len(mine) and not each.is_tls"),
     ("boundary", "correlate/pairs/unseen", "[1:] > ends[:-1]", "[1:] >= ends[:-1]"),

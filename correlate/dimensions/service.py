@@ -20,7 +20,7 @@ class ServiceType:
     bytes; None with fewer than two."""
 
     phone: str
-    established: bool
+    established: bool | None
     service: str | None
     rule: str | None
     margin: float | None
@@ -44,14 +44,18 @@ class _Decision:
 def measure(pair: CallPair) -> Sided[ServiceType]:
     """The service: in a conversation by the media's rate, without one by the app's own rule, if it has one."""
     sides = pair.a, pair.b
-    rates = [None if pair.media_not_udp else media_rate(side) for side in sides]
+    rates = [None if pair.established and side.holds == MEDIA_NOT_UDP else media_rate(side) for side in sides]
     identical = [identical_sessions(side) for side in sides]
-    decision = _by_rate(pair, rates) if pair.established else _by_sessions(pair, identical)
+    if pair.undecided:
+        decision = _undecided(pair.undecided)
+    else:
+        decision = _by_rate(pair, rates) if pair.established else _by_sessions(pair, identical)
 
     def side(own: Vantage, rate: float | None, same: bool | None) -> ServiceType:
         reasons = [decision.missing] if decision.missing else []
         if rate is None:
-            reasons.append(Reason(("media_bytes_per_s",), MEDIA_NOT_UDP if pair.media_not_udp else "no media"))
+            is_hidden = pair.established and own.holds == MEDIA_NOT_UDP
+            reasons.append(Reason(("media_bytes_per_s",), MEDIA_NOT_UDP if is_hidden else "no media"))
         if same is None:
             reasons.append(Reason(("sessions_identical",), "fewer than two sessions with servers"))
         finding = ServiceType(

@@ -10,6 +10,7 @@ import numpy as np
 
 from correlate.pairs import addresses
 from correlate.pairs.conversations import Conversation
+from correlate.pairs.negotiated import Agents, agents
 from correlate.pairs.segments import MEDIA_DATAGRAMS
 from correlate.pairs.window import Window
 from correlate.stun import BINDING, Message, method
@@ -73,13 +74,13 @@ def two_calls(a: View, b: View) -> str:
     ICE agents check a path as long as it carries media (RFC 7675), and in each check stand the fragments of both (RFC
     8445 7.2.2): where both sides show some of these, and no pair of agents is on both, they are two calls.
     """
-    agents = [_agents(side) for side in (a, b)]
-    if all(agents) and not agents[0] & agents[1]:
+    found = [_agents(side) for side in (a, b)]
+    if all(found) and not found[0] & found[1]:
         return f"two calls: no pair of ICE agents that checks the media of {a.phone} checks those of {b.phone}"
     return ""
 
 
-def _agents(side: View) -> set[frozenset[str]]:
+def _agents(side: View) -> set[Agents]:
     """The pairs of agents that check conversations with media both ways."""
     carrying = {
         frozenset(((fold(each.local), each.local_port), (each.remote, each.remote_port)))
@@ -87,9 +88,9 @@ def _agents(side: View) -> set[frozenset[str]]:
         if min(each.media.tx.packets, each.media.rx.packets) >= MEDIA_DATAGRAMS
     }
     return {
-        frozenset(each.username.split(":"))
+        named
         for each in side.messages
-        if each.username and ":" in each.username and method(each.type) == BINDING
+        if method(each.type) == BINDING and (named := agents(each)) is not None
         if frozenset(((fold(each.src), each.src_port), (fold(each.dst), each.dst_port))) in carrying
     }
 
