@@ -31,7 +31,7 @@ def counted(tmp_path, build):
     cancelled.caller.relay(A, RELAYS[0], 0.0)
     cancelled.caller.talk(A, RELAYS[0], 1.0, 3.0, 20, 0)
     cancelled.callee.relay(B, RELAYS[0], 0.0)
-    calls = [call_of(build, 100), call_of(build, 1000, service="video"), cancelled]
+    calls = [call_of(build, 100), call_of(build, 1250, service="video"), cancelled]
     build.dataset(tmp_path, calls, analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     made = claims(Study.of(Dataset(tmp_path)))
