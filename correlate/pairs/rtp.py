@@ -34,9 +34,10 @@ Rtp = tuple[Column, Column, Octets]
 
 @dataclass(frozen=True)
 class Stream:
-    """RTP packets of one SSRC in one direction of one of the vantage's flows, as captured, each sequence number in a
-    row once. `payload_type` is the most frequent one, `payload_bytes` are headers and payload of RTP. `clock_hz` is the
-    known clock rate that its timestamps run at against arrival; None where none fits or too little of it is there."""
+    """RTP packets of one SSRC in one direction of one of the vantage's flows, as captured, each once. `payload_type` is
+    the most frequent one. `payload_bytes` is UDP payload, as of media, `carried_bytes` what stands behind the fixed
+    headers. `clock_hz` is the known clock rate that its timestamps run at against arrival; None where none fits or too
+    little of it is there."""
 
     flow: int
     sent: bool
@@ -44,6 +45,7 @@ class Stream:
     payload_type: int
     packets: int
     payload_bytes: int
+    carried_bytes: int
     clock_hz: int | None
     first: Frame
     last: Frame
@@ -54,19 +56,22 @@ class Stream:
 
 
 class Packets(NamedTuple):
-    """RTP packets in columns: `size` is that of header and payload, `head` (n, 12) the header's fixed part."""
+    """RTP packets in columns: `payload_bytes` of the datagrams, `size` of header and payload of RTP, `head` (n, 12) the
+    header's fixed part."""
 
     flow: Column
     sent: Mask
     frame: Column
     time_ns: Column
+    payload_bytes: Column
     size: Column
     head: Octets
 
     def take(self, rows: Column | Mask) -> Packets:
         """Those of these rows."""
-        flow, sent, frame, time_ns, size, head = self
-        return Packets(flow[rows], sent[rows], frame[rows], time_ns[rows], size[rows], head[rows])
+        flow, sent, frame, time_ns, payload_bytes, size, head = self
+        ends = flow[rows], sent[rows], frame[rows], time_ns[rows]
+        return Packets(*ends, payload_bytes[rows], size[rows], head[rows])
 
 
 def service(side: Vantage, of: Sequence[Stream]) -> tuple[Service | None, str]:
@@ -93,8 +98,7 @@ def service(side: Vantage, of: Sequence[Stream]) -> tuple[Service | None, str]:
 
 
 def _has_pictures(stream: Stream) -> bool:
-    carried_bytes = stream.payload_bytes - HEADER_BYTES * stream.packets
-    return carried_bytes * 1e9 >= PICTURES_BYTES_PER_S * (stream.last.time_ns - stream.first.time_ns)
+    return stream.carried_bytes * 1e9 >= PICTURES_BYTES_PER_S * (stream.last.time_ns - stream.first.time_ns)
 
 
 def covered_s(of: Iterable[Stream]) -> float:
@@ -130,7 +134,7 @@ def _packets(side: Vantage) -> Packets:
     local_is_a = {
         each.flow: (each.local, each.local_port) == (table[each.flow].a, table[each.flow].a_port)
         for each in side.of_call
-        if each.flow >= 0
+        if 0 <= each.flow < len(table)
     }
     of_call, a_sends = np.zeros(len(table), np.bool_), np.zeros(len(table), np.bool_)
     of_call[list(local_is_a)] = True
@@ -138,7 +142,8 @@ def _packets(side: Vantage) -> Packets:
     found = [*_datagrams(side, of_call[side.flows.of]), _inside_indications(side, of_call)]
     rows, size, head = (np.concatenate(columns) for columns in zip(*found, strict=True))
     of, udp = side.flows.of[rows], side.trace.udp
-    packets = Packets(of, side.flows.from_a[rows] == a_sends[of], udp.frame[rows], udp.time_ns[rows], size, head)
+    sent, payload_bytes = side.flows.from_a[rows] == a_sends[of], udp.payload_bytes[rows]
+    packets = Packets(of, sent, udp.frame[rows], udp.time_ns[rows], payload_bytes, size, head)
     return packets.take(np.argsort(rows, kind="stable"))
 
 
@@ -177,11 +182,9 @@ def is_rtp(head: Octets) -> Mask:
 
 def _stream(packets: Packets) -> Stream | None:
     """The packets of one SSRC, flow and direction as a stream; None where sequence numbers do not go up by one."""
-    sequence, timestamp = u16(packets.head, 2), _u32(packets.head, 4)
-    is_new = np.ones(len(sequence), np.bool_)
-    is_new[1:] = (np.diff(sequence) != 0) | (np.diff(timestamp) != 0)
-    packets = packets.take(is_new)
-    steps = np.diff(sequence[is_new]) & 0xFFFF
+    numbers = _u32(packets.head, 4) << 16 | u16(packets.head, 2)
+    packets = packets.take(np.sort(np.unique(numbers, return_index=True)[1]))
+    steps = np.diff(u16(packets.head, 2)) & 0xFFFF
     if 2 * np.count_nonzero(steps == 1) <= len(steps):
         return None
     first, last = (Frame(int(packets.frame[at]), int(packets.time_ns[at])) for at in (0, -1))
@@ -191,8 +194,9 @@ def _stream(packets: Packets) -> Stream | None:
         ssrc=int(_u32(packets.head, 8)[0]),
         payload_type=int(np.bincount(packets.head[:, 1] & 0x7F).argmax()),
         packets=len(packets.flow),
-        payload_bytes=int(packets.size.sum()),
-        clock_hz=clock_hz(packets.time_ns, timestamp[is_new]),
+        payload_bytes=int(packets.payload_bytes.sum()),
+        carried_bytes=int(packets.size.sum()) - HEADER_BYTES * len(packets.flow),
+        clock_hz=clock_hz(packets.time_ns, _u32(packets.head, 4)),
         first=first,
         last=last,
     )

@@ -61,7 +61,7 @@ def received(*parts):
 
 def shown(streams):
     return [
-        (each.ssrc, each.sent, each.payload_type, each.packets, each.payload_bytes, each.clock_hz) for each in streams
+        (each.ssrc, each.sent, each.payload_type, each.packets, each.carried_bytes, each.clock_hz) for each in streams
     ]
 
 
@@ -75,9 +75,9 @@ def test_a_stream_is_an_ssrc_in_one_direction_with_its_packets_bytes_and_clock(c
     )
     streams = rtp.streams(side)
     assert shown(streams) == [
-        (7, True, 111, 501, 501 * 72, 48_000),
-        (7, False, 111, 251, 251 * 60, 48_000),
-        (9, True, 118, 101, 101 * 900, 90_000),
+        (7, True, 111, 501, 501 * 60, 48_000),
+        (7, False, 111, 251, 251 * 48, 48_000),
+        (9, True, 118, 101, 101 * 888, 90_000),
     ]
     assert str(streams[2]) == "RTP 0x00000009 sent: payload type 118, 101 packets, 90000 Hz"
     assert (streams[2].last.time_ns - streams[2].first.time_ns) / 1e9 == 5.0
@@ -85,11 +85,13 @@ def test_a_stream_is_an_ssrc_in_one_direction_with_its_packets_bytes_and_clock(c
 
 def test_sequence_numbers_and_timestamps_begin_anew_at_their_end(caller):
     side = caller(sent(stream(AUDIO, 7, 1.0, 11.0, first=2**32 - 100)))
-    assert shown(rtp.streams(side)) == [(7, True, 111, 501, 501 * 60, 48_000)]
+    assert shown(rtp.streams(side)) == [(7, True, 111, 501, 501 * 48, 48_000)]
 
 
-@pytest.mark.parametrize("how", ["channel", "indication"])
-def test_rtp_is_found_inside_of_turn_and_counted_without_it(caller, build, how):
+@pytest.mark.parametrize(("how", "around"), [("channel", 4), ("indication", 20 + 12 + 4 + 1)])
+def test_rtp_is_found_inside_of_turn(caller, build, how, around):
+    """In 99 bytes of RTP 87 are carried; the indication has a peer address, and a byte of padding."""
+
     def wrap(each):
         if how == "channel":
             return build.channel(0x4000, each)
@@ -97,17 +99,20 @@ def test_rtp_is_found_inside_of_turn_and_counted_without_it(caller, build, how):
         return build.stun(build.DATA_INDICATION, peer, (build.DATA, each))
 
     side = caller(received(stream(VIDEO, 9, 1.0, 11.0, size=99)), wrap=wrap)
-    assert shown(rtp.streams(side)) == [(9, False, 118, 201, 201 * 99, 90_000)]
+    streams = rtp.streams(side)
+    assert shown(streams) == [(9, False, 118, 201, 201 * 87, 90_000)]
+    assert streams[0].payload_bytes == 201 * (99 + around)
 
 
 def test_a_datagram_that_is_there_twice_counts_once_and_lost_and_late_ones_do_no_harm(caller):
     packets = list(stream(AUDIO, 7, 1.0, 11.0))
-    twice = [(at_s + 0.0001, each) for at_s, each in packets]
-    assert shown(rtp.streams(caller(sent(packets, twice))))[0][3] == 501
+    for later_s in (0.0001, 0.0301):
+        twice = [(at_s + later_s, each) for at_s, each in packets]
+        assert shown(rtp.streams(caller(sent(packets, twice)))) == [(7, True, 111, 501, 501 * 48, 48_000)]
     rough = [
         (at_s + (0.03 if number % 9 == 0 else 0), each) for number, (at_s, each) in enumerate(packets) if number % 7
     ]
-    assert shown(rtp.streams(caller(sent(rough)))) == [(7, True, 111, 429, 429 * 60, 48_000)]
+    assert shown(rtp.streams(caller(sent(rough)))) == [(7, True, 111, 429, 429 * 48, 48_000)]
 
 
 def test_what_has_an_ssrc_by_chance_is_no_stream(caller):
@@ -119,7 +124,7 @@ def test_what_has_an_ssrc_by_chance_is_no_stream(caller):
 
 def test_nineteen_packets_are_no_stream_and_twenty_are(caller):
     assert rtp.streams(caller(sent(stream(AUDIO, 7, 1.0, 1.36)))) == ()
-    assert shown(rtp.streams(caller(sent(stream(AUDIO, 7, 1.0, 1.38))))) == [(7, True, 111, 20, 1200, None)]
+    assert shown(rtp.streams(caller(sent(stream(AUDIO, 7, 1.0, 1.38))))) == [(7, True, 111, 20, 960, None)]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +230,7 @@ def test_streams_of_an_unknown_clock_and_no_media_say_nothing(caller):
 def test_streams_at_the_same_time_last_once_and_a_gap_between_them_does_not_count():
     def lasting(first_s, last_s):
         ends = (Frame(1, round(each * 1e9)) for each in (first_s, last_s))
-        return Stream(0, True, 9, 118, 100, 10_000, 90_000, *ends)
+        return Stream(0, True, 9, 118, 100, 10_000, 8_800, 90_000, *ends)
 
     assert rtp.covered_s([lasting(6, 9), lasting(1, 4), lasting(2, 3), lasting(3, 5)]) == 7.0
     assert rtp.covered_s([]) == 0.0
