@@ -51,7 +51,8 @@ class Endpoint:
     one app do. A `global` address (`correlate.pairs.addresses.Role`) that is seen leaves `exposed_public` None.
     Something unexplained in either trace leaves `no_disclosure` None as well.
 
-    `routing` is None without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this
+    `established` is None where one side or a path that no rule claims shows what may be a conversation, `routing` then
+    and without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this
     phone, or with both alike its own: nothing counts them, and many of them mean that an address of the phone was not
     recorded. The answer is what the trace that shows an address tells of it: media flow both ways from a frame on
     (`Vantage.answered`)."""
@@ -65,7 +66,7 @@ class Endpoint:
     unexplained: tuple[str, ...]
     unseen: tuple[str, ...]
     no_disclosure: bool | None
-    established: bool
+    established: bool | None
     p2p_observed: bool
     routing: str | None
     direct_payload_bytes: int | None
@@ -89,7 +90,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     silent = not any(seen)
     unexplained = [unexplained_in(of, pair) for of, _ in sides]
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
-    routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
+    routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.has_media else None
     blocks = dict.fromkeys(each.text for every in doubts for each in every) if silent else {}
     if silent and any(unexplained):
         blocks[UNEXPLAINED] = None
@@ -173,7 +174,9 @@ def _reasons(pair: CallPair) -> list[Reason]:
         reasons.append(Reason(("vantage",), "where a phone was captured was not recorded"))
     if pair.media_not_udp:
         reasons.append(Reason(("routing", "answer", "direct", "relayed"), MEDIA_NOT_UDP))
-    elif not pair.media_udp:
+    elif pair.undecided:
+        reasons.append(Reason(("established", "routing", "answer"), pair.undecided))
+    elif not pair.established:
         reasons.append(Reason(("routing", "answer"), "no conversation"))
     elif pair.a.answered is None or pair.b.answered is None:
         reasons.append(Reason(("answer",), "media do not flow both ways at once"))
@@ -195,7 +198,7 @@ def _facts(
         yield f"not looked at: {each.what}", own.phone, each.frame
     for hit in own.hits:
         yield f"unexplained bytes: {hit}", own.phone, hit.frame
-    if pair.media_udp:
+    if pair.has_media:
         yield "answer: media flow both ways from here", other.phone, other.answered
 
 
@@ -221,7 +224,7 @@ def shared_private(of: Vantage, to: Vantage) -> frozenset[Address]:
 
 def exposure(of: Vantage, to: Vantage, pair: CallPair) -> tuple[Seen, ...]:
     """The addresses of one phone that the other phone's trace shows, place by place."""
-    answered = to.answered if pair.media_udp else None
+    answered = to.answered if pair.has_media else None
     return tuple(
         Seen(str(address), role, place.where, place.nested, _relative(place.frame, answered))
         for address, role, place in _exposed(of, to)

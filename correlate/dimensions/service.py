@@ -49,16 +49,21 @@ def measure(pair: CallPair) -> Sided[ServiceType]:
     """The service: in a conversation by its RTP, where that says nothing by the media's rate, and without one by the
     app's own rule, if it has one."""
     sides = pair.a, pair.b
-    rates = [None if pair.media_not_udp else media_rate(side) for side in sides]
+    rates = [None if pair.established and side.holds == MEDIA_NOT_UDP else media_rate(side) for side in sides]
     identical = [identical_sessions(side) for side in sides]
     streams = [rtp.streams(side) if pair.established else () for side in sides]
-    in_conversation = _by_rtp(sides, streams) or _by_rate(pair, rates)
-    decision = in_conversation if pair.established else _by_sessions(pair, identical)
+    if pair.undecided:
+        decision = _undecided(pair.undecided)
+    elif pair.established:
+        decision = _by_rtp(sides, streams) or _by_rate(pair, rates)
+    else:
+        decision = _by_sessions(pair, identical)
 
     def side(own: Vantage, rate: float | None, same: bool | None, of: tuple[Stream, ...]) -> ServiceType:
         reasons = [decision.missing] if decision.missing else []
         if rate is None:
-            reasons.append(Reason(("media_bytes_per_s",), MEDIA_NOT_UDP if pair.media_not_udp else "no media"))
+            is_hidden = pair.established and own.holds == MEDIA_NOT_UDP
+            reasons.append(Reason(("media_bytes_per_s",), MEDIA_NOT_UDP if is_hidden else "no media"))
         if same is None:
             reasons.append(Reason(("sessions_identical",), "fewer than two sessions with servers"))
         finding = ServiceType(

@@ -15,8 +15,6 @@ from correlate.stun import CHANNEL_HEADER_BYTES, DATA
 from correlate.trace.records import Column, Mask, Octets, u16
 
 HEADER_BYTES = 12
-CARRIES_DATA = (0x0016, 0x0017)
-"""Send and Data indications (RFC 8656 11.1, 11.3)."""
 AUDIO_HZ, VIDEO_HZ = (8_000, 16_000, 48_000), 90_000
 """Clock rates of RFC 3551 6 and of Opus (RFC 7587 4.1)."""
 TOLERANCE, LEAST_LINEAR = 0.05, 0.99
@@ -160,10 +158,11 @@ def _datagrams(side: Vantage, of_call: Mask) -> Iterator[Rtp]:
 
 
 def _inside_indications(side: Vantage, of_call: Mask) -> Rtp:
+    """The RTP that is the DATA of Send and Data indications (RFC 8656 11)."""
     inside = [
         (message.row, value)
         for message in side.messages
-        if message.type in CARRIES_DATA and message.row >= 0 and of_call[side.flows.of[message.row]]
+        if message.carries_data and message.row >= 0 and of_call[side.flows.of[message.row]]
         for kind, value in message.attributes
         if kind == DATA and len(value) >= HEADER_BYTES
     ]

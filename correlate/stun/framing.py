@@ -21,11 +21,19 @@ Framing = Literal["stun", "rfc4571", "other"]
 
 
 class Framed(NamedTuple):
-    """One frame of a stream: what it holds, and the frame of the capture that completes it."""
+    """One frame of a stream: what it holds, how long it is with its header, without padding, and the frame of the
+    capture that completes it."""
 
     contents: Contents
+    size: int
     frame: int
     time_ns: int
+
+    @property
+    def carries_data(self) -> bool:
+        """Whether it carries something that is no message: ChannelData, an indication, or what RFC 4571 frames."""
+        found = self.contents.messages
+        return not found or (len(found) == 1 and found[0].carries_data)
 
 
 class Decoder:
@@ -116,7 +124,7 @@ class Decoder:
         if found.missing:
             self._miss(frame, time_ns, _reason(hole) if hole else found.missing)
         stream.drop(end)
-        return Framed(found, frame, time_ns)
+        return Framed(found, size, frame, time_ns)
 
     def _completed(self, end: int) -> tuple[int, int]:
         """The frame and the time of the segment that brought the last of the bytes before `end`."""

@@ -46,15 +46,15 @@ def _always(case: Case, study: Study) -> bool:
 
 
 def _answered(case: Case, study: Study) -> bool:
-    return case.call.established
+    return case.call.established is True
 
 
 def _unanswered(case: Case, study: Study) -> bool:
-    return not case.call.established
+    return case.call.established is False
 
 
 def _caller_is(number: int) -> Callable[[Case, Study], bool]:
-    return lambda case, study: case.call.established and study.device(case.phones["caller"]) == number
+    return lambda case, study: case.call.established is True and study.device(case.phones["caller"]) == number
 
 
 def _all(verdicts: Iterable[bool | None]) -> bool | None:
@@ -192,7 +192,7 @@ CLAIMS = (
     Claim(
         "video_louder_than_voice", "4.5",
         "conversation: a video call's media rate is above that of every voice call of its app, scenario and direction",
-        lambda case, study: case.call.established and case.service == "video", _louder,
+        lambda case, study: case.call.established is True and case.service == "video", _louder,
     ),
     Claim(
         "role_told_by_packet_counts", "4.6",

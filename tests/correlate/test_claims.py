@@ -155,6 +155,22 @@ def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build)
     assert row["reason"] == "1 of 1 trials undecided: service unknown"
 
 
+def test_sessions_that_differ_and_ids_that_are_too_short_are_undecided_not_a_no(tmp_path, build):
+    call = build.call(scenario="caller_cancels", service="video")
+    short = build.stun(build.BINDING, (build.USERNAME, b"ab:"))
+    for side, local in ((call.caller, A), (call.callee, B)):
+        for number, relay in enumerate(RELAYS[:2]):
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, 3.0, 5 + number, 0)
+        side.put(4.0, *local, *RELAYS[0], short)
+    build.dataset(tmp_path, [call], analysis={"relay_ports": [3478], "unanswered_service": "identical_sessions"})
+    found = rows_of(tmp_path)
+    for claim in ("service_told_before_answer", "same_user_ids"):
+        row = found[claim]
+        assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None), claim
+        assert row["reason"] == "1 of 1 trials undecided: the wire does not tell"
+
+
 def test_what_an_unrecorded_address_could_still_turn_is_undecided(tmp_path, build):
     """The caller's public address is seen; whether the callee has another one that is seen too nobody knows."""
     call = call_of(build, 100)

@@ -167,3 +167,15 @@ def test_rtp_of_no_known_clock_leaves_it_to_the_rate(build, measure):
     facts = measure(with_rtp(build, odd, odd))["service"]["caller"]
     assert (facts["service"], facts["margin"]) == ("video", 1.503)
     assert facts["rule"] == "media rate, video from 20000 bytes/s (generic)"
+
+
+def test_where_nobody_knows_whether_there_is_a_conversation_nobody_knows_its_service(build, measure):
+    """Media on one side alone; the sessions of both are identical, which would be voice without a conversation."""
+    call = build.call()
+    for side, local, count in ((call.caller, A, 200), (call.callee, B, 2)):
+        for relay in RELAYS[:2]:
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, 11.0, count, count)
+    facts = measure(call, analysis=UNANSWERED)["service"]["caller"]
+    assert (facts["established"], facts["service"], facts["sessions_identical"]) == (None, None, True)
+    assert facts["reasons"]["service"] == "media both ways on one side only, not on bravo"

@@ -35,13 +35,13 @@ def listed_as(app, folder):
 
 
 @pytest.mark.parametrize("app", ["rigtalk", "messenger"])
-def test_services_and_user_ids_of_real_calls_are_the_truths_or_undecided(tmp_path, truth, app):
+def test_services_of_answered_calls_and_user_ids_are_the_truths(tmp_path, truth, app):
     """messenger has relay ports, and ids of four characters."""
     found = measured(listed_as(app, tmp_path), tmp_path / "calls")
     assert found.keys() == truth.keys()
     for name, case in found.items():
         service, signals = case.service_type["caller"], case.signalling["caller"]
-        assert service.service == (truth[name]["service"] if service.established else None), name
+        assert service.service == (truth[name]["service"] if truth[name]["established"] else None), name
         ufrags = {each for of in truth[name].get("ufrags", {}).values() for each in of}
         right = ufrags if name in NESTED else set(truth[name]["user_ids_both_tshark"])
         if (app, name) == ("messenger", "baresip_voice_a"):
