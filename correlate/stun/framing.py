@@ -38,13 +38,15 @@ class Framed(NamedTuple):
 
 class Decoder:
     """Reads one direction of a TCP connection. `framing` is None as long as too little came to tell; `is_tls`: it
-    begins as a TLS record does. `missing` are (frame, time, why) where bytes that may be STUN are not there."""
+    begins as a TLS record does. `missing` are (frame, time, why) where bytes that may be STUN are not there;
+    `is_whole`: no frame was lost in between."""
 
     def __init__(self) -> None:
         self.stream = Stream()
         self.framing: Framing | None = None
         self.is_tls = False
         self.missing: list[tuple[int, int, str]] = []
+        self.is_whole = True
         self._padding = 0
         self._numbers = set[int]()
         self._last = 0, -1
@@ -144,6 +146,7 @@ class Decoder:
         stream = self.stream
         hole = stream.holes[0] if stream.holes else None
         if hole or len(stream.data) > self._padding:
+            self.is_whole = False
             self._note(_reason(hole) if hole else "what follows a message is no STUN")
         self._padding = 0
         starts = (each.start for each in stream.pieces if each.frame and each.start > stream.base)

@@ -85,12 +85,13 @@ class Missing(NamedTuple):
 @dataclass(frozen=True)
 class Connection:
     """One direction of a TCP connection: how it is framed (`other`: as nothing that is read here), whether it begins as
-    TLS does, and whether its begin was captured."""
+    TLS does, whether its begin was captured, and whether no frame was lost in between."""
 
     ends: Ends
     framing: Framing
     is_tls: bool
     has_begin: bool
+    is_whole: bool
 
 
 class Carried(NamedTuple):
@@ -251,7 +252,8 @@ class Reader:
                 self._miss(frame, time_ns, f"{where}: {why}")
         if decoder.framing is not None:
             has_begin = decoder.stream.has_begin
-            self.connections.append(Connection(ends, decoder.framing, decoder.is_tls, has_begin))
+            found = Connection(ends, decoder.framing, decoder.is_tls, has_begin, decoder.is_whole)
+            self.connections.append(found)
 
     def settled(self) -> Iterator[Message]:
         """The messages before which nothing can come any more; beyond MAX_HELD nobody waits longer."""
