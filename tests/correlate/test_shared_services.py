@@ -50,7 +50,7 @@ def test_services_of_answered_calls_and_user_ids_are_the_truths(tmp_path, truth,
             assert set(signals.user_ids) == right, name
 
 
-@pytest.mark.parametrize("name", ["p2p_video_a", "lowvideo_p2p", "relay_voice_a", "restart_voice"])
+@pytest.mark.parametrize("name", ["p2p_video_a", "lowvideo_p2p", "relay_voice_a", "restart_voice", "tcp_all_voice"])
 def test_rtp_streams_of_real_calls_have_the_packets_of_getstats(tmp_path, truth, name):
     """In all of an SSRC's flows. The truth counts retransmissions, which have an SSRC of their own, as video."""
     dataset = Dataset(tmp_path / "calls")
