@@ -1,12 +1,14 @@
 """Endpoint identifiability (paper 3.3, 4.1): whose addresses does the other side's network see, and by which route do
 the media go?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.addresses import Role, is_clat, is_global_unicast
+from correlate.pairs.conversations import Conversation
+from correlate.pairs.established import named
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.pairs.unseen import Unseen
@@ -92,7 +94,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     silent = not any(seen)
     unexplained = [unexplained_in(of, pair) for of, _ in sides]
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
-    routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.has_media else None
+    routing = _routing(direct_bytes, relayed_bytes, pair) if pair.has_media else None
     blocks = dict.fromkeys(each.text for every in doubts for each in every) if silent else {}
     if silent and any(unexplained):
         blocks[UNEXPLAINED] = None
@@ -118,7 +120,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
             mixed_up=pair.mixed_up,
             evidence=evidence(_facts(own, other, pair, unexplained[number])),
         )
-        return explained(finding, [*_reasons(pair), *_doubtful(doubts[number], found, list(blocks))])
+        return explained(finding, [*_reasons(pair, routing), *_doubtful(doubts[number], found, list(blocks))])
 
     return Sided(side(pair.a, pair.b, 0), side(pair.b, pair.a, 1))
 
@@ -171,7 +173,7 @@ def _doubtful(doubts: list[Doubt], found: Mapping[Role, bool | None], blocks: li
             yield Reason(columns, text)
 
 
-def _reasons(pair: CallPair) -> list[Reason]:
+def _reasons(pair: CallPair, routing: str | None) -> list[Reason]:
     reasons = []
     if None in (pair.a.seen_at, pair.b.seen_at):
         reasons.append(Reason(("vantage",), "where a phone was captured was not recorded"))
@@ -183,6 +185,9 @@ def _reasons(pair: CallPair) -> list[Reason]:
         reasons.append(Reason(("routing", "answer"), "no conversation"))
     elif pair.a.answered is None or pair.b.answered is None:
         reasons.append(Reason(("answer",), "media do not flow both ways at once"))
+    if pair.has_media and routing is None:
+        paths = [named(side.phone, side.unclaimed) for side in pair.sides if side.unclaimed]
+        reasons.append(Reason(("routing",), " and ".join(paths)))
     if not (pair.a.recorded and pair.b.recorded):
         reasons.append(Reason(("exposed", "no_disclosure"), UNRECORDED))
     return reasons
@@ -270,9 +275,20 @@ def foreign_packets(vantage: Vantage) -> int:
     return all_packets - vantage.repeats.left_out - sum(each.both.packets for each in vantage.conversations)
 
 
+def _routing(direct_bytes: int, relayed_bytes: int, pair: CallPair) -> str | None:
+    """None where the route would be the other one if media on paths that no rule claims were the call's."""
+    unclaimed_bytes = _media_bytes(each for side in pair.sides for each in side.unclaimed)
+    if direct_bytes >= relayed_bytes:
+        return "p2p" if direct_bytes >= relayed_bytes + unclaimed_bytes else None
+    return "relay" if direct_bytes + unclaimed_bytes < relayed_bytes else None
+
+
 def _payload_bytes(pair: CallPair, kind: str) -> int:
-    media = [each.media for side in (pair.a, pair.b) for each in side.of_kind(kind)]
-    return sum((each.tx + each.rx).payload_bytes for each in media)
+    return _media_bytes(each for side in pair.sides for each in side.of_kind(kind))
+
+
+def _media_bytes(conversations: Iterable[Conversation]) -> int:
+    return sum((each.media.tx + each.media.rx).payload_bytes for each in conversations)
 
 
 def _p2p_observed(pair: CallPair) -> bool:

@@ -9,6 +9,7 @@ from correlate.pairs.frames import Evidence, evidence
 from correlate.pairs.sessions import RULES, Session, media_span
 from correlate.pairs.transport import MEDIA_NOT_UDP
 
+CUT_OFF = "frames are cut off or were not captured"
 VOLUMES = ("longest_relay", "best_match", "p2p", "media", "relayed", "crosswise", "tcp", "quic")
 
 
@@ -27,7 +28,8 @@ class Traffic:
 @dataclass(frozen=True)
 class MediaTotals:
     """The call's datagrams that are no STUN, and of TURN over TCP its frames that are none; zero, not None, in a silent
-    call; None where this side's media are in TCP that nobody can look into, or were captured twice."""
+    call; None where this side's media are in TCP that nobody can look into or of which frames are cut off or lost, or
+    were captured twice."""
 
     tx_packets: int | None = None
     rx_packets: int | None = None
@@ -169,8 +171,16 @@ def _is_hidden(pair: CallPair, side: Vantage) -> bool:
     return bool(pair.established) and side.holds == MEDIA_NOT_UDP
 
 
+def _is_whole(side: Vantage) -> bool:
+    return all(each.is_whole for each in side.of_call)
+
+
 def _reasons(pair: CallPair, own: Vantage, other: Vantage) -> list[Reason]:
-    reasons = []
+    reasons = [
+        Reason(("media", "crosswise") if side is own else ("crosswise",), f"TURN over TCP on {side.phone}: {CUT_OFF}")
+        for side in (own, other)
+        if not _is_whole(side)
+    ]
     hidden = [side for side in (own, other) if _is_hidden(pair, side)]
     if hidden:
         where = "both sides" if len(hidden) == 2 else hidden[0].phone
@@ -236,7 +246,7 @@ def _relayed(side: Vantage) -> Relayed:
 
 
 def _media(pair: CallPair, side: Vantage) -> MediaTotals:
-    if _is_hidden(pair, side) or side.repeats.flagged:
+    if _is_hidden(pair, side) or side.repeats.flagged or not _is_whole(side):
         return MediaTotals()
     tx, rx = side.media
     return MediaTotals(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes)

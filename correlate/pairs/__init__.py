@@ -29,7 +29,7 @@ from correlate.pairs.round_trip import round_trip_ns
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.unseen import Unseen, unseen
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
-from correlate.stun import Message
+from correlate.stun import Carried, Message
 from correlate.trace import Trace, duplicates
 from correlate.trace.addresses import Address
 from correlate.trace.duplicates import Repeats
@@ -62,8 +62,8 @@ class Vantage:
     although an address may be in it, `hits` are addresses of the other phone in bytes that nothing decodes. From the
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
     datagrams are there twice; where these are so many that it is flagged, amounts count each once. `media_units` are
-    the media of the call; `unclaimed` are conversations that may be the call's and that no rule says are. The longest
-    answer to a STUN request took `round_trip_ns`; None without any.
+    the media of the call, `carried` what TCP connections with STUN carry; `unclaimed` are conversations that may be the
+    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any.
     """
 
     phone: str
@@ -83,6 +83,7 @@ class Vantage:
     answered: Frame | None
     repeats: Repeats
     media_units: MediaUnits
+    carried: tuple[Carried, ...]
     unclaimed: tuple[Conversation, ...]
     round_trip_ns: int | None
 
@@ -125,7 +126,8 @@ class Vantage:
             if each.addresses
         }
         messages, media_units = tuple(dict.fromkeys(told.values())), self.media_units.within(())
-        return replace(self, trace=trace, messages=messages, flows=flows(trace.udp), media_units=media_units)
+        few = replace(self, trace=trace, messages=messages, flows=flows(trace.udp), carried=())
+        return replace(few, media_units=media_units)
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,7 @@ def _vantage(
         answered=answered(media_of_call),
         repeats=repeats,
         media_units=media_of_call,
+        carried=of.carried,
         unclaimed=tuple(unclaimed(found, media)),
         round_trip_ns=round_trip_ns(of.messages, own),
     )

@@ -18,7 +18,7 @@ Ends = tuple[Address, int, Address, int]
 class Path:
     """What goes between two ends over UDP or TCP, seen from the phone: `remote` is folded, `remote_raw` as on the wire.
     Amounts are of UDP datagrams, or of TCP segments with payload as often as they were sent; `first` and `last` are its
-    first and its last packet by time."""
+    first and its last packet by time. `is_whole`: of a TCP connection no frame of STUN or media was cut off or lost."""
 
     local: Address
     local_port: int
@@ -29,6 +29,7 @@ class Path:
     rx: Amounts
     first: Frame
     last: Frame
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Connections:
 def connections(window: Window, own: OwnAddresses) -> Connections:
     """Those of a window's TCP connections that are framed as STUN in either direction."""
     framed = {each.ends for each in window.connections if each.framing != "other"}
+    broken = {each.ends for each in window.connections if not each.is_whole}
     segments, table, places = window.segments, list[Path](), dict[Ends, tuple[int, bool]]()
     if not framed or not len(segments):
         return Connections(())
@@ -73,7 +75,8 @@ def connections(window: Window, own: OwnAddresses) -> Connections:
         every = [Frame(int(segments.frame[row]), int(segments.time_ns[row])) for row in rows]
         first, last = (pick(every, key=lambda frame: (frame.time_ns, frame.number)) for pick in (min, max))
         places[ends], places[_back(ends)] = (len(table), True), (len(table), False)
-        table.append(Path(ends[0], ends[1], fold(ends[2]), ends[2], ends[3], tx, rx, first, last))
+        is_whole = not broken & {ends, _back(ends)}
+        table.append(Path(*ends[:2], fold(ends[2]), *ends[2:], tx, rx, first, last, is_whole))
     return Connections(tuple(table), places)
 
 

@@ -1,6 +1,6 @@
 """Is there a conversation? What each side by itself shows of one, and what both together say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -38,6 +38,12 @@ def unclaimed(found: Sequence[Conversation], media: MediaUnits) -> Iterator[Conv
             yield each
 
 
+def named(phone: str, unclaimed: Iterable[Conversation]) -> str:
+    """In words what a phone has that no rule claims."""
+    paths = (f"{each.transport.upper()} with {each.remote} port {each.remote_port}" for each in unclaimed)
+    return f"{phone} has what may be a conversation that no rule of the app claims: {' and '.join(paths)}"
+
+
 def holds(media: tuple[Amounts, Amounts], transport: Transport, unclaimed: Sequence[Conversation]) -> Holds:
     """What one side shows by itself: at least 100 media datagrams or frames each way, or else what may be them."""
     if min(way.packets for way in media) >= ESTABLISHED_DATAGRAMS:
@@ -55,9 +61,7 @@ def established(a: Shown, b: Shown) -> tuple[bool | None, str]:
     """
     for side in (a, b):
         if side.holds == "unclaimed":
-            paths = ((each.transport.upper(), each.remote, each.remote_port) for each in side.unclaimed)
-            named = " and ".join(f"{transport} with {remote} port {port}" for transport, remote, port in paths)
-            return None, f"{side.phone} has what may be a conversation that no rule of the app claims: {named}"
+            return None, named(side.phone, side.unclaimed)
     of_both = {a.holds, b.holds}
     if "media" in of_both:
         silent = [side.phone for side in (a, b) if side.holds == "nothing"]

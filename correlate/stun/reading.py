@@ -25,6 +25,8 @@ from correlate.trace.fragments import Fragment
 from correlate.trace.records import Column, Octets
 from correlate.trace.tcp import SYN, SegmentRows
 
+HEAD_BYTES = 12
+"""The fixed part of an RTP header (RFC 3550 5.1)."""
 MAX_HELD = 1 << 16
 """Messages that wait until it is known what stands before them."""
 
@@ -85,22 +87,26 @@ class Missing(NamedTuple):
 @dataclass(frozen=True)
 class Connection:
     """One direction of a TCP connection: how it is framed (`other`: as nothing that is read here), whether it begins as
-    TLS does, and whether its begin was captured."""
+    TLS does, whether its begin was captured, and whether no frame was lost in between."""
 
     ends: Ends
     framing: Framing
     is_tls: bool
     has_begin: bool
+    is_whole: bool
 
 
 class Carried(NamedTuple):
     """A frame of a TCP connection with STUN that carries something else: the frame that completes it, with its time and
-    ends, and its length with its header, without padding."""
+    ends, its length with its header, without padding, how much was captured of what it carries, and the first of these
+    bytes, HEAD_BYTES at most."""
 
     frame: int
     time_ns: int
     ends: Ends
     payload_bytes: int
+    data_bytes: int
+    head: bytes
 
 
 class Payloads(NamedTuple):
@@ -237,7 +243,9 @@ class Reader:
         for framed in decoder.read(self._channels, final=final):
             self._found(_Place(-1, framed.frame, framed.time_ns, ends), framed.contents, "tcp")
             if framed.carries_data:
-                self.carried.append(Carried(framed.frame, framed.time_ns, ends, framed.size))
+                data = framed.data
+                head = data[:HEAD_BYTES]
+                self.carried.append(Carried(framed.frame, framed.time_ns, ends, framed.size, len(data), head))
         self._is_other[number] = decoder.framing == "other"
 
     def _end(self, number: int) -> None:
@@ -251,7 +259,8 @@ class Reader:
                 self._miss(frame, time_ns, f"{where}: {why}")
         if decoder.framing is not None:
             has_begin = decoder.stream.has_begin
-            self.connections.append(Connection(ends, decoder.framing, decoder.is_tls, has_begin))
+            found = Connection(ends, decoder.framing, decoder.is_tls, has_begin, decoder.is_whole)
+            self.connections.append(found)
 
     def settled(self) -> Iterator[Message]:
         """The messages before which nothing can come any more; beyond MAX_HELD nobody waits longer."""

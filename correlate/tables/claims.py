@@ -185,7 +185,8 @@ CLAIMS = (
         needs="unanswered_service", unknown=_why_no_service,
     ),
     Claim(
-        "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
+        "service_told_in_conversation", "4.5",
+        "conversation: the wire (RTP, or the media rate) tells voice from video, and rightly",
         _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
     ),
     Claim(

@@ -86,14 +86,14 @@ def udp_call(local, count):
 def facts(tmp_path, build):
     """The findings of one trial whose captures hold these packets between the markers."""
 
-    def run(caller, callee):
+    def run(caller, callee, **keys):
         call = build.call()
         build.dataset(tmp_path, [call])
         folder = tmp_path / "trials" / call.trial
         for name, local, packets in (("caller", A, caller), ("callee", B, callee)):
             before = segment((local[0], local[1] + 1), TURN, bytes(5000))
             packets = [before, marker(local, "begin"), *in_order(packets), marker(local, "end")]
-            (folder / f"{name}.pcap").write_bytes(pcap(packets))
+            (folder / f"{name}.pcap").write_bytes(pcap(packets, **keys))
         record_anew(tmp_path)
         report.build(Dataset(tmp_path))
         from correlate.findings.cases import cases
@@ -144,6 +144,60 @@ def test_a_call_in_tls_on_both_sides_is_media_not_udp_and_never_zero(facts, tmp_
     assert (relay["n"], relay["N"], relay["reason"]) == (None, 1, "1 of 1 trials undecided: media_not_udp")
     page = (tmp_path / "report.html").read_text()
     assert "media_not_udp: 1 answered calls have no UDP session" in page
+
+
+def test_frames_of_turn_over_tcp_that_were_cut_off_are_no_count_of_media(facts):
+    """A segment of three frames, cut behind the first: where the others begin nobody can tell."""
+    data = struct.pack(">HH", 0x4000, 496) + b"\x80" * 496
+
+    def cut(local):
+        allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+        ways = ((local, TURN), (TURN, local))
+        return [segment(local, TURN, allocate), *(segment(*ends, data * 3) for _ in range(120) for ends in ways)]
+
+    found = facts(cut(A), cut(B), snaplen=640)
+    volume, endpoint = found["volume"]["caller"], found["endpoints"]["caller"]
+    assert (endpoint["established"], endpoint["routing"], volume["transport"]) == (True, "relay", "tcp")
+    assert (volume["media_tx_packets"], volume["crosswise_tx_less_rx_packets"]) == (None, None)
+    assert "TURN over TCP on alpha: frames are cut off" in volume["reasons"]["media_tx_packets"]
+    assert volume["tcp_tx_payload_bytes"] == 20 + 120 * 1500
+
+
+@pytest.mark.parametrize(("clock", "service"), [(90_000, "video"), (48_000, "voice")])
+@pytest.mark.parametrize("how", ["channel", "indication"])
+def test_rtp_in_turn_over_tcp_tells_the_service_whatever_its_rate(facts, build, how, clock, service):
+    """60 bytes 50 times a second."""
+
+    def rtp(number):
+        packet = struct.pack(">BBHII", 0x80, 111, number, number * clock // 50, 7) + bytes(48)
+        if how == "channel":
+            return build.channel(0x4000, packet)
+        return build.stun(build.DATA_INDICATION, build.xored(build.PEER, "192.0.2.9"), (build.DATA, packet))
+
+    def call(local):
+        allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+        frames = [segment(*ends, rtp(at)) for at in range(120) for ends in ((local, TURN), (TURN, local))]
+        return [segment(local, TURN, allocate), *frames]
+
+    found = facts(call(A), call(B))["service"]["caller"]
+    assert (found["service"], found["rule"]) == (service, f"RTP clocks: {clock} Hz")
+    said = f"RTP 0x00000007 sent: payload type 111, 120 packets, {clock} Hz"
+    assert said in [each["what"] for each in found["evidence"]]
+
+
+def test_ice_over_tcp_between_the_phones_is_a_direct_conversation(facts):
+    """RFC 4571 frames, as RFC 6544 3 has them."""
+    check = struct.pack(">HHI", 1, 16, 0x2112A442) + bytes(12) + struct.pack(">HH", 6, 9) + b"abcd:efgh" + bytes(3)
+
+    def between(local, remote):
+        both = (local, remote), (remote, local)
+        frames = [struct.pack(">H", len(each)) + each for each in (check, b"\x80" + bytes(99))]
+        return [segment(*both[0], frames[0]), *(segment(*ends, frames[1]) for _ in range(120) for ends in both)]
+
+    found = facts(between(A, ("198.51.100.20", 6000)), between(B, ("203.0.113.7", 5000)))
+    assert [found["endpoints"]["caller"][name] for name in ("routing", "relayed_payload_bytes")] == ["p2p", 0]
+    volume = found["volume"]["callee"]
+    assert (volume["transport"], volume["media_tx_packets"], volume["media_tx_payload_bytes"]) == ("tcp", 120, 12_240)
 
 
 def test_udp_here_and_tls_there_is_a_conversation_whose_route_the_udp_side_tells(facts):

@@ -4,6 +4,7 @@ import pytest
 
 from correlate import pairs
 from correlate.dataset import Dataset
+from correlate.dimensions import endpoints
 from correlate.stun import DATA, USERNAME
 from tests.correlate.conftest import channel, stun, xored
 
@@ -143,6 +144,23 @@ def test_a_server_that_answers_checks_and_sends_none_is_a_server_where_no_port_i
         trace.talk(local, ODD, 1.0, 8.0, 150, 150)
     pair = load(call, None)
     assert (kinds(pair.a), pair.established) == ([(7000, "server")], True)
+
+
+@pytest.mark.parametrize(("unclaimed", "route"), [(120, "relay"), (180, None)])
+def test_the_route_is_undecided_where_a_path_that_no_rule_claims_could_turn_it(
+    build, tmp_path, one_sided, unclaimed, route
+):
+    call = one_sided(media=150)
+    for trace, local in ((call.caller, A), (call.callee, B)):
+        trace.put(8.5, *local, *ODD, CHECK)
+        trace.put(8.6, *ODD, *local, BACK)
+        trace.talk(local, ODD, 9.0, 15.0, unclaimed, unclaimed, payload=RTP)
+    build.dataset(tmp_path, [call], analysis=PORTS)
+    dataset = Dataset(tmp_path)
+    found = endpoints.measure(pairs.load(dataset, call.trial, dataset.info().apps, {})).a
+    assert (found.established, found.routing) == (True, route)
+    assert ("routing" in found.reasons) is (route is None)
+    assert route or "alpha has what may be a conversation that no rule" in found.reasons["routing"]
 
 
 @pytest.mark.parametrize("flow", ["media", "light"])
