@@ -121,9 +121,9 @@ class Vantage:
         address between two ends. Some KB."""
         trace = emptied(self.trace)
         told = {each.username: each for each in self.messages if each.username} | {
-            (each.src, each.src_port, each.dst, each.dst_port, each.type, each.nested, each.addresses): each
+            (each.src, each.src_port, each.dst, each.dst_port, each.type, each.nested, addresses): each
             for each in self.messages
-            if each.addresses
+            if (addresses := each.addresses)
         }
         messages, media_units = tuple(dict.fromkeys(told.values())), self.media_units.within(())
         few = replace(self, trace=trace, messages=messages, flows=flows(trace.udp), carried=())
