@@ -86,6 +86,14 @@ def test_a_file_whose_times_were_all_shifted_is_the_same_file(why, build):
     assert why(answered(build), edit).startswith("one file twice: 100%")
 
 
+def test_a_part_of_a_file_is_the_same_file_though_it_begins_later(why, build):
+    def edit(caller, callee):
+        found = records(caller)
+        return caller, in_us([*found[:2], *found[100:]])
+
+    assert why(answered(build), edit).startswith("one file twice: 100%")
+
+
 @pytest.mark.parametrize(("strange", "share"), [(23, "90%"), (24, "")])
 def test_nine_tenths_of_the_datagrams_are_enough(why, build, strange, share):
     """232 datagrams; in so many another port takes the place of the relay's."""
