@@ -16,6 +16,7 @@ from correlate.files import LINK, first_link
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
+from correlate.pairs.alone import Alone, alone
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.frames import Frame
 from correlate.pairs.known_bytes import Hit, hits
@@ -57,7 +58,8 @@ class Vantage:
     the pair knows them; `visible` are the addresses its trace shows, with where; `unseen` is what was not looked into
     although an address may be in it, `hits` are addresses of the other phone in bytes that nothing decodes. From the
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
-    datagrams are there twice; where these are so many that it is flagged, amounts count each once.
+    datagrams are there twice; where these are so many that it is flagged, amounts count each once. All of this may rest
+    on what the other capture tells of whose address is whose; `alone` does not.
     """
 
     phone: str
@@ -76,6 +78,7 @@ class Vantage:
     window_ns: tuple[int, int]
     answered: Frame | None
     repeats: Repeats
+    alone: Alone
 
     @property
     def of_call(self) -> tuple[Conversation, ...]:
@@ -229,6 +232,7 @@ def _vantage(
         window_ns=of.window_ns,
         answered=answered(of, own, [each.flow for each in found if each.kind != "other"]),
         repeats=repeats,
+        alone=alone(of, repeated, learned, analysis.relay_ports),
     )
 
 
