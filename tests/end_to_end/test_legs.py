@@ -1,4 +1,4 @@
-"""All 360 legs of the paper's 180 trials: what the other side's capture holds changes none of them."""
+"""Linking the paper's 180 trials: no leg has anything of the other side, and probabilities are as often right."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from correlate import pairs, workers
+from correlate import link, pairs, workers
 from correlate.dataset import Dataset
 from correlate.dataset.record import Analysis
 from correlate.flows import flows
@@ -60,3 +60,19 @@ def test_no_leg_of_the_paper_changes_with_the_other_sides_capture(
 
     found = workers.each(unlike, [trials[low : low + 10] for low in range(0, len(trials), 10)])
     assert (sum(map(len, found)), sum(map(sum, found))) == (720, 0)
+
+
+def test_the_posterior_of_the_paper_is_calibrated_at_every_load_and_skew(paper: Dataset) -> None:
+    rows = [row for row in link.read(paper) if (row["app"], row["score"]) == ("all", "all dimensions")]
+    assert [(row["load"], row["skew_s"]) for row in rows] == [(f"{load}", f"{skew:g}") for load, skew in link.POINTS]
+    for row in rows:
+        assert float(row["top_posterior"]) == pytest.approx(float(row["precision_at_1"]), abs=0.05), row
+
+
+def test_no_interval_of_the_paper_is_a_point(paper: Dataset) -> None:
+    rows = link.read(paper)
+    for name in link.MEASURES:
+        ends = [(row[f"{name}_low"], row[name], row[f"{name}_high"]) for row in rows if row[name]]
+        assert len(ends) > 200
+        assert [each for each in ends if not float(each[0]) <= float(each[1]) <= float(each[2])] == []
+        assert [each for each in ends if each[0] == each[2]] == []
