@@ -125,6 +125,24 @@ def test_a_relay_that_checks_is_a_server(tmp_path, build):
     assert alone(tmp_path, build, call) == {RELAY[0]: "server", SERVER[0]: "server"}
 
 
+def test_a_check_that_a_relay_passes_on_makes_it_no_peer(tmp_path, build):
+    call = build.call()
+    for at_s in (0.1, 0.2):
+        check = build.stun(build.BINDING, (build.USERNAME, b"abcd:efgh"))
+        call.caller.put(at_s, *RELAY, *A, build.channel(0x4000, check))
+    assert alone(tmp_path, build, call) == {RELAY[0]: "server"}
+
+
+def test_datagrams_that_are_there_twice_count_once(tmp_path, build):
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    for start_s in (1.0, 1.0001):
+        call.caller.talk(A, RELAY, start_s, start_s + 10.0, 120, 110)
+    sides, dataset = sides_of(tmp_path, build, [call])
+    found = legs_of(sides, dataset)[call.trial]["alpha"]
+    assert (found.tx.packets, found.rx.packets) == (121, 111)
+
+
 def test_a_leg_has_global_addresses_alone(tmp_path, build):
     call = relayed(build)
     call.caller.put(0.1, *PEER, *A, build.stun(build.BINDING))
