@@ -65,7 +65,7 @@ class Call:
 def calls(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = None) -> tuple[list[Call], int]:
     """The complete trials as calls, sorted by trial, and how many of them have no two legs.
 
-    A trial is left out where it cannot be read, or where one side shows no UDP conversation of the call or no clock.
+    A trial is left out where it cannot be read, or where one side shows no conversation of the call or no clock.
     `measured` has the trials' pairs, None for one that cannot be read; without it the captures are read here.
     """
     trials = sorted(dataset.trial_ids())

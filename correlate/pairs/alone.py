@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 
 from correlate.pairs import addresses
 from correlate.pairs.addresses import Learned, OwnAddresses
+from correlate.pairs.connections import connections
 from correlate.pairs.conversations import Conversation, conversations
+from correlate.pairs.media import units
+from correlate.pairs.negotiated import agents, negotiated
 from correlate.pairs.window import Window
 from correlate.stun import BINDING, REQUEST, TURN_REQUESTS
 from correlate.trace import duplicates
@@ -34,7 +37,9 @@ def alone(of: Window, repeated: Mask, learned: Learned, relay_ports: Sequence[in
     own = addresses.own_addresses(learned.interface, learned.probed | roles.keys())
     is_flagged = duplicates.repeats(of.trace.udp, repeated, addresses.is_sent(of.trace.udp, own)).flagged
     of = replace(of, repeated=repeated if is_flagged else None)
-    found = conversations(of, own, _peers(of, own, learned) - own.keys(), relay_ports)
+    over_tcp, peers = connections(of, own), _peers(of, own, learned) - own.keys()
+    media = units(of, own, over_tcp)
+    found = conversations(of, own, peers, relay_ports, negotiated(of, of), over_tcp, media)
     return Alone(
         conversations=tuple(each for each in found if each.kind != "other"),
         own=frozenset(roles),
@@ -54,6 +59,6 @@ def _peers(of: Window, own: OwnAddresses, learned: Learned) -> frozenset[Address
         elif message.nested is None and message.type == BINDING | REQUEST:
             if src not in own:
                 peers.add(src)
-            elif ":" in (message.username or ""):
+            elif agents(message):
                 peers.add(dst)
     return frozenset(peers - asked - learned.relays - learned.named)

@@ -20,9 +20,8 @@ from correlate.pairs.window import Window, emptied
 def emptied_window(of: Window) -> Window:
     """The markers and nothing between them."""
     trace = emptied(of.trace)
-    return replace(
-        of, trace=trace, messages=(), missing=(), connections=(), flows=flows(trace.udp), visible={}, segments=trace.tcp
-    )
+    nothing: dict[str, Any] = dict.fromkeys(("messages", "missing", "connections", "carried"), ())
+    return replace(of, trace=trace, flows=flows(trace.udp), visible={}, segments=trace.tcp, **nothing)
 
 
 @pytest.mark.full

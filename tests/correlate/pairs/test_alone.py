@@ -59,7 +59,17 @@ def reflected(build):
     return call
 
 
-BUILDERS = (relayed, direct, unchecked, reflected)
+def to_relayed(build):
+    """The caller sends to an address and port that the callee alone shows to be its relayed ones."""
+    call = build.call(repetition=5)
+    call.caller.relay(A, RELAY, 0.0)
+    call.callee.relay(B, RELAY, 0.0, relayed=OTHER_RELAY[0])
+    call.caller.talk(A, (OTHER_RELAY[0], 1000), 1.0, 11.0, 120, 110)
+    call.callee.talk(B, RELAY, 1.0, 11.0, 120, 110)
+    return call
+
+
+BUILDERS = (relayed, reflected, direct, unchecked, to_relayed)
 
 
 def sides_of(folder, build, calls):
@@ -90,10 +100,10 @@ def test_exchanging_one_sides_capture_changes_no_leg_of_the_other_side(tmp_path,
         trial: each[kept] for trial, each in legs.items()
     }
     assert None not in [each[kept] for each in legs.values()]
-    # What both captures tell together does change: the far end of `unchecked`, the caller's own of `reflected`.
+    # What both tell together does change: the far ends of `unchecked` and `to_relayed`, the own of `reflected`.
     of_pair = [{trial: (each[kept].of_call, each[kept].own) for trial, each in of.items()} for of in (sides, others)]
     changed = {int(trial[-1]) for trial in of_pair[0] if of_pair[0][trial] != of_pair[1][trial]}
-    assert changed >= ({3, 4} if exchanged == "callee" else {3})
+    assert changed >= ({3, 4, 5} if exchanged == "callee" else {3})
 
 
 def alone(folder, build, call) -> dict[str, Conversation]:
