@@ -22,7 +22,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "endpoints": ("callee_sees_caller", "caller_sees_callee"),
     "servers": ("addresses", "any_address", "groups", "ports"),
     "duration": (
-        "start_100_ms", "start_1_s", "start_10_s", "end_100_ms", "end_1_s", "end_10_s", "in_order", "length",
+        "start_100_ms", "start_1_s", "start_10_s", "end_100_ms", "end_1_s", "end_10_s", "in_order", "length_100_ms", "length_1_s", "length_10_s",
     ),
     "volume": ("payload", "payload_fine", "packets", "packets_fine"),
     "service": ("rate", "both_talk"),
@@ -33,7 +33,7 @@ SCALES_S = (0.1, 1.0, 10.0)
 SILENCE_BYTES = 100.0
 FINE = 0.01
 START, PAYLOAD, USER_IDS = (NAMES.index(name) for name in ("start_100_ms", "payload", "user_ids"))
-MOVED = slice(START, NAMES.index("length"))
+MOVED = slice(START, NAMES.index("length_100_ms"))
 STILL = [
     index for index, name in enumerate(NAMES) if name in FEATURES["servers"] or MOVED.stop <= index < len(NAMES) - 2
 ]
@@ -84,7 +84,7 @@ class Pairing:
         self.callee = Side.of(calls, lambda call: call.callee)
         self._bound_s = self.caller.bound_s[:, None] + self.callee.bound_s
         # (features, callers, callees): what does not depend on when a call begins and on whose copy it is
-        self._still = np.stack([*self._servers(), self._length(), *self._volumes()])
+        self._still = np.stack([*self._servers(), *self._lengths(), *self._volumes()])
 
     def features(self, hour: Hour, query: int, ids: Ids, rows: Index | None = None) -> Matrix:
         """The caller leg of call `query` of an hour against the callee legs of all (or `rows`): (features, calls)."""
@@ -124,10 +124,10 @@ class Pairing:
         far = [np.log(np.abs(apart) + bound_s + scale) for apart in (start_s, end_s) for scale in SCALES_S]
         return [*far, (start_s >= -bound_s).astype(np.float64)]
 
-    def _length(self) -> Matrix:
+    def _lengths(self) -> list[Matrix]:
         mine_s, theirs_s = (self.caller.last_s - self.caller.first_s)[:, None], self.callee.last_s - self.callee.first_s
-        length: Matrix = np.log((np.abs(mine_s - theirs_s) + self._bound_s + SCALES_S[0]) / (mine_s + theirs_s + 1.0))
-        return length
+        apart_s = np.abs(mine_s - theirs_s) + self._bound_s
+        return [np.log((apart_s + scale) / (mine_s + theirs_s + 1.0)) for scale in SCALES_S]
 
     def _servers(self) -> list[Matrix]:
         addresses = _overlap(self.calls, lambda leg: leg.servers)

@@ -251,7 +251,11 @@ def test_both_times_of_a_leg_are_off_by_its_own_collectors_clock():
         for off, right in zip(pairing._apart_s(hour, query, rows), pairing._apart_s(exact, query, rows), strict=True):
             assert off == pytest.approx(right + shift_s)
     features, right = pairing.features(hour, 0, ids), pairing.features(exact, 0, ids)
-    assert features[NAMES.index("length")].tolist() == right[NAMES.index("length")].tolist()
+    lengths = [NAMES.index(name) for name in ("length_100_ms", "length_1_s", "length_10_s")]
+    assert features[lengths].tolist() == right[lengths].tolist()
+    assert right[lengths[1]][:3] == pytest.approx(
+        np.log((np.abs(hour.of[:3] - hour.of[0]) + 0.002 + 1) / (41 + hour.of[:3] + hour.of[0]))
+    )
     apart_s = pairing._apart_s(hour, 0, rows)[0]
     width_s = 0.002 + 2.0 * math.sqrt(2)
     assert features[NAMES.index("start_1_s")] == pytest.approx(np.log(np.abs(apart_s) + width_s + 1.0))
