@@ -22,7 +22,8 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "endpoints": ("callee_sees_caller", "caller_sees_callee"),
     "servers": ("addresses", "any_address", "groups", "ports"),
     "duration": (
-        "start_100_ms", "start_1_s", "start_10_s", "end_100_ms", "end_1_s", "end_10_s", "in_order", "length_100_ms", "length_1_s", "length_10_s",
+        "start_100_ms", "start_1_s", "start_10_s", "end_100_ms", "end_1_s", "end_10_s", "in_order",
+        "length_100_ms", "length_1_s", "length_10_s",
     ),
     "volume": ("payload", "payload_fine", "packets", "packets_fine"),
     "service": ("rate", "both_talk"),
