@@ -64,7 +64,7 @@ class Datapath:
 
     def attach(self, phone: str, spec: AccessNetwork, reserved: Iterable[Address]) -> Access:
         """Give a phone its network of this attempt: new addresses (none of `reserved`), empty wires."""
-        access = self.accesses[phone] = Access(spec, self.world.chance(f"access/{phone}"), reserved)
+        access = self.accesses[phone] = Access(spec, self.world.chance(f"access/{phone}"), reserved, phone)
         self.wires[phone].name, self.wires[phone].link_type = spec.interface, spec.link
         self._links[phone] = Link(spec.link == "ethernet", access.mac, access.gateway_mac)
         self._identifications[phone] = self.world.chance(f"identification/{phone}").randrange(1 << 16)

@@ -32,9 +32,11 @@ class TcpStream:
         self._plain = {way: replace(plain, outgoing=way) for way in (True, False)}
         self._mss = access.spec.mtu - HEADER_BYTES - (20 if socket.address.version == 4 else 40)
         self._ready_ns = 0
+        self.opened = False
 
     def open(self) -> int:
         """Begin the handshake now; returns in how many nanoseconds data may be sent."""
+        self.opened = True
         now_ns = self._datapath.world.now_ns
         answered_ns = now_ns + self._round_trip_ns()
         self._ready_ns = answered_ns + _TURNAROUND_NS

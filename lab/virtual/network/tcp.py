@@ -102,8 +102,8 @@ def written(messages: Packets, times_ns: Integers, draw: random.Random) -> tuple
     held, ended, ended_bytes = b"", 0, 0
     last = len(messages.sizes) - 1
     for number, (size, row) in enumerate(zip(messages.sizes.tolist(), messages.rows, strict=True)):
-        text = held + row.tobytes()[:size]
         whole, ended, ended_bytes = len(held) + size, ended + 1, ended_bytes + size
+        text = (held + row.tobytes()[:size]).ljust(min(whole, _SPLIT_BYTES), b"\0")
         if number < last and whole <= _JOINED_BYTES and draw.randrange(_JOINED_ONE_IN) == 0:
             held = text
             continue

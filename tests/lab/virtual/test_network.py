@@ -13,6 +13,7 @@ from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.network import Network
 from lab.virtual.world import World
 
+CONSTANT = read(Path(__file__).parents[3] / "scenarios/benches/virtual_constant.yaml", BenchSpec)
 BENCH = read(Path(__file__).parents[3] / "scenarios/benches/virtual.yaml", BenchSpec)
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -131,3 +132,22 @@ def test_a_selector_that_selects_nothing_is_refused(network, selector, text):
     with pytest.raises(ValueError) as refused:  # noqa: PT011
         network.drop_stun(selector)
     assert str(refused.value).startswith(text)
+
+
+def test_on_the_bench_with_constant_addresses_every_trial_has_the_same_and_the_bench_is_otherwise_the_same():
+    found = set()
+    for key in ("1/t/0", "1/u/0", "2/t/1"):
+        world = World()
+        ledger = Ledger(world)
+        network = Network(world, CONSTANT, {}, ledger)
+        world.begin(key, START)
+        ledger.begin("t", 0)
+        network.begin(direct=False)
+        own = [tuple(network.datapath.interfaces(phone)) for phone in ("pixel6", "pixel6pro")]
+        told = [mapped_ipv4(network.send_udp(phone, STUN4, 3478, REQUEST, SECOND)) for phone in ("pixel6", "pixel6pro")]
+        found.add((*own, *told))
+    assert len(found) == 1
+    other = BENCH.model_dump(mode="json")
+    for phone in other["phones"]:
+        phone["emulation"]["access"] |= {"addresses": "constant", "nat": "one_address"}
+    assert CONSTANT.model_dump(mode="json") == other | {"name": "virtual_constant"}
