@@ -30,7 +30,10 @@ class TcpStream:
         self._draw = datapath.world.chance(f"network/tcp/{phone}/{socket.port}")
         self._numbers = Numbers(self._draw, 2 * access.delay_ns)
         self._plain = {way: replace(plain, outgoing=way) for way in (True, False)}
-        self._mss = access.spec.mtu - HEADER_BYTES - (20 if socket.address.version == 4 else 40)
+        interface = access.towards(remote.address)
+        if interface is None:
+            raise ValueError(f"{phone} has no route to {remote.address}")
+        self._mss = interface.mtu - HEADER_BYTES - (20 if socket.address.version == 4 else 40)
         self._ready_ns = 0
         self.opened = False
 

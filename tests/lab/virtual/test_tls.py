@@ -7,7 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from lab.virtual.network.capturefile import IMMEDIATE, Capture
-from tests.lab.virtual.test_noise import PHONES, QUIET, SECOND, begin
+from lab.virtual.network.tlsclients import BackgroundTls
+from tests.lab.virtual.test_noise import BENCH, PHONES, QUIET, SECOND, begin, loud
+from tests.lab.virtual.test_traffic import FIXED, packets, recorded
 from tests.lab.virtual.witness import fields, needs_tshark
 
 SERVERS = (ip_network("192.0.2.0/24"), ip_network("2001:db8:a11::/48"))
@@ -99,3 +101,37 @@ def test_its_servers_are_documentation_addresses_that_no_call_uses(frames):
 @needs_tshark
 def test_it_is_less_than_six_hundred_bytes_a_second(frames):
     assert 20_000 < sum(int(frame.bytes) for frame in frames) < 180_000
+
+
+@pytest.mark.parametrize("name", ["messenger", "dogwood"])
+def test_it_moves_no_datagram_and_no_truth_of_a_call(monkeypatch, name):
+    bench, truth = recorded(name, "voice", FIXED, "caller_hangs_up", talk_s=3.0)
+    monkeypatch.setattr(BackgroundTls, "start", lambda self: None)
+    quiet, without = recorded(name, "voice", FIXED, "caller_hangs_up", talk_s=3.0)
+    assert truth == without
+    for phone in PHONES:
+        assert bench.files[phone] != quiet.files[phone]
+        alike = [[bytes(header) for header, _, _ in packets(one, phone)] for one in (bench, quiet)]
+        assert alike[0] == alike[1]
+        assert len(alike[0]) > 30
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("phone", PHONES)
+def test_no_five_seconds_of_background_come_near_the_benchs_limit_of_noise(phone):
+    worst = 0.0
+    for number in range(40):
+        if loud(f"{number}/t/0"):
+            continue
+        network, out = begin(f"{number}/t/0"), bytearray()
+        running = Capture(
+            network.datapath.wires[phone], "pcap", BENCH.snaplen_bytes, IMMEDIATE, lambda t: t, out.extend
+        )
+        sizes = [0]
+        for _ in range(60):
+            network.world.advance_to(network.world.now_ns + SECOND)
+            sizes.append(len(out))
+        running.stop()
+        worst = max(worst, *(after - before for before, after in zip(sizes, sizes[5:], strict=False)))
+    assert BENCH.idle_s == 5
+    assert 0.25 * BENCH.noise_max < worst / 5 < 0.75 * BENCH.noise_max
