@@ -90,7 +90,7 @@ class IceSession:
             check, ids = self.check(leg, peer)
             arrives_ns = self._carry(leg, check, user_ids=ids)
             reply = self.reply(check, ids, leg.media.candidate, peer)
-            self.world.at(arrives_ns + _ANSWER_NS, partial(self._answer, peer, reply))
+            self.after(arrives_ns + _ANSWER_NS - self.world.now_ns, partial(self._answer, peer, reply))
         if self.app.consent is not None:
             low, high = (round(edge * 1e9) for edge in (self.app.consent.low_s, self.app.consent.high_s))
             self.after(self._draw.randint(low, high), self._check_path)

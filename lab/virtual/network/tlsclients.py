@@ -16,6 +16,8 @@ _FOREIGN_IPV4 = IPv4Address("192.0.2.0")
 _FOREIGN_IPV6 = IPv6Address("2001:db8:a11::")
 _PORT = 443
 _PUSH, _SYNCS = "push.example.net", ("sync.example.net", "photos.example.net", "mail.example.net")
+_HOSTS = {name: 250 + number for number, name in enumerate((_PUSH, *_SYNCS))}
+"""Behind those that other background talks to, of which any may be a STUN server."""
 _OPENED_MS, _HEARTBEAT_MS, _SYNC_MS, _NEXT_MS = (200, 2500), (6_000, 18_000), (4_000, 20_000), (25_000, 60_000)
 _TICKETS, _SMALL, _REQUEST, _RESPONSE = (400, 460), (8, 40), (90, 400), (60, 1900)
 _FIRST_PORT, _PORTS = 52_000, 8_000
@@ -41,9 +43,10 @@ class BackgroundTls:
 
     def _handshake(self, name: str) -> TcpStream:
         """A new connection; what is exchanged next waits for its handshakes."""
-        remote = Endpoint(_FOREIGN_IPV4 + self._draw.randrange(60, 250), _PORT)
+        host = _HOSTS[name]
+        remote = Endpoint(_FOREIGN_IPV4 + host, _PORT)
         if self._access.ipv6 is not None and self._draw.randrange(2):
-            remote = Endpoint(_FOREIGN_IPV6 + self._draw.randrange(60, 250), _PORT)
+            remote = Endpoint(_FOREIGN_IPV6 + host, _PORT)
         local = self._access.local(remote.address)
         if local is None:
             raise ValueError(f"{self._phone} has no route to {remote.address}")
