@@ -100,7 +100,7 @@ class RtpStream:
 
 
 def in_channel(packets: Packets, channel: int, align: int = 1) -> Packets:
-    """The same packets as ChannelData (RFC 8656 section 12.4); over TCP each is padded to `align` 4 bytes."""
+    """The same packets as ChannelData (RFC 8656 section 12.4), padded to `align` 4 bytes over TCP (section 12.5)."""
     rows = np.empty((len(packets.sizes), WIDTH + 4), dtype=np.uint8)
     rows[:, :2] = np.frombuffer(struct.pack("!H", channel), dtype=np.uint8)
     rows[:, 2] = packets.sizes >> 8

@@ -96,7 +96,7 @@ class Session:
             return
         if not self.stream.opened:
             self.stream.open()
-        # RFC 8656 section 12.4: over TCP ChannelData is padded; STUN is as long as a multiple of four anyway.
+        # RFC 8656 section 12.5: over TCP ChannelData is padded; STUN is as long as a multiple of four anyway.
         padded = payload + bytes(-len(payload) % 4)
         self.stream.send(padded, meaning, when_ns + self.stream.waits_ns)
 

@@ -24,7 +24,10 @@ Side = Literal["caller", "callee"]
 
 @dataclass(frozen=True)
 class Row:
-    """Frames of one meaning: how many datagrams (over TCP: messages), their bytes, first and last instant."""
+    """Frames of one meaning: how many datagrams, their payload bytes, first and last instant.
+
+    Over TCP it is messages and their bytes as framed: ChannelData with its header and padding (RFC 8656 section 12.5).
+    """
 
     meaning: Meaning
     packets: int

@@ -78,7 +78,7 @@ def captured(folder: Path, name: str, service: str, caller: str, phone: str) -> 
 
 
 def messages(stream: bytes) -> list[bytes]:
-    """TURN messages of one direction of a TCP connection, as framed (RFC 8656 section 12.4, RFC 8489 section 6.2.2)."""
+    """TURN messages of one direction of a TCP connection, as framed (RFC 8656 section 12.5, RFC 8489 section 6.2.2)."""
     found, at = [], 0
     while at < len(stream):
         first, length = struct.unpack_from("!HH", stream, at)
