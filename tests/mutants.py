@@ -89,6 +89,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/pairs/mixed_up", "fits[0][1] and fits[1][0]", "fits[0][1]"),
     ("verdict", "correlate/pairs/mixed_up", "if all(found) and", "if"),
     ("boundary", "correlate/pairs/mixed_up", "len(few) < LEAST", "len(few) <= LEAST"),
+    ("value", "correlate/pairs/round_trip", "if len(at_ns) == 1 and", "if"),
     ("boundary", "correlate/pairs/segments", "- end <= GAP_NS", "- end < GAP_NS"),
     ("boundary", "correlate/pairs/segments", ">= MEDIA_DATAGRAMS", "> MEDIA_DATAGRAMS"),
     ("value", "correlate/pairs/media", " | (udp.payload_bytes > 0)", " | (udp.payload_bytes >= 0)"),
