@@ -16,6 +16,7 @@ from correlate.files import LINK, first_link
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
+from correlate.pairs.alone import Alone, alone
 from correlate.pairs.connections import connections
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.edges import edge_packets
@@ -63,8 +64,8 @@ class Vantage:
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
     datagrams are there twice; where these are so many that it is flagged, amounts count each once. `media_units` are
     the media of the call, `carried` what TCP connections with STUN carry; `unclaimed` are conversations that may be the
-    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any.
-    """
+    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any. All
+    of this may rest on what the other capture tells; `alone` does not."""
 
     phone: str
     trace: Trace
@@ -82,6 +83,7 @@ class Vantage:
     window_ns: tuple[int, int]
     answered: Frame | None
     repeats: Repeats
+    alone: Alone
     media_units: MediaUnits
     carried: tuple[Carried, ...]
     unclaimed: tuple[Conversation, ...]
@@ -269,6 +271,7 @@ def _vantage(
         window_ns=of.window_ns,
         answered=answered(media_of_call),
         repeats=repeats,
+        alone=alone(of, repeated, learned, analysis.relay_ports),
         media_units=media_of_call,
         carried=of.carried,
         unclaimed=tuple(unclaimed(found, media)),
