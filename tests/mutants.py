@@ -118,7 +118,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/dimensions/endpoints", ":= shared_private(of, to)", ":= set()"),
     ("verdict", "correlate/dimensions/endpoints", "    if to.unseen:", "    if of.unseen:"),
     ("boundary", "correlate/dimensions/endpoints", "frame.number >= media", "frame.number > media"),
-    ("boundary", "correlate/dimensions/endpoints", "direct_bytes >= relayed", "direct_bytes > relayed"),
+    ("boundary", "correlate/dimensions/endpoints", "direct_bytes >= relayed_bytes:", "direct_bytes > relayed_bytes:"),
     ("boundary", "correlate/dimensions/servers", "overlap_ns >= -bound_ns", "overlap_ns >= 0"),
     ("verdict", "correlate/dimensions/servers", 'each.match != "prefix"', "True"),
     ("boundary", "correlate/pairs/rtp", "video_s >= SUSTAINED", "video_s > SUSTAINED"),
