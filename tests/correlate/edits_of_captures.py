@@ -1,0 +1,101 @@
+"""The edits of captures and records, each with its right answer: the call is what it was, the files are not."""
+
+from tests.correlate import editing_captures as captures
+from tests.correlate.edited import EXPOSED
+from tests.correlate.editing import everywhere, on
+from tests.correlate.edits_of_calls import AGAIN, ANY, CALL, DIRECT, NOT_A_CALL, OTHER_APP, RELAYED, Edited, real
+
+NOTHING = dict.fromkeys(("established", "routing", "service")) | dict.fromkeys(("user_ids", *EXPOSED), ANY)
+"""Nothing can be known of a call that is in none, or in one of both captures."""
+
+FILES = (
+    Edited(
+        "another app's captures are in place of this call's",
+        RELAYED,
+        captures.captures_of(OTHER_APP),
+        (),
+        NOTHING,
+        "mixed_up",
+    ),
+    Edited(
+        "another app's capture is in place of the caller's",
+        RELAYED,
+        captures.captures_of(OTHER_APP, "caller"),
+        (),
+        NOTHING,
+        "mixed_up",
+    ),
+    Edited(
+        "another call's capture is in place of the callee's",
+        RELAYED,
+        captures.captures_of(AGAIN, "callee"),
+        (),
+        NOTHING,
+        "mixed_up",
+    ),
+    Edited("the two files are swapped", RELAYED, captures.exchanged, (), flag="mixed_up", quick=True),
+    Edited("the caller's file is there twice", RELAYED, captures.one_file("caller"), (), NOTHING, "mixed_up"),
+    Edited("one capture is there as two files", DIRECT, captures.one_capture_as_two("caller"), (), NOTHING, "mixed_up"),
+    real("two real files are swapped", "p2p_video_a", captures.exchanged, (), flag="mixed_up"),
+    real(
+        "one real capture is there as two files",
+        "relay_voice_a",
+        captures.one_capture_as_two("callee"),
+        (),
+        changes=NOTHING,
+        flag="mixed_up",
+    ),
+    real(
+        "another real call's capture is in place of the callee's",
+        "p2p_voice_b",
+        captures.captures_of("sym_video_lte443", "callee"),
+        (),
+        changes=NOTHING,
+        flag="mixed_up",
+    ),
+    real(
+        "a real capture stopped in the middle of the call",
+        "relay_voice_a",
+        on("callee", captures.cut_end(0.5)),
+        (*CALL, "user_ids"),
+    ),
+    real(
+        "a real capture began in the middle of the call",
+        "p2p_video_a",
+        on("caller", captures.cut_begin(0.4)),
+        CALL,
+        changes=dict.fromkeys(EXPOSED, ANY),
+    ),
+    real("a real relayed capture began in the middle", "relay_voice_a", on("caller", captures.cut_begin(0.4)), CALL),
+    Edited("both captures kept 96 bytes of each frame", RELAYED, on("both", captures.snapped(96)), (*CALL, "service")),
+    Edited("the caller's capture has every frame twice", RELAYED, on("caller", captures.twice), CALL),
+    Edited(
+        "a clock is set on by ten seconds in the call",
+        RELAYED,
+        on("callee", captures.stepped(10, 0.5)),
+        (*CALL, "user_ids", *EXPOSED),
+    ),
+    Edited(
+        "a clock is ten seconds off, and nobody compared it",
+        RELAYED,
+        everywhere(on("callee", captures.moved_by(10)), captures.clocks_unknown("caller", "callee", "laptop")),
+        (*CALL, "service", "user_ids"),
+        quick=True,
+    ),
+    Edited(
+        "the caller's begin marker came in the middle of the call",
+        RELAYED,
+        on("caller", captures.marker_at(" begin", 0.4)),
+        CALL,
+        dict.fromkeys(EXPOSED, ANY),
+    ),
+    Edited(
+        "the caller's end marker came before the answer",
+        RELAYED,
+        on("caller", captures.marker_at(" end", 0.003)),
+        (),
+        {**NOT_A_CALL, **dict.fromkeys(("user_ids", *EXPOSED), ANY)},
+        "contradiction",
+    ),
+    Edited("times run backwards, by which the files are damaged", DIRECT, on("both", captures.shuffled), ()),
+)
