@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
 PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddopts=--import-mode=importlib")
 SYMMETRY, EXAMINATION = "correlate/dimensions_symmetry", "correlate/dataset/examination"
+TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
@@ -68,16 +69,29 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/trace/formats", "if version != VERSION", "if version > VERSION"),
     ("boundary", "correlate/markers", 'of("caller", rows["begin"])', 'of("callee", rows["begin"])'),
     ("boundary", "correlate/markers", 'of("callee", rows["end"])', 'of("caller", rows["end"])'),
-    ("verdict", "correlate/pairs/__init__", "return all(way.packets", "return any(way.packets"),
-    ("boundary", "correlate/pairs/__init__", "way.packets >= ESTABLISHED", "way.packets > ESTABLISHED"),
+    ("verdict", "correlate/pairs/__init__", 'any(side.holds == "media"', 'all(side.holds == "media"', TRANSPORT),
     ("verdict", "correlate/pairs/addresses", "relays | a.named | b.named) - own_a", "relays) - own_a"),
-    ("value", "correlate/pairs/conversations", "tx=tx[index]", "tx=rx[index]", "correlate/pairs"),
+    ("value", "correlate/pairs/connections", "(len(table), True)", "(len(table), False)", "correlate/pairs/media"),
+    ("value", "correlate/pairs/conversations", "tx[index], rx[index]", "rx[index], rx[index]", "correlate/pairs"),
+    ("verdict", "correlate/pairs/conversations", "of_call.agents and is_relay", "of_call.agents", ESTABLISHED),
+    ("verdict", "correlate/pairs/conversations", "is_relay or not sign.from", "is_relay or sign.from", ESTABLISHED),
+    (
+        "boundary",
+        "correlate/pairs/established",
+        "for way in media) >= EST",
+        "for way in media) > EST",
+        "correlate/pairs",
+    ),
+    ("verdict", "correlate/pairs/established", "a.has_session or b.has", "a.has_session and not b.has", TRANSPORT),
     ("boundary", "correlate/pairs/frames", "proven[:MAX_FRAMES]", "proven[:MAX_FRAMES - 1]", "correlate/evidence"),
     ("value", "correlate/pairs/media", " | (udp.payload_bytes > 0)", " | (udp.payload_bytes >= 0)"),
-    ("boundary", "correlate/pairs/media", "max(begins)", "min(begins)"),
+    ("verdict", "correlate/pairs/media", "and each.row not in holds_messages", ""),
+    ("value", "correlate/pairs/media", "wire[frame - 1] * is_first", "wire[frame - 1]"),
+    ("boundary", "correlate/pairs/media", "return max(Frame(", "return min(Frame("),
+    ("verdict", "correlate/pairs/negotiated", "_agents(a.messages) & _a", "_agents(a.messages) | _a", ESTABLISHED),
     ("boundary", "correlate/pairs/sessions", "if each.tx.packets and each.rx", "if each.tx.packets or each.rx"),
     ("boundary", "correlate/pairs/sessions", "_s >= longest_s - LONGEST_S", "_s > longest_s - LONGEST_S"),
-    ("verdict", "correlate/pairs/transport", "min(each.tx_segments, each.rx", "max(each.tx_segments, each.rx"),
+    ("verdict", "correlate/pairs/transport", "dense and ends not in looked_into", "dense"),
     ("boundary", "correlate/pairs/quoted", "if at >= 4:", "if at >= 40_000:", UNSEEN),
     ("verdict", "correlate/pairs/unseen", "if len(mine) and each.is_tls", "if len(mine) and not each.is_tls"),
     ("boundary", "correlate/pairs/unseen", "[1:] > ends[:-1]", "[1:] >= ends[:-1]"),
@@ -99,8 +113,11 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/dimensions/endpoints", "direct_bytes >= relayed", "direct_bytes > relayed"),
     ("boundary", "correlate/dimensions/servers", "overlap_ns >= -bound_ns", "overlap_ns >= 0"),
     ("verdict", "correlate/dimensions/servers", 'each.match != "prefix"', "True"),
-    ("boundary", "correlate/dimensions/service", "max(known) >= least", "max(known) > least"),
+    ("boundary", "correlate/pairs/rtp", "video_s >= SUSTAINED", "video_s > SUSTAINED"),
+    ("verdict", "correlate/pairs/rtp", " | (payload_type > 95)", ""),
+    ("boundary", "correlate/dimensions/service", "most >= CLEAR * least or", "most > CLEAR * least or"),
     ("verdict", "correlate/dimensions/signalling", "max(b) < rule", "min(b) < rule"),
+    ("boundary", "correlate/dimensions/signalling", "carried < LEAST_BITS", "carried <= LEAST_BITS"),
     ("boundary", "correlate/dimensions/volume", "_ns + bound_ns <= side", "_ns + bound_ns < side", SYMMETRY),
     ("boundary", "correlate/dataset/examination", "if count > len(", "if count >= len("),
     ("verdict", "correlate/dataset/examination", "if line == len(self._lines) and _hash", "if _hash"),

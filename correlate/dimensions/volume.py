@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.frames import Evidence, evidence
-from correlate.pairs.media import media_rows
 from correlate.pairs.sessions import RULES, Session, media_span
 from correlate.pairs.transport import MEDIA_NOT_UDP
 
+CUT_OFF = "frames are cut off or were not captured"
 VOLUMES = ("longest_relay", "best_match", "p2p", "media", "relayed", "crosswise", "tcp", "quic")
 
 
@@ -29,8 +27,9 @@ class Traffic:
 
 @dataclass(frozen=True)
 class MediaTotals:
-    """The call's datagrams that are no STUN; zero, not None, in a silent call; None where the media are not UDP or were
-    captured twice."""
+    """The call's datagrams that are no STUN, and of TURN over TCP its frames that are none; zero, not None, in a silent
+    call; None where this side's media are in TCP that nobody can look into or of which frames are cut off or lost, or
+    were captured twice."""
 
     tx_packets: int | None = None
     rx_packets: int | None = None
@@ -70,11 +69,12 @@ class Payload:
 @dataclass(frozen=True)
 class Volumes:
     """One side's traffic under each of the four rules, with all servers together, its media, and what went over TCP and
-    QUIC. `transport` is of the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a
-    conversation. `above_mtu`: this side's capture holds UDP frames above the MTU, so its packets are not those of the
-    wire; its bytes are. `tx_duplicates` and `rx_duplicates` are datagrams that this side's capture shows a second time;
-    `captured_twice`: so many that none of its volumes is the wire's, so they are None. `not_followed` says which frames
-    of this side's capture hold packets that nobody looked into: what is in there is in no volume."""
+    QUIC. `transport` is what carries this side's media of a conversation: `udp`, `tcp` (TURN over TCP) or `udp and
+    tcp`; `media_not_udp`, TCP that nobody can look into; None without a conversation. `above_mtu`: this side's capture
+    holds UDP frames above the MTU, so its packets are not those of the wire; its bytes are. `tx_duplicates` and
+    `rx_duplicates` are datagrams that this side's capture shows a second time; `captured_twice`: so many that none of
+    its volumes is the wire's, so they are None. `not_followed` says which frames of this side's capture hold packets
+    that nobody looked into: what is in there is in no volume."""
 
     phone: str
     longest_relay: Traffic
@@ -106,9 +106,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     """Volumes on both sides."""
     choices = {name: rule(pair) for name, rule in RULES.items()}
     missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
-    reasons = [*_reasons(pair), *missing]
     media_a, media_b = _media(pair, pair.a), _media(pair, pair.b)
-    carried = MEDIA_NOT_UDP if pair.media_not_udp else "udp" if pair.established else None
 
     def side(own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], key: str) -> Volumes:
         first, last = media_span(own) or (None, None)
@@ -124,7 +122,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             crosswise=_crosswise(own, other, *media),
             tcp=_tcp(own),
             quic=_quic(own),
-            transport=carried,
+            transport=_transport(pair, own),
             above_mtu=bool(_said(own, "above_mtu")),
             captured_twice=own.repeats.flagged,
             tx_duplicates=own.repeats.sent_twice,
@@ -132,7 +130,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             not_followed=_said(own, "not_followed"),
             evidence=evidence([("media first", own.phone, first), ("media last", own.phone, last)]),
         )
-        return explained(finding, [*_twice(own, other), *reasons])
+        return explained(finding, [*_twice(own, other), *_reasons(pair, own, other), *missing])
 
     return Sided(side(pair.a, pair.b, (media_a, media_b), "a"), side(pair.b, pair.a, (media_b, media_a), "b"))
 
@@ -150,14 +148,36 @@ def _twice(own: Vantage, other: Vantage) -> list[Reason]:
     return reasons
 
 
-def _reasons(pair: CallPair) -> list[Reason]:
-    reasons = []
-    if pair.media_not_udp:
-        text = f"{MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on both sides"
-        reasons.append(Reason(("media", "crosswise"), text))
+def _transport(pair: CallPair, side: Vantage) -> str | None:
+    if not pair.established:
+        return None
+    used = {each.transport for each in side.of_call if each.media.first is not None}
+    return MEDIA_NOT_UDP if _is_hidden(pair, side) else " and ".join(sorted(used, reverse=True))
+
+
+def _is_hidden(pair: CallPair, side: Vantage) -> bool:
+    """Whether one side of a conversation has its media where nobody can look."""
+    return bool(pair.established) and side.holds == MEDIA_NOT_UDP
+
+
+def _is_whole(side: Vantage) -> bool:
+    return all(each.is_whole for each in side.of_call)
+
+
+def _reasons(pair: CallPair, own: Vantage, other: Vantage) -> list[Reason]:
+    reasons = [
+        Reason(("media", "crosswise") if side is own else ("crosswise",), f"TURN over TCP on {side.phone}: {CUT_OFF}")
+        for side in (own, other)
+        if not _is_whole(side)
+    ]
+    hidden = [side for side in (own, other) if _is_hidden(pair, side)]
+    if hidden:
+        where = "both sides" if len(hidden) == 2 else hidden[0].phone
+        names = ("media", "crosswise") if own in hidden else ("crosswise",)
+        reasons.append(Reason(names, f"{MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on {where}"))
     elif not pair.established:
-        reasons.append(Reason(("transport",), "no conversation"))
-    if not pair.media_not_udp and media_span(pair.a) is None and media_span(pair.b) is None:
+        reasons.append(Reason(("transport",), pair.undecided or "no conversation"))
+    if not hidden and media_span(pair.a) is None and media_span(pair.b) is None:
         reasons.append(Reason(("crosswise",), "no media on either side"))
     elif not (pair.a.clock.known and pair.b.clock.known):
         reasons.append(Reason(("crosswise_edge_packets",), "a clock was never compared"))
@@ -191,14 +211,8 @@ def _beyond(side: Vantage, other: Vantage, direction: str) -> int:
 
 def _media_times(side: Vantage, direction: str) -> list[int]:
     """The times of the media sent (`tx`) or received (`rx`) by one side."""
-    rows = media_rows(side.trace.udp)
-    rows = rows[np.isin(side.flows.of[rows], [each.flow for each in side.of_call])]
-    is_a = np.zeros(len(side.flows.table), bool)
-    for each in side.of_call:
-        flow = side.flows.table[each.flow]
-        is_a[each.flow] = (flow.a, flow.a_port) == (each.local, each.local_port)
-    is_sent = side.flows.from_a[rows] == is_a[side.flows.of[rows]]
-    times: list[int] = side.trace.udp.time_ns[rows[is_sent == (direction == "tx")]].tolist()
+    media = side.media_units
+    times: list[int] = media.time_ns[media.sent == (direction == "tx")].tolist()
     return times
 
 
@@ -230,7 +244,7 @@ def _relayed(side: Vantage) -> Relayed:
 
 
 def _media(pair: CallPair, side: Vantage) -> MediaTotals:
-    if pair.media_not_udp or side.repeats.flagged:
+    if _is_hidden(pair, side) or side.repeats.flagged or not _is_whole(side):
         return MediaTotals()
     tx, rx = side.media
     return MediaTotals(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes)

@@ -112,7 +112,7 @@ def as_truth(case: Case) -> dict[str, Any]:
     """The findings of a trial in the shape and with the names of truth/ID.json (DESIGN), what is found of it."""
     called = [side for side in SIDES if case.signalling[side].calling]
     servers = {side: [asdict(server) for server in case.servers[side].servers] for side in SIDES}
-    shared = case.servers["caller"].shared
+    shared, user_ids = case.servers["caller"].shared, case.signalling["caller"].user_ids
     return {
         "established": case.call.established,
         "routing": case.call.routing,
@@ -121,7 +121,7 @@ def as_truth(case: Case) -> dict[str, Any]:
         "role": called[0] if called else None,
         "exposed": {f"{side}_{role}": seen for side in SIDES for role, seen in case.endpoints[side].exposed.items()},
         "servers": {**servers, "shared": None if shared is None else [asdict(server) for server in shared]},
-        "user_ids": list(case.signalling["caller"].user_ids),
+        "user_ids": None if user_ids is None else list(user_ids),
         "media": {side: asdict(case.volume[side].media) for side in SIDES},
     }
 

@@ -46,15 +46,15 @@ def _always(case: Case, study: Study) -> bool:
 
 
 def _answered(case: Case, study: Study) -> bool:
-    return case.call.established
+    return case.call.established is True
 
 
 def _unanswered(case: Case, study: Study) -> bool:
-    return not case.call.established
+    return case.call.established is False
 
 
 def _caller_is(number: int) -> Callable[[Case, Study], bool]:
-    return lambda case, study: case.call.established and study.device(case.phones["caller"]) == number
+    return lambda case, study: case.call.established is True and study.device(case.phones["caller"]) == number
 
 
 def _all(verdicts: Iterable[bool | None]) -> bool | None:
@@ -185,13 +185,14 @@ CLAIMS = (
         needs="unanswered_service", unknown=_why_no_service,
     ),
     Claim(
-        "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
+        "service_told_in_conversation", "4.5",
+        "conversation: the wire (RTP, or the media rate) tells voice from video, and rightly",
         _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
     ),
     Claim(
         "video_louder_than_voice", "4.5",
         "conversation: a video call's media rate is above that of every voice call of its app, scenario and direction",
-        lambda case, study: case.call.established and case.service == "video", _louder,
+        lambda case, study: case.call.established is True and case.service == "video", _louder,
     ),
     Claim(
         "role_told_by_packet_counts", "4.6",

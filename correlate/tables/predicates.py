@@ -24,11 +24,10 @@ def shares_a_server(case: Case) -> bool | None:
 
 
 def tells_service(case: Case) -> bool | None:
-    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP, and where
-    nobody knows what is right."""
+    """Whether what the wire tells of the service is right; None where it tells nothing, and where nobody knows what is
+    right."""
     service = case.service_type["caller"].service
-    is_silent = service is None and case.call.established
-    return None if is_silent or not case.is_service_known else service == case.service
+    return None if service is None or not case.is_service_known else service == case.service
 
 
 def tells_role(case: Case) -> bool:
@@ -36,9 +35,10 @@ def tells_role(case: Case) -> bool:
     return case.signalling["caller"].calling is True and case.signalling["callee"].calling is False
 
 
-def shares_user_ids(case: Case) -> bool:
-    """Whether both traces show a user id."""
-    return bool(case.signalling["caller"].user_ids)
+def shares_user_ids(case: Case) -> bool | None:
+    """Whether both traces show a user id; None where what both show is too little, or not all was looked into."""
+    user_ids = case.signalling["caller"].user_ids
+    return None if user_ids is None else bool(user_ids)
 
 
 def media_bytes_per_s(case: Case) -> float | None:

@@ -161,7 +161,7 @@ def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
 
 
 def _is_conversation(case: Case) -> bool:
-    return case.call.established
+    return case.call.established is True
 
 
 def _duration_s(case: Case, rule: str, side: str) -> float | None:
