@@ -26,7 +26,7 @@ from correlate.pairs.negotiated import Negotiated, negotiated
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.unseen import Unseen, unseen
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
-from correlate.stun import Message
+from correlate.stun import Carried, Message
 from correlate.trace import Trace, duplicates
 from correlate.trace.addresses import Address
 from correlate.trace.duplicates import Repeats
@@ -59,7 +59,8 @@ class Vantage:
     although an address may be in it, `hits` are addresses of the other phone in bytes that nothing decodes. From the
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
     datagrams are there twice; where these are so many that it is flagged, amounts count each once. `media_units` are
-    the media of the call; `unclaimed` are conversations that may be the call's and that no rule says are.
+    the media of the call, `carried` what TCP connections with STUN carry; `unclaimed` are conversations that may be the
+    call's and that no rule says are.
     """
 
     phone: str
@@ -79,6 +80,7 @@ class Vantage:
     answered: Frame | None
     repeats: Repeats
     media_units: MediaUnits
+    carried: tuple[Carried, ...]
     unclaimed: tuple[Conversation, ...]
 
     @property
@@ -115,9 +117,8 @@ class Vantage:
         trace = emptied(self.trace)
         named = {message.username: message for message in self.messages if message.username}
         media_units = self.media_units.within(())
-        return replace(
-            self, trace=trace, messages=tuple(named.values()), flows=flows(trace.udp), media_units=media_units
-        )
+        few = replace(self, trace=trace, messages=tuple(named.values()), flows=flows(trace.udp), carried=())
+        return replace(few, media_units=media_units)
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,7 @@ def _vantage(
         answered=answered(media_of_call),
         repeats=repeats,
         media_units=media_of_call,
+        carried=of.carried,
         unclaimed=tuple(unclaimed(found, media)),
     )
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from correlate.pairs import Vantage
+from correlate.pairs.connections import Ends
 from correlate.pairs.frames import Frame
 from correlate.pairs.sessions import media_span
 from correlate.stun import CHANNEL_HEADER_BYTES, DATA
@@ -71,6 +72,19 @@ class Packets(NamedTuple):
         ends = flow[rows], sent[rows], frame[rows], time_ns[rows]
         return Packets(*ends, payload_bytes[rows], size[rows], head[rows])
 
+    def beside(self, other: Packets) -> Packets:
+        """These and the others, in the order of the capture."""
+        both = Packets(
+            np.concatenate([self.flow, other.flow]),
+            np.concatenate([self.sent, other.sent]),
+            np.concatenate([self.frame, other.frame]),
+            np.concatenate([self.time_ns, other.time_ns]),
+            np.concatenate([self.payload_bytes, other.payload_bytes]),
+            np.concatenate([self.size, other.size]),
+            np.concatenate([self.head, other.head]),
+        )
+        return both.take(np.argsort(both.frame, kind="stable"))
+
 
 def service(side: Vantage, of: Sequence[Stream]) -> tuple[Service | None, str]:
     """What the streams of one side say that the call carries. None without a reason where they say nothing, with one
@@ -110,8 +124,8 @@ def covered_s(of: Iterable[Stream]) -> float:
 
 def streams(side: Vantage) -> tuple[Stream, ...]:
     """The RTP streams of the call's conversations, by their first frame: datagrams, ChannelData, and the DATA of Send
-    and Data indications, over UDP. Of an SSRC whose sequence numbers do not mostly go up by one nothing is said."""
-    packets = _packets(side)
+    and Data indications, over UDP and TCP. An SSRC whose sequence numbers do not mostly go up by one is none."""
+    packets = _packets(side).beside(_over_tcp(side))
     if not len(packets.flow):
         return ()
     keys = (packets.flow << 1 | packets.sent) << 32 | _u32(packets.head, 8)
@@ -127,7 +141,7 @@ def streams(side: Vantage) -> tuple[Stream, ...]:
 
 
 def _packets(side: Vantage) -> Packets:
-    """What looks like RTP in the call's conversations, in the order of the capture."""
+    """What looks like RTP in the call's conversations over UDP."""
     table = side.flows.table
     local_is_a = {
         each.flow: (each.local, each.local_port) == (table[each.flow].a, table[each.flow].a_port)
@@ -141,8 +155,7 @@ def _packets(side: Vantage) -> Packets:
     rows, size, head = (np.concatenate(columns) for columns in zip(*found, strict=True))
     of, udp = side.flows.of[rows], side.trace.udp
     sent, payload_bytes = side.flows.from_a[rows] == a_sends[of], udp.payload_bytes[rows]
-    packets = Packets(of, sent, udp.frame[rows], udp.time_ns[rows], payload_bytes, size, head)
-    return packets.take(np.argsort(rows, kind="stable"))
+    return Packets(of, sent, udp.frame[rows], udp.time_ns[rows], payload_bytes, size, head)
 
 
 def _datagrams(side: Vantage, of_call: Mask) -> Iterator[Rtp]:
@@ -170,6 +183,20 @@ def _inside_indications(side: Vantage, of_call: Mask) -> Rtp:
     rows, size = np.array([(row, len(value)) for row, value in inside], np.int64).reshape(-1, 2).T
     mask = is_rtp(head)
     return rows[mask], size[mask], head[mask]
+
+
+def _over_tcp(side: Vantage) -> Packets:
+    """What looks like RTP in the call's connections with STUN: a frame each, or in its DATA."""
+    places: dict[Ends, tuple[int, bool]] = {}
+    for each in side.of_call:
+        if each.transport == "tcp":
+            local, remote = (each.local, each.local_port), (each.remote_raw, each.remote_port)
+            places |= {(*local, *remote): (each.flow, True), (*remote, *local): (each.flow, False)}
+    mine = [each for each in side.carried if each.ends in places and len(each.head) == HEADER_BYTES]
+    head = np.frombuffer(b"".join(each.head for each in mine), np.uint8).reshape(-1, HEADER_BYTES)
+    values = [(*places[each.ends], each.frame, each.time_ns, each.payload_bytes, each.data_bytes) for each in mine]
+    flow, sent, frame, time_ns, payload_bytes, size = np.array(values, np.int64).reshape(-1, 6).T
+    return Packets(flow, sent > 0, frame, time_ns, payload_bytes, size, head).take(is_rtp(head))
 
 
 def is_rtp(head: Octets) -> Mask:

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator, Set
 from typing import Literal, NamedTuple
 
-from correlate.stun.attributes import COOKIE_BYTES
+from correlate.stun.attributes import COOKIE_BYTES, DATA
 from correlate.stun.decoding import CHANNEL_HEADER_BYTES, COOKIE_END, HEADER_BYTES, Contents, contents, frame_kind
 from correlate.trace.streams import Hole, Stream
 
@@ -21,11 +21,12 @@ Framing = Literal["stun", "rfc4571", "other"]
 
 
 class Framed(NamedTuple):
-    """One frame of a stream: what it holds, how long it is with its header, without padding, and the frame of the
-    capture that completes it."""
+    """One frame of a stream: what it holds, how long it is with its header, without padding, what was captured of it
+    behind the header, and the frame of the capture that completes it."""
 
     contents: Contents
     size: int
+    body: bytes
     frame: int
     time_ns: int
 
@@ -34,6 +35,12 @@ class Framed(NamedTuple):
         """Whether it carries something that is no message: ChannelData, an indication, or what RFC 4571 frames."""
         found = self.contents.messages
         return not found or (len(found) == 1 and found[0].carries_data)
+
+    @property
+    def data(self) -> bytes:
+        """What it carries, where that is no message, as far as it was captured."""
+        inside = (value for message in self.contents.messages for kind, value in message.attributes if kind == DATA)
+        return next(inside, self.body)
 
 
 class Decoder:
@@ -126,7 +133,8 @@ class Decoder:
         if found.missing:
             self._miss(frame, time_ns, _reason(hole) if hole else found.missing)
         stream.drop(end)
-        return Framed(found, size, frame, time_ns)
+        header = LENGTH_BYTES if self.framing == "rfc4571" else CHANNEL_HEADER_BYTES
+        return Framed(found, size, there[header:], frame, time_ns)
 
     def _completed(self, end: int) -> tuple[int, int]:
         """The frame and the time of the segment that brought the last of the bytes before `end`."""

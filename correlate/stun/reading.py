@@ -25,6 +25,8 @@ from correlate.trace.fragments import Fragment
 from correlate.trace.records import Column, Octets
 from correlate.trace.tcp import SYN, SegmentRows
 
+HEAD_BYTES = 12
+"""The fixed part of an RTP header (RFC 3550 5.1)."""
 MAX_HELD = 1 << 16
 """Messages that wait until it is known what stands before them."""
 
@@ -96,12 +98,15 @@ class Connection:
 
 class Carried(NamedTuple):
     """A frame of a TCP connection with STUN that carries something else: the frame that completes it, with its time and
-    ends, and its length with its header, without padding."""
+    ends, its length with its header, without padding, how much was captured of what it carries, and the first of these
+    bytes, HEAD_BYTES at most."""
 
     frame: int
     time_ns: int
     ends: Ends
     payload_bytes: int
+    data_bytes: int
+    head: bytes
 
 
 class Payloads(NamedTuple):
@@ -238,7 +243,9 @@ class Reader:
         for framed in decoder.read(self._channels, final=final):
             self._found(_Place(-1, framed.frame, framed.time_ns, ends), framed.contents, "tcp")
             if framed.carries_data:
-                self.carried.append(Carried(framed.frame, framed.time_ns, ends, framed.size))
+                data = framed.data
+                head = data[:HEAD_BYTES]
+                self.carried.append(Carried(framed.frame, framed.time_ns, ends, framed.size, len(data), head))
         self._is_other[number] = decoder.framing == "other"
 
     def _end(self, number: int) -> None:

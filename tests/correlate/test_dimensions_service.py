@@ -119,12 +119,12 @@ AUDIO, VIDEO = (50, 48_000), (20, 90_000)
 
 
 def with_rtp(build, caller, callee):
-    """10 s of RTP, by side a list of (packets a second and clock, size in bytes), sent and received alike."""
+    """RTP, by side a list of (packets a second and clock, size in bytes, how long: 10 s), sent and received alike."""
     call = build.call()
     for side, local, streams in ((call.caller, A, caller), (call.callee, B, callee)):
         side.relay(local, RELAYS[0], 0.0)
-        for ssrc, ((rate, clock), size) in enumerate(streams):
-            for number in range(10 * rate + 1):
+        for ssrc, ((rate, clock), size, *lasts_s) in enumerate(streams):
+            for number in range((lasts_s or [10])[0] * rate + 1):
                 head = struct.pack(">BBHII", 0x80, 100 + ssrc, number, number * clock // rate, ssrc)
                 for ends in ((*local, *RELAYS[0]), (*RELAYS[0], *local)):
                     side.put(1.0 + number / rate, *ends, head.ljust(size, b"\x2a"))
@@ -160,6 +160,13 @@ def test_two_sides_whose_rtp_says_different_things_tell_nothing(build, measure):
     facts = measure(with_rtp(build, [(AUDIO, 60)], [(VIDEO, 900)]))["service"]["caller"]
     assert (facts["service"], facts["rule"], facts["margin"]) == (None, None, None)
     assert facts["reasons"]["service"] == "the RTP of one side says voice, that of the other video"
+
+
+def test_a_voice_call_that_had_video_for_a_while_is_neither_at_whatever_rate(build, measure):
+    turned = [(AUDIO, 60), (VIDEO, 900, 4)]
+    facts = measure(with_rtp(build, [(AUDIO, 60)], turned))["service"]["caller"]
+    assert (facts["service"], facts["rule"], facts["margin"]) == (None, None, None)
+    assert facts["reasons"]["service"] == "RTP with a video clock for 4.0 of 10.0 s of media"
 
 
 def test_rtp_of_no_known_clock_leaves_it_to_the_rate(build, measure):

@@ -163,6 +163,28 @@ def test_frames_of_turn_over_tcp_that_were_cut_off_are_no_count_of_media(facts):
     assert volume["tcp_tx_payload_bytes"] == 20 + 120 * 1500
 
 
+@pytest.mark.parametrize(("clock", "service"), [(90_000, "video"), (48_000, "voice")])
+@pytest.mark.parametrize("how", ["channel", "indication"])
+def test_rtp_in_turn_over_tcp_tells_the_service_whatever_its_rate(facts, build, how, clock, service):
+    """60 bytes 50 times a second."""
+
+    def rtp(number):
+        packet = struct.pack(">BBHII", 0x80, 111, number, number * clock // 50, 7) + bytes(48)
+        if how == "channel":
+            return build.channel(0x4000, packet)
+        return build.stun(build.DATA_INDICATION, build.xored(build.PEER, "192.0.2.9"), (build.DATA, packet))
+
+    def call(local):
+        allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+        frames = [segment(*ends, rtp(at)) for at in range(120) for ends in ((local, TURN), (TURN, local))]
+        return [segment(local, TURN, allocate), *frames]
+
+    found = facts(call(A), call(B))["service"]["caller"]
+    assert (found["service"], found["rule"]) == (service, f"RTP clocks: {clock} Hz")
+    said = f"RTP 0x00000007 sent: payload type 111, 120 packets, {clock} Hz"
+    assert said in [each["what"] for each in found["evidence"]]
+
+
 def test_ice_over_tcp_between_the_phones_is_a_direct_conversation(facts):
     """RFC 4571 frames, as RFC 6544 3 has them."""
     check = struct.pack(">HHI", 1, 16, 0x2112A442) + bytes(12) + struct.pack(">HH", 6, 9) + b"abcd:efgh" + bytes(3)

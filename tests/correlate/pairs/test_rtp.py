@@ -104,6 +104,13 @@ def test_rtp_is_found_inside_of_turn(caller, build, how, around):
     assert streams[0].payload_bytes == 201 * (99 + around)
 
 
+def test_channel_data_that_is_longer_than_its_datagram_is_none(caller, build):
+    def wrap(each):
+        return build.channel(0x4000, each)[:-1]
+
+    assert rtp.streams(caller(received(stream(VIDEO, 9, 1.0, 11.0)), wrap=wrap)) == ()
+
+
 def test_a_datagram_that_is_there_twice_counts_once_and_lost_and_late_ones_do_no_harm(caller):
     packets = list(stream(AUDIO, 7, 1.0, 11.0))
     for later_s in (0.0001, 0.0301):
@@ -118,8 +125,14 @@ def test_a_datagram_that_is_there_twice_counts_once_and_lost_and_late_ones_do_no
 def test_what_has_an_ssrc_by_chance_is_no_stream(caller):
     draw = random.Random(3)
     noise = [(1 + number / 50, packet(draw.getrandbits(16), number * 960, 7)) for number in range(500)]
-    every_third = [(at_s, each) for number, (at_s, each) in enumerate(stream(AUDIO, 8, 1.0, 11.0)) if number % 3 == 0]
-    assert rtp.streams(caller(sent(noise, every_third))) == ()
+    assert rtp.streams(caller(sent(noise))) == ()
+
+
+def test_sequence_numbers_go_up_by_one_more_often_than_not(caller):
+    """Of each three two are there: 20 steps of one and 19 of two, and without the last packet as many of each."""
+    packets = [each for number, each in enumerate(stream(AUDIO, 8, 1.0, 2.18)) if number % 3 < 2]
+    assert [each.packets for each in rtp.streams(caller(sent(packets)))] == [40]
+    assert rtp.streams(caller(sent(packets[:-1]))) == ()
 
 
 def test_nineteen_packets_are_no_stream_and_twenty_are(caller):
@@ -203,11 +216,11 @@ def test_a_video_stream_without_pictures_says_nothing_not_even_voice(caller, siz
     assert rtp.service(side, rtp.streams(side)) == (said, "")
 
 
-@pytest.mark.parametrize(("count", "said"), [(200, "voice"), (202, None)])
-def test_audio_beside_other_media_that_are_more_than_a_quarter_says_nothing(caller, count, said):
-    """60,120 bytes of RTP, and 100 bytes each of something else."""
-    other = [(1 + number / 50, b"\xc8" * 100) for number in range(count)]
-    side = caller(sent(other), *VOICE_BOTH_WAYS)
+@pytest.mark.parametrize(("last_bytes", "said"), [(140, "voice"), (141, None)])
+def test_audio_beside_other_media_that_are_more_than_a_quarter_says_nothing(caller, last_bytes, said):
+    """60,120 bytes of RTP, and 19,900 bytes of something else without the last of it."""
+    other = [(1 + number / 50, b"\xc8" * 100) for number in range(199)]
+    side = caller(sent(other, [(6.0, b"\xc8" * last_bytes)]), *VOICE_BOTH_WAYS)
     assert rtp.service(side, rtp.streams(side)) == (said, "")
 
 
