@@ -265,8 +265,9 @@ def fuller(part: float, copies: int, size: int) -> Edit:
             added = []
             for each in side.of(side.call):
                 if each.at_ns >= since and is_media(each.payload):
-                    framed = wire.channel(int.from_bytes(each.payload[:2]), wire.rtp(rng, size))
-                    added += [each.carrying(framed).later(1000 * (n + 1)) for n in range(copies)]
+                    for number in range(copies):
+                        framed = wire.channel(int.from_bytes(each.payload[:2]), wire.rtp(rng, size))
+                        added.append(each.carrying(framed).later(1_000_000 * (number + 1)))
             side.add(added)
 
     return edit

@@ -41,7 +41,7 @@ OTHER_APP = "snapchat-voice-lte_to_fixed-caller_hangs_up-1"
 LONG = (AGAIN, VIDEO, WITHOUT_ICE, UNANSWERED, OTHER_APP)
 
 CALL = ("established", "routing")
-ALL = (*CALL, "service", "user_ids", *EXPOSED)
+ALL = (*CALL, "service", "user_ids", *EXPOSED, "media")
 ANY = ...
 """Of a cell: nothing is said of it."""
 
@@ -67,7 +67,8 @@ def real(says: str, source: str, edit: Edit, sure: tuple[str, ...] = ALL, **more
 
 
 NO_IDS = tuple(each for each in ALL if each != "user_ids")
-NOT_A_CALL = {"established": False, "routing": None, "service": None}
+OTHER_MEDIA = {"media": ANY}
+NOT_A_CALL = {"established": False, "routing": None, "service": None, "media": ANY}
 RESPONSES = (
     Edited("the Allocate success is missing in the caller's capture", RELAYED, on("caller", without(wire.ALLOCATED))),
     Edited("the Allocate success is missing on both sides", RELAYED, on("both", without(wire.ALLOCATED)), quick=True),
@@ -106,6 +107,7 @@ PATHS = (
         DIRECT,
         on("callee", far_port(0.6, 61_111, "198.51.100.201")),
         CALL,
+        OTHER_MEDIA,
     ),
     Edited("a relayed side opens another socket", RELAYED, on("caller", near_port(0.5, 41_111))),
     real(
@@ -147,12 +149,14 @@ PATHS = (
             on("callee", far_port(0.6, 61_111, "198.51.100.201")),
         ),
         CALL,
+        OTHER_MEDIA,
     ),
     real(
         "a real relayed side is handed over to another network",
         "relay_voice_a",
         on("callee", near_port(0.6, 39_999, "100.64.250.250")),
         CALL,
+        changes=OTHER_MEDIA,
     ),
 )
 
@@ -210,9 +214,9 @@ MEDIA = (
         RELAYED,
         fuller(0.5, 3, 1100),
         (*CALL, "user_ids", *EXPOSED),
-        {"service": "video"},
+        {"service": "video", "media": ANY},
     ),
-    Edited("video becomes voice in the middle", VIDEO, thinner(0.5, 400), (*CALL, "user_ids", *EXPOSED)),
+    Edited("video becomes voice in the middle", VIDEO, thinner(0.5, 400), (*CALL, "user_ids", *EXPOSED), OTHER_MEDIA),
     Edited(
         "the caller's microphone is off", RELAYED, silent("one"), ("user_ids", *EXPOSED), NOT_A_CALL, "contradiction"
     ),
@@ -233,7 +237,7 @@ MEDIA = (
         NOT_A_CALL,
         "contradiction",
     ),
-    Edited("the media begin twelve seconds late", RELAYED, late(12)),
+    Edited("the media begin twelve seconds late", RELAYED, late(12), changes=OTHER_MEDIA),
     Edited(
         "a cancelled call has a TLS download beside it",
         CANCELLED,

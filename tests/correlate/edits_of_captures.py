@@ -3,9 +3,20 @@
 from tests.correlate import editing_captures as captures
 from tests.correlate.edited import EXPOSED
 from tests.correlate.editing import everywhere, on
-from tests.correlate.edits_of_calls import AGAIN, ANY, CALL, DIRECT, NOT_A_CALL, OTHER_APP, RELAYED, Edited, real
+from tests.correlate.edits_of_calls import (
+    AGAIN,
+    ANY,
+    CALL,
+    DIRECT,
+    NOT_A_CALL,
+    OTHER_APP,
+    OTHER_MEDIA,
+    RELAYED,
+    Edited,
+    real,
+)
 
-NOTHING = dict.fromkeys(("established", "routing", "service")) | dict.fromkeys(("user_ids", *EXPOSED), ANY)
+NOTHING = dict.fromkeys(("established", "routing", "service")) | dict.fromkeys(("user_ids", *EXPOSED, "media"), ANY)
 """Nothing can be known of a call that is in none, or in one of both captures."""
 
 FILES = (
@@ -58,6 +69,7 @@ FILES = (
         "relay_voice_a",
         on("callee", captures.cut_end(0.5)),
         (*CALL, "user_ids"),
+        changes=OTHER_MEDIA,
     ),
     real(
         "a real capture began in the middle of the call",
@@ -66,7 +78,13 @@ FILES = (
         CALL,
         changes=dict.fromkeys(EXPOSED, ANY),
     ),
-    real("a real relayed capture began in the middle", "relay_voice_a", on("caller", captures.cut_begin(0.4)), CALL),
+    real(
+        "a real relayed capture began in the middle",
+        "relay_voice_a",
+        on("caller", captures.cut_begin(0.4)),
+        CALL,
+        changes=OTHER_MEDIA,
+    ),
     Edited("both captures kept 96 bytes of each frame", RELAYED, on("both", captures.snapped(96)), (*CALL, "service")),
     Edited("the caller's capture has every frame twice", RELAYED, on("caller", captures.twice), CALL),
     Edited(
@@ -87,7 +105,7 @@ FILES = (
         RELAYED,
         on("caller", captures.marker_at(" begin", 0.4)),
         CALL,
-        dict.fromkeys(EXPOSED, ANY),
+        dict.fromkeys((*EXPOSED, "media"), ANY),
     ),
     Edited(
         "the caller's end marker came before the answer",
