@@ -21,8 +21,9 @@ from tests.records import record_anew
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = ROOT.parent / "shared" / "calls"
 EXPOSED = ("caller_public", "caller_private", "callee_public", "callee_private")
-CELLS = ("established", "routing", "service", "user_ids", *EXPOSED, "media")
-"""What is compared: exposure of one side each, all others on both. `media` are datagrams sent and received."""
+CELLS = ("established", "routing", "service", "user_ids", *EXPOSED, "media", "duration")
+"""What is compared: exposure of one side each, all others on both. `media` are datagrams sent and received, `duration`
+is that of the call's session in s: its first and last packet by the side's own capture."""
 NEARLY = 8
 """So far may media of a real call be from its phones' counters, which begin and end with the ICE agent's pair."""
 
@@ -75,7 +76,7 @@ def real(name: str) -> Trial:
         )
         for side in SIDES
     ]
-    return Trial(*sides, right, real)
+    return Trial(*sides, right | durations(right, *sides), real)
 
 
 def counted(truth: dict[str, Any], side: str) -> Any:
@@ -84,6 +85,15 @@ def counted(truth: dict[str, Any], side: str) -> Any:
         return ... if truth["established"] else (0, 0)
     pair = truth["selected"][side]
     return pair["tx_packets"], pair["rx_packets"]
+
+
+def durations(right: dict[str, Any], *sides: Side) -> dict[str, float]:
+    """Of an answered call the duration of the conversation with most datagrams, by side."""
+    talks = [side.of(side.call) for side in sides] if right["established"] else [(), ()]
+    return {
+        f"duration {name}": (talk[-1].at_ns - talk[0].at_ns) / 1e9 if talk else ...
+        for name, talk in zip(SIDES, talks, strict=True)
+    }
 
 
 def visible_ids(truth: dict[str, Any], row: dict[str, str]) -> tuple[str, ...]:
@@ -109,6 +119,7 @@ def write_real(name: str, trial: Trial, app: str, folder: Path) -> Dataset:
         row[f"{side}_capture"] = f"{side}.pcap"
         kept = getattr(trial, side)
         (folder / f"{side}.pcap").write_bytes(written(kept.packets, kept.snaplen))
+        row[f"{side}_addresses"] = " ".join((row[f"{side}_addresses"], *trial.noted.get(side, ())))
     for clock in trial.clocks:
         row[f"{clock}_offset_s"] = ""
     if trial.clocks:
@@ -140,7 +151,7 @@ def virtual(ran: Callable[[str], Path], name: str) -> Trial:
         )
         for side in SIDES
     ]
-    return Trial(*sides, right, lambda other: virtual(ran, other))
+    return Trial(*sides, right | durations(right, *sides), lambda other: virtual(ran, other))
 
 
 def write_virtual(source: Path, name: str, trial: Trial, folder: Path) -> Dataset:
@@ -152,6 +163,8 @@ def write_virtual(source: Path, name: str, trial: Trial, folder: Path) -> Datase
         kept, entry = getattr(trial, side), record["sides"][side]
         entry |= {"capture": f"{side}.pcap", "packets": len(kept.packets), "snaplen_bytes": kept.snaplen}
         entry["counters"] = None
+        for text in trial.noted.get(side, ()):
+            entry["addresses"]["probed" if text.startswith("public:") else "interface"].append(text.split(":")[-1])
         (target / entry["capture"]).write_bytes(written(kept.packets, kept.snaplen))
     record["clocks"] |= dict.fromkeys(trial.clocks)
     (target / "trial.json").write_text(json.dumps(record))
@@ -178,9 +191,14 @@ def said(row: dict[str, str], column: str) -> tuple[Any, str]:
     return (tuple(sorted(json.loads(row[column]))) if row[column].startswith("[") else row[column]), ""
 
 
+RULES = {"p2p": "p2p", "relay": "longest_relay"}
+"""The rule by which a call's session is the one that carries it, by its route."""
+
+
 def found_of(dataset: Dataset) -> Found:
     findings.write(dataset, findings.measure_all(dataset))
-    ends, kinds, ids, volumes = (rows(dataset, name) for name in ("endpoints", "service", "signalling", "volume"))
+    names = ("endpoints", "service", "signalling", "volume", "duration")
+    ends, kinds, ids, volumes, sessions = (rows(dataset, name) for name in names)
     cells = {}
     for side in SIDES:
         cells |= {(cell, side): said(ends[side], cell) for cell in ("established", "routing")}
@@ -189,6 +207,9 @@ def found_of(dataset: Dataset) -> Found:
         ways = [said(volumes[side], f"media_{way}_packets") for way in ("tx", "rx")]
         why = ways[0][1] or ways[1][1]
         cells["media", side] = None if ways[0][0] is None else tuple(int(count) for count, _ in ways), why
+        rule = RULES.get(ends[side]["routing"])
+        lasted, why = said(sessions[side], f"{rule}_duration_ns") if rule else (None, "no route")
+        cells["duration", side] = lasted if lasted is None else int(lasted) / 1e9, why
         for role in ("public", "private"):
             cells[f"{side}_{role}", side] = said(ends[side], f"exposed_{role}")
     read_back = cases(dataset).read

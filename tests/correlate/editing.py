@@ -76,13 +76,15 @@ class Side:
 @dataclass
 class Trial:
     """Both captures of a call, what is right about it (cell -> value), and changes of its record: `clocks` lists those
-    that nobody compared. `find` gives the other trials by name."""
+    that nobody compared, `noted` by side addresses that were recorded as well (`public:` before those that a probe
+    saw). `find` gives the other trials by name."""
 
     caller: Side
     callee: Side
     right: dict[str, Any]
     find: Callable[[str], "Trial"]
     clocks: list[str] = field(default_factory=list)
+    noted: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -151,6 +153,15 @@ def near_port(part: float, port: int, address: str = "") -> Callable[[Side], Non
     def edit(side: Side) -> None:
         near = side.call[0]
         side.renumber({near: (address or near[0], port)}, side.at(part))
+
+    return edit
+
+
+def noted(side: str, *addresses: str) -> Edit:
+    """These were recorded for the phone as well."""
+
+    def edit(trial: Trial) -> None:
+        trial.noted[side] = list(addresses)
 
     return edit
 

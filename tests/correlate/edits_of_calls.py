@@ -16,6 +16,7 @@ from tests.correlate.editing import (
     kept_alive,
     late,
     near_port,
+    noted,
     on,
     other_server,
     restarted,
@@ -41,7 +42,7 @@ OTHER_APP = "snapchat-voice-lte_to_fixed-caller_hangs_up-1"
 LONG = (AGAIN, VIDEO, WITHOUT_ICE, UNANSWERED, OTHER_APP)
 
 CALL = ("established", "routing")
-ALL = (*CALL, "service", "user_ids", *EXPOSED, "media")
+ALL = (*CALL, "service", "user_ids", *EXPOSED, "media", "duration")
 ANY = ...
 """Of a cell: nothing is said of it."""
 
@@ -67,8 +68,8 @@ def real(says: str, source: str, edit: Edit, sure: tuple[str, ...] = ALL, **more
 
 
 NO_IDS = tuple(each for each in ALL if each != "user_ids")
-OTHER_MEDIA = {"media": ANY}
-NOT_A_CALL = {"established": False, "routing": None, "service": None, "media": ANY}
+OTHER_MEDIA = {"media": ANY, "duration": ANY}
+NOT_A_CALL = {"established": False, "routing": None, "service": None, **OTHER_MEDIA}
 RESPONSES = (
     Edited("the Allocate success is missing in the caller's capture", RELAYED, on("caller", without(wire.ALLOCATED))),
     Edited("the Allocate success is missing on both sides", RELAYED, on("both", without(wire.ALLOCATED)), quick=True),
@@ -77,7 +78,12 @@ RESPONSES = (
     Edited("the last response is missing on both sides", DIRECT, on("both", without_the_last_response)),
     Edited("one side captured no response at all", RELAYED, on("caller", without_any_response)),
     real("a real Binding success is missing", "p2p_video_a", on("caller", without(wire.BOUND)), quick=True),
-    real("a real relayed side shows no Allocate success", "p2p_voice_b", on("callee", without(wire.ALLOCATED))),
+    real(
+        "a real relayed side shows no Allocate success",
+        "p2p_voice_b",
+        on("callee", without(wire.ALLOCATED)),
+        changes={"duration": ANY},
+    ),
     real("a real relayed call shows no response on one side", "relay_voice_a", on("caller", without_any_response)),
     Edited(
         "nested STUN is missing on both sides, and with it every USERNAME that went through the relay",
@@ -151,6 +157,15 @@ PATHS = (
         CALL,
         OTHER_MEDIA,
     ),
+    Edited(
+        "the caller is handed over to another network, whose addresses were recorded too",
+        DIRECT,
+        everywhere(
+            on("caller", near_port(0.6, 39_999, "100.64.250.250")),
+            on("callee", far_port(0.6, 61_111, "198.51.100.201")),
+            noted("caller", "100.64.250.250", "public:198.51.100.201"),
+        ),
+    ),
     real(
         "a real relayed side is handed over to another network",
         "relay_voice_a",
@@ -197,7 +212,7 @@ TRANSPORTS = (
         RELAYED,
         lambda trial: direct_to_relay(trial.caller, relayed_address(trial.callee)),
         (*CALL, "user_ids", "caller_public", "caller_private"),
-        changes=dict.fromkeys(("callee_public", "callee_private"), ANY),
+        changes=dict.fromkeys(("callee_public", "callee_private", "duration"), ANY),
         quick=True,
     ),
     real(
@@ -205,6 +220,7 @@ TRANSPORTS = (
         "relay_voice_a",
         lambda trial: direct_to_relay(trial.caller, relayed_address(trial.callee)),
         (*CALL, "user_ids"),
+        changes={"duration": ANY},
     ),
 )
 

@@ -16,7 +16,9 @@ from tests.correlate.edits_of_calls import (
     real,
 )
 
-NOTHING = dict.fromkeys(("established", "routing", "service")) | dict.fromkeys(("user_ids", *EXPOSED, "media"), ANY)
+NOTHING = dict.fromkeys(("established", "routing", "service")) | dict.fromkeys(
+    ("user_ids", *EXPOSED, *OTHER_MEDIA), ANY
+)
 """Nothing can be known of a call that is in none, or in one of both captures."""
 
 FILES = (
@@ -76,7 +78,7 @@ FILES = (
         "p2p_video_a",
         on("caller", captures.cut_begin(0.4)),
         CALL,
-        changes=dict.fromkeys(EXPOSED, ANY),
+        changes=dict.fromkeys((*EXPOSED, "duration"), ANY),
     ),
     real(
         "a real relayed capture began in the middle",
@@ -92,6 +94,7 @@ FILES = (
         RELAYED,
         on("callee", captures.stepped(10, 0.5)),
         (*CALL, "user_ids", *EXPOSED),
+        {"duration": ANY},
     ),
     Edited(
         "a clock is ten seconds off, and nobody compared it",
@@ -105,7 +108,7 @@ FILES = (
         RELAYED,
         on("caller", captures.marker_at(" begin", 0.4)),
         CALL,
-        dict.fromkeys((*EXPOSED, "media"), ANY),
+        dict.fromkeys((*EXPOSED, *OTHER_MEDIA), ANY),
     ),
     Edited(
         "the caller's end marker came before the answer",
