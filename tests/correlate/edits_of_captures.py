@@ -101,7 +101,6 @@ FILES = (
         RELAYED,
         everywhere(on("callee", captures.moved_by(10)), captures.clocks_unknown("caller", "callee", "laptop")),
         (*CALL, "service", "user_ids"),
-        quick=True,
     ),
     Edited(
         "the caller's begin marker came in the middle of the call",
