@@ -115,6 +115,7 @@ def visible_ids(truth: dict[str, Any], row: dict[str, str]) -> tuple[str, ...]:
 def write_real(name: str, trial: Trial, app: str, folder: Path) -> Dataset:
     """Imported as a person would: a list beside the two files."""
     row = dict(row_of(name), app=app)
+    row["scenario"] = trial.observed or row["scenario"]
     for side in SIDES:
         row[f"{side}_capture"] = f"{side}.pcap"
         kept = getattr(trial, side)
@@ -166,6 +167,9 @@ def write_virtual(source: Path, name: str, trial: Trial, folder: Path) -> Datase
         for text in trial.noted.get(side, ()):
             entry["addresses"]["probed" if text.startswith("public:") else "interface"].append(text.split(":")[-1])
         (target / entry["capture"]).write_bytes(written(kept.packets, kept.snaplen))
+    if trial.observed:
+        record["observed_scenario"] = record["asked"]["scenario"] = trial.observed
+        record["asked"]["talk_s"] = 20.0 if trial.observed.endswith("hangs_up") else None
     record["clocks"] |= dict.fromkeys(trial.clocks)
     (target / "trial.json").write_text(json.dumps(record))
     info = json.loads((source / "dataset.json").read_text())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.correlate import wire
-from tests.correlate.recorded import UDP, Packet, carried, datagram, is_media, kind_of
+from tests.correlate.recorded import UDP, Packet, carried, datagram, is_channel, is_media, kind_of
 from tests.correlate.wire import End
 
 SIDES = ("caller", "callee")
@@ -77,7 +77,7 @@ class Side:
 class Trial:
     """Both captures of a call, what is right about it (cell -> value), and changes of its record: `clocks` lists those
     that nobody compared, `noted` by side addresses that were recorded as well (`public:` before those that a probe
-    saw). `find` gives the other trials by name."""
+    saw), `observed` a scenario. `find` gives the other trials by name."""
 
     caller: Side
     callee: Side
@@ -85,6 +85,7 @@ class Trial:
     find: Callable[[str], "Trial"]
     clocks: list[str] = field(default_factory=list)
     noted: dict[str, list[str]] = field(default_factory=dict)
+    observed: str = ""
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -249,6 +250,42 @@ def kept_alive(every: int, size: int) -> Edit:
                 return each.carrying(framed) if id(each) in kept else each
 
             side.packets = [short(each) for each in side.packets if id(each) not in dropped]
+
+    return edit
+
+
+def in_indications(side: Side) -> None:
+    """No channel was bound: what ChannelData carried is in Send and Data indications (RFC 8656 11)."""
+    near, far = side.call
+    peer = wire.attribute(wire.PEER, wire.xored("31.13.87.128", 50_000, bytes(12)))
+
+    def change(each: Packet) -> Packet:
+        if each.ends is None or set(each.ends) != {near, far} or not is_channel(each.payload):
+            return each
+        kind = wire.SEND if each.ends[0] == near else wire.DATA_INDICATION
+        attributes = [peer, wire.attribute(wire.DATA, carried(each.payload))]
+        return each.carrying(wire.stun(kind, attributes, bytes(12)))
+
+    side.change(change)
+
+
+def of_another_kind(side: Side) -> None:
+    """The media are not RTP: their first byte is one of DTLS (RFC 7983)."""
+    call = set(side.call)
+
+    def change(each: Packet) -> Packet:
+        if set(each.ends or ()) != call or not is_channel(each.payload) or not is_media(each.payload):
+            return each
+        return replace(each, data=each.data[: each.body + 4] + b"\x17" + each.data[each.body + 5 :])
+
+    side.change(change)
+
+
+def observed(scenario: str) -> Edit:
+    """What was seen on the phones, or is said in the list, is another scenario."""
+
+    def edit(trial: Trial) -> None:
+        trial.observed = scenario
 
     return edit
 

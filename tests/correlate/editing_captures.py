@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.correlate import wire
 from tests.correlate.editing import SIDES, Edit, S, Side, Trial
-from tests.correlate.recorded import Packet, attributes, is_channel, kind_of, linked, packet
+from tests.correlate.recorded import Packet, attributes, is_channel, is_media, kind_of, linked, packet
 from tests.correlate.wire import End
 
 SYN, SYN_ACK, PUSH = 0x02, 0x12, 0x18
@@ -83,6 +83,65 @@ def tls(size: int, *, up: bool = False, both: bool = False, seconds: float = 8.0
                 record = rng.randbytes(295 if both else 1195)
                 send(source, at_ns, b"\x17\3\3" + len(record).to_bytes(2) + record)
         side.add(found)
+
+    return edit
+
+
+def over_tls(port: int) -> Callable[[Side], None]:
+    """TURN over TLS (RFC 8656 3.1): the segments are those of TURN over TCP, each a record of TLS 1.3 whose content is
+    chance."""
+
+    def edit(side: Side) -> None:
+        rng, (near, far) = random.Random("turns"), side.call
+        over_tcp(port=port)(side)
+        seqs, hello = {near: 1001, (far[0], port): 9001}, {near: b"\x16\3\1", (far[0], port): b"\x16\3\3"}
+
+        def sealed(each: Packet) -> Packet:
+            if each.ends is None or set(each.ends) != seqs.keys() or not each.payload:
+                return each
+            source = each.ends[0]
+            content = rng.randbytes(len(each.payload) + 17)
+            record = hello.pop(source, b"\x17\3\3") + len(content).to_bytes(2) + content
+            sent = segment(each, each.ends, each.at_ns, seqs[source], record)
+            seqs[source] += len(record)
+            return sent
+
+        side.change(sealed)
+
+    return edit
+
+
+def lossy(part: float) -> Callable[[Side], None]:
+    """The capture lost this part of all media datagrams."""
+
+    def edit(side: Side) -> None:
+        rng = random.Random("lossy")
+        side.keep(lambda each: not is_media(each.payload) or is_marker(each) or rng.random() > part)
+
+    return edit
+
+
+def another_phone(side: Side) -> None:
+    """A second phone behind the same hotspot makes a call of its own: all that this one's call has, elsewhere."""
+    near, far = side.call
+    other = ("192.168.137.99" if ":" not in near[0] else "2001:db8:99::99", near[1])
+    away = {far: ("203.0.113.250" if ":" not in far[0] else "2001:db8:98::98", far[1]), near: other}
+    found = [each.between(*(away[end] for end in each.ends)) for each in side.of((near, far)) if each.ends]
+    side.add([each.later(1_700_000) for each in found])
+
+
+def call_beside(other: str) -> Edit:
+    """In the middle of the caller's capture there is a call of another app by the same phone."""
+
+    def edit(trial: Trial) -> None:
+        side, found = trial.caller, trial.find(other)
+        theirs = next(each for each in found.sides if bool(each.packets[0].link) == bool(side.packets[0].link))
+        near, far = theirs.call
+        own = (next(each for each in sorted(side.own) if (":" in each) == (":" in near[0])), near[1])
+        talk = theirs.of((near, far))
+        by_ns = side.packets[len(side.packets) // 3].at_ns - talk[0].at_ns
+        moved = {near: own, far: far}
+        side.add([each.between(*(moved[end] for end in each.ends)).later(by_ns) for each in talk if each.ends])
 
     return edit
 

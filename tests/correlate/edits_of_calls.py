@@ -13,10 +13,12 @@ from tests.correlate.editing import (
     everywhere,
     far_port,
     fuller,
+    in_indications,
     kept_alive,
     late,
     near_port,
     noted,
+    of_another_kind,
     on,
     other_server,
     restarted,
@@ -28,7 +30,15 @@ from tests.correlate.editing import (
     without_nested_stun,
     without_the_last_response,
 )
-from tests.correlate.editing_captures import noise_of_udp, over_tcp, relayed_address, tls
+from tests.correlate.editing_captures import (
+    another_phone,
+    call_beside,
+    noise_of_udp,
+    over_tcp,
+    over_tls,
+    relayed_address,
+    tls,
+)
 
 RELAYED = "messenger-voice-fixed_to_lte-caller_hangs_up-1"
 DIRECT = "messenger-voice-lte_to_fixed-caller_hangs_up-1"
@@ -86,6 +96,13 @@ RESPONSES = (
     ),
     real("a real relayed call shows no response on one side", "relay_voice_a", on("caller", without_any_response)),
     Edited(
+        "nested STUN is missing in the caller's capture",
+        RELAYED,
+        on("caller", without_nested_stun),
+        (*CALL, "service"),
+        changes=dict.fromkeys(("user_ids", *EXPOSED), ANY),
+    ),
+    Edited(
         "nested STUN is missing on both sides, and with it every USERNAME that went through the relay",
         RELAYED,
         on("both", without_nested_stun),
@@ -93,6 +110,9 @@ RESPONSES = (
         changes=dict.fromkeys(("user_ids", *EXPOSED), ANY),
     ),
 )
+
+ENCRYPTED = dict.fromkeys(("callee_public", "callee_private", "user_ids", "media", "duration"), ANY)
+"""What the caller's capture alone told of the callee, and nobody can tell when it is encrypted."""
 
 PATHS = (
     Edited(
@@ -207,6 +227,9 @@ TRANSPORTS = (
         "relay_voice_a",
         on("both", over_tcp(disorder=True)),
     ),
+    Edited("the caller's TURN is over TLS", RELAYED, on("caller", over_tls(443)), (), ENCRYPTED),
+    Edited("no channel is bound on either side", RELAYED, on("both", in_indications)),
+    real("no real channel is bound on either side", "relay_voice_a", on("both", in_indications)),
     Edited(
         "only the callee has a relay, and the caller talks to its relayed address",
         RELAYED,
@@ -253,6 +276,7 @@ MEDIA = (
         NOT_A_CALL,
         "contradiction",
     ),
+    Edited("the media are not RTP", RELAYED, on("both", of_another_kind)),
     Edited("the media begin twelve seconds late", RELAYED, late(12), changes=OTHER_MEDIA),
     Edited(
         "a cancelled call has a TLS download beside it",
@@ -274,6 +298,13 @@ MEDIA = (
         everywhere(on("caller", tls(3000)), on("callee", tls(3000, up=True))),
     ),
     Edited("a direct call has QUIC beside it", DIRECT, on("caller", noise_of_udp)),
+    Edited("another phone at the callee's hotspot makes a call too", DIRECT, on("callee", another_phone)),
+    Edited(
+        "another app's call is beside a cancelled one", CANCELLED, call_beside(OTHER_APP), ("user_ids",), OTHER_MEDIA
+    ),
+    Edited(
+        "another app's call is beside a relayed one", RELAYED, call_beside(OTHER_APP), (*CALL, "user_ids", *EXPOSED)
+    ),
     Edited("a call without ICE has TLS both ways beside it", WITHOUT_ICE, on("both", tls(900, both=True)), NO_IDS),
 )
 

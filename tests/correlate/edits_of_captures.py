@@ -2,11 +2,12 @@
 
 from tests.correlate import editing_captures as captures
 from tests.correlate.edited import EXPOSED
-from tests.correlate.editing import everywhere, on
+from tests.correlate.editing import everywhere, observed, on
 from tests.correlate.edits_of_calls import (
     AGAIN,
     ANY,
     CALL,
+    CANCELLED,
     DIRECT,
     NOT_A_CALL,
     OTHER_APP,
@@ -20,6 +21,9 @@ NOTHING = dict.fromkeys(("established", "routing", "service")) | dict.fromkeys(
     ("user_ids", *EXPOSED, *OTHER_MEDIA), ANY
 )
 """Nothing can be known of a call that is in none, or in one of both captures."""
+
+ANYTHING = {"routing": ANY, "service": ANY}
+"""Of a conversation without an answer the wire tells what it tells; the tables believe neither."""
 
 FILES = (
     Edited(
@@ -88,6 +92,7 @@ FILES = (
         changes=OTHER_MEDIA,
     ),
     Edited("both captures kept 96 bytes of each frame", RELAYED, on("both", captures.snapped(96)), (*CALL, "service")),
+    Edited("a capture lost a fifth of the media", RELAYED, on("callee", captures.lossy(0.2)), changes={"media": ANY}),
     Edited("the caller's capture has every frame twice", RELAYED, on("caller", captures.twice), CALL),
     Edited(
         "a clock is set on by ten seconds in the call",
@@ -115,7 +120,44 @@ FILES = (
         on("caller", captures.marker_at(" end", 0.003)),
         (),
         {**NOT_A_CALL, **dict.fromkeys(("user_ids", *EXPOSED), ANY)},
-        "contradiction",
     ),
     Edited("times run backwards, by which the files are damaged", DIRECT, on("both", captures.shuffled), ()),
 )
+
+PHONES = (
+    Edited(
+        "a relayed call was not answered by what the phones showed",
+        RELAYED,
+        observed("caller_cancels"),
+        (),
+        ANYTHING,
+        "contradiction",
+    ),
+    real(
+        "a real call was not answered by the list",
+        "mdns_real_voice",
+        observed("callee_rejects"),
+        (),
+        changes=ANYTHING,
+        flag="contradiction",
+    ),
+    Edited(
+        "a cancelled call was answered by what the phones showed",
+        CANCELLED,
+        observed("caller_hangs_up"),
+        EXPOSED,
+        NOT_A_CALL,
+        "contradiction",
+    ),
+    real(
+        "a real cancelled call was answered by the list",
+        "cancel_probe_voice",
+        observed("callee_hangs_up"),
+        EXPOSED,
+        changes=NOT_A_CALL,
+        flag="contradiction",
+    ),
+)
+
+EDITS = (*FILES, *PHONES)
+"""Of captures and of what was written down; those of calls are in `edits_of_calls`."""

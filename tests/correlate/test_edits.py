@@ -8,7 +8,7 @@ from tests.correlate.edited import CALLS, CELLS, NEARLY, Found, found_of, real, 
 from tests.correlate.edits_of_calls import ANY, LONG, QUICK, Edited
 from tests.end_to_end.runs import run_trials
 
-EDITS = (*edits_of_calls.EDITS, *edits_of_captures.FILES)
+EDITS = (*edits_of_calls.EDITS, *edits_of_captures.EDITS)
 MOST_NULLS = 0.25
 """Of all cells of which a value is right."""
 
