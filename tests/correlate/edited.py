@@ -81,9 +81,9 @@ def real(name: str) -> Trial:
 
 def counted(truth: dict[str, Any], side: str) -> Any:
     """Packets that a phone sent and received by its selected pair; nothing is known where it had several."""
-    if truth["name"] in ("p2p_video_a", "restart_voice") or not truth.get("selected"):
+    pair = truth.get("selected", {}).get(side, {})
+    if truth["name"] in ("p2p_video_a", "restart_voice") or "tx_packets" not in pair:
         return ... if truth["established"] else (0, 0)
-    pair = truth["selected"][side]
     return pair["tx_packets"], pair["rx_packets"]
 
 
