@@ -6,7 +6,8 @@ import pytest
 
 from correlate import findings
 from correlate.dataset import Dataset
-from correlate.tables.claims import CLAIMS, _holds, claims
+from correlate.tables.claim_list import CLAIMS
+from correlate.tables.claims import _holds, claims
 from correlate.tables.study import Study, published
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)

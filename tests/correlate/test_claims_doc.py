@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from correlate.tables.claims import CLAIMS
+from correlate.tables.claim_list import CLAIMS
 
 PAGE = Path(__file__).parents[2] / "docs/claims.md"
 
