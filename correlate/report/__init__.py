@@ -128,7 +128,7 @@ def _rendered(dataset: Dataset) -> dict[Path, str]:
     study, linked = Study.of(dataset), link.section(dataset)
     made, claimed = tables(study), claims(study)
     files = {dataset.tables_dir / f"{each.name}.csv": as_csv(each) for each in (*made, claimed)}
-    files |= {dataset.tables_dir / f"{each.name}.md": as_markdown(each, grids(each)) for each in made}
+    files |= {dataset.tables_dir / f"{each.name}.md": as_markdown(each, grids(each)) for each in (*made, claimed)}
     return files | {dataset.report_path: _page(study, troubles(dataset), made, claimed, linked)}
 
 

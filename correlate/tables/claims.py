@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from correlate.findings.cases import Case
 from correlate.tables.claim_list import CLAIMS, Claim
+from correlate.tables.control import CONTROL_COLUMNS, CONTROL_NOTES, control
 from correlate.tables.layout import Row, Table, table
 from correlate.tables.statistics import count, why
 from correlate.tables.study import Study
@@ -17,12 +18,13 @@ def claims(study: Study) -> Table:
     """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule."""
     columns = (
         "claim section app scenario n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
-        "reason rule"
+        f"{CONTROL_COLUMNS} reason rule"
     )
     notes = (
         "quantifier: the paper's; always: holds in all N trials that the claim speaks of; generally: in more than half",
         "paper_claims: whether the paper claims it for this app and scenario",
         "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
+        *CONTROL_NOTES,
     )
     return table("claims", "Claims of sections 4.1 to 4.6", columns, list(_rows(study)), notes, study.provenance)
 
@@ -57,6 +59,7 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
         "holds": {True: "yes", False: "no", None: None}[holds],
         "paper_claims": "yes" if is_claimed else None,
         "agreement": "" if not is_claimed else "undecided" if holds is None else study.compare(holds),
+        **control(study, claim, cases),
         "reason": why(counted, " or ".join(whys)),
         "rule": claim.rule,
     }

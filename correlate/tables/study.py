@@ -14,7 +14,9 @@ from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.dataset.record import Analysis, DatasetRecord
 from correlate.dataset.record.analysis import GENERIC
+from correlate.findings import wrong_pairs
 from correlate.findings.cases import Case, cases
+from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
 
 MODELLED = "modelled"
 
@@ -40,13 +42,20 @@ class Study:
     unread: Mapping[str, str]
     names: Mapping[str, str]
     paper: Mapping[str, Any]
+    wrong_pairs: tuple[WrongPair, ...]
 
     @staticmethod
     def of(dataset: Dataset) -> Study:
         """Reads dataset.json, names.json and findings/. Raises `BadDataset`."""
         info = checked(dataset)
         found = cases(dataset)
-        return Study(info, installed(dataset), found.read, found.unread, dataset.host_names(), published())
+        names, wrong = dataset.host_names(), wrong_pairs.read(dataset)
+        return Study(info, installed(dataset), found.read, found.unread, names, published(), wrong)
+
+    @cached_property
+    def crossed(self) -> tuple[Crossed, ...]:
+        """The wrong pairs of cases: the control of claims that relate the two sides."""
+        return crossed_cases(self.wrong_pairs, self.cases)
 
     @property
     def provenance(self) -> str:

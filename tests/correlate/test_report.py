@@ -177,9 +177,9 @@ def test_build_writes_every_table_every_dimension_and_the_manifest(built):
     assert {f"tables/table{number}.{suffix}" for number in range(1, 9) for suffix in ("csv", "md")} <= made
     assert {name for name in made if name.startswith("findings/")} == {
         f"findings/{name}.csv"
-        for name in ("endpoints", "servers", "duration", "volume", "service", "signalling", "link")
+        for name in ("endpoints", "servers", "duration", "volume", "service", "signalling", "link", "wrong_pairs")
     }
-    assert {"tables/claims.csv", "report.html", "manifest-sha256.txt"} <= made
+    assert {"tables/claims.csv", "tables/claims.md", "report.html", "manifest-sha256.txt"} <= made
     assert built.verify() == []
 
 
