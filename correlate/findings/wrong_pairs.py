@@ -19,14 +19,14 @@ from correlate.columns import cells, columns_of, parse
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.dataset.record import PlanEntry, TrialRecord
-from correlate.dimensions import duration, servers, signalling
-from correlate.dimensions.duration import Durations, Timing
+from correlate.dimensions import servers, signalling
+from correlate.dimensions.duration import Timing
 from correlate.dimensions.servers import Server
 from correlate.dimensions.volume import Relayed, Traffic, relayed_of, traffic_of
 from correlate.errors import BadDataset
 from correlate.findings.cases import Case
 from correlate.pairs import CallPair, Vantage
-from correlate.pairs.sessions import longest_relay
+from correlate.pairs.sessions import RULES, Session
 
 PARTNERS = 6
 """So many callee legs each caller leg meets at most: all of up to 7 repetitions, a sample of more."""
@@ -74,8 +74,9 @@ class WrongPair:
     """The caller's leg of `caller_trial` beside the callee's of `callee_trial`.
 
     `paired` says over what: REPETITIONS of one scenario, or, for a trial that has none, scenarios of one KIND (both
-    answered or both not). `aligned` says which instants were made one. `shared` and `user_ids` are as in servers.csv
-    and signalling.csv; None where they cannot be told, and `reason` says why.
+    answered or both not). `aligned` says which instants were made one. `shared`, `user_ids` and the signs by which both
+    sides' sessions are the same are as in servers.csv, signalling.csv and duration.csv; where one cannot be told it is
+    None, and `reason` says why.
     """
 
     caller_trial: str
@@ -84,6 +85,9 @@ class WrongPair:
     aligned: str
     shared: tuple[Server, ...] | None
     user_ids: tuple[str, ...] | None
+    longest_relay_identity: str | None
+    best_match_identity: str | None
+    p2p_identity: str | None
     caller: Leg
     callee: Leg
     reason: str = ""
@@ -125,33 +129,19 @@ def crossed(caller: Call, callee: Call, names: Mapping[str, str]) -> CallPair:
     begin_ns, other_begin_ns = (each.clock.to_controller(each.window_ns[0]) for each in (own, other))
     shifted = replace(other, clock=other.clock.shifted(begin_ns - other_begin_ns))
     a, b = (own, shifted) if caller.sides["caller"] == "a" else (shifted, own)
-    return replace(caller.pair, a=a, b=b, names=names)
+    # Which packets the other capture may have missed, and whether it is the other one's, was told of the true pair.
+    return replace(caller.pair, a=a, b=b, names=names, edge_packets=None, mixed_up="")
 
 
 def measure(caller: Call, callee: Call, paired: str, names: Mapping[str, str]) -> WrongPair:
     """One wrong pair under the dimensions' own rules."""
-    pair, (own, other) = crossed(caller, callee, names), (caller.sides["caller"], caller.sides["callee"])
-    durations, relay = duration.measure(pair), longest_relay(pair)
-
-    def leg(key: str) -> Leg:
-        side: Vantage = getattr(pair, key)
-        timed: Durations = getattr(durations, key)
-        relayed, longest = relayed_of(side), traffic_of(side, getattr(relay, key))
-        return Leg(
-            best_match_duration_ns=timed.best_match.duration_ns,
-            p2p_duration_ns=timed.p2p.duration_ns,
-            relayed_tx_packets=relayed.tx_packets,
-            relayed_rx_packets=relayed.rx_packets,
-            longest_relay_tx_packets=longest.tx_packets,
-            longest_relay_rx_packets=longest.rx_packets,
-        )
-
+    pair, own, other = crossed(caller, callee, names), caller.sides["caller"], caller.sides["callee"]
     used, signals = (getattr(dimension.measure(pair), own) for dimension in (servers, signalling))
+    choices = {rule: RULES[rule](pair) for rule in ("longest_relay", "best_match", "p2p")}
     reasons = {
         "shared": used.reasons.get("shared"),
         "user_ids": signals.reasons.get("user_ids"),
-        **{rule: getattr(durations, own).reasons.get(f"{rule}_duration_ns") for rule in ("best_match", "p2p")},
-        "longest_relay": relay.reason,
+        **{rule: choice.reason for rule, choice in choices.items()},
     }
     return WrongPair(
         caller_trial=caller.entry.id,
@@ -160,10 +150,29 @@ def measure(caller: Call, callee: Call, paired: str, names: Mapping[str, str]) -
         aligned=_aligned(caller, callee),
         shared=used.shared,
         user_ids=signals.user_ids,
-        caller=leg(own),
-        callee=leg(other),
+        longest_relay_identity=choices["longest_relay"].identity,
+        best_match_identity=choices["best_match"].identity,
+        p2p_identity=choices["p2p"].identity,
+        caller=_leg(getattr(pair, own), {rule: getattr(choice, own) for rule, choice in choices.items()}),
+        callee=_leg(getattr(pair, other), {rule: getattr(choice, other) for rule, choice in choices.items()}),
         reason="; ".join(f"{name}: {text}" for name, text in reasons.items() if text),
     )
+
+
+def _leg(side: Vantage, sessions: Mapping[str, Session | None]) -> Leg:
+    relayed, longest = relayed_of(side), traffic_of(side, sessions["longest_relay"])
+    return Leg(
+        best_match_duration_ns=_duration_ns(sessions["best_match"]),
+        p2p_duration_ns=_duration_ns(sessions["p2p"]),
+        relayed_tx_packets=relayed.tx_packets,
+        relayed_rx_packets=relayed.rx_packets,
+        longest_relay_tx_packets=longest.tx_packets,
+        longest_relay_rx_packets=longest.rx_packets,
+    )
+
+
+def _duration_ns(session: Session | None) -> int | None:
+    return session.duration_ns if session else None
 
 
 def _aligned(caller: Call, callee: Call) -> str:
@@ -242,8 +251,8 @@ def _as_case(wrong: WrongPair, cases: Mapping[str, Case]) -> Case:
         duration={
             side: replace(
                 case.duration[side],
-                best_match=Timing(duration_ns=leg.best_match_duration_ns),
-                p2p=Timing(duration_ns=leg.p2p_duration_ns),
+                best_match=Timing(leg.best_match_duration_ns, identity=wrong.best_match_identity),
+                p2p=Timing(leg.p2p_duration_ns, identity=wrong.p2p_identity),
             )
             for side, (case, leg) in of.items()
         },
