@@ -53,7 +53,8 @@ class Endpoint:
 
     `routing` is None without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this
     phone, or with both alike its own: nothing counts them, and many of them mean that an address of the phone was not
-    recorded. The answer is what the trace that shows an address tells of it: media flow both ways from a frame on
+    recorded. `mixed_up` says why the two captures are not the two sides of one call; empty where nothing says so. The
+    answer is what the trace that shows an address tells of it: media flow both ways from a frame on
     (`Vantage.answered`)."""
 
     phone: str
@@ -71,6 +72,7 @@ class Endpoint:
     direct_payload_bytes: int | None
     relayed_payload_bytes: int | None
     foreign_packets: int
+    mixed_up: str
     evidence: tuple[Evidence, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
@@ -112,6 +114,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
             direct_payload_bytes=None if pair.media_not_udp else direct_bytes,
             relayed_payload_bytes=None if pair.media_not_udp else relayed_bytes,
             foreign_packets=foreign_packets(own),
+            mixed_up=pair.mixed_up,
             evidence=evidence(_facts(own, other, pair, unexplained[number])),
         )
         return explained(finding, [*_reasons(pair), *_doubtful(doubts[number], found, list(blocks))])

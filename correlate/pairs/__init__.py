@@ -17,9 +17,12 @@ from correlate.flows import Flows, flows
 from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
 from correlate.pairs.conversations import Conversation, conversations
+from correlate.pairs.edges import edge_packets
 from correlate.pairs.frames import Frame
 from correlate.pairs.known_bytes import Hit, hits
 from correlate.pairs.media import answered
+from correlate.pairs.mixed_up import mixed_up
+from correlate.pairs.round_trip import round_trip_ns
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.unseen import Unseen, unseen
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
@@ -57,7 +60,8 @@ class Vantage:
     the pair knows them; `visible` are the addresses its trace shows, with where; `unseen` is what was not looked into
     although an address may be in it, `hits` are addresses of the other phone in bytes that nothing decodes. From the
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
-    datagrams are there twice; where these are so many that it is flagged, amounts count each once.
+    datagrams are there twice; where these are so many that it is flagged, amounts count each once. `round_trip_ns` is
+    the longest answer to a STUN request took, None without any.
     """
 
     phone: str
@@ -76,6 +80,7 @@ class Vantage:
     window_ns: tuple[int, int]
     answered: Frame | None
     repeats: Repeats
+    round_trip_ns: int | None
 
     @property
     def of_call(self) -> tuple[Conversation, ...]:
@@ -102,21 +107,30 @@ class Vantage:
         return self.clock.to_controller(first.time_ns), self.clock.to_controller(last.time_ns)
 
     def without_packets(self) -> Vantage:
-        """The conversations, the addresses and one message of each user name alone, a few KB."""
+        """The conversations, the addresses and of the messages those that say something new alone: a user name, or an
+        address between two ends. Some KB."""
         trace = emptied(self.trace)
-        named = {message.username: message for message in self.messages if message.username}
-        return replace(self, trace=trace, messages=tuple(named.values()), flows=flows(trace.udp))
+        told = {each.username: each for each in self.messages if each.username} | {
+            (each.src, each.src_port, each.dst, each.dst_port, each.type, each.nested, each.addresses): each
+            for each in self.messages
+            if each.addresses
+        }
+        return replace(self, trace=trace, messages=tuple(dict.fromkeys(told.values())), flows=flows(trace.udp))
 
 
 @dataclass(frozen=True)
 class CallPair:
-    """Two vantages `a` and `b`, in the order of the phones' names, and what both share."""
+    """Two vantages `a` and `b`, in the order of the phones' names, and what both share. `edge_packets`: media packets
+    from `a` to `b`, and the other way, that the capture at the other end may have missed; None where a clock was never
+    compared. `mixed_up` says why the two captures are not the two sides of one call; empty where nothing says so."""
 
     a: Vantage
     b: Vantage
     servers: frozenset[Address]
     names: Mapping[str, str]
     analysis: Analysis
+    edge_packets: tuple[int, int] | None
+    mixed_up: str
 
     @property
     def established(self) -> bool:
@@ -172,16 +186,14 @@ def pair(
 ) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
     windows = [window.read(side.capture, markers) for side in (a, b)]
+    mixed = mixed_up((a, b), windows)
     a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
     learned = [addresses.learn(of, side.interface, side.probed) for of, side in zip(windows, (a, b), strict=True)]
     known = addresses.attribute(*learned)
-    return CallPair(
-        a=_vantage(a, windows[0], learned[0], known.a, known.b, analysis),
-        b=_vantage(b, windows[1], learned[1], known.b, known.a, analysis),
-        servers=known.servers,
-        names=names,
-        analysis=analysis,
-    )
+    vantage_a = _vantage(a, windows[0], learned[0], known.a, known.b, analysis)
+    vantage_b = _vantage(b, windows[1], learned[1], known.b, known.a, analysis)
+    edges = edge_packets(vantage_a, vantage_b)
+    return CallPair(vantage_a, vantage_b, known.servers, names, analysis, edges, mixed)
 
 
 def checked(side: SideRecord, of: Window) -> SideRecord:
@@ -229,6 +241,7 @@ def _vantage(
         window_ns=of.window_ns,
         answered=answered(of, own, [each.flow for each in found if each.kind != "other"]),
         repeats=repeats,
+        round_trip_ns=round_trip_ns(of.messages, own),
     )
 
 
