@@ -66,7 +66,7 @@ class Endpoint:
     unexplained: tuple[str, ...]
     unseen: tuple[str, ...]
     no_disclosure: bool | None
-    established: bool
+    established: bool | None
     p2p_observed: bool
     routing: str | None
     direct_payload_bytes: int | None

@@ -20,7 +20,7 @@ class ServiceType:
     bytes; None with fewer than two."""
 
     phone: str
-    established: bool
+    established: bool | None
     service: str | None
     rule: str | None
     margin: float | None

@@ -25,7 +25,7 @@ class Signals:
     calling: bool | None
     role_rule: str | None
     pair_packets: tuple[int, ...] | None
-    user_ids: tuple[str, ...]
+    user_ids: tuple[str, ...] | None
     user_id_bits: tuple[int, ...]
     user_id_rule: str
     own_fragments: int

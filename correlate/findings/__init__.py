@@ -19,6 +19,7 @@ from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import CorrelateError
 from correlate.findings import wrong_pairs
+from correlate.findings.cases import observed
 from correlate.findings.names import answers_in
 from correlate.pairs import CallPair, Sided
 
@@ -31,9 +32,8 @@ so."""
 class Measured:
     """One trial, measured without names. `found` are the findings by dimension and side, but those of the named ones;
     `pair` has lost its packets, so that 180 of them are small, and `sides` says which of its vantages is which side.
-    `heard` are the names that DNS answers in its traces give, `marked` whether markers bound its window, `answered`
-    whether the call was answered, as far as anybody knows. Where the trial cannot be read `pair` is None and `reason`
-    says why."""
+    `heard` are the names that DNS answers in its traces give, `marked` says whether markers bound its window, and
+    `is_conversation` is that of `Case`. Where the trial cannot be read `pair` is None and `reason` says why."""
 
     trial: str
     found: Mapping[str, Mapping[str, Any]]
@@ -41,7 +41,7 @@ class Measured:
     sides: tuple[tuple[str, str], ...]
     heard: Mapping[str, Answer]
     marked: bool
-    answered: bool | None
+    is_conversation: bool | None
     reason: str
 
     def rows(self, name: str, dimension: Measure, names: Mapping[str, str]) -> list[Cells]:
@@ -80,8 +80,9 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Me
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
         return Measured(trial_id, {}, None, (), {}, False, None, str(error).replace(f"{dataset.path}/", ""))
     sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
-    is_marked, was_answered = record.markers is not None, wrong_pairs.answered(record)
-    empty = Measured(trial_id, {}, pair, sides, answers_in(pair), is_marked, was_answered, "")
+    answered = observed(record)["answered"]
+    is_conversation = pair.established if answered is None else answered
+    empty = Measured(trial_id, {}, pair, sides, answers_in(pair), record.markers is not None, is_conversation, "")
     found = {name: empty.by_side(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
     return replace(empty, found=found, pair=pair.without_packets())
 
@@ -97,7 +98,7 @@ def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
         write_text(dataset.findings_dir / f"{name}.csv", text.getvalue())
     planned = {entry.id: entry for entry in dataset.plan()}
     calls = [
-        wrong_pairs.Call(planned[each.trial], each.answered, each.marked, each.pair, dict(each.sides))
+        wrong_pairs.Call(planned[each.trial], each.is_conversation, each.marked, each.pair, dict(each.sides))
         for each in measured
         if each.pair is not None
     ]

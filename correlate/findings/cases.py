@@ -3,11 +3,12 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from correlate import files
 from correlate.columns import parse
 from correlate.dataset import SIDES, Dataset
+from correlate.dataset.record import TrialRecord
 from correlate.dimensions.duration import Durations
 from correlate.dimensions.endpoints import ROLES, Endpoint
 from correlate.dimensions.servers import Servers
@@ -17,6 +18,8 @@ from correlate.dimensions.volume import MediaTotals, Volumes
 from correlate.errors import BadDataset
 
 SERVICES = ("voice", "video")
+NO_CONVERSATION = "answered, but no conversation on the wire"
+NO_ANSWER = "a conversation on the wire, but nobody answered"
 
 # The longest cell is a list of user ids or servers, and how long that is the traces say, not csv's default of 128 KiB.
 csv.field_size_limit(1 << 28)
@@ -34,7 +37,11 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A complete trial that could be read: what was asked, and what each dimension found, by side."""
+    """A complete trial that could be read: what was asked, what was seen of the phones, what each dimension found.
+
+    `answered` is what was `observed` on the phones or is `stated` in the list of an import (`answered_by`), None where
+    neither tells. `started_ns` is the controller's time, None where captures were made by hand.
+    """
 
     trial: str
     app: str
@@ -48,6 +55,22 @@ class Case:
     volume: Mapping[str, Volumes]
     service_type: Mapping[str, ServiceType]
     signalling: Mapping[str, Signals]
+    answered: bool | None = None
+    answered_by: Literal["observed", "stated", ""] = ""
+    started_ns: int | None = None
+
+    @property
+    def is_conversation(self) -> bool | None:
+        """Whether the trial is one of the conversations: by `answered`; by the wire where nobody knows that; None where
+        the wire does not tell either."""
+        return self.call.established if self.answered is None else self.answered
+
+    @property
+    def contradiction(self) -> str:
+        """How the phones and the wire contradict each other, in words; empty where they do not."""
+        if self.answered is None or self.call.established in (None, self.answered):
+            return ""
+        return NO_CONVERSATION if self.answered else NO_ANSWER
 
     @property
     def is_service_known(self) -> bool:
@@ -104,15 +127,29 @@ def cases(dataset: Dataset) -> Cases:
             unread[trial] = reasons[0]
             continue
         entry, found = planned[trial], [table.found[trial] for table in tables]
-        read.append(Case(trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones, *found))
+        keys = (trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones)
+        values: tuple[Any, ...] = (*keys, *found)
+        read.append(Case(*values, **observed(dataset.record(trial))))
     return Cases(tuple(read), unread)
+
+
+def observed(record: TrialRecord) -> dict[str, Any]:
+    """The fields of `Case` of what was seen of the phones.
+
+    What was observed is the scenario that was asked (else the attempt is void), and it has a conversation where a time
+    to talk was drawn. A record that has neither that nor a time to ring does not tell the shape of its scenario.
+    """
+    asked, answered, by = record.asked, record.stated_answered, "stated"
+    if record.observed_scenario is not None and record.observed_scenario == asked.scenario and asked.ring_s is not None:
+        answered, by = asked.talk_s is not None, "observed"
+    return {"answered": answered, "answered_by": "" if answered is None else by, "started_ns": record.started_ns}
 
 
 def as_truth(case: Case) -> dict[str, Any]:
     """The findings of a trial in the shape and with the names of truth/ID.json (DESIGN), what is found of it."""
     called = [side for side in SIDES if case.signalling[side].calling]
     servers = {side: [asdict(server) for server in case.servers[side].servers] for side in SIDES}
-    shared = case.servers["caller"].shared
+    shared, user_ids = case.servers["caller"].shared, case.signalling["caller"].user_ids
     return {
         "established": case.call.established,
         "routing": case.call.routing,
@@ -121,7 +158,7 @@ def as_truth(case: Case) -> dict[str, Any]:
         "role": called[0] if called else None,
         "exposed": {f"{side}_{role}": seen for side in SIDES for role, seen in case.endpoints[side].exposed.items()},
         "servers": {**servers, "shared": None if shared is None else [asdict(server) for server in shared]},
-        "user_ids": list(case.signalling["caller"].user_ids),
+        "user_ids": None if user_ids is None else list(user_ids),
         "media": {side: asdict(case.volume[side].media) for side in SIDES},
     }
 

@@ -12,13 +12,12 @@ import io
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from correlate import files
 from correlate.columns import cells, columns_of, parse
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
-from correlate.dataset.record import PlanEntry, TrialRecord
+from correlate.dataset.record import PlanEntry
 from correlate.dimensions import servers, signalling
 from correlate.dimensions.duration import Timing
 from correlate.dimensions.servers import Server
@@ -37,11 +36,11 @@ MARKERS, FIRST_PACKETS, NOT_ALIGNED = "begin markers", "first packets", "a clock
 
 @dataclass(frozen=True)
 class Call:
-    """A trial that could be read: its place in the plan, whether it was `answered`, whether markers bound its window,
-    its pair without packets, and which vantage of it (`a`, `b`) is which side."""
+    """A trial that could be read: its place in the plan, whether it is a conversation (`Case.is_conversation`), whether
+    markers bound its window, its pair without packets, and which vantage of it (`a`, `b`) is which side."""
 
     entry: PlanEntry
-    answered: bool | None
+    is_conversation: bool | None
     marked: bool
     pair: CallPair
     sides: Mapping[str, str]
@@ -74,9 +73,9 @@ class WrongPair:
     """The caller's leg of `caller_trial` beside the callee's of `callee_trial`.
 
     `paired` says over what: REPETITIONS of one scenario, or, for a trial that has none, scenarios of one KIND (both
-    answered or both not). `aligned` says which instants were made one. `shared`, `user_ids` and the signs by which both
-    sides' sessions are the same are as in servers.csv, signalling.csv and duration.csv; where one cannot be told it is
-    None, and `reason` says why.
+    conversations or both not). `aligned` says which instants were made one. `shared`, `user_ids` and the signs by which
+    both sides' sessions are the same are as in servers.csv, signalling.csv and duration.csv; where one cannot be told
+    it is None, and `reason` says why.
     """
 
     caller_trial: str
@@ -93,26 +92,21 @@ class WrongPair:
     reason: str = ""
 
 
-def answered(record: TrialRecord) -> bool | None:
-    """Whether the call of a trial was answered; None where nobody looked at the phones."""
-    return None if record.observed_scenario is None else record.observed_scenario.endswith("_hangs_up")
-
-
 def chosen(calls: Sequence[Call], seed: str) -> Iterator[tuple[Call, Call, str]]:
     """The wrong pairs to measure, caller's trial and callee's, and over what they are paired; by the order of `calls`.
 
-    Every other repetition of a trial; where there is none every trial of another scenario that was as well answered,
-    or not answered. Of more than PARTNERS a sample by the seed.
+    Every other repetition of a trial; where there is none every trial of another scenario that is a conversation
+    as well, or none as well. Of more than PARTNERS a sample by the seed.
     """
     cells: dict[tuple[str, ...], list[Call]] = {}
     kinds: dict[tuple[object, ...], list[Call]] = {}
     for call in calls:
         cells.setdefault((*call.matter, call.entry.scenario), []).append(call)
-        kinds.setdefault((*call.matter, call.answered), []).append(call)
+        kinds.setdefault((*call.matter, call.is_conversation), []).append(call)
     for call in calls:
         partners, paired = _others(call, cells[*call.matter, call.entry.scenario]), REPETITIONS
-        if not partners and call.answered is not None:
-            partners, paired = _others(call, kinds[*call.matter, call.answered]), KIND
+        if not partners and call.is_conversation is not None:
+            partners, paired = _others(call, kinds[*call.matter, call.is_conversation]), KIND
         if len(partners) > PARTNERS:
             chance = random.Random(f"{seed}/{call.entry.id}/wrong pairs")
             partners = [partners[index] for index in sorted(chance.sample(range(len(partners)), PARTNERS))]
@@ -241,13 +235,12 @@ def crossed_cases(wrong_pairs: Iterable[WrongPair], cases: Iterable[Case]) -> tu
 def _as_case(wrong: WrongPair, cases: Mapping[str, Case]) -> Case:
     caller, callee = cases[wrong.caller_trial], cases[wrong.callee_trial]
     of = {"caller": (caller, wrong.caller), "callee": (callee, wrong.callee)}
-    user_ids: Any = wrong.user_ids
     return replace(
         caller,
         endpoints={side: case.endpoints[side] for side, (case, _) in of.items()},
         service_type={side: case.service_type[side] for side, (case, _) in of.items()},
         servers={side: replace(case.servers[side], shared=wrong.shared) for side, (case, _) in of.items()},
-        signalling={side: replace(case.signalling[side], user_ids=user_ids) for side, (case, _) in of.items()},
+        signalling={side: replace(case.signalling[side], user_ids=wrong.user_ids) for side, (case, _) in of.items()},
         duration={
             side: replace(
                 case.duration[side],

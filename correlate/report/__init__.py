@@ -64,9 +64,17 @@ def unread(dataset: Dataset) -> list[str]:
 
 
 def remarks(dataset: Dataset) -> list[str]:
-    """A line for each thing that findings/ say of a capture and that nobody should overlook: datagrams that are in it a
-    second time, packets that were not looked into. Raises `BadDataset`."""
-    return _remarks(cases(dataset).read)
+    """A line for each thing that findings/ say and that nobody should overlook: trials whose phones and wire contradict
+    each other; datagrams that are in a capture a second time, packets that were not looked into. Raises
+    `BadDataset`."""
+    read = cases(dataset).read
+    return [*contradictions(read), *_remarks(read)]
+
+
+def contradictions(read: Sequence[Case]) -> list[str]:
+    """How many trials show something else on the wire than was observed on the phones or stated, then each of them."""
+    found = [f"{case.trial}: {case.contradiction} ({case.answered_by})" for case in read if case.contradiction]
+    return [f"contradictions: {len(found)} of {len(read)} trials", *found] if found else []
 
 
 def _remarks(read: Iterable[Case]) -> list[str]:
@@ -168,6 +176,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         proxied=study.proxied,
+        contradictions=contradictions(study.cases)[1:],
         remarks=_remarks(study.cases),
         not_udp=[case.trial for case in study.cases if case.volume["caller"].transport == MEDIA_NOT_UDP],
         paper=study.paper,

@@ -32,7 +32,7 @@ class Claim:
     holds: Verdict
     quantifier: Literal["always", "generally"] = "always"
     needs: str = ""
-    unknown: Callable[[Case], str] = lambda case: "the wire does not tell"
+    unknown: Callable[[Case], str] = lambda case: case.contradiction or "the wire does not tell"
 
 
 def _always(case: Case, study: Study) -> bool:
@@ -40,15 +40,15 @@ def _always(case: Case, study: Study) -> bool:
 
 
 def _answered(case: Case, study: Study) -> bool:
-    return case.call.established
+    return case.is_conversation is True
 
 
 def _unanswered(case: Case, study: Study) -> bool:
-    return not case.call.established
+    return case.is_conversation is False
 
 
 def _caller_is(number: int) -> Callable[[Case, Study], bool]:
-    return lambda case, study: case.call.established and study.device(case.phones["caller"]) == number
+    return lambda case, study: case.is_conversation is True and study.device(case.phones["caller"]) == number
 
 
 def _all(verdicts: Iterable[bool | None]) -> bool | None:
@@ -97,15 +97,19 @@ def _symmetric(case: Case, study: Study) -> bool | None:
 
 
 def _why_no_service(case: Case) -> str:
-    return "the wire does not tell" if case.is_service_known else predicates.SERVICE_UNKNOWN
+    known = case.contradiction or "the wire does not tell"
+    return known if case.is_service_known else predicates.SERVICE_UNKNOWN
 
 
 def _louder(case: Case, study: Study) -> bool | None:
-    """Whether a video trial carries more than every voice trial of its app, scenario and direction."""
+    """Whether a video trial carries more than every voice trial of its app, scenario and direction; where a rate is not
+    known a louder voice trial still says no."""
     peers = study.select(app=case.app, scenario=case.scenario, direction=case.direction, service="voice")
-    voices = [predicates.media_bytes_per_s(voice) for voice in peers if voice.call.established]
+    voices = [predicates.media_bytes_per_s(voice) for voice in peers if voice.is_conversation]
     rate = predicates.media_bytes_per_s(case)
-    return None if not voices or rate is None else all(voice is not None and rate > voice for voice in voices)
+    if not voices or rate is None:
+        return None
+    return _all(None if voice is None else rate > voice for voice in voices)
 
 
 CLAIMS = (
@@ -185,7 +189,7 @@ CLAIMS = (
     Claim(
         "video_louder_than_voice", "4.5",
         "conversation: a video call's media rate is above that of every voice call of its app, scenario and direction",
-        lambda case, study: case.call.established and case.service == "video", _louder,
+        lambda case, study: case.is_conversation is True and case.service == "video", _louder,
     ),
     Claim(
         "role_told_by_packet_counts", "4.6",

@@ -10,7 +10,8 @@ from correlate.findings.cases import Case
 from correlate.tables.claim_list import CLAIMS, Claim
 from correlate.tables.control import CONTROL_COLUMNS, CONTROL_NOTES, control
 from correlate.tables.layout import Row, Table, table
-from correlate.tables.statistics import count, why
+from correlate.tables.predicates import is_void, tally
+from correlate.tables.statistics import BOUND, why
 from correlate.tables.study import Study
 
 
@@ -23,6 +24,7 @@ def claims(study: Study) -> Table:
     notes = (
         "quantifier: the paper's; always: holds in all N trials that the claim speaks of; generally: in more than half",
         "paper_claims: whether the paper claims it for this app and scenario",
+        BOUND,
         "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
         *CONTROL_NOTES,
     )
@@ -40,12 +42,12 @@ def _rows(study: Study) -> Iterator[Row]:
 
 def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> Row:
     has_rule = not claim.needs or bool(getattr(study.rules[app], claim.needs))
-    counted = count(cases, lambda case: claim.holds(case, study) if has_rule else None)
+    counted = tally(cases, lambda case: claim.holds(case, study) if has_rule else None)
     holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
     is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
-    undecided = [case for case in cases if claim.holds(case, study) is None]
+    undecided = [case for case in cases if is_void(case) or claim.holds(case, study) is None]
     whys = (
-        sorted({claim.unknown(case) for case in undecided})
+        sorted({case.contradiction if is_void(case) else claim.unknown(case) for case in undecided})
         if has_rule
         else [f"the app's analysis has no {claim.needs}"]
     )

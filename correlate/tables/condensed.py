@@ -127,11 +127,17 @@ def _whose(keys: Sequence[str]) -> str:
 
 def _counted(label: str, row: Row) -> Line:
     """`label n/N`, the paper's n/N beside it, and how many trials nobody could decide."""
-    ours = f"{label} {_share(row['n'], row['N'])}"
+    ours = f"{label} {_counts(row)}"
     paper = _share(row["paper_n"], row["paper_N"]) if row.get("paper_n") is not None else ""
     remark = f"{row['undecided']} undecided" if row["undecided"] else ""
     differs = "differs" if text(row.get("agreement")).startswith("differs") else ""
     return Line(ours, paper, ", ".join(part for part in (differs, remark) if part))
+
+
+def _counts(row: Row) -> str:
+    """n/N; a dash for n where every trial is undecided: a zero would read as a no."""
+    is_open = row["undecided"] and row["undecided"] == row["N"]
+    return _share(None if is_open else row["n"], row["N"])
 
 
 def _share(n: Cell, total: Cell) -> str:
@@ -144,7 +150,7 @@ def _table4(of: Table) -> list[Grid]:
             text(row["app"]),
             [Line(text(row["address"])), *([Line(text(row["name"]))] if row["name"] else [])],
             text(row["ports"]).replace(" ", ", "),
-            _share(row["n"], row["N"]),
+            _counts(row),
             text(row["paper_address"]) or "–",
             text(row["paper_ports"]).replace(" ", ", ") or "–",
             text(row["agreement"]),
@@ -160,7 +166,7 @@ def _table5(of: Table) -> list[Grid]:
             text(row["app"]),
             text(row["name"]),
             text(row["address"]) or "not seen",
-            _share(row["n"], row["N"]),
+            _counts(row),
             text(row["paper_address"]) or "–",
             text(row["agreement"]),
         ]
@@ -236,7 +242,7 @@ def _claim(rows: Sequence[Row]) -> list[Line]:
     for row in rows:
         says = "claims it" if row["paper_claims"] else ""
         holds = {"yes": "holds", "no": "does not hold"}.get(text(row["holds"]), text(row["reason"]))
-        key = (_share(row["n"], row["N"]), says, holds if says or not row["holds"] else "")
+        key = (_counts(row), says, holds if says or not row["holds"] else "")
         alike.setdefault(key, []).append(row)
     found: list[Line] = []
     for (share, says, remark), same in alike.items():

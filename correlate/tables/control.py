@@ -15,6 +15,7 @@ from correlate.findings.cases import Case
 from correlate.findings.wrong_pairs import KIND
 from correlate.tables.claim_list import Claim
 from correlate.tables.layout import Row
+from correlate.tables.predicates import is_void
 from correlate.tables.study import Study
 
 RESAMPLES = 1000
@@ -129,11 +130,13 @@ def control(study: Study, claim: Claim, cases: Sequence[Case]) -> Row:
     ]
     if not wrong:
         return {**empty, "control": NO_WRONG_PAIR}
-    crossed = [(each.caller.trial, each.callee.trial, claim.holds(each.as_case, study)) for each in wrong]
+    true = {case.trial: _verdict(study, claim, case, case) for case in cases}
+    crossed = [
+        (each.caller.trial, each.callee.trial, _verdict(study, claim, each.as_case, each.caller, each.callee))
+        for each in wrong
+    ]
     decided = [verdict for *_, verdict in crossed if verdict is not None]
-    found = likelihood(
-        {case.trial: claim.holds(case, study) for case in cases}, crossed, f"{study.info.seed}/likelihood"
-    )
+    found = likelihood(true, crossed, f"{study.info.seed}/likelihood")
     return {
         "control": _made_of([each.paired for each in wrong]),
         "wrong_pairs_n": sum(decided) if decided else None,
@@ -144,6 +147,11 @@ def control(study: Study, claim: Claim, cases: Sequence[Case]) -> Row:
         "likelihood_high": found.high if found else None,
         "discriminates": None if found is None else "yes" if found.discriminates else DOES_NOT,
     }
+
+
+def _verdict(study: Study, claim: Claim, case: Case, *trials: Case) -> bool | None:
+    """Whether a case, of this or these trials, satisfies a claim; undecided where one of them is void."""
+    return None if any(is_void(trial) for trial in trials) else claim.holds(case, study)
 
 
 def _made_of(paired: Sequence[str]) -> str:

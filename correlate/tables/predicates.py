@@ -1,15 +1,26 @@
 """What tables, claims and the verdict ask of one trial. Where it cannot be decided the answer is None."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from correlate.dataset import SIDES
 from correlate.dimensions.volume import Relayed, Traffic, Volumes
-from correlate.findings.cases import Case
-from correlate.tables.statistics import normalised
+from correlate.findings.cases import NO_ANSWER, Case
+from correlate.tables.layout import Row
+from correlate.tables.statistics import count, normalised
 
 MATCHED_S = 3.0
 UNCOMPARED = "a clock was never compared"
 SERVICE_UNKNOWN = "service unknown"
+
+
+def is_void(case: Case) -> bool:
+    """Whether nothing of a trial can be told: the wire shows a conversation that nobody answered."""
+    return case.contradiction == NO_ANSWER
+
+
+def tally(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
+    """`count`, where trials that are void are undecided."""
+    return count(cases, lambda case: None if is_void(case) else holds(case))
 
 
 def routed(case: Case, route: str) -> bool | None:
@@ -24,11 +35,11 @@ def shares_a_server(case: Case) -> bool | None:
 
 
 def tells_service(case: Case) -> bool | None:
-    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP, and where
-    nobody knows what is right."""
+    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP or not there,
+    and where nobody knows what is right."""
     service = case.service_type["caller"].service
-    is_silent = service is None and case.call.established
-    return None if is_silent or not case.is_service_known else service == case.service
+    is_silent = service is None and case.call.established is not False
+    return None if is_silent or case.contradiction or not case.is_service_known else service == case.service
 
 
 def tells_role(case: Case) -> bool:
@@ -36,9 +47,10 @@ def tells_role(case: Case) -> bool:
     return case.signalling["caller"].calling is True and case.signalling["callee"].calling is False
 
 
-def shares_user_ids(case: Case) -> bool:
+def shares_user_ids(case: Case) -> bool | None:
     """Whether both traces show a user id."""
-    return bool(case.signalling["caller"].user_ids)
+    user_ids = case.signalling["caller"].user_ids
+    return None if user_ids is None else bool(user_ids)
 
 
 def media_bytes_per_s(case: Case) -> float | None:

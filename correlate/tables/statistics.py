@@ -9,6 +9,10 @@ import numpy as np
 from correlate.findings.cases import Case
 from correlate.tables.layout import Cell, Row
 
+BOUND = (
+    "wilson: 95% interval, from the lower end of n/N, as if no undecided trial held, to the upper end of "
+    "(n + undecided)/N, as if all did"
+)
 Z_95 = 1.959963984540054
 
 
@@ -43,24 +47,30 @@ def wilson(hits: int, total: int) -> tuple[float, float] | None:
     return low, 1.0 if hits == total else (middle + half) / scale
 
 
+def bounds(hits: int, undecided: int, total: int) -> tuple[float, float] | None:
+    """The 95% interval where some are undecided: the lower end as if none of them held, the upper as if all did."""
+    least, most = wilson(hits, total), wilson(hits + undecided, total)
+    return None if least is None or most is None else (least[0], most[1])
+
+
 def normalised(caller: float, callee: float) -> float | None:
     """|caller - callee| / (caller + callee) (sections 4.3 and 4.4); None where both are zero."""
     return abs(caller - callee) / (caller + callee) if caller + callee else None
 
 
 def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
-    """n of N cases hold, with the Wilson interval of n/N.
+    """n of N cases hold, u are undecided: n, N, `undecided`, and the interval from the lower Wilson end of n/N to the
+    upper one of (n + u)/N.
 
-    What cannot be decided counts in N, not in n, and stands in `undecided`; where nothing can be decided, n and
-    the interval are None.
+    What cannot be decided is no failure and leaves nothing out: it widens the interval. Without a case n and the
+    interval are None.
     """
     verdicts = [holds(case) for case in cases]
     undecided = sum(verdict is None for verdict in verdicts)
     hits = sum(bool(verdict) for verdict in verdicts)
-    decided = len(verdicts) > undecided
-    low, high = (wilson(hits, len(verdicts)) if decided else None) or (None, None)
+    low, high = bounds(hits, undecided, len(verdicts)) or (None, None)
     return {
-        "n": hits if decided else None,
+        "n": hits if verdicts else None,
         "N": len(verdicts),
         "undecided": undecided,
         "wilson_low": low,
@@ -69,7 +79,7 @@ def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
 
 
 def why(counts: Mapping[str, Cell], undecided: str) -> str:
-    """Why a cell of `count` is null or not as good as it looks; empty where every case was decided."""
+    """Why a cell of `count` is null or a bound; empty where every case was decided."""
     if not counts["N"]:
         return "no trial that could be read"
     return f"{counts['undecided']} of {counts['N']} trials undecided: {undecided}" if counts["undecided"] else ""

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from correlate.findings.cases import SERVICES, Case
+from correlate.findings.cases import NO_ANSWER, SERVICES, Case
 from correlate.pairs.sessions import RULES
 from correlate.tables.layout import Cell, Row, Table, table
-from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu, is_captured_twice
+from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu, is_captured_twice, is_void
 from correlate.tables.statistics import Summary, normalised, summary
 from correlate.tables.study import Study
 
@@ -103,6 +103,8 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
 
 
 def _ends(case: Case, quantity: Quantity, rule: str) -> Ends | None:
+    if is_void(case):
+        return None
     caller, callee = quantity.of(case, rule, "caller"), quantity.of(case, rule, "callee")
     return None if caller is None or callee is None else (caller, callee)
 
@@ -138,10 +140,11 @@ def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str, unkno
     """N, the trials of the cell, and what became of those that are not among the `found` ones; without any, of the
     `unknown` ones, whose service nobody wrote down."""
     trials = len(cases)
+    void = sum(map(is_void, cases))
     twice = sum(map(is_captured_twice, cases)) if quantity.of is not _duration_s else 0
     above = sum(is_above_mtu(each) and not is_captured_twice(each) for each in cases) if quantity.of is _packets else 0
-    left_out = {"datagrams captured twice": twice, "UDP frames above the MTU": above}
-    counted = found + twice + above
+    left_out = {NO_ANSWER: void, "datagrams captured twice": twice, "UDP frames above the MTU": above}
+    counted = found + void + twice + above
     reasons = [f"no {rule} session on both sides in {trials - counted} of {trials} trials"]
     if counted == trials:
         none = f"{SERVICE_UNKNOWN} in {unknown} trials" if unknown else "no trial that could be read"
@@ -161,7 +164,7 @@ def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
 
 
 def _is_conversation(case: Case) -> bool:
-    return case.call.established
+    return case.is_conversation is True
 
 
 def _duration_s(case: Case, rule: str, side: str) -> float | None:

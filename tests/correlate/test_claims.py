@@ -71,7 +71,7 @@ def test_a_claim_without_a_rule_of_the_app_is_undecided_and_not_a_no(tmp_path, b
     build.dataset(tmp_path, [call_of(build, 100)], analysis={"relay_ports": [3478]})
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "role_told_by_packet_counts")
-    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None)
+    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: the app's analysis has no role"
 
 
@@ -98,7 +98,7 @@ def test_no_payload_to_any_server_decides_no_majority(tmp_path, build):
     build.dataset(tmp_path, [silent], analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "ipv6_majority_on_device_1")
-    assert (row["n"], row["N"], row["undecided"]) == (None, 1, 1)
+    assert (row["n"], row["N"], row["undecided"]) == (0, 1, 1)
 
 
 def test_packets_joined_by_the_capturing_machine_decide_no_symmetry(tmp_path, build):
@@ -107,7 +107,7 @@ def test_packets_joined_by_the_capturing_machine_decide_no_symmetry(tmp_path, bu
     build.dataset(tmp_path, [call], analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "symmetry_in_conversation")
-    assert (row["n"], row["N"], row["undecided"]) == (None, 1, 1)
+    assert (row["n"], row["N"], row["undecided"]) == (0, 1, 1)
 
 
 def test_asymmetry_is_of_all_relayed_sessions_together(tmp_path, build):
@@ -133,7 +133,7 @@ def test_a_shared_server_is_undecided_not_a_no_where_a_clock_was_never_compared(
     build.dataset(tmp_path, [call], analysis=ANALYSIS)
     build.forget(tmp_path, call, clocks=["caller", "callee"])
     row = rows_of(tmp_path)["shared_server"]
-    assert (row["n"], row["undecided"], row["holds"]) == (None, 1, None)
+    assert (row["n"], row["undecided"], row["holds"]) == (0, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: a clock was never compared"
 
 
@@ -152,7 +152,7 @@ def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build)
         analysis={"relay_ports": [3478], "unanswered_service": "identical_sessions"},
     )
     row = rows_of(tmp_path / "unanswered")["service_told_before_answer"]
-    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None)
+    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: service unknown"
 
 

@@ -38,14 +38,26 @@ def test_one_value_has_no_spread():
         ([True, False, True], 2, 0, ""),
         ([True, None, False], 1, 1, "1 of 3 trials undecided: nobody looked"),
         ([False, None], 0, 1, "1 of 2 trials undecided: nobody looked"),
-        ([None, None], None, 2, "2 of 2 trials undecided: nobody looked"),
+        ([None, None], 0, 2, "2 of 2 trials undecided: nobody looked"),
         ([], None, 0, "no trial that could be read"),
     ],
 )
-def test_what_cannot_be_decided_counts_in_the_whole_alone_and_where_nothing_can_there_is_no_count(
+def test_what_cannot_be_decided_counts_in_the_whole_and_without_a_case_there_is_no_count(
     verdicts, n, undecided, reason
 ):
     counted = count(verdicts, lambda verdict: verdict)
     assert (counted["n"], counted["N"], counted["undecided"]) == (n, len(verdicts), undecided)
     assert (counted["wilson_low"] is None, counted["wilson_high"] is None) == (n is None, n is None)
     assert why(counted, "nobody looked") == reason
+
+
+def test_an_interval_runs_from_none_of_the_undecided_to_all_of_them():
+    """3 of 6 hold and 2 are undecided: from the lower end of 3/6 to the upper one of 5/6."""
+    counted = count([True, True, True, False, None, None], lambda verdict: verdict)
+    assert (counted["wilson_low"], counted["wilson_high"]) == (wilson(3, 6)[0], wilson(5, 6)[1])
+    assert (round(counted["wilson_low"], 4), round(counted["wilson_high"], 4)) == (0.1876, 0.9699)
+
+
+def test_what_is_all_undecided_may_be_anything():
+    counted = count([None, None], lambda verdict: verdict)
+    assert (counted["n"], counted["wilson_low"], counted["wilson_high"]) == (0, 0.0, 1.0)

@@ -8,7 +8,6 @@ import pytest
 from correlate import findings, report
 from correlate.dataset import Dataset
 from correlate.errors import BadDataset
-from correlate.findings import wrong_pairs
 from correlate.findings.cases import cases
 from correlate.findings.wrong_pairs import Call, Leg, chosen, crossed, crossed_cases, read
 from tests.records import record_anew
@@ -57,8 +56,8 @@ def entry(scenario="caller_hangs_up", repetition=1, **keys):
     return SimpleNamespace(id=name, scenario=scenario, **known)
 
 
-def call(answered=True, **keys):
-    return Call(entry(**keys), answered, True, None, {})
+def call(is_conversation=True, **keys):
+    return Call(entry(**keys), is_conversation, True, None, {})
 
 
 def named(calls, seed="1"):
@@ -79,12 +78,12 @@ def test_each_ordered_pair_of_repetitions_is_a_wrong_pair_and_nothing_else_is():
     assert all(caller[:-1] == callee[:-1] != caller for caller, callee, _ in made)
 
 
-def test_a_trial_without_repetition_is_paired_over_scenarios_that_were_answered_like_it():
+def test_a_trial_without_repetition_is_paired_over_scenarios_that_are_conversations_like_it():
     calls = [
         call(scenario="caller_hangs_up"),
         call(scenario="callee_hangs_up", repetition=1),
         call(scenario="callee_hangs_up", repetition=2),
-        call(scenario="caller_cancels", answered=False),
+        call(scenario="caller_cancels", is_conversation=False),
         call(scenario="caller_hangs_up", service="video"),
     ]
     assert [(caller[25:], callee[25:], paired) for caller, callee, paired in named(calls)] == [
@@ -95,10 +94,18 @@ def test_a_trial_without_repetition_is_paired_over_scenarios_that_were_answered_
     ]
 
 
-def test_scenarios_of_which_nobody_knows_whether_they_were_answered_are_of_no_kind():
-    calls = [call(answered=None), call(answered=None, scenario="callee_hangs_up")]
+def test_scenarios_of_which_nobody_knows_whether_they_are_conversations_are_of_no_kind():
+    calls = [call(is_conversation=None), call(is_conversation=None, scenario="callee_hangs_up")]
     assert named(calls) == []
     assert len(named([call(), call(scenario="callee_hangs_up")])) == 2
+
+
+@pytest.mark.parametrize(("asked", "pairs"), [({}, 2), ({"ring_s": 9.0}, 0), ({"ring_s": 9.0, "talk_s": 20.0}, 2)])
+def test_the_kind_of_a_scenario_is_what_the_phones_showed_and_else_what_the_wire_shows(tmp_path, build, asked, pairs):
+    """Both calls have a conversation on the wire, and of one nobody wrote down whether it was answered."""
+    calls = [conversation(build, 1, 11, 120), conversation(build, 2, 11, 120, scenario="callee_hangs_up", **asked)]
+    build.dataset(tmp_path, calls)
+    assert [each.paired for each in measured(tmp_path).values()] == ["scenarios of one kind"] * pairs
 
 
 def test_other_phones_are_another_matter():
@@ -249,8 +256,3 @@ def test_a_file_that_is_not_there_is_named(tmp_path, build):
         BadDataset, match=r"wrong_pairs\.csv: cannot be read: No such file or directory; correlate first"
     ):
         report.render(Dataset(tmp_path))
-
-
-def test_a_scenario_is_of_the_kind_that_was_observed():
-    kinds = [wrong_pairs.answered(SimpleNamespace(observed_scenario=name)) for name in ("callee_hangs_up", "x", None)]
-    assert kinds == [True, False, None]
