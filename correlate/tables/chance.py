@@ -72,8 +72,8 @@ def not_discriminating(of: Table) -> str:
         parts += [f"{claim.replace('_', ' ')} ({', '.join(where)})"] if where else []
     if not parts:
         return ""
-    what = "Do not discriminate between legs of one call and of two (wrong pairs): the likelihood ratio may be 1"
-    return f"{what}: {'; '.join(parts)}"
+    why = "legs of two different calls (wrong pairs) may satisfy these as often"
+    return f"Do not discriminate, {why} (the interval of the likelihood ratio LR contains 1): {'; '.join(parts)}"
 
 
 def _where(app: str, said: Sequence[str]) -> str:

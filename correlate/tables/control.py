@@ -156,6 +156,6 @@ def _verdict(study: Study, claim: Claim, case: Case, *trials: Case) -> bool | No
 
 def _made_of(paired: Sequence[str]) -> str:
     over = paired.count(KIND)
-    if not over:
-        return "wrong pairs"
-    return f"wrong pairs, {'all' if over == len(paired) else f'{over} of {len(paired)}'} over {KIND}"
+    if over == len(paired):
+        return f"wrong pairs over {KIND}"
+    return f"wrong pairs ({over} of {len(paired)} over {KIND})" if over else "wrong pairs"

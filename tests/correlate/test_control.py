@@ -134,9 +134,45 @@ def test_one_repetition_is_paired_over_scenarios_of_its_kind_and_says_so(tmp_pat
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = of(claims(Study.of(Dataset(tmp_path))), "shared_server")
     assert (row["control"], *shares(row)) == (
-        "wrong pairs, all over scenarios of one kind",
+        "wrong pairs over scenarios of one kind",
         *(1, 1, 1, 1, "does not discriminate"),
     )
+
+
+def test_a_row_says_how_many_of_its_wrong_pairs_are_over_scenarios(tmp_path, build):
+    """A cell of two repetitions and one of a single trial, voice and video, in one row."""
+    calls = [conversation(build, number, 11, 120, scenario="caller_hangs_up") for number in (1, 2)]
+    calls += [
+        conversation(build, 1, 11, 120, service="video"),
+        conversation(build, 1, 9, 120, scenario="callee_hangs_up"),
+    ]
+    calls += [conversation(build, 1, 9, 120, scenario="callee_hangs_up", service="video")]
+    build.dataset(tmp_path, calls, analysis={"relay_ports": [3478]})
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    made = claims(Study.of(Dataset(tmp_path)))
+    assert of(made, "shared_server")["control"] == "wrong pairs (1 of 3 over scenarios of one kind)"
+    assert of(made, "shared_server", "callee_hangs_up")["control"] == "wrong pairs over scenarios of one kind"
+    assert [of(made, "shared_server", each)["wrong_pairs"] for each in ("caller_hangs_up", "callee_hangs_up")] == [3, 3]
+
+
+def test_both_trials_of_a_wrong_pair_are_of_those_that_the_claim_speaks_of(tmp_path, build):
+    calls = [conversation(build, number, 11, 120) for number in (1, 2)] + [build.call(repetition=3)]
+    build.dataset(tmp_path, calls, analysis={"relay_ports": [3478]})
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    made = claims(Study.of(Dataset(tmp_path)))
+    symmetry = of(made, "symmetry_in_conversation")
+    assert (*shares(symmetry)[:4], symmetry["wrong_pairs_undecided"]) == (2, 2, 2, 2, 0)
+    assert shares(of(made, "shared_server"))[:4] == (2, 3, 2, 6)
+
+
+def test_a_conversation_that_nobody_answered_decides_no_wrong_pair(tmp_path, build):
+    calls = [conversation(build, 1, 11, 120, ring_s=9.0), *(conversation(build, number, 11, 120) for number in (2, 3))]
+    build.dataset(tmp_path, calls, analysis={"relay_ports": [3478]})
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    row = of(claims(Study.of(Dataset(tmp_path))), "shared_server")
+    assert (row["n"], row["undecided"]) == (2, 1)
+    assert (row["wrong_pairs_n"], row["wrong_pairs"], row["wrong_pairs_undecided"]) == (2, 2, 4)
+    assert row["likelihood_ratio"] == pytest.approx((2.5 / 3) / (2.5 / 3))
 
 
 def test_every_claim_that_relates_two_sides_is_one():
@@ -183,8 +219,8 @@ def test_the_claims_that_do_not_discriminate_are_listed_with_the_apps():
         shown(claim="three_udp_servers", control="one side", discriminates=None),
     ]
     assert chance.not_discriminating(table("claims", "C", "claim", rows, [], "measured")) == (
-        "Do not discriminate between legs of one call and of two (wrong pairs): the likelihood ratio may be 1: "
-        "shared server (maple, oak in 1 of 2 scenarios)"
+        "Do not discriminate, legs of two different calls (wrong pairs) may satisfy these as often (the interval of "
+        "the likelihood ratio LR contains 1): shared server (maple, oak in 1 of 2 scenarios)"
     )
     assert chance.not_discriminating(table("claims", "C", "claim", rows[3:], [], "measured")) == ""
 
@@ -192,7 +228,7 @@ def test_the_claims_that_do_not_discriminate_are_listed_with_the_apps():
 def test_the_shape_to_read_has_the_control_below_each_share_and_the_list_above(rows):
     (shape,) = grids(rows)
     cells = {str(row[1][0]): row for row in shape.rows}
-    assert shape.caption.startswith("Do not discriminate ")
+    assert shape.caption.startswith("Do not discriminate, ")
     assert shape.caption.endswith(": shared server (maple)")
     shared = [str(line) for line in cells["shared server"][2]]
     assert [line.partition(" [")[0] for line in shared] == [
