@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -15,6 +15,7 @@ from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.dataset.record import Analysis, DatasetRecord
 from correlate.dataset.record.analysis import GENERIC
 from correlate.findings.cases import Case, cases
+from correlate.tables.membership import left_out
 
 MODELLED = "modelled"
 
@@ -30,14 +31,16 @@ def published() -> dict[str, Any]:
 class Study:
     """One dataset, measured, beside the paper.
 
-    `installed` are the versions of each app that its trials recorded; an app of an imported dataset has none. `cases`
-    are the trials that could be read, and the only ones that anything counts; `unread` says of each of the others why.
+    `installed` are the versions of each app that its trials recorded; an app of an imported dataset has none. `read`
+    are the trials that could be read; `unread` says of each of the others why. `out` says of those that were captured,
+    but are not this call, by which sign (`membership`): nothing counts them.
     """
 
     info: DatasetRecord
     installed: Mapping[str, Installed]
-    cases: tuple[Case, ...]
+    read: tuple[Case, ...]
     unread: Mapping[str, str]
+    out: Mapping[str, str]
     names: Mapping[str, str]
     paper: Mapping[str, Any]
 
@@ -46,7 +49,19 @@ class Study:
         """Reads dataset.json, names.json and findings/. Raises `BadDataset`."""
         info = checked(dataset)
         found = cases(dataset)
-        return Study(info, installed(dataset), found.read, found.unread, dataset.host_names(), published())
+        names, rules = dataset.host_names(), _rules(info)
+        out = left_out(found.read, rules, names)
+        return Study(info, installed(dataset), found.read, found.unread, out, names, published())
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """The trials that tables and claims speak of."""
+        return tuple(case for case in self.read if case.trial not in self.out)
+
+    @property
+    def whole(self) -> Study:
+        """The study as if nothing were left out."""
+        return replace(self, out={})
 
     @property
     def provenance(self) -> str:
@@ -61,7 +76,7 @@ class Study:
     @cached_property
     def rules(self) -> dict[str, Analysis]:
         """By which rules the calls of each app are read."""
-        return {name: app.analysis or GENERIC for name, app in self.info.apps.items()}
+        return _rules(self.info)
 
     @cached_property
     def scenarios(self) -> list[str]:
@@ -121,6 +136,10 @@ class Study:
     def _ordered(found: Iterable[str], known: list[str]) -> list[str]:
         present = set(found)
         return [name for name in known if name in present] + sorted(present - set(known))
+
+
+def _rules(info: DatasetRecord) -> dict[str, Analysis]:
+    return {name: app.analysis or GENERIC for name, app in info.apps.items()}
 
 
 def checked(dataset: Dataset) -> DatasetRecord:
