@@ -18,7 +18,9 @@ from correlate.dataset.names import Answer
 from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import CorrelateError
+from correlate.findings import sessions
 from correlate.findings.names import answers_in
+from correlate.findings.sessions import SessionRow
 from correlate.pairs import CallPair, Sided
 
 NAMED = ("servers", "duration", "volume")
@@ -46,6 +48,10 @@ class Measured:
             return [{"trial": self.trial, "side": side, "reason": self.reason} for side in SIDES]
         found = self.by_side(dimension(replace(self.pair, names=names))) if name in NAMED else self.found[name]
         return [{"trial": self.trial, "side": side, **cells(finding)} for side, finding in found.items()]
+
+    def sessions(self) -> list[SessionRow]:
+        """The sessions of both sides; none where the trial cannot be read."""
+        return [] if self.pair is None else sessions.rows(self.trial, self.pair, self.sides)
 
     def by_side(self, sided: Sided[Any]) -> dict[str, Any]:
         """Side -> its finding; evidence names the capture by its side, as its file is named."""
@@ -81,7 +87,7 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Me
 
 
 def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
-    """Writes a CSV for each dimension, with the names that names.json has now."""
+    """Writes a CSV for each dimension, with the names that names.json has now, and sessions.csv."""
     names = dataset.host_names()
     for name, dimension in DIMENSIONS:
         text = io.StringIO()
@@ -89,3 +95,4 @@ def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
         writer.writeheader()
         writer.writerows(row for trial in measured for row in trial.rows(name, dimension, names))
         write_text(dataset.findings_dir / f"{name}.csv", text.getvalue())
+    sessions.write(dataset, (row for trial in measured for row in trial.sessions()))

@@ -22,6 +22,7 @@ from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
+from correlate.tables.figures import figures
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import MODELLED, Study, checked
 from correlate.tables.with_left_out import noted
@@ -135,9 +136,14 @@ def render(dataset: Dataset) -> None:
 def _rendered(dataset: Dataset) -> dict[Path, str]:
     """The texts of tables/ and report.html by their paths. Raises `BadDataset` where findings do not fit."""
     study, linked = Study.of(dataset), link.section(dataset)
-    made, claimed = tables(study), noted(study, claims)
+    made, claimed = [*tables(study), *figures(study)], noted(study, claims)
     files = {dataset.tables_dir / f"{each.name}.csv": as_csv(each) for each in (*made, claimed)}
-    files |= {dataset.tables_dir / f"{each.name}.md": as_markdown(each, grids(each)) for each in made}
+    files |= {
+        dataset.tables_dir / f"{each.name}.md": as_markdown(
+            each, grids(each), study.scope if "N" in each.columns else ""
+        )
+        for each in made
+    }
     return files | {dataset.report_path: _page(study, troubles(dataset), made, claimed, linked)}
 
 
@@ -177,6 +183,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         proxied=study.proxied,
+        scope=study.scope,
         out=study.out,
         contradictions=contradictions(study.read)[1:],
         remarks=_remarks(study.read),

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -97,6 +98,18 @@ class Study:
         """The phones that captured themselves in a VPN, and in how many cases."""
         found = (case.phones[side] for case in self.cases for side in SIDES if case.endpoints[side].vantage == "vpn")
         return dict(sorted(Counter(found).items()))
+
+    @property
+    def scope(self) -> str:
+        """What an interval speaks of: these phones, at these times, and nothing beyond."""
+        starts_ns = [case.started_ns for case in self.cases if case.started_ns is not None]
+        days = [datetime.fromtimestamp(each // 10**9, UTC).date() for each in sorted(starts_ns)]
+        when = f"from {days[0]} to {days[-1]} (UTC)" if days else "at times that nobody wrote down"
+        return (
+            f"Intervals and quartiles speak of calls between these phones ({', '.join(self.devices)}) {when}: how far "
+            "chance may have moved the figures of this pair in these nights. Of other phones, networks and nights they "
+            "say nothing."
+        )
 
     @property
     def vantage_notes(self) -> tuple[str, ...]:

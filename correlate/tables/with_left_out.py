@@ -18,14 +18,21 @@ MAX_SHOWN = 12
 def noted(study: Study, make: Callable[[Study], Table]) -> Table:
     """The table, its notes beginning with those trials."""
     made = make(study)
+    notes = [out_note(study)]
     if not study.out:
-        return replace(made, notes=(f"left out: none of {len(study.read)} trials", *made.notes))
-    whys = "; ".join(f"{trial}: {reason}" for trial, reason in study.out.items())
-    notes = [f"left out: {len(study.out)} of {len(study.read)} trials: {whys}"]
+        return replace(made, notes=(*notes, *made.notes))
     changed = list(_changed(made, make(study.whole)))
     notes += [f"with them: {each}" for each in changed[:MAX_SHOWN]] or ["with them every cell would be the same"]
     notes += [f"with them {len(changed) - MAX_SHOWN} more cells would be others"] if len(changed) > MAX_SHOWN else []
     return replace(made, notes=(*notes, *made.notes))
+
+
+def out_note(study: Study) -> str:
+    """How many trials are left out, and why each of them."""
+    if not study.out:
+        return f"left out: none of {len(study.read)} trials"
+    whys = "; ".join(f"{trial}: {reason}" for trial, reason in study.out.items())
+    return f"left out: {len(study.out)} of {len(study.read)} trials: {whys}"
 
 
 def _changed(made: Table, whole: Table) -> Iterator[str]:

@@ -140,7 +140,8 @@ def test_a_trial_that_is_not_read_has_the_shape_of_every_truth_with_nothing_in_i
             rows = [row for row in csv.DictReader(file) if row["trial"] == calls[1].trial]
         reason = found.unread[calls[1].trial]
         filled = [{column: cell for column, cell in row.items() if cell} for row in rows]
-        assert filled == [{"trial": calls[1].trial, "side": side, "reason": reason} for side in ("caller", "callee")]
+        sides = () if path.name == "sessions.csv" else ("caller", "callee")
+        assert filled == [{"trial": calls[1].trial, "side": side, "reason": reason} for side in sides]
 
 
 def shape(truth):
