@@ -129,7 +129,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/tables/chance", 'row["n"] and row["discrim', 'row["discrim', "correlate/control"),
     ("verdict", "correlate/tables/claims", "if verdict(hits) == verdict(hits + undecided) else None", ""),
     ("verdict", "correlate/tables/claims", "2 * count > total", "2 * count >= total"),
-    ("verdict", "correlate/tables/statistics", "len(verdicts) > undecided", "len(verdicts) > 0"),
+    ("verdict", "correlate/tables/statistics", "wilson(hits + undecided, total)", "wilson(hits, total)"),
     ("value", "correlate/tables/layout", "{cell:.4f}", "{cell:.3f}"),
     ("verdict", "correlate/report/verdict", '"unknown" if level == "never" and undecided else level', "level"),
 ]

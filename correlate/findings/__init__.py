@@ -18,9 +18,10 @@ from correlate.dataset.names import Answer
 from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import CorrelateError
-from correlate.findings import wrong_pairs
+from correlate.findings import sessions, wrong_pairs
 from correlate.findings.cases import observed
 from correlate.findings.names import answers_in
+from correlate.findings.sessions import SessionRow
 from correlate.pairs import CallPair, Sided
 
 NAMED = ("servers", "duration", "volume")
@@ -50,6 +51,10 @@ class Measured:
             return [{"trial": self.trial, "side": side, "reason": self.reason} for side in SIDES]
         found = self.by_side(dimension(replace(self.pair, names=names))) if name in NAMED else self.found[name]
         return [{"trial": self.trial, "side": side, **cells(finding)} for side, finding in found.items()]
+
+    def sessions(self) -> list[SessionRow]:
+        """The sessions of both sides; none where the trial cannot be read."""
+        return [] if self.pair is None else sessions.rows(self.trial, self.pair, self.sides)
 
     def by_side(self, sided: Sided[Any]) -> dict[str, Any]:
         """Side -> its finding; evidence names the capture by its side, as its file is named."""
@@ -88,7 +93,7 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Me
 
 
 def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
-    """Writes a CSV for each dimension, with the names that names.json has now, and that of the wrong pairs."""
+    """Writes a CSV for each dimension, with the names that names.json has now, sessions.csv and wrong_pairs.csv."""
     names = dataset.host_names()
     for name, dimension in DIMENSIONS:
         text = io.StringIO()
@@ -96,6 +101,7 @@ def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
         writer.writeheader()
         writer.writerows(row for trial in measured for row in trial.rows(name, dimension, names))
         write_text(dataset.findings_dir / f"{name}.csv", text.getvalue())
+    sessions.write(dataset, (row for trial in measured for row in trial.sessions()))
     planned = {entry.id: entry for entry in dataset.plan()}
     calls = [
         wrong_pairs.Call(planned[each.trial], each.is_conversation, each.marked, each.pair, dict(each.sides))

@@ -1,11 +1,9 @@
 """What findings/*.csv say of a dataset's trials, read back as the dimensions' own dataclasses."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from correlate import files
 from correlate.columns import parse
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.record import TrialRecord
@@ -16,13 +14,12 @@ from correlate.dimensions.service import ServiceType
 from correlate.dimensions.signalling import Signals
 from correlate.dimensions.volume import MediaTotals, Volumes
 from correlate.errors import BadDataset
+from correlate.findings import rows, sessions
+from correlate.findings.sessions import SessionRow
 
 SERVICES = ("voice", "video")
 NO_CONVERSATION = "answered, but no conversation on the wire"
 NO_ANSWER = "a conversation on the wire, but nobody answered"
-
-# The longest cell is a list of user ids or servers, and how long that is the traces say, not csv's default of 128 KiB.
-csv.field_size_limit(1 << 28)
 
 KINDS = {
     "endpoints": Endpoint,
@@ -55,6 +52,7 @@ class Case:
     volume: Mapping[str, Volumes]
     service_type: Mapping[str, ServiceType]
     signalling: Mapping[str, Signals]
+    sessions: Mapping[str, tuple[SessionRow, ...]] = field(default_factory=dict)
     answered: bool | None = None
     answered_by: Literal["observed", "stated", ""] = ""
     started_ns: int | None = None
@@ -100,8 +98,6 @@ class _Table:
 
     def take(self, row: dict[str, str], kind: type[Any]) -> None:
         """Raises `KeyError` and `ValueError` for a row that does not fit."""
-        if None in row or None in row.values():
-            raise ValueError("a row has fewer or more cells than there are columns")
         if row["phone"]:
             self.found.setdefault(row["trial"], {})[row["side"]] = parse(row, kind)
         else:
@@ -119,7 +115,7 @@ def cases(dataset: Dataset) -> Cases:
     complete = dataset.trial_ids()
     if others := sorted({trial for each in tables for trial in (*each.found, *each.unread)} - set(complete)):
         raise BadDataset(f"{dataset.findings_dir}: has rows of {others[0]}, which is not complete; correlate again")
-    read, unread = [], {}
+    read, unread, of_trial = [], {}, sessions.read(dataset)
     for trial in complete:
         if not all(table.has(trial) for table in tables):
             raise BadDataset(f"{dataset.findings_dir}: has no rows of {trial}; correlate again")
@@ -128,7 +124,8 @@ def cases(dataset: Dataset) -> Cases:
             continue
         entry, found = planned[trial], [table.found[trial] for table in tables]
         keys = (trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones)
-        values: tuple[Any, ...] = (*keys, *found)
+        by_side = {side: tuple(each for each in of_trial.get(trial, ()) if each.side == side) for side in SIDES}
+        values: tuple[Any, ...] = (*keys, *found, by_side)
         read.append(Case(*values, **observed(dataset.record(trial))))
     return Cases(tuple(read), unread)
 
@@ -174,16 +171,6 @@ def unread_as_truth() -> dict[str, Any]:
 
 
 def _read(dataset: Dataset, name: str, kind: type[Any]) -> _Table:
-    path = dataset.findings_dir / f"{name}.csv"
     table = _Table()
-    try:
-        with files.text(path, dataset.path) as file:
-            reader = csv.DictReader(file)
-            try:
-                for row in reader:
-                    table.take(row, kind)
-            except (KeyError, ValueError, csv.Error) as error:
-                raise BadDataset(f"{path}:{reader.line_num}: does not fit: {error!r}; correlate again") from error
-    except OSError as error:
-        raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
+    rows.read(dataset.findings_dir / f"{name}.csv", dataset.path, lambda row: table.take(row, kind))
     return table

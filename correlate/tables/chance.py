@@ -38,7 +38,7 @@ def _line(rows: Sequence[Row]) -> str:
     if row["wrong_pairs"] is None:
         return text(row["control"])
     hits = "–" if row["wrong_pairs_n"] is None else row["wrong_pairs_n"]
-    share = f"{row['control']} {hits}/{row['wrong_pairs']}"
+    share = f"{row['control']} {hits}/{row['wrong_pairs']}" + (" cells" if row.get("unit") == "cells" else "")
     ends = [(each["likelihood_low"], each["likelihood_high"]) for each in rows]
     low = min((low for low, _ in ends if isinstance(low, float)), default=None)
     high = max((high for _, high in ends if isinstance(high, float)), default=None)

@@ -1,4 +1,4 @@
-"""What the paper's sections 4.1 to 4.6 claim: of which trials, and how each of these is decided."""
+"""What the paper's sections 4.1 to 4.7 claim: of which trials, and how each of these is decided."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,6 +13,9 @@ from correlate.tables.study import Study
 P2P_MATCHED_S = 0.5
 ASYMMETRIC = 0.1
 MIN_SERVERS = 3
+EQUAL_S = 1.0
+"""How far apart sessions that last equally long may be on one side; Figure 3's three are 0.1 ms apart."""
+STUN_PORT = 3478
 
 Verdict = Callable[[Case, Study], bool | None]
 
@@ -67,6 +70,37 @@ def _all_exposed(case: Case, study: Study) -> bool | None:
 
 def _only_public(case: Case, study: Study) -> bool | None:
     return _all(None if is_seen is None else is_seen == (role == "public") for role, is_seen in _exposed(case))
+
+
+def _if_relayed(holds: Verdict) -> Verdict:
+    """`holds` of a conversation whose route is known; one whose route is not may be relayed or not."""
+    return lambda case, study: None if case.call.routing is None else holds(case, study)
+
+
+def _maybe_relayed(case: Case, study: Study) -> bool:
+    return case.is_conversation is True and predicates.routed(case, "p2p") is not True
+
+
+def _equal_sessions(case: Case, study: Study) -> bool:
+    return all(_as_long_as_the_longest(case, side) >= MIN_SERVERS for side in SIDES)
+
+
+def _as_long_as_the_longest(case: Case, side: str) -> int:
+    """How many sessions with servers one side has that last as long as its longest one."""
+    durations_s = [each.duration_ns / 1e9 for each in case.sessions[side] if each.kind == "server"]
+    return sum(max(durations_s) - each <= EQUAL_S for each in durations_s)
+
+
+def _identical_at_voice_caller(case: Case, study: Study) -> bool | None:
+    """Identical at the caller of a voice call; at no other side of a voice or video call."""
+    caller, callee = (case.service_type[side].sessions_identical for side in SIDES)
+    if caller is None or callee is None or not case.is_service_known:
+        return None
+    return caller is (case.service == "voice") and not callee
+
+
+def _uses_stun_port(case: Case, study: Study) -> bool:
+    return all(any(server.port == STUN_PORT for server in case.servers[side].servers) for side in SIDES)
 
 
 def _ipv6_majority(case: Case, study: Study) -> bool | None:
@@ -145,6 +179,18 @@ CLAIMS = (
         "generally",
     ),
     Claim(
+        "all_addresses_exposed_when_relayed", "4.1",
+        "conversation whose media are relayed: public and private addresses of both are visible to the other; one "
+        "whose route is undecided counts as undecided",
+        _maybe_relayed, _if_relayed(_all_exposed),
+    ),
+    Claim(
+        "only_public_addresses_exposed_when_relayed", "4.1",
+        "conversation whose media are relayed: public addresses of both are visible to the other, private ones of "
+        "neither; one whose route is undecided counts as undecided",
+        _maybe_relayed, _if_relayed(_only_public), "generally",
+    ),
+    Claim(
         "three_udp_servers", "4.2", f"each side talks to at least {MIN_SERVERS} distinct server addresses of the call",
         _always, lambda case, study: all(side.server_addresses >= MIN_SERVERS for side in case.servers.values()),
         "generally",
@@ -161,6 +207,11 @@ CLAIMS = (
         "duration_matched_session", "4.3",
         f"the best matching pair of sessions (best_match) differs by at most {predicates.MATCHED_S:g} s",
         _always, _matched,
+    ),
+    Claim(
+        "three_equal_sessions", "4.3",
+        f"on each side at least {MIN_SERVERS} sessions with servers last as long as the longest, within {EQUAL_S:g} s",
+        _always, _equal_sessions, "generally",
     ),
     Claim(
         "p2p_duration_matched", "4.3",
@@ -183,6 +234,12 @@ CLAIMS = (
         needs="unanswered_service", unknown=_why_no_service,
     ),
     Claim(
+        "identical_sessions_at_the_voice_caller_alone", "4.5",
+        "unanswered: all sessions with servers have the same packets and bytes at the caller of a voice call, and at "
+        "no callee nor the caller of a video call",
+        _unanswered, _identical_at_voice_caller, unknown=_why_no_service,
+    ),
+    Claim(
         "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
         _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
     ),
@@ -199,5 +256,9 @@ CLAIMS = (
     Claim(
         "same_user_ids", "4.6", "at least one ICE fragment of a STUN USERNAME is in both traces",
         _always, lambda case, study: predicates.shares_user_ids(case),
+    ),
+    Claim(
+        "port_3478_on_both_sides", "4.7", f"each side uses a server of the call on UDP port {STUN_PORT}",
+        _always, _uses_stun_port,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""claims.csv: what the paper's sections 4.1 to 4.6 claim, counted by app and scenario.
+"""claims.csv: what the paper's sections 4.1 to 4.7 claim, counted by app and scenario.
 
 A claim that the paper makes of every trial holds in all of them; one that it words as "generally", "typically" or "in
 most" holds in more than half. What an app's analysis has no rule for is undecided, never a no.
@@ -7,6 +7,7 @@ most" holds in more than half. What an app's analysis has no rule for is undecid
 from collections.abc import Iterator
 
 from correlate.findings.cases import Case
+from correlate.tables import cell_claims
 from correlate.tables.claim_list import CLAIMS, Claim
 from correlate.tables.control import CONTROL_COLUMNS, CONTROL_NOTES, control
 from correlate.tables.layout import Row, Table, table
@@ -18,17 +19,20 @@ from correlate.tables.study import Study
 def claims(study: Study) -> Table:
     """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule."""
     columns = (
-        "claim section app scenario n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
+        "claim section app scenario unit n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
         f"{CONTROL_COLUMNS} reason rule"
     )
     notes = (
         "quantifier: the paper's; always: holds in all N trials that the claim speaks of; generally: in more than half",
         "paper_claims: whether the paper claims it for this app and scenario",
+        "unit: what n and N count; of cells, as of medians, there is no interval",
         BOUND,
         "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
         *CONTROL_NOTES,
     )
-    return table("claims", "Claims of sections 4.1 to 4.6", columns, list(_rows(study)), notes, study.provenance)
+    rows = [*_rows(study), *cell_claims.rows(study, lambda *counts: _holds("always", *counts))]
+    rows.sort(key=lambda row: str(row["section"]))
+    return table("claims", "Claims of sections 4.1 to 4.7", columns, rows, notes, study.provenance)
 
 
 def _rows(study: Study) -> Iterator[Row]:
@@ -43,7 +47,7 @@ def _rows(study: Study) -> Iterator[Row]:
 def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> Row:
     has_rule = not claim.needs or bool(getattr(study.rules[app], claim.needs))
     counted = tally(cases, lambda case: claim.holds(case, study) if has_rule else None)
-    holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
+    holds = _holds(claim.quantifier, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
     is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
     undecided = [case for case in cases if is_void(case) or claim.holds(case, study) is None]
     whys = (
@@ -56,6 +60,7 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
         "section": claim.section,
         "app": app,
         "scenario": scenario,
+        "unit": "trials",
         **counted,
         "quantifier": claim.quantifier,
         "holds": {True: "yes", False: "no", None: None}[holds],
@@ -67,10 +72,10 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
     }
 
 
-def _holds(claim: Claim, hits: int, undecided: int, total: int) -> bool | None:
+def _holds(quantifier: str, hits: int, undecided: int, total: int) -> bool | None:
     """None where it depends on trials that nobody can decide."""
 
     def verdict(count: int) -> bool:
-        return count == total if claim.quantifier == "always" else 2 * count > total
+        return count == total if quantifier == "always" else 2 * count > total
 
     return verdict(hits) if verdict(hits) == verdict(hits + undecided) else None

@@ -129,6 +129,7 @@ def _counted(label: str, row: Row) -> Line:
     """`label n/N`, the paper's n/N beside it, and how many trials nobody could decide."""
     ours = f"{label} {_counts(row)}"
     paper = _share(row["paper_n"], row["paper_N"]) if row.get("paper_n") is not None else ""
+    paper += " inferred" if row.get("inferred") else ""
     remark = f"{row['undecided']} undecided" if row["undecided"] else ""
     differs = "differs" if text(row.get("agreement")).startswith("differs") else ""
     return Line(ours, paper, ", ".join(part for part in (differs, remark) if part))
@@ -223,6 +224,29 @@ def _summary(row: Row, prefix: str, remark: str) -> list[Line]:
     return [*figures, Line("", remark=remark)] if remark else figures
 
 
+def _figure(of: Table) -> list[Grid]:
+    """A grid an app: the sessions of its trials, the caller's first."""
+    first = [column for column in ("service", "side", "rank", "kind") if column in of.columns]
+    last = [
+        column for column in of.columns if column in ("packets", "bytes", "duration_s") or column[:3] in ("tx_", "rx_")
+    ]
+    shown = []
+    for app in dict.fromkeys(row["app"] for row in of.rows):
+        mine = [row for row in of.rows if row["app"] == app]
+        rows: list[list[str | list[Line]]] = [
+            [*(text(row[column]) for column in first), _far_end(row), *(text(row[column]) for column in last)]
+            for row in mine
+        ]
+        columns = "|".join(map(_words, [*first, "far end", *last]))
+        trials = dict.fromkeys(text(row["trial"]) for row in mine)
+        shown.append(grid(columns, rows, f"{text(app)}: {', '.join(trials)}"))
+    return shown
+
+
+def _far_end(row: Row) -> list[Line]:
+    return [Line(text(row[key])) for key in ("remote", "name") if row[key]]
+
+
 def _claims(of: Table) -> list[Grid]:
     """A row a claim, a column an app; scenarios with the same counts share a line, and have their control below it."""
     apps = list(dict.fromkeys(text(row["app"]) for row in of.rows))
@@ -242,7 +266,8 @@ def _claim(rows: Sequence[Row]) -> list[Line]:
     for row in rows:
         says = "claims it" if row["paper_claims"] else ""
         holds = {"yes": "holds", "no": "does not hold"}.get(text(row["holds"]), text(row["reason"]))
-        key = (_counts(row), says, holds if says or not row["holds"] else "")
+        unit = " cells" if row["unit"] == "cells" else ""
+        key = (_counts(row) + unit, says, holds if says or not row["holds"] else "")
         alike.setdefault(key, []).append(row)
     found: list[Line] = []
     for (share, says, remark), same in alike.items():
@@ -270,5 +295,8 @@ SHAPES: dict[str, Callable[[Table], list[Grid]]] = {
     "table6": _symmetry,
     "table7": _symmetry,
     "table8": _symmetry,
+    "figure6": _figure,
+    "figure7": _figure,
+    "figure8": _figure,
     "claims": _claims,
 }

@@ -149,6 +149,23 @@ def control(study: Study, claim: Claim, cases: Sequence[Case]) -> Row:
     }
 
 
+def of_cells(study: Study, app: str, wrong: Sequence[bool | None] | None) -> Row:
+    """The cells of CONTROL_COLUMNS for a claim that counts cells: in how many of those of wrong pairs it holds; `wrong`
+    is None for a claim that does not relate the two sides. Cells are no sample, so there is no ratio."""
+    empty: Row = dict.fromkeys(CONTROL_COLUMNS.split())
+    paired = [each.paired for each in study.crossed if each.caller.app == app]
+    decided = [verdict for verdict in wrong or () if verdict is not None]
+    if wrong is None or not paired:
+        return {**empty, "control": ONE_SIDE if wrong is None else NO_WRONG_PAIR}
+    return {
+        **empty,
+        "control": _made_of(paired),
+        "wrong_pairs_n": sum(decided) if decided else None,
+        "wrong_pairs": len(decided),
+        "wrong_pairs_undecided": len(wrong) - len(decided),
+    }
+
+
 def _verdict(study: Study, claim: Claim, case: Case, *trials: Case) -> bool | None:
     """Whether a case, of this or these trials, satisfies a claim; undecided where one of them is void."""
     return None if any(is_void(trial) for trial in trials) else claim.holds(case, study)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import comb, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from correlate.findings.cases import Case
 from correlate.tables.layout import Cell, Row
@@ -51,6 +52,35 @@ def bounds(hits: int, undecided: int, total: int) -> tuple[float, float] | None:
     """The 95% interval where some are undecided: the lower end as if none of them held, the upper as if all did."""
     least, most = wilson(hits, total), wilson(hits + undecided, total)
     return None if least is None or most is None else (least[0], most[1])
+
+
+def rank_sum(strata: Iterable[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, float]:
+    """The exact two-sided p of Wilcoxon's rank-sum test of two groups, ranked and permuted within each stratum; of
+    equal values the mean rank. And the least p that groups of these sizes can give where no values are equal: above a
+    level nothing can be told at it. (1, 1) without two groups to compare."""
+    spread, observed, least = np.ones(1), 0, 2.0
+    for one, other in strata:
+        ranks = _ranks([*one, *other])
+        spread, observed = np.convolve(spread, _sums(ranks, len(one))), observed + sum(ranks[: len(one)])
+        least /= comb(len(ranks), len(one))
+    share = spread / spread.sum()
+    distance = np.abs(np.arange(len(share)) - float(share @ np.arange(len(share))))
+    return float(share[distance >= distance[observed] - 1e-9].sum()), min(least, 1.0)
+
+
+def _ranks(values: Sequence[float]) -> list[int]:
+    """Twice the rank of each value among all."""
+    return [2 * sum(each < value for each in values) + sum(each == value for each in values) + 1 for value in values]
+
+
+def _sums(ranks: Sequence[int], size: int) -> npt.NDArray[np.float64]:
+    """How many subsets of this size have each sum."""
+    counts = np.zeros((size + 1, sum(ranks) + 1))
+    counts[0, 0] = 1
+    for rank in ranks:
+        counts[1:, rank:] += counts[:-1, : counts.shape[1] - rank].copy()
+    of_size: npt.NDArray[np.float64] = counts[size]
+    return of_size
 
 
 def normalised(caller: float, callee: float) -> float | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from correlate.tables.statistics import count, normalised, summary, why, wilson
+from correlate.tables.statistics import count, normalised, rank_sum, summary, why, wilson
 
 
 def test_weibull_quartiles_give_the_cell_of_table_7():
@@ -61,3 +61,23 @@ def test_an_interval_runs_from_none_of_the_undecided_to_all_of_them():
 def test_what_is_all_undecided_may_be_anything():
     counted = count([None, None], lambda verdict: verdict)
     assert (counted["n"], counted["wilson_low"], counted["wilson_high"]) == (0, 0.0, 1.0)
+
+
+APART = ([1, 2, 3], [4, 5, 6])
+
+
+@pytest.mark.parametrize(
+    ("strata", "p", "least"),
+    [
+        ([APART], 0.1, 0.1),
+        ([APART, APART], 0.005, 0.005),
+        ([APART, ([1, 4, 5], [2, 3, 6])], 0.17, 0.005),
+        ([([1, 1, 1], [1, 1, 1])] * 2, 1.0, 0.005),
+        ([([1, 1], [1, 2])], 1.0, 1 / 3),
+        ([([1, 2], [])], 1.0, 1.0),
+        ([], 1.0, 1.0),
+    ],
+)
+def test_the_rank_sum_is_exact_within_each_stratum_and_says_the_least_that_it_can_give(strata, p, least):
+    """Three against three can never be below 0.1; twice three against three can."""
+    assert rank_sum(strata) == (pytest.approx(p), pytest.approx(least))
