@@ -120,6 +120,22 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/tables/claims", "if verdict(hits) == verdict(hits + undecided) else None", ""),
     ("verdict", "correlate/tables/claims", "2 * count > total", "2 * count >= total"),
     ("verdict", "correlate/tables/statistics", "wilson(hits + undecided, total)", "wilson(hits, total)"),
+    ("boundary", "correlate/tables/membership", "if trials < SEVERAL", "if trials <= SEVERAL"),
+    ("verdict", "correlate/tables/membership", "if each.phone == leg.phone)", ")"),
+    (
+        "verdict",
+        "correlate/tables/endpoints",
+        "if undecided and least <=",
+        "if undecided or least <=",
+        "correlate/answered",
+    ),
+    (
+        "verdict",
+        "correlate/findings/cases",
+        "if self.answered is None else",
+        "if self.answered else",
+        "correlate/answered",
+    ),
     ("value", "correlate/tables/layout", "{cell:.4f}", "{cell:.3f}"),
     ("verdict", "correlate/report/verdict", '"unknown" if level == "never" and undecided else level', "level"),
 ]
