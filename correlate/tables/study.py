@@ -107,7 +107,7 @@ class Study:
         when = f"from {days[0]} to {days[-1]} (UTC)" if days else "at times that nobody wrote down"
         return (
             f"Intervals and quartiles speak of calls between these phones ({', '.join(self.devices)}) {when}: how far "
-            "chance may have moved the figures of this pair then. They say nothing of other phones, networks and nights."
+            "chance may have moved its figures then. They say nothing of other phones, networks or nights."
         )
 
     @property
