@@ -1,12 +1,14 @@
 """Endpoint identifiability (paper 3.3, 4.1): whose addresses does the other side's network see, and by which route do
 the media go?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.addresses import Role, is_clat, is_global_unicast
+from correlate.pairs.conversations import Conversation
+from correlate.pairs.established import named
 from correlate.pairs.frames import Evidence, Frame, evidence
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.pairs.unseen import Unseen
@@ -51,7 +53,8 @@ class Endpoint:
     one app do. A `global` address (`correlate.pairs.addresses.Role`) that is seen leaves `exposed_public` None.
     Something unexplained in either trace leaves `no_disclosure` None as well.
 
-    `routing` is None without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this
+    `established` is None where one side or a path that no rule claims shows what may be a conversation, `routing` then
+    and without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this
     phone, or with both alike its own: nothing counts them, and many of them mean that an address of the phone was not
     recorded. `mixed_up` says why the two captures are not the two sides of one call; empty where nothing says so. The
     answer is what the trace that shows an address tells of it: media flow both ways from a frame on
@@ -91,7 +94,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
     silent = not any(seen)
     unexplained = [unexplained_in(of, pair) for of, _ in sides]
     direct_bytes, relayed_bytes = (_payload_bytes(pair, kind) for kind in ("direct", "server"))
-    routing = ("p2p" if direct_bytes >= relayed_bytes else "relay") if pair.media_udp else None
+    routing = _routing(direct_bytes, relayed_bytes, pair) if pair.has_media else None
     blocks = dict.fromkeys(each.text for every in doubts for each in every) if silent else {}
     if silent and any(unexplained):
         blocks[UNEXPLAINED] = None
@@ -117,7 +120,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
             mixed_up=pair.mixed_up,
             evidence=evidence(_facts(own, other, pair, unexplained[number])),
         )
-        return explained(finding, [*_reasons(pair), *_doubtful(doubts[number], found, list(blocks))])
+        return explained(finding, [*_reasons(pair, routing), *_doubtful(doubts[number], found, list(blocks))])
 
     return Sided(side(pair.a, pair.b, 0), side(pair.b, pair.a, 1))
 
@@ -170,16 +173,21 @@ def _doubtful(doubts: list[Doubt], found: Mapping[Role, bool | None], blocks: li
             yield Reason(columns, text)
 
 
-def _reasons(pair: CallPair) -> list[Reason]:
+def _reasons(pair: CallPair, routing: str | None) -> list[Reason]:
     reasons = []
     if None in (pair.a.seen_at, pair.b.seen_at):
         reasons.append(Reason(("vantage",), "where a phone was captured was not recorded"))
     if pair.media_not_udp:
         reasons.append(Reason(("routing", "answer", "direct", "relayed"), MEDIA_NOT_UDP))
-    elif not pair.media_udp:
+    elif pair.undecided:
+        reasons.append(Reason(("established", "routing", "answer"), pair.undecided))
+    elif not pair.established:
         reasons.append(Reason(("routing", "answer"), "no conversation"))
     elif pair.a.answered is None or pair.b.answered is None:
         reasons.append(Reason(("answer",), "media do not flow both ways at once"))
+    if pair.has_media and routing is None:
+        paths = [named(side.phone, side.unclaimed) for side in pair.sides if side.unclaimed]
+        reasons.append(Reason(("routing",), " and ".join(paths)))
     if not (pair.a.recorded and pair.b.recorded):
         reasons.append(Reason(("exposed", "no_disclosure"), UNRECORDED))
     return reasons
@@ -198,7 +206,7 @@ def _facts(
         yield f"not looked at: {each.what}", own.phone, each.frame
     for hit in own.hits:
         yield f"unexplained bytes: {hit}", own.phone, hit.frame
-    if pair.media_udp:
+    if pair.has_media:
         yield "answer: media flow both ways from here", other.phone, other.answered
 
 
@@ -224,7 +232,7 @@ def shared_private(of: Vantage, to: Vantage) -> frozenset[Address]:
 
 def exposure(of: Vantage, to: Vantage, pair: CallPair) -> tuple[Seen, ...]:
     """The addresses of one phone that the other phone's trace shows, place by place."""
-    answered = to.answered if pair.media_udp else None
+    answered = to.answered if pair.has_media else None
     return tuple(
         Seen(str(address), role, place.where, place.nested, _relative(place.frame, answered))
         for address, role, place in _exposed(of, to)
@@ -267,9 +275,20 @@ def foreign_packets(vantage: Vantage) -> int:
     return all_packets - vantage.repeats.left_out - sum(each.both.packets for each in vantage.conversations)
 
 
+def _routing(direct_bytes: int, relayed_bytes: int, pair: CallPair) -> str | None:
+    """None where the route would be the other one if media on paths that no rule claims were the call's."""
+    unclaimed_bytes = _media_bytes(each for side in pair.sides for each in side.unclaimed)
+    if direct_bytes >= relayed_bytes:
+        return "p2p" if direct_bytes >= relayed_bytes + unclaimed_bytes else None
+    return "relay" if direct_bytes + unclaimed_bytes < relayed_bytes else None
+
+
 def _payload_bytes(pair: CallPair, kind: str) -> int:
-    media = [each.media for side in (pair.a, pair.b) for each in side.of_kind(kind)]
-    return sum((each.tx + each.rx).payload_bytes for each in media)
+    return _media_bytes(each for side in pair.sides for each in side.of_kind(kind))
+
+
+def _media_bytes(conversations: Iterable[Conversation]) -> int:
+    return sum((each.media.tx + each.media.rx).payload_bytes for each in conversations)
 
 
 def _p2p_observed(pair: CallPair) -> bool:

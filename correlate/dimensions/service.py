@@ -5,19 +5,23 @@ from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
 from correlate.dataset.record.analysis import VIDEO_BYTES_PER_S
-from correlate.pairs import CallPair, Sided, Vantage
+from correlate.pairs import CallPair, Sided, Vantage, rtp
 from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
+from correlate.pairs.rtp import Stream
 from correlate.pairs.sessions import media_span
 from correlate.pairs.transport import MEDIA_NOT_UDP
+
+CLEAR = 1.25
+"""A rate that is not at least so many times above or below the threshold tells nothing."""
 
 
 @dataclass(frozen=True)
 class ServiceType:
-    """`service` is of the call: `voice`, `video` or None, and `rule` is what told it. `margin`: the media rate that
-    decides, over the threshold: video from 1 on. `media_bytes_per_s`: the faster direction of this side's media payload
-    over the conversation. `sessions_identical`: whether this side's sessions with servers have the same packets and
-    bytes; None with fewer than two."""
+    """`service` is of the call: `voice`, `video` or None, and `rule` is what told it. `margin`: the media rate over the
+    threshold where no RTP tells it: video from CLEAR on, voice to 1 / CLEAR. `media_bytes_per_s`: the faster direction
+    of this side's media payload over the conversation. `sessions_identical`: whether this side's sessions with servers
+    have the same packets and bytes; None with fewer than two."""
 
     phone: str
     established: bool | None
@@ -42,16 +46,24 @@ class _Decision:
 
 
 def measure(pair: CallPair) -> Sided[ServiceType]:
-    """The service: in a conversation by the media's rate, without one by the app's own rule, if it has one."""
+    """The service: in a conversation by its RTP, where that says nothing by the media's rate, and without one by the
+    app's own rule, if it has one."""
     sides = pair.a, pair.b
-    rates = [None if pair.media_not_udp else media_rate(side) for side in sides]
+    rates = [None if pair.established and side.holds == MEDIA_NOT_UDP else media_rate(side) for side in sides]
     identical = [identical_sessions(side) for side in sides]
-    decision = _by_rate(pair, rates) if pair.established else _by_sessions(pair, identical)
+    streams = [rtp.streams(side) if pair.established else () for side in sides]
+    if pair.undecided:
+        decision = _undecided(pair.undecided)
+    elif pair.established:
+        decision = _by_rtp(sides, streams) or _by_rate(pair, rates)
+    else:
+        decision = _by_sessions(pair, identical)
 
-    def side(own: Vantage, rate: float | None, same: bool | None) -> ServiceType:
+    def side(own: Vantage, rate: float | None, same: bool | None, of: tuple[Stream, ...]) -> ServiceType:
         reasons = [decision.missing] if decision.missing else []
         if rate is None:
-            reasons.append(Reason(("media_bytes_per_s",), MEDIA_NOT_UDP if pair.media_not_udp else "no media"))
+            is_hidden = pair.established and own.holds == MEDIA_NOT_UDP
+            reasons.append(Reason(("media_bytes_per_s",), MEDIA_NOT_UDP if is_hidden else "no media"))
         if same is None:
             reasons.append(Reason(("sessions_identical",), "fewer than two sessions with servers"))
         finding = ServiceType(
@@ -62,11 +74,25 @@ def measure(pair: CallPair) -> Sided[ServiceType]:
             margin=decision.margin,
             media_bytes_per_s=rate,
             sessions_identical=same,
-            evidence=evidence(_facts(own)),
+            evidence=evidence(_facts(own, of)),
         )
         return explained(finding, reasons)
 
-    return Sided(*(side(*each) for each in zip(sides, rates, identical, strict=True)))
+    return Sided(*(side(*each) for each in zip(sides, rates, identical, streams, strict=True)))
+
+
+def _by_rtp(sides: tuple[Vantage, Vantage], streams: list[tuple[Stream, ...]]) -> _Decision | None:
+    """What the RTP of both sides says; None where it says nothing."""
+    found = [rtp.service(side, of) for side, of in zip(sides, streams, strict=True)]
+    services = sorted({service for service, _ in found if service})
+    why = "; ".join(dict.fromkeys(why for _, why in found if why))
+    if why or len(services) > 1:
+        return _undecided(why or "the RTP of one side says voice, that of the other video")
+    if not services:
+        return None
+    clocks = {each.clock_hz for of in streams for each in of if each.clock_hz}
+    rule = f"RTP clocks: {', '.join(f'{clock} Hz' for clock in sorted(clocks))}"
+    return _Decision(services[0], rule, None, Reason(("margin",), "RTP decides, not a rate"))
 
 
 def _by_rate(pair: CallPair, rates: list[float | None]) -> _Decision:
@@ -76,27 +102,35 @@ def _by_rate(pair: CallPair, rates: list[float | None]) -> _Decision:
         return _undecided(f"{missing}, so no media rate")
     least = pair.analysis.video_bytes_per_s
     rule = f"media rate, video from {least} bytes/s{' (generic)' if least == VIDEO_BYTES_PER_S else ''}"
-    return _Decision("video" if max(known) >= least else "voice", rule, round(max(known) / least, 4))
+    most = max(known)
+    if most >= CLEAR * least or most * CLEAR <= least:
+        return _Decision("video" if most >= least else "voice", rule, round(most / least, 4))
+    text = f"the media rate is not {CLEAR:g} times above or below the threshold of {least} bytes/s"
+    return _Decision(None, None, round(most / least, 4), Reason(("service", "rule"), text))
 
 
 def _by_sessions(pair: CallPair, identical: list[bool | None]) -> _Decision:
+    """Identical sessions are those of a voice call; that others differ tells nothing (paper 4.5)."""
     if pair.analysis.unanswered_service != "identical_sessions":
         return _undecided("no conversation, and no rule for calls without one")
     if all(each is None for each in identical):
         return _undecided("no conversation, and fewer than two sessions on each side")
-    service = "voice" if any(identical) else "video"
-    return _Decision(service, "identical sessions: voice", None, Reason(("margin",), "sessions decide, not a rate"))
+    if not any(identical):
+        return _undecided("no conversation, and sessions that are not identical tell nothing")
+    return _Decision("voice", "identical sessions: voice", None, Reason(("margin",), "sessions decide, not a rate"))
 
 
 def _undecided(text: str) -> _Decision:
     return _Decision(missing=Reason(("service", "rule", "margin"), text))
 
 
-def _facts(own: Vantage) -> Iterator[tuple[str, str, Frame | None]]:
-    """The media that are measured, and the sessions that are compared."""
+def _facts(own: Vantage, streams: tuple[Stream, ...]) -> Iterator[tuple[str, str, Frame | None]]:
+    """The media that are measured, their RTP, and the sessions that are compared."""
     first, last = media_span(own) or (None, None)
     yield "media first", own.phone, first
     yield "media last", own.phone, last
+    for stream in streams:
+        yield str(stream), own.phone, stream.first
     for each in own.of_kind("server"):
         packets, payload_bytes = _total(each)
         what = f"session {each.remote} port {each.remote_port}: {packets} packets, {payload_bytes} bytes of payload"

@@ -12,14 +12,17 @@ from correlate.pairs.frames import Evidence, Frame, evidence
 
 ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/")
 """An ice-char is one of 64 (RFC 8839, 5.4): 6 bits."""
+LEAST_BITS = 24
+"""What a fragment has at least (RFC 8445, 5.3): less, both sides may show by chance."""
 
 
 @dataclass(frozen=True)
 class Signals:
     """`calling`: whether the wire shows this side to be the calling leg, and `role_rule` the rule that says so; None
     where it does not tell. `pair_packets`: the two sessions that the rule looks at. `user_ids`: ICE fragments that both
-    traces show, by `user_id_rule`; `user_id_bits` is the most that each of them can carry, in the same order;
-    `own_fragments` counts all that this side shows."""
+    traces show, by `user_id_rule`; None where they carry fewer than LEAST_BITS together, and where there is none but
+    some of other lengths, or something was not looked into. `user_id_bits` is the most that each of those that both
+    show can carry, in order of their text; `own_fragments` counts all that this side shows."""
 
     phone: str
     calling: bool | None
@@ -38,6 +41,7 @@ def measure(pair: CallPair) -> Sided[Signals]:
     """User ids on both wires, and the calling leg by the app's role rule."""
     own = [fragments(side, pair.analysis) for side in (pair.a, pair.b)]
     shared = tuple(sorted(own[0] & own[1]))
+    undecided = _undecided(pair, shared)
     rule = pair.analysis.role
     sessions = [closest_sessions(side, rule) if rule else () for side in (pair.a, pair.b)]
     packets = [tuple(_packets(each) for each in of_side) for of_side in sessions]
@@ -50,15 +54,29 @@ def measure(pair: CallPair) -> Sided[Signals]:
             calling=None if a_calls is None else a_calls == (number == 0),
             role_rule=None if rule is None or a_calls is None else _named(rule),
             pair_packets=packets[number] or None,
-            user_ids=shared,
+            user_ids=None if undecided else shared,
             user_id_bits=tuple(bits(fragment) for fragment in shared),
             user_id_rule=_lengths(pair.analysis),
             own_fragments=len(own[number]),
             evidence=evidence([*_role_facts(vantage, sessions[number]), *_id_facts(vantage, shared)]),
         )
-        return explained(finding, [Reason(missing, why)] if why else [])
+        reasons = [Reason(missing, why)] if why else []
+        reasons += [Reason(("user_ids",), undecided)] if undecided else []
+        return explained(finding, reasons)
 
     return Sided(side(pair.a, 0), side(pair.b, 1))
+
+
+def _undecided(pair: CallPair, shared: tuple[str, ...]) -> str:
+    """Why nobody can tell whether both traces show a user id; "" where it is certain."""
+    carried = sum(bits(fragment) for fragment in shared)
+    if shared:
+        few = f"the fragments that both sides show carry {carried} bits, fewer than {LEAST_BITS}"
+        return few if carried < LEAST_BITS else ""
+    if _of_any_length(pair.a) & _of_any_length(pair.b):
+        return "both sides show fragments, but none of a length that the app's have"
+    unseen = [f"{side.phone}: {each.what}" for side in (pair.a, pair.b) for each in side.unseen]
+    return f"no fragment on both sides, but not everything was looked into ({unseen[0]})" if unseen else ""
 
 
 def bits(fragment: str) -> int:
@@ -68,10 +86,13 @@ def bits(fragment: str) -> int:
 
 def fragments(side: Vantage, analysis: Analysis) -> frozenset[str]:
     """ICE fragments in USERNAMEs with a colon, outer and nested; of the app's lengths, if it has any."""
-    names = {message.username for message in side.messages if message.username and ":" in message.username}
-    found = {fragment for name in names for fragment in name.split(":") if fragment}
     lengths = analysis.user_id_lengths
-    return frozenset(fragment for fragment in found if not lengths or len(fragment) in lengths)
+    return frozenset(fragment for fragment in _of_any_length(side) if not lengths or len(fragment) in lengths)
+
+
+def _of_any_length(side: Vantage) -> set[str]:
+    names = {message.username for message in side.messages if message.username and ":" in message.username}
+    return {fragment for name in names for fragment in name.split(":") if fragment}
 
 
 def closest_sessions(side: Vantage, rule: RoleRule) -> tuple[Conversation, ...]:

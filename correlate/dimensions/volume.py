@@ -9,6 +9,7 @@ from correlate.pairs.frames import Evidence, evidence
 from correlate.pairs.sessions import RULES, Session, media_span
 from correlate.pairs.transport import MEDIA_NOT_UDP
 
+CUT_OFF = "frames are cut off or were not captured"
 VOLUMES = ("longest_relay", "best_match", "p2p", "media", "relayed", "crosswise", "tcp", "quic")
 
 
@@ -26,8 +27,9 @@ class Traffic:
 
 @dataclass(frozen=True)
 class MediaTotals:
-    """The call's datagrams that are no STUN; zero, not None, in a silent call; None where the media are not UDP or were
-    captured twice."""
+    """The call's datagrams that are no STUN, and of TURN over TCP its frames that are none; zero, not None, in a silent
+    call; None where this side's media are in TCP that nobody can look into or of which frames are cut off or lost, or
+    were captured twice."""
 
     tx_packets: int | None = None
     rx_packets: int | None = None
@@ -71,11 +73,12 @@ class Payload:
 @dataclass(frozen=True)
 class Volumes:
     """One side's traffic under each of the four rules, with all servers together, its media, and what went over TCP and
-    QUIC. `transport` is of the call: `udp`, `media_not_udp` for a conversation without a UDP session, None without a
-    conversation. `above_mtu`: this side's capture holds UDP frames above the MTU, so its packets are not those of the
-    wire; its bytes are. `tx_duplicates` and `rx_duplicates` are datagrams that this side's capture shows a second time;
-    `captured_twice`: so many that none of its volumes is the wire's, so they are None. `not_followed` says which frames
-    of this side's capture hold packets that nobody looked into: what is in there is in no volume."""
+    QUIC. `transport` is what carries this side's media of a conversation: `udp`, `tcp` (TURN over TCP) or `udp and
+    tcp`; `media_not_udp`, TCP that nobody can look into; None without a conversation. `above_mtu`: this side's capture
+    holds UDP frames above the MTU, so its packets are not those of the wire; its bytes are. `tx_duplicates` and
+    `rx_duplicates` are datagrams that this side's capture shows a second time; `captured_twice`: so many that none of
+    its volumes is the wire's, so they are None. `not_followed` says which frames of this side's capture hold packets
+    that nobody looked into: what is in there is in no volume."""
 
     phone: str
     longest_relay: Traffic
@@ -107,10 +110,8 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     """Volumes on both sides."""
     choices = {name: rule(pair) for name, rule in RULES.items()}
     missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
-    reasons = [*_reasons(pair), *missing]
     media_a, media_b = _media(pair, pair.a), _media(pair, pair.b)
     edge_a, edge_b = pair.edge_packets or (None, None)
-    carried = MEDIA_NOT_UDP if pair.media_not_udp else "udp" if pair.established else None
 
     def side(
         own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], edge: int | None, key: str
@@ -129,7 +130,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             crosswise=crosswise,
             tcp=_tcp(own),
             quic=_quic(own),
-            transport=carried,
+            transport=_transport(pair, own),
             above_mtu=bool(_said(own, "above_mtu")),
             captured_twice=own.repeats.flagged,
             tx_duplicates=own.repeats.sent_twice,
@@ -137,7 +138,8 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             not_followed=_said(own, "not_followed"),
             evidence=evidence([("media first", own.phone, first), ("media last", own.phone, last)]),
         )
-        return explained(finding, [*_twice(own, other), *reasons, *_received_more(own, other, crosswise)])
+        reasons = [*_twice(own, other), *_reasons(pair, own, other), *missing, *_received_more(own, other, crosswise)]
+        return explained(finding, reasons)
 
     return Sided(
         side(pair.a, pair.b, (media_a, media_b), edge_a, "a"), side(pair.b, pair.a, (media_b, media_a), edge_b, "b")
@@ -157,14 +159,36 @@ def _twice(own: Vantage, other: Vantage) -> list[Reason]:
     return reasons
 
 
-def _reasons(pair: CallPair) -> list[Reason]:
-    reasons = []
-    if pair.media_not_udp:
-        text = f"{MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on both sides"
-        reasons.append(Reason(("media", "crosswise"), text))
+def _transport(pair: CallPair, side: Vantage) -> str | None:
+    if not pair.established:
+        return None
+    used = {each.transport for each in side.of_call if each.media.first is not None}
+    return MEDIA_NOT_UDP if _is_hidden(pair, side) else " and ".join(sorted(used, reverse=True))
+
+
+def _is_hidden(pair: CallPair, side: Vantage) -> bool:
+    """Whether one side of a conversation has its media where nobody can look."""
+    return bool(pair.established) and side.holds == MEDIA_NOT_UDP
+
+
+def _is_whole(side: Vantage) -> bool:
+    return all(each.is_whole for each in side.of_call)
+
+
+def _reasons(pair: CallPair, own: Vantage, other: Vantage) -> list[Reason]:
+    reasons = [
+        Reason(("media", "crosswise") if side is own else ("crosswise",), f"TURN over TCP on {side.phone}: {CUT_OFF}")
+        for side in (own, other)
+        if not _is_whole(side)
+    ]
+    hidden = [side for side in (own, other) if _is_hidden(pair, side)]
+    if hidden:
+        where = "both sides" if len(hidden) == 2 else hidden[0].phone
+        names = ("media", "crosswise") if own in hidden else ("crosswise",)
+        reasons.append(Reason(names, f"{MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on {where}"))
     elif not pair.established:
-        reasons.append(Reason(("transport", "crosswise_received_more"), "no conversation"))
-    if not pair.media_not_udp and media_span(pair.a) is None and media_span(pair.b) is None:
+        reasons.append(Reason(("transport", "crosswise_received_more"), pair.undecided or "no conversation"))
+    if not hidden and media_span(pair.a) is None and media_span(pair.b) is None:
         reasons.append(Reason(("crosswise",), "no media on either side"))
     elif not (pair.a.clock.known and pair.b.clock.known):
         reasons.append(Reason(("crosswise_edge_packets", "crosswise_received_more"), "a clock was never compared"))
@@ -224,7 +248,7 @@ def relayed_of(side: Vantage) -> Relayed:
 
 
 def _media(pair: CallPair, side: Vantage) -> MediaTotals:
-    if pair.media_not_udp or side.repeats.flagged:
+    if _is_hidden(pair, side) or side.repeats.flagged or not _is_whole(side):
         return MediaTotals()
     tx, rx = side.media
     return MediaTotals(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes)

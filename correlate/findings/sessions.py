@@ -20,14 +20,15 @@ KINDS: tuple[Kind, ...] = ("server", "direct")
 
 @dataclass(frozen=True)
 class SessionRow:
-    """One session of one side: `server` or `direct`, its far ends in words (`ADDRESS port PORT`, several with `, `
-    between), its ends in the controller's time (None where the clock was never compared), its duration by this side's
-    own clock, and what it carried each way; None where the capture shows datagrams twice."""
+    """One session of one side: `server` or `direct`, over `udp` or (TURN) `tcp`; its far ends in words (`ADDRESS port
+    PORT`, several with `, ` between); its ends in the controller's time, None where the clock was never compared; its
+    duration by this side's own clock; and what it carried each way, None where the capture shows datagrams twice."""
 
     trial: str
     side: str
     phone: str
     kind: str
+    transport: str
     remote: str
     first_ns: int | None
     last_ns: int | None
@@ -61,6 +62,7 @@ def _row(trial: str, side: str, vantage: Vantage, kind: str, session: Session) -
         side=side,
         phone=vantage.phone,
         kind=kind,
+        transport=" and ".join(sorted({each.transport for each in session.segments}, reverse=True)),
         remote=session.remote,
         first_ns=clock.to_controller(session.first.time_ns) if clock.known else None,
         last_ns=clock.to_controller(session.last.time_ns) if clock.known else None,

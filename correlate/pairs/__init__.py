@@ -16,22 +16,23 @@ from correlate.files import LINK, first_link
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
+from correlate.pairs.connections import connections
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.edges import edge_packets
+from correlate.pairs.established import Holds, Shown, established, holds, unclaimed
 from correlate.pairs.frames import Frame
 from correlate.pairs.known_bytes import Hit, hits
-from correlate.pairs.media import answered
-from correlate.pairs.mixed_up import mixed_up
+from correlate.pairs.media import MediaUnits, answered, units
+from correlate.pairs.mixed_up import mixed_up, two_calls
+from correlate.pairs.negotiated import Negotiated, negotiated
 from correlate.pairs.round_trip import round_trip_ns
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.unseen import Unseen, unseen
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
-from correlate.stun import Message
+from correlate.stun import Carried, Message
 from correlate.trace import Trace, duplicates
 from correlate.trace.addresses import Address
 from correlate.trace.duplicates import Repeats
-
-ESTABLISHED_DATAGRAMS = 100
 
 T = TypeVar("T")
 
@@ -60,8 +61,9 @@ class Vantage:
     the pair knows them; `visible` are the addresses its trace shows, with where; `unseen` is what was not looked into
     although an address may be in it, `hits` are addresses of the other phone in bytes that nothing decodes. From the
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
-    datagrams are there twice; where these are so many that it is flagged, amounts count each once. `round_trip_ns` is
-    the longest answer to a STUN request took, None without any.
+    datagrams are there twice; where these are so many that it is flagged, amounts count each once. `media_units` are
+    the media of the call, `carried` what TCP connections with STUN carry; `unclaimed` are conversations that may be the
+    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any.
     """
 
     phone: str
@@ -80,6 +82,9 @@ class Vantage:
     window_ns: tuple[int, int]
     answered: Frame | None
     repeats: Repeats
+    media_units: MediaUnits
+    carried: tuple[Carried, ...]
+    unclaimed: tuple[Conversation, ...]
     round_trip_ns: int | None
 
     @property
@@ -92,6 +97,11 @@ class Vantage:
         """Sent and received in the conversations of the call."""
         media = [conversation.media for conversation in self.of_call]
         return total(each.tx for each in media), total(each.rx for each in media)
+
+    @property
+    def holds(self) -> Holds:
+        """What this side by itself shows of a conversation."""
+        return holds(self.media, self.transport, self.unclaimed)
 
     def of_kind(self, kind: str) -> tuple[Conversation, ...]:
         """The conversations that are `server`, `direct` or `other`."""
@@ -111,11 +121,13 @@ class Vantage:
         address between two ends. Some KB."""
         trace = emptied(self.trace)
         told = {each.username: each for each in self.messages if each.username} | {
-            (each.src, each.src_port, each.dst, each.dst_port, each.type, each.nested, each.addresses): each
+            (each.src, each.src_port, each.dst, each.dst_port, each.type, each.nested, addresses): each
             for each in self.messages
-            if each.addresses
+            if (addresses := each.addresses)
         }
-        return replace(self, trace=trace, messages=tuple(dict.fromkeys(told.values())), flows=flows(trace.udp))
+        messages, media_units = tuple(dict.fromkeys(told.values())), self.media_units.within(())
+        few = replace(self, trace=trace, messages=messages, flows=flows(trace.udp), carried=())
+        return replace(few, media_units=media_units)
 
 
 @dataclass(frozen=True)
@@ -133,22 +145,33 @@ class CallPair:
     mixed_up: str
 
     @property
-    def established(self) -> bool:
-        """A conversation: at least 100 media datagrams each way on both sides, or as many TCP segments."""
-        return self.media_udp or self.media_not_udp
+    def established(self) -> bool | None:
+        """Whether there is a conversation (`correlate.pairs.established`); None where `undecided` says why."""
+        return self._established[0]
 
     @property
-    def media_udp(self) -> bool:
-        """A conversation whose media are UDP datagrams."""
-        return all(way.packets >= ESTABLISHED_DATAGRAMS for side in (self.a, self.b) for way in side.media)
+    def undecided(self) -> str:
+        """Why nobody can say whether there is a conversation; empty where that is known."""
+        return self._established[1]
+
+    @property
+    def _established(self) -> tuple[bool | None, str]:
+        return established(*(Shown(each.phone, each.holds, each.unclaimed, bool(each.of_call)) for each in self.sides))
+
+    @property
+    def sides(self) -> tuple[Vantage, Vantage]:
+        """Both of them."""
+        return self.a, self.b
+
+    @property
+    def has_media(self) -> bool:
+        """A conversation of which one side at least shows the media."""
+        return self.established is True and any(side.holds == "media" for side in self.sides)
 
     @property
     def media_not_udp(self) -> bool:
-        """A conversation without a UDP session: on each side one TCP connection has at least 100 segments with payload
-        each way. What these segments hold is not looked at."""
-        return not self.media_udp and all(
-            side.transport.may_hold_media(ESTABLISHED_DATAGRAMS) for side in (self.a, self.b)
-        )
+        """A conversation of which neither side shows the media: each has a TCP connection that nobody can look into."""
+        return self.established is True and not self.has_media
 
     def without_packets(self) -> CallPair:
         """What is left when the captures are let go of: enough for names to be put in later."""
@@ -189,10 +212,10 @@ def pair(
     mixed = mixed_up((a, b), windows)
     a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
     learned = [addresses.learn(of, side.interface, side.probed) for of, side in zip(windows, (a, b), strict=True)]
-    known = addresses.attribute(*learned)
-    vantage_a = _vantage(a, windows[0], learned[0], known.a, known.b, analysis)
-    vantage_b = _vantage(b, windows[1], learned[1], known.b, known.a, analysis)
-    edges = edge_packets(vantage_a, vantage_b)
+    known, of_call = addresses.attribute(*learned), negotiated(*windows)
+    vantage_a = _vantage(a, windows[0], learned[0], known.a, known.b, of_call, analysis)
+    vantage_b = _vantage(b, windows[1], learned[1], known.b, known.a, of_call, analysis)
+    edges, mixed = edge_packets(vantage_a, vantage_b), mixed or two_calls(vantage_a, vantage_b)
     return CallPair(vantage_a, vantage_b, known.servers, names, analysis, edges, mixed)
 
 
@@ -217,13 +240,18 @@ def _vantage(
     learned: Learned,
     roles: Mapping[Address, Role],
     others: Mapping[Address, Role],
+    of_call: Negotiated,
     analysis: Analysis,
 ) -> Vantage:
     own = addresses.own_addresses(learned.interface, learned.probed | roles.keys())
     repeated = duplicates.repeated(of.trace)
     repeats = duplicates.repeats(of.trace.udp, repeated, addresses.is_sent(of.trace.udp, own))
     of = replace(of, repeated=repeated if repeats.flagged else None)
-    found = conversations(of, own, frozenset(others) - learned.interface, analysis.relay_ports)
+    over_tcp = connections(of, own)
+    media = units(of, own, over_tcp)
+    peers = frozenset(others) - learned.interface
+    found = conversations(of, own, peers, analysis.relay_ports, of_call, over_tcp, media)
+    media_of_call = media.within(each.flow for each in found if each.kind != "other")
     return Vantage(
         phone=side.phone,
         trace=of.trace,
@@ -235,12 +263,15 @@ def _vantage(
         unseen=unseen(of, own, analysis.relay_ports),
         hits=hits(of, others.keys() - roles.keys() - of.visible.keys()),
         conversations=found,
-        transport=transport(of, own),
+        transport=transport(of, own, over_tcp),
         recorded=side.recorded,
         seen_at=side.seen_at,
         window_ns=of.window_ns,
-        answered=answered(of, own, [each.flow for each in found if each.kind != "other"]),
+        answered=answered(media_of_call),
         repeats=repeats,
+        media_units=media_of_call,
+        carried=of.carried,
+        unclaimed=tuple(unclaimed(found, media)),
         round_trip_ns=round_trip_ns(of.messages, own),
     )
 

@@ -1,15 +1,9 @@
 """Media at the edges of the captures: sent or received on one side while the other's capture may not have run."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-
 from correlate.dataset.clocks import ClockLine
-from correlate.flows import Flows
-from correlate.pairs.conversations import Conversation
-from correlate.pairs.media import media_rows
-from correlate.trace import Trace
+from correlate.pairs.media import MediaUnits
 
 
 class Side(Protocol):
@@ -20,11 +14,7 @@ class Side(Protocol):
     @property
     def window_ns(self) -> tuple[int, int]: ...
     @property
-    def trace(self) -> Trace: ...
-    @property
-    def flows(self) -> Flows: ...
-    @property
-    def of_call(self) -> Sequence[Conversation]: ...
+    def media_units(self) -> MediaUnits: ...
 
 
 def edge_packets(a: Side, b: Side) -> tuple[int, int] | None:
@@ -42,20 +32,8 @@ def _beyond(side: Side, other: Side, direction: str) -> int:
     def is_covered(time_ns: int) -> bool:
         return begin_ns + bound_ns <= side.clock.to_controller(time_ns) <= end_ns - bound_ns
 
-    times = _media_times(side, direction)
+    media = side.media_units
+    times: list[int] = media.time_ns[media.sent == (direction == "tx")].tolist()
     if not times or all(is_covered(time_ns) for time_ns in (min(times), max(times))):
         return 0
     return sum(not is_covered(time_ns) for time_ns in times)
-
-
-def _media_times(side: Side, direction: str) -> list[int]:
-    """The times of the media sent (`tx`) or received (`rx`) by one side."""
-    rows = media_rows(side.trace.udp)
-    rows = rows[np.isin(side.flows.of[rows], [each.flow for each in side.of_call])]
-    is_a = np.zeros(len(side.flows.table), bool)
-    for each in side.of_call:
-        flow = side.flows.table[each.flow]
-        is_a[each.flow] = (flow.a, flow.a_port) == (each.local, each.local_port)
-    is_sent = side.flows.from_a[rows] == is_a[side.flows.of[rows]]
-    times: list[int] = side.trace.udp.time_ns[rows[is_sent == (direction == "tx")]].tolist()
-    return times

@@ -15,8 +15,8 @@ LONGEST_S = 1.0
 
 @dataclass(frozen=True)
 class Session:
-    """What one side shows of the call under one rule: its conversations (of all media together the one with most), its
-    ends by that side's clock, its volumes per direction, and its far ends in words."""
+    """What one side shows of the call under one rule: its conversations (of all media together those of the session
+    with most), its ends by that side's clock, its volumes per direction, and its far ends in words."""
 
     segments: Segments
     first: Frame
@@ -165,9 +165,13 @@ def _by_time(frame: Frame) -> tuple[int, int]:
 
 
 def _union(side: Vantage) -> Session | None:
-    ends = media_span(side)
-    fullest = max(side.of_call, key=lambda each: (each.media.tx + each.media.rx).payload_bytes, default=None)
-    return Session((fullest,), *ends, *side.media, "media") if ends and fullest else None
+    found = [each.segments for kind in _KINDS for each in sessions(side, kind)]
+    fullest, ends = max(found, key=_media_bytes, default=None), media_span(side)
+    return Session(fullest, *ends, *side.media, "media") if ends and fullest else None
+
+
+def _media_bytes(segments: Segments) -> int:
+    return sum((each.media.tx + each.media.rx).payload_bytes for each in segments)
 
 
 def _difference(a: Session, b: Session) -> tuple[float, float, str, str]:

@@ -1,10 +1,13 @@
 """What a phone sends beside UDP sessions of the call: TCP and QUIC, and whether a call's media may be in there."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from correlate.pairs.addresses import OwnAddresses, is_sent
+from correlate.pairs.connections import Connections, Ends
+from correlate.pairs.media import is_dense
 from correlate.pairs.window import Window
 from correlate.trace import Datagrams
 from correlate.trace.addresses import Address, fold
@@ -17,9 +20,13 @@ QUIC_VERSIONS = (0x00000001, 0x6B3343CF)
 """RFC 9000 15 and RFC 9369 3.1; drafts have 0xff in the first byte, Google's own versions "Q0" or "T0"."""
 
 
+ESTABLISHED_DATAGRAMS = 100
+
+
 @dataclass(frozen=True)
 class TcpConversation:
-    """A TCP connection's segments with payload, seen from the phone. `remote` is folded."""
+    """A TCP connection's segments with payload, seen from the phone. `remote` is folded. `may_hold_media`: nobody
+    looked into it, and at some time there are ESTABLISHED_DATAGRAMS of them each way within 10 s, as of media."""
 
     remote: Address
     remote_port: int
@@ -27,6 +34,7 @@ class TcpConversation:
     rx_segments: int
     tx_payload_bytes: int
     rx_payload_bytes: int
+    may_hold_media: bool
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,19 @@ class Transport:
     quic_tx_payload_bytes: int = 0
     quic_rx_payload_bytes: int = 0
 
-    def may_hold_media(self, least: int) -> bool:
-        """Whether one TCP connection has at least `least` segments with payload each way, as media have."""
-        return any(min(each.tx_segments, each.rx_segments) >= least for each in self.tcp)
+    @property
+    def may_hold_media(self) -> bool:
+        """Whether one TCP connection may hold media, whatever is in there."""
+        return any(each.may_hold_media for each in self.tcp)
 
 
-def transport(window: Window, own: OwnAddresses) -> Transport:
-    """What a phone sends and receives over TCP and QUIC."""
+def transport(window: Window, own: OwnAddresses, known: Connections) -> Transport:
+    """What a phone sends and receives over TCP and QUIC. The `known` connections were looked into."""
     udp, of = window.trace.udp, window.flows.of
     quic, sent = np.isin(of, np.unique(of[is_quic(udp)])), is_sent(udp, own)
     tx, rx = (int(udp.payload_bytes[quic & rows].sum()) for rows in (sent, ~sent))
-    return Transport(_tcp(window.segments, own), tx, rx)
+    looked_into = {(fold(each.local), each.local_port, each.remote, each.remote_port) for each in known.table}
+    return Transport(_tcp(window.segments, own, looked_into), tx, rx)
 
 
 def is_quic(udp: Datagrams) -> Mask:
@@ -60,20 +70,26 @@ def is_quic(udp: Datagrams) -> Mask:
     return mask
 
 
-def _tcp(segments: Segments, own: OwnAddresses) -> tuple[TcpConversation, ...]:
+def _tcp(segments: Segments, own: OwnAddresses, looked_into: Set[Ends]) -> tuple[TcpConversation, ...]:
     folded = [fold(address) for address in segments.addresses]
-    sums: dict[tuple[Address, int, Address, int], list[int]] = {}
+    ways: dict[Ends, tuple[list[int], list[int]]] = {}
     segments = segments.with_payload()
-    columns = (segments.src, segments.src_port, segments.dst, segments.dst_port, segments.payload_bytes)
-    for src, src_port, dst, dst_port, payload in zip(*(column.tolist() for column in columns), strict=True):
+    columns = (segments.src, segments.src_port, segments.dst, segments.dst_port)
+    for row, (src, src_port, dst, dst_port) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         nearness = own.get(folded[src], 0) - own.get(folded[dst], 0)
         if not nearness:
             continue
         ends = (folded[src], src_port, folded[dst], dst_port)
-        total = sums.setdefault(ends if nearness > 0 else (*ends[2:], *ends[:2]), [0, 0, 0, 0])
-        total[0 if nearness > 0 else 1] += 1
-        total[2 if nearness > 0 else 3] += payload
-    found = [TcpConversation(remote, port, *total) for (_, _, remote, port), total in sums.items()]
+        both = ways.setdefault(ends if nearness > 0 else (*ends[2:], *ends[:2]), ([], []))
+        both[0 if nearness > 0 else 1].append(row)
+    found = []
+    for ends, rows in ways.items():
+        tx, rx = (np.array(each, np.int64) for each in rows)
+        tx_bytes, rx_bytes = (int(segments.payload_bytes[each].sum()) for each in (tx, rx))
+        dense = is_dense(segments.time_ns[tx], segments.time_ns[rx], ESTABLISHED_DATAGRAMS)
+        found.append(
+            TcpConversation(*ends[2:], len(tx), len(rx), tx_bytes, rx_bytes, dense and ends not in looked_into)
+        )
     return tuple(sorted(found, key=_fullest_first))
 
 

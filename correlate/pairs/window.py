@@ -15,7 +15,7 @@ from correlate.errors import Damaged, Unreadable
 from correlate.flows import Flows, flows
 from correlate.pairs.frames import Frame
 from correlate.pairs.quoted import quoted
-from correlate.stun import NAMES, Connection, Container, Decoded, Message, Missing, examine
+from correlate.stun import NAMES, Carried, Connection, Container, Decoded, Message, Missing, examine
 from correlate.trace import Datagrams, Trace
 from correlate.trace.addresses import Address, fold
 from correlate.trace.records import NO_TIME, Column, Mask, no_records
@@ -61,15 +61,17 @@ class Sighting(NamedTuple):
 @dataclass(frozen=True)
 class Window:
     """The rows of a capture strictly between its markers, and what they show. `missing` are the frames in which STUN
-    was not there as a whole, `connections` the directions of all TCP connections of the file, `udp_frames` all of its
-    frames with UDP. `frames` and `window_ns` are the markers' frames and times, or without markers those around all
-    packets; `sender` is the address (folded) that the markers came from: the phone's. `repeated` are the rows that are
-    left out of amounts and spans, since they show a datagram a second time."""
+    was not there as a whole, `connections` the directions of all TCP connections of the file, `carried` what those with
+    STUN carry between the markers that is none, `udp_frames` all of its frames with UDP. `frames` and `window_ns` are
+    the markers' frames and times, or without markers those around all packets; `sender` is the address (folded) that
+    the markers came from: the phone's. `repeated` are the rows that are left out of amounts and spans, since they show
+    a datagram a second time."""
 
     trace: Trace
     messages: tuple[Message, ...]
     missing: tuple[Missing, ...]
     connections: tuple[Connection, ...]
+    carried: tuple[Carried, ...]
     flows: Flows
     visible: Mapping[Address, tuple[Sighting, ...]]
     segments: Segments
@@ -81,31 +83,39 @@ class Window:
 
     def amounts(self, rows: Column) -> list[Amounts]:
         """How much of these rows is of each flow."""
-        rows = self.once(rows)
-        udp, of, count = self.trace.udp, self.flows.of[rows], len(self.flows.table)
-        weights = (None, udp.payload_bytes[rows].astype(np.float64), udp.wire_bytes[rows].astype(np.float64))
-        sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]
-        return [Amounts(*each) for each in zip(*sums, strict=True)]
+        rows, udp = self.once(rows), self.trace.udp
+        return amounts(self.flows.of[rows], udp.payload_bytes[rows], udp.wire_bytes[rows], len(self.flows.table))
 
     def spans(self, rows: Column) -> dict[int, tuple[Frame, Frame]]:
         """The first and the last frame, by time, of each flow among these rows."""
-        count, rows = len(self.flows.table), self.once(rows)
-        of, time_ns, number = self.flows.of[rows], self.trace.udp.time_ns[rows], self.trace.udp.frame[rows]
-        limits = np.iinfo(np.int64)
-        first_ns, last_ns = np.full(count, limits.max), np.full(count, limits.min)
-        np.minimum.at(first_ns, of, time_ns)
-        np.maximum.at(last_ns, of, time_ns)
-        first, last = np.full(count, limits.max), np.full(count, limits.min)
-        is_first, is_last = time_ns == first_ns[of], time_ns == last_ns[of]
-        np.minimum.at(first, of[is_first], number[is_first])
-        np.maximum.at(last, of[is_last], number[is_last])
-        columns = (column.tolist() for column in (first, first_ns, last, last_ns))
-        ends = enumerate(zip(*columns, strict=True))
-        return {index: (Frame(*end[:2]), Frame(*end[2:])) for index, end in ends if end[3] >= end[1]}
+        rows, udp = self.once(rows), self.trace.udp
+        return spans(self.flows.of[rows], udp.time_ns[rows], udp.frame[rows], len(self.flows.table))
 
     def once(self, rows: Column) -> Column:
         """The rows among these that show a datagram for the first time, where `repeated` is told."""
         return rows if self.repeated is None else rows[~self.repeated[rows]]
+
+
+def amounts(of: Column, payload_bytes: Column, frame_bytes: Column, count: int) -> list[Amounts]:
+    """How much of these columns is of each of `count` conversations; `of` is the index of each row's."""
+    weights = (None, payload_bytes.astype(np.float64), frame_bytes.astype(np.float64))
+    sums = [np.bincount(of, weights=each, minlength=count).astype(np.int64).tolist() for each in weights]
+    return [Amounts(*each) for each in zip(*sums, strict=True)]
+
+
+def spans(of: Column, time_ns: Column, number: Column, count: int) -> dict[int, tuple[Frame, Frame]]:
+    """The first and the last frame, by time, of each conversation that has one; columns as of `amounts`."""
+    limits = np.iinfo(np.int64)
+    first_ns, last_ns = np.full(count, limits.max), np.full(count, limits.min)
+    np.minimum.at(first_ns, of, time_ns)
+    np.maximum.at(last_ns, of, time_ns)
+    first, last = np.full(count, limits.max), np.full(count, limits.min)
+    is_first, is_last = time_ns == first_ns[of], time_ns == last_ns[of]
+    np.minimum.at(first, of[is_first], number[is_first])
+    np.maximum.at(last, of[is_last], number[is_last])
+    columns = (column.tolist() for column in (first, first_ns, last, last_ns))
+    ends = enumerate(zip(*columns, strict=True))
+    return {index: (Frame(*end[:2]), Frame(*end[2:])) for index, end in ends if end[3] >= end[1]}
 
 
 def read(capture: Path, between: Markers | None) -> Window:
@@ -141,6 +151,7 @@ def read(capture: Path, between: Markers | None) -> Window:
         found,
         missing,
         examined.connections,
+        tuple(each for each in examined.carried if frames[0] < each.frame < frames[1]),
         flows(trace.udp),
         visible,
         segments,

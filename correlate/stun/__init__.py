@@ -22,6 +22,7 @@ from correlate.stun.attributes import (
     RELAY_ADDRESSES,
     SERVER_ADDRESSES,
     USERNAME,
+    XOR_RELAYED,
 )
 from correlate.stun.decoding import (
     CHANNEL_HEADER_BYTES,
@@ -32,7 +33,7 @@ from correlate.stun.decoding import (
     Decoded,
     decode,
 )
-from correlate.stun.reading import Connection, Message, Missing, Payloads, Reader, Transport
+from correlate.stun.reading import Carried, Connection, Message, Missing, Payloads, Reader, Transport
 from correlate.stun.suspects import (
     ALLOCATE,
     BINDING,
@@ -70,7 +71,9 @@ __all__ = [
     "SHARED_SECRET",
     "SUCCESS",
     "USERNAME",
+    "XOR_RELAYED",
     "BlockReader",
+    "Carried",
     "Connection",
     "Container",
     "Decoded",
@@ -99,12 +102,13 @@ TURN_REQUESTS = tuple(each | REQUEST for each in (ALLOCATE, REFRESH, CREATE_PERM
 
 @dataclass(frozen=True)
 class Examined:
-    """What a whole capture holds of STUN, in capture order; the frames in which something of it was not there; and the
-    directions of its TCP connections."""
+    """What a whole capture holds of STUN, in capture order; the frames in which something of it was not there; the
+    directions of its TCP connections; and what those with STUN carry that is none."""
 
     messages: tuple[Message, ...]
     missing: tuple[Missing, ...]
     connections: tuple[Connection, ...]
+    carried: tuple[Carried, ...]
 
 
 def examine(trace: Trace) -> Examined:
@@ -127,7 +131,7 @@ def examine(trace: Trace) -> Examined:
     first = dict(zip(numbers.tolist(), rows.tolist(), strict=True))
     reader.segments(segments.rows, trace.data, tcp_ends)
     found = tuple(reader.rest())
-    return Examined(found, tuple(sorted(reader.missing)), tuple(reader.connections))
+    return Examined(found, tuple(sorted(reader.missing)), tuple(reader.connections), tuple(reader.carried))
 
 
 def messages(trace: Trace) -> list[Message]:
@@ -165,6 +169,7 @@ class BlockReader:
             reader.segments(segments, block.octets.data, self._finder.tuples.ends)
         reader.missing.clear()
         reader.connections.clear()
+        reader.carried.clear()
         yield from reader.settled()
 
     def rest(self) -> Iterator[Message]:

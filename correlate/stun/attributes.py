@@ -45,6 +45,7 @@ NAMES = {each.number: each.name for each in ATTRIBUTES}
 CLIENT_ADDRESSES = tuple(each.number for each in ATTRIBUTES if each.named == "client")
 RELAY_ADDRESSES = tuple(each.number for each in ATTRIBUTES if each.named == "relay")
 SERVER_ADDRESSES = tuple(each.number for each in ATTRIBUTES if each.named == "server")
+XOR_RELAYED = 0x0016
 (USERNAME,) = (each.number for each in ATTRIBUTES if each.form == "text")
 (DATA,) = (each.number for each in ATTRIBUTES if each.form == "messages")
 _IS_XORED = {each.number: each.form == "xored address" for each in ATTRIBUTES if each.named}

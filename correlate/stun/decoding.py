@@ -14,6 +14,8 @@ CHANNEL_HEADER_BYTES = 4
 ADDRESS_BYTES = 12
 """An attribute with an IPv4 address (RFC 8489 14.1): fewer bytes hold none."""
 MAX_DEPTH = 8
+SEND_INDICATION, DATA_INDICATION = 0x0016, 0x0017
+"""RFC 8656 17."""
 CHANNELS = range(0x4000, 0x8000)
 """RFC 5766 11; RFC 8656 12 leaves the first 4,096 of them."""
 _KIND_AND_LENGTH = struct.Struct(">HH").unpack_from
@@ -39,6 +41,11 @@ class Decoded(NamedTuple):
     unpadded: Attributes = ()
 
     @property
+    def carries_data(self) -> bool:
+        """As `carries_data` says."""
+        return carries_data(self.type, self.attributes)
+
+    @property
     def username(self) -> str | None:
         """The first USERNAME (RFC 8489 14.3) where it is UTF-8 and printable throughout, else None."""
         return meaning.username(self.attributes, self.unpadded)
@@ -53,6 +60,13 @@ class Decoded(NamedTuple):
         """(attribute, address) of attributes that are not in ATTRIBUTES and have the form of an address, read in plain
         and xored: only what is known from elsewhere can be told from chance among these."""
         return meaning.unnamed_addresses((*self.attributes, *self.unpadded), self.transaction)
+
+
+def carries_data(kind: int, attributes: Attributes) -> bool:
+    """Whether a message is a Send or Data indication (RFC 8656 11) around something that is no message itself."""
+    if kind not in (SEND_INDICATION, DATA_INDICATION):
+        return False
+    return any(value and frame_kind(value, 0) is None for number, value in attributes if number == DATA)
 
 
 class Contents(NamedTuple):

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator, Set
 from typing import Literal, NamedTuple
 
-from correlate.stun.attributes import COOKIE_BYTES
+from correlate.stun.attributes import COOKIE_BYTES, DATA
 from correlate.stun.decoding import CHANNEL_HEADER_BYTES, COOKIE_END, HEADER_BYTES, Contents, contents, frame_kind
 from correlate.trace.streams import Hole, Stream
 
@@ -21,22 +21,39 @@ Framing = Literal["stun", "rfc4571", "other"]
 
 
 class Framed(NamedTuple):
-    """One frame of a stream: what it holds, and the frame of the capture that completes it."""
+    """One frame of a stream: what it holds, how long it is with its header, without padding, what was captured of it
+    behind the header, and the frame of the capture that completes it."""
 
     contents: Contents
+    size: int
+    body: bytes
     frame: int
     time_ns: int
+
+    @property
+    def carries_data(self) -> bool:
+        """Whether it carries something that is no message: ChannelData, an indication, or what RFC 4571 frames."""
+        found = self.contents.messages
+        return not found or (len(found) == 1 and found[0].carries_data)
+
+    @property
+    def data(self) -> bytes:
+        """What it carries, where that is no message, as far as it was captured."""
+        inside = (value for message in self.contents.messages for kind, value in message.attributes if kind == DATA)
+        return next(inside, self.body)
 
 
 class Decoder:
     """Reads one direction of a TCP connection. `framing` is None as long as too little came to tell; `is_tls`: it
-    begins as a TLS record does. `missing` are (frame, time, why) where bytes that may be STUN are not there."""
+    begins as a TLS record does. `missing` are (frame, time, why) where bytes that may be STUN are not there;
+    `is_whole`: no frame was lost in between."""
 
     def __init__(self) -> None:
         self.stream = Stream()
         self.framing: Framing | None = None
         self.is_tls = False
         self.missing: list[tuple[int, int, str]] = []
+        self.is_whole = True
         self._padding = 0
         self._numbers = set[int]()
         self._last = 0, -1
@@ -116,7 +133,8 @@ class Decoder:
         if found.missing:
             self._miss(frame, time_ns, _reason(hole) if hole else found.missing)
         stream.drop(end)
-        return Framed(found, frame, time_ns)
+        header = LENGTH_BYTES if self.framing == "rfc4571" else CHANNEL_HEADER_BYTES
+        return Framed(found, size, there[header:], frame, time_ns)
 
     def _completed(self, end: int) -> tuple[int, int]:
         """The frame and the time of the segment that brought the last of the bytes before `end`."""
@@ -136,6 +154,7 @@ class Decoder:
         stream = self.stream
         hole = stream.holes[0] if stream.holes else None
         if hole or len(stream.data) > self._padding:
+            self.is_whole = False
             self._note(_reason(hole) if hole else "what follows a message is no STUN")
         self._padding = 0
         starts = (each.start for each in stream.pieces if each.frame and each.start > stream.base)

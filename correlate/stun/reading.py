@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from correlate.stun import attributes as meaning
 from correlate.stun.attributes import CHANNEL_NUMBER, Attributes
-from correlate.stun.decoding import COOKIE_END, HEADER_BYTES, Container, Contents, contents
+from correlate.stun.decoding import COOKIE_END, HEADER_BYTES, Container, Contents, carries_data, contents
 from correlate.stun.framing import Decoder, Framing
 from correlate.stun.suspects import CLASSIC_PORT, CLASSIC_TYPES, LEAST_BYTES, candidates
 from correlate.trace.addresses import Address
@@ -25,6 +25,8 @@ from correlate.trace.fragments import Fragment
 from correlate.trace.records import Column, Octets
 from correlate.trace.tcp import SYN, SegmentRows
 
+HEAD_BYTES = 12
+"""The fixed part of an RTP header (RFC 3550 5.1)."""
 MAX_HELD = 1 << 16
 """Messages that wait until it is known what stands before them."""
 
@@ -54,6 +56,11 @@ class Message(NamedTuple):
     transport: Transport
 
     @property
+    def carries_data(self) -> bool:
+        """As of Decoded."""
+        return carries_data(self.type, self.attributes)
+
+    @property
     def username(self) -> str | None:
         """As of Decoded."""
         return meaning.username(self.attributes, self.unpadded)
@@ -80,12 +87,26 @@ class Missing(NamedTuple):
 @dataclass(frozen=True)
 class Connection:
     """One direction of a TCP connection: how it is framed (`other`: as nothing that is read here), whether it begins as
-    TLS does, and whether its begin was captured."""
+    TLS does, whether its begin was captured, and whether no frame was lost in between."""
 
     ends: Ends
     framing: Framing
     is_tls: bool
     has_begin: bool
+    is_whole: bool
+
+
+class Carried(NamedTuple):
+    """A frame of a TCP connection with STUN that carries something else: the frame that completes it, with its time and
+    ends, its length with its header, without padding, how much was captured of what it carries, and the first of these
+    bytes, HEAD_BYTES at most."""
+
+    frame: int
+    time_ns: int
+    ends: Ends
+    payload_bytes: int
+    data_bytes: int
+    head: bytes
 
 
 class Payloads(NamedTuple):
@@ -119,6 +140,7 @@ class Reader:
     def __init__(self) -> None:
         self.missing: list[Missing] = []
         self.connections: list[Connection] = []
+        self.carried: list[Carried] = []
         self._held: list[tuple[int, int, Message]] = []
         self._count = 0
         self._channels: set[int] = set()
@@ -220,6 +242,10 @@ class Reader:
         ends, decoder = self._decoders[number]
         for framed in decoder.read(self._channels, final=final):
             self._found(_Place(-1, framed.frame, framed.time_ns, ends), framed.contents, "tcp")
+            if framed.carries_data:
+                data = framed.data
+                head = data[:HEAD_BYTES]
+                self.carried.append(Carried(framed.frame, framed.time_ns, ends, framed.size, len(data), head))
         self._is_other[number] = decoder.framing == "other"
 
     def _end(self, number: int) -> None:
@@ -233,7 +259,8 @@ class Reader:
                 self._miss(frame, time_ns, f"{where}: {why}")
         if decoder.framing is not None:
             has_begin = decoder.stream.has_begin
-            self.connections.append(Connection(ends, decoder.framing, decoder.is_tls, has_begin))
+            found = Connection(ends, decoder.framing, decoder.is_tls, has_begin, decoder.is_whole)
+            self.connections.append(found)
 
     def settled(self) -> Iterator[Message]:
         """The messages before which nothing can come any more; beyond MAX_HELD nobody waits longer."""

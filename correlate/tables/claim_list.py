@@ -6,6 +6,7 @@ from typing import Literal
 
 from correlate.dataset import SIDES
 from correlate.findings.cases import Case
+from correlate.findings.sessions import SessionRow
 from correlate.pairs.addresses import Role
 from correlate.tables import predicates
 from correlate.tables.study import Study
@@ -100,7 +101,12 @@ def _identical_at_voice_caller(case: Case, study: Study) -> bool | None:
 
 
 def _uses_stun_port(case: Case, study: Study) -> bool:
-    return all(any(server.port == STUN_PORT for server in case.servers[side].servers) for side in SIDES)
+    return all(any(_is_on_stun_port(each) for each in case.sessions[side]) for side in SIDES)
+
+
+def _is_on_stun_port(session: SessionRow) -> bool:
+    ports = [each.rsplit(" ", 1)[1] for each in session.remote.split(", ")]
+    return session.kind == "server" and session.transport != "tcp" and str(STUN_PORT) in ports
 
 
 def _ipv6_majority(case: Case, study: Study) -> bool | None:
@@ -240,7 +246,8 @@ CLAIMS = (
         _unanswered, _identical_at_voice_caller, unknown=_why_no_service,
     ),
     Claim(
-        "service_told_in_conversation", "4.5", "conversation: the media rate tells voice from video, and rightly",
+        "service_told_in_conversation", "4.5",
+        "conversation: the wire (RTP, or the media rate) tells voice from video, and rightly",
         _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
     ),
     Claim(

@@ -27,6 +27,7 @@ def claims(study: Study) -> Table:
         "paper_claims: whether the paper claims it for this app and scenario",
         "unit: what n and N count; of cells, as of medians, there is no interval",
         BOUND,
+        study.answered_note,
         "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
         *CONTROL_NOTES,
     )

@@ -66,6 +66,7 @@ def table3(study: Study) -> Table:
         "inferred: the paper prints no such zero; it follows from what it says of the others",
         "agreement: with the paper's share where n/N and (n + undecided)/N both give that answer, else undecided; "
         "difference: of the shares",
+        study.answered_note,
         *study.vantage_notes,
     )
     return table("table3", "Table 3: endpoint identifiability", columns, rows, notes, study.provenance)

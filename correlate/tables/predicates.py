@@ -35,11 +35,11 @@ def shares_a_server(case: Case) -> bool | None:
 
 
 def tells_service(case: Case) -> bool | None:
-    """Whether the wire tells the service, and rightly; None for a conversation whose media are not UDP or not there,
-    and where nobody knows what is right."""
+    """Whether what the wire tells of the service is right; None where it tells nothing, where phones and wire
+    contradict each other, and where nobody knows what is right."""
     service = case.service_type["caller"].service
-    is_silent = service is None and case.call.established is not False
-    return None if is_silent or case.contradiction or not case.is_service_known else service == case.service
+    is_open = service is None or case.contradiction or not case.is_service_known
+    return None if is_open else service == case.service
 
 
 def tells_role(case: Case) -> bool:
@@ -48,7 +48,7 @@ def tells_role(case: Case) -> bool:
 
 
 def shares_user_ids(case: Case) -> bool | None:
-    """Whether both traces show a user id."""
+    """Whether both traces show a user id; None where what both show is too little, or not all was looked into."""
     user_ids = case.signalling["caller"].user_ids
     return None if user_ids is None else bool(user_ids)
 

@@ -117,9 +117,21 @@ class Study:
         when = f"from {days[0]} to {days[-1]} (UTC)" if days else "at times that nobody wrote down"
         return (
             f"Intervals and quartiles speak of calls between these phones ({', '.join(self.devices)}) {when}: how far "
-            "chance may have moved the figures of this pair in these nights. Of other phones, networks and nights they "
-            "say nothing."
+            "chance may have moved its figures then. They say nothing of other phones, networks or nights."
         )
+
+    @property
+    def answered_note(self) -> str:
+        """Who says of how many trials whether they were answered: it decides which of them are conversations."""
+        by = Counter(case.answered_by for case in self.cases)
+        told = Counter(case.is_conversation is not None for case in self.cases if not case.answered_by)
+        ways = {
+            "observed on the phones": by["observed"],
+            "stated by a list": by["stated"],
+            "told by the wire alone": told[True],
+            "told by nothing, and so neither among conversations nor among unanswered calls": told[False],
+        }
+        return f"answered: {'; '.join(f'{way} in {many} trials' for way, many in ways.items() if many) or 'no trial'}"
 
     @property
     def vantage_notes(self) -> tuple[str, ...]:

@@ -59,7 +59,14 @@ def table6(study: Study) -> Table:
 def table7(study: Study) -> Table:
     """Volume differences of conversations, in packets."""
     rows = list(_rows(study, "table7", [Quantity("packets", _packets, True)], _is_conversation))
-    notes = (QUARTILES, SESSIONS, RANGE, "conversations only; volume: packets sent plus received", COALESCED)
+    notes = (
+        QUARTILES,
+        SESSIONS,
+        RANGE,
+        "conversations only; volume: packets sent plus received",
+        COALESCED,
+        study.answered_note,
+    )
     return table("table7", "Table 7: traffic volume differences, packets", COLUMNS, rows, notes, study.provenance)
 
 
@@ -71,6 +78,7 @@ def table8(study: Study) -> Table:
         *(QUARTILES, SESSIONS, RANGE, f"conversations only; 1 KB = {KB} B; volume: sent plus received"),
         "payload: UDP payload, the canonical volume, because link and IP headers differ between the vantage points",
         "frames: whole frames, as the paper's tool counts them; only these rows stand beside its cells",
+        study.answered_note,
         *(note for note in study.paper["errata"] if "Table 8" in note),
     )
     return table("table8", "Table 8: traffic volume differences, KB", COLUMNS, rows, notes, study.provenance)

@@ -7,10 +7,11 @@ import pytest
 from correlate import findings
 from correlate.dataset import Dataset
 from correlate.findings.cases import NO_ANSWER, NO_CONVERSATION, cases
+from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.predicates import tally
-from correlate.tables.study import Study
+from correlate.tables.study import Study, published
 
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
 
@@ -136,3 +137,55 @@ def test_what_the_dataset_says_of_its_cases_is_read_again(tmp_path, build):
     study_of(tmp_path, build, call_of(build, 150, talk_s=10.0))
     (case,) = cases(Dataset(tmp_path)).read
     assert (case.answered, case.started_ns) == (True, None)
+
+
+def paired(build, app, *answered):
+    """Trials of an app that the paper knows, caller on LTE: a relayed conversation, or an answered call without one."""
+    return [
+        call_of(build, packets, app=app, talk_s=10.0, repetition=number) for number, packets in enumerate(answered, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("packets", "measure", "shown"),
+    [
+        ((150, 150), "relay", (2, 0, "yes", 1.0, "differs (by construction)")),
+        ((150, 20), "relay", (1, 1, "yes", None, "differs (by construction)")),
+        ((20, 20), "relay", (0, 2, "yes", None, "undecided")),
+        ((150, 20), "p2p", (0, 1, None, None, "differs (by construction)")),
+        ((20, 20), "p2p", (0, 2, None, None, "undecided")),
+    ],
+)
+def test_agreement_is_said_where_both_ends_of_the_bound_give_it(tmp_path, build, packets, measure, shown):
+    """The paper has 6 of 6 P2P, and the 0 of 6 relayed that follow from it."""
+    app = published()["table2"][0]["app"]
+    table3 = tables(study_of(tmp_path, build, *paired(build, app, *packets)))[2]
+    row = pick(table3, direction="lte_to_fixed", measure=measure)
+    assert (row["n"], row["undecided"], row["inferred"], row["difference"], row["agreement"]) == shown
+
+
+def test_tables_say_who_says_that_a_call_was_answered_and_what_the_verdict_leaves_open(contradicted):
+    said = "answered: observed on the phones in 4 trials"
+    assert [said in made.notes for made in (*tables(contradicted), claims(contradicted))] == [
+        False, False, True, False, False, False, True, True, True,
+    ]  # fmt: skip
+    (app,) = verdicts(contradicted)
+    before, during, every = app.phases
+    assert (before.trials, during.trials, every.trials) == (2, 2, 4)
+    seen = before.leaks[0]
+    assert (seen.level, seen.answer) == (
+        "unknown", f"public address in 0, private address in 0 of 2 trials; 1 with {NO_ANSWER}",
+    )  # fmt: skip
+    assert during.leaks[2].answer == "0 of 2 trials do (95%: 0 to 91%); 1 undecided"
+
+
+def test_what_neither_phones_nor_a_list_nor_the_wire_tell_is_in_neither_group(tmp_path, build):
+    study = study_of(tmp_path, build, build.call())
+    (case,) = study.cases
+    endpoints = {side: replace(each, established=None) for side, each in case.endpoints.items()}
+    study = replace(study, read=(replace(case, endpoints=endpoints),))
+    told = "told by nothing, and so neither among conversations nor among unanswered calls in 1 trials"
+    assert study.answered_note == f"answered: {told}"
+    names = {str(row["claim"]) for row in claims(study).rows}
+    assert "shared_server" in names
+    assert {name for name in names if "before_answer" in name or "conversation" in name} == set()

@@ -31,7 +31,7 @@ def counted(tmp_path, build):
     cancelled.caller.relay(A, RELAYS[0], 0.0)
     cancelled.caller.talk(A, RELAYS[0], 1.0, 3.0, 20, 0)
     cancelled.callee.relay(B, RELAYS[0], 0.0)
-    calls = [call_of(build, 100), call_of(build, 1000, service="video"), cancelled]
+    calls = [call_of(build, 100), call_of(build, 1250, service="video"), cancelled]
     build.dataset(tmp_path, calls, analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     made = claims(Study.of(Dataset(tmp_path)))
@@ -153,6 +153,22 @@ def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build)
     row = rows_of(tmp_path / "unanswered")["service_told_before_answer"]
     assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: service unknown"
+
+
+def test_sessions_that_differ_and_ids_that_are_too_short_are_undecided_not_a_no(tmp_path, build):
+    call = build.call(scenario="caller_cancels", service="video")
+    short = build.stun(build.BINDING, (build.USERNAME, b"ab:"))
+    for side, local in ((call.caller, A), (call.callee, B)):
+        for number, relay in enumerate(RELAYS[:2]):
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, 3.0, 5 + number, 0)
+        side.put(4.0, *local, *RELAYS[0], short)
+    build.dataset(tmp_path, [call], analysis={"relay_ports": [3478], "unanswered_service": "identical_sessions"})
+    found = rows_of(tmp_path)
+    for claim in ("service_told_before_answer", "same_user_ids"):
+        row = found[claim]
+        assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None), claim
+        assert row["reason"] == "1 of 1 trials undecided: the wire does not tell"
 
 
 def test_what_an_unrecorded_address_could_still_turn_is_undecided(tmp_path, build):

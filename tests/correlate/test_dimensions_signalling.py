@@ -37,6 +37,47 @@ def test_a_fragment_on_one_wire_alone_is_no_user_id(build, measure):
     assert measure(with_ids(build, b"kSty:XpJs", b"aaaa:bbbb"))["signalling"]["caller"]["user_ids"] == []
 
 
+@pytest.mark.parametrize(
+    ("shared", "user_ids", "bits"),
+    [
+        (b"abc:d", ["abc", "d"], [18, 6]),
+        (b"abc:", None, [18]),
+        (b"abcd:", ["abcd"], [24]),
+        ("é_:".encode(), ["é_"], [24]),
+    ],
+)
+def test_ids_of_fewer_than_24_bits_together_are_undecided(build, measure, shared, user_ids, bits):
+    facts = measure(with_ids(build, shared, shared))["signalling"]
+    assert (facts["caller"]["user_ids"], facts["caller"]["user_id_bits"]) == (user_ids, bits)
+    few = "the fragments that both sides show carry 18 bits, fewer than 24"
+    for side in ("caller", "callee"):
+        assert facts[side]["reasons"].get("user_ids") == (few if user_ids is None else None)
+
+
+def test_fragments_of_another_length_alone_are_undecided_not_a_no(build, measure):
+    call = with_ids(build, b"jH5s58d:TjPAVTd", b"jH5s58d:TjPAVTd")
+    facts = measure(call, analysis={"relay_ports": [3478], "user_ids": {"lengths": [4]}})["signalling"]["caller"]
+    assert (facts["user_ids"], facts["user_id_bits"]) == (None, [])
+    assert facts["reasons"]["user_ids"] == "both sides show fragments, but none of a length that the app's have"
+
+
+@pytest.mark.parametrize("of_callee", [False, True])
+def test_no_id_on_both_sides_is_undecided_where_something_was_not_looked_into(build, measure, of_callee):
+    call = with_ids(build, b"kSty:XpJs", b"aaaa:bbbb")
+    cut = build.stun(build.BINDING, (build.USERNAME, b"zzzz:yyyy"))[:-4]
+    if of_callee:
+        call.callee.put(2.0, *RELAYS[0], *B, cut)
+    else:
+        call.caller.put(2.0, *A, *RELAYS[0], cut)
+    facts = measure(call)["signalling"]
+    phone = "bravo" if of_callee else "alpha"
+    for side in ("caller", "callee"):
+        assert facts[side]["user_ids"] is None
+        assert facts[side]["reasons"]["user_ids"].startswith(
+            f"no fragment on both sides, but not everything was looked into ({phone}: STUN: "
+        )
+
+
 def with_counts(build, caller_counts, callee_counts):
     """Each session has that many packets, two of them its Allocate."""
     call = build.call()

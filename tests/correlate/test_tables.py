@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -346,3 +347,17 @@ def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_rec
     row = pick(table3, measure="callee_public", direction="all")
     assert (row["n"], row["reason"]) == (0, UNRECORDED)
     assert pick(table3, measure="caller_public", direction="all")["n"] == 0
+
+
+@pytest.mark.parametrize(
+    ("starts_ns", "when"),
+    [
+        ((1_767_600_000_000_000_000, 1_768_200_000_000_000_000), "from 2026-01-05 to 2026-01-12 (UTC)"),
+        ((1_767_600_000_000_000_000, None), "from 2026-01-05 to 2026-01-05 (UTC)"),
+        ((None, None), "at times that nobody wrote down"),
+    ],
+)
+def test_what_intervals_speak_of_are_these_phones_and_these_nights(study, starts_ns, when):
+    cases = [replace(case, started_ns=at_ns) for case, at_ns in zip(study.read, starts_ns, strict=False)]
+    scope = replace(study, read=tuple(cases)).scope
+    assert scope.startswith(f"Intervals and quartiles speak of calls between these phones (alpha, bravo) {when}: ")

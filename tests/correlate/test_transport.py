@@ -62,25 +62,38 @@ def marker(local, what):
 
 def turn_over_tcp(local, count):
     """RFC 8656 over TCP 443: an allocation, then ChannelData both ways, each a segment of its own."""
-    data = struct.pack(">HH", 0x4000, 96) + bytes(96)
+    data = struct.pack(">HH", 0x4000, 96) + b"\x80" * 96
     allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
     return [segment(local, TURN, allocate)] + [
         segment(*ends, data) for _ in range(count) for ends in ((local, TURN), (TURN, local))
     ]
 
 
+def in_tls(local, count):
+    """TLS to the same server, a record of 100 bytes each way."""
+    record = b"\x17\x03\x03" + struct.pack(">H", 95) + bytes(95)
+    return [segment(*ends, record) for _ in range(count) for ends in ((local, TURN), (TURN, local))]
+
+
+def udp_call(local, count):
+    relay = ("192.0.2.50", 3478)
+    allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+    media = [datagram(*ends, b"\x80") for _ in range(count) for ends in ((local, relay), (relay, local))]
+    return [datagram(local, relay, allocate), *media]
+
+
 @pytest.fixture
 def facts(tmp_path, build):
     """The findings of one trial whose captures hold these packets between the markers."""
 
-    def run(caller, callee):
+    def run(caller, callee, **keys):
         call = build.call()
         build.dataset(tmp_path, [call])
         folder = tmp_path / "trials" / call.trial
         for name, local, packets in (("caller", A, caller), ("callee", B, callee)):
             before = segment((local[0], local[1] + 1), TURN, bytes(5000))
             packets = [before, marker(local, "begin"), *in_order(packets), marker(local, "end")]
-            (folder / f"{name}.pcap").write_bytes(pcap(packets))
+            (folder / f"{name}.pcap").write_bytes(pcap(packets, **keys))
         record_anew(tmp_path)
         report.build(Dataset(tmp_path))
         from correlate.findings.cases import cases
@@ -91,17 +104,28 @@ def facts(tmp_path, build):
     return run
 
 
-def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_path):
+def test_a_call_by_turn_over_tcp_443_is_a_relayed_one_and_its_frames_are_media(facts):
     found = facts(turn_over_tcp(A, 120), turn_over_tcp(B, 110))
+    for side, count in (("caller", 120), ("callee", 110)):
+        volume, endpoint = found["volume"][side], found["endpoints"][side]
+        assert (endpoint["established"], endpoint["routing"]) == (True, "relay")
+        assert volume["transport"] == "tcp"
+        assert [volume[f"media_{way}_packets"] for way in ("tx", "rx")] == [count] * 2
+        assert volume["media_tx_payload_bytes"] == count * 100
+        assert volume["longest_relay_tx_packets"] == count + 1
+        assert [each["port"] for each in found["servers"][side]["servers"]] == [443]
+    assert found["endpoints"]["caller"]["relayed_payload_bytes"] == 2 * (120 + 110) * 100
+
+
+def test_a_call_in_tls_on_both_sides_is_media_not_udp_and_never_zero(facts, tmp_path):
+    found = facts(in_tls(A, 120), in_tls(B, 110))
     for side in ("caller", "callee"):
         volume = found["volume"][side]
         assert volume["transport"] == "media_not_udp"
         assert [volume[f"media_{name}"] for name in ("tx_packets", "rx_packets", "tx_payload_bytes")] == [None] * 3
         assert volume["crosswise_tx_less_rx_packets"] is None
-        assert volume["reason"].startswith(
-            "media, crosswise: media_not_udp, no UDP session in an answered call, TCP on both sides; "
-        )
         in_tcp = "media_not_udp, no UDP session in an answered call, TCP on both sides"
+        assert volume["reason"].startswith(f"media, crosswise: {in_tcp}; ")
         assert volume["reasons"]["media_tx_packets"] == volume["reasons"]["crosswise_edge_packets"] == in_tcp
         assert volume["reasons"]["p2p_tx_packets"].startswith("no direct conversation with packets both ways on ")
         assert volume["reasons"]["media_union_tx_packets"].startswith(f"{in_tcp}; no media on ")
@@ -110,7 +134,7 @@ def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_
         assert found["endpoints"][side]["reason"] == "routing, answer, direct, relayed: media_not_udp"
         assert found["endpoints"][side]["direct_payload_bytes"] is None
         assert found["service"][side]["service"] is None
-    assert found["volume"]["caller"]["tcp_tx_payload_bytes"] == 20 + 120 * 100
+    assert found["volume"]["caller"]["tcp_tx_payload_bytes"] == 120 * 100
     assert found["volume"]["callee"]["tcp_rx_payload_bytes"] == 110 * 100
     (relay,) = (
         row
@@ -120,6 +144,91 @@ def test_a_call_by_turn_over_tcp_443_is_media_not_udp_and_never_zero(facts, tmp_
     assert (relay["n"], relay["N"], relay["reason"]) == (None, 1, "1 of 1 trials undecided: media_not_udp")
     page = (tmp_path / "report.html").read_text()
     assert "media_not_udp: 1 answered calls have no UDP session" in page
+
+
+def test_frames_of_turn_over_tcp_that_were_cut_off_are_no_count_of_media(facts):
+    """A segment of three frames, cut behind the first: where the others begin nobody can tell."""
+    data = struct.pack(">HH", 0x4000, 496) + b"\x80" * 496
+
+    def cut(local):
+        allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+        ways = ((local, TURN), (TURN, local))
+        return [segment(local, TURN, allocate), *(segment(*ends, data * 3) for _ in range(120) for ends in ways)]
+
+    found = facts(cut(A), cut(B), snaplen=640)
+    volume, endpoint = found["volume"]["caller"], found["endpoints"]["caller"]
+    assert (endpoint["established"], endpoint["routing"], volume["transport"]) == (True, "relay", "tcp")
+    assert (volume["media_tx_packets"], volume["crosswise_tx_less_rx_packets"]) == (None, None)
+    assert "TURN over TCP on alpha: frames are cut off" in volume["reasons"]["media_tx_packets"]
+    assert volume["tcp_tx_payload_bytes"] == 20 + 120 * 1500
+
+
+@pytest.mark.parametrize(("clock", "service"), [(90_000, "video"), (48_000, "voice")])
+@pytest.mark.parametrize("how", ["channel", "indication"])
+def test_rtp_in_turn_over_tcp_tells_the_service_whatever_its_rate(facts, build, how, clock, service):
+    """60 bytes 50 times a second."""
+
+    def rtp(number):
+        packet = struct.pack(">BBHII", 0x80, 111, number, number * clock // 50, 7) + bytes(48)
+        if how == "channel":
+            return build.channel(0x4000, packet)
+        return build.stun(build.DATA_INDICATION, build.xored(build.PEER, "192.0.2.9"), (build.DATA, packet))
+
+    def call(local):
+        allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
+        frames = [segment(*ends, rtp(at)) for at in range(120) for ends in ((local, TURN), (TURN, local))]
+        return [segment(local, TURN, allocate), *frames]
+
+    found = facts(call(A), call(B))["service"]["caller"]
+    assert (found["service"], found["rule"]) == (service, f"RTP clocks: {clock} Hz")
+    said = f"RTP 0x00000007 sent: payload type 111, 120 packets, {clock} Hz"
+    assert said in [each["what"] for each in found["evidence"]]
+
+
+def test_ice_over_tcp_between_the_phones_is_a_direct_conversation(facts):
+    """RFC 4571 frames, as RFC 6544 3 has them."""
+    check = struct.pack(">HHI", 1, 16, 0x2112A442) + bytes(12) + struct.pack(">HH", 6, 9) + b"abcd:efgh" + bytes(3)
+
+    def between(local, remote):
+        both = (local, remote), (remote, local)
+        frames = [struct.pack(">H", len(each)) + each for each in (check, b"\x80" + bytes(99))]
+        return [segment(*both[0], frames[0]), *(segment(*ends, frames[1]) for _ in range(120) for ends in both)]
+
+    found = facts(between(A, ("198.51.100.20", 6000)), between(B, ("203.0.113.7", 5000)))
+    assert [found["endpoints"]["caller"][name] for name in ("routing", "relayed_payload_bytes")] == ["p2p", 0]
+    volume = found["volume"]["callee"]
+    assert (volume["transport"], volume["media_tx_packets"], volume["media_tx_payload_bytes"]) == ("tcp", 120, 12_240)
+
+
+def test_udp_here_and_tls_there_is_a_conversation_whose_route_the_udp_side_tells(facts):
+    found = facts(udp_call(A, 100), in_tls(B, 100))
+    caller, callee = (found["endpoints"][side] for side in ("caller", "callee"))
+    assert (caller["established"], caller["routing"]) == (callee["established"], callee["routing"]) == (True, "relay")
+    assert [found["volume"][side]["transport"] for side in ("caller", "callee")] == ["udp", "media_not_udp"]
+    assert [found["volume"][side]["media_tx_packets"] for side in ("caller", "callee")] == [100, None]
+    assert found["volume"]["callee"]["reasons"]["media_tx_packets"] == (
+        "media_not_udp, no UDP session in an answered call, TCP on bravo"
+    )
+    assert found["volume"]["caller"]["crosswise_tx_less_rx_packets"] is None
+
+
+def test_udp_here_and_nothing_there_that_may_hold_media_is_undecided(facts):
+    found = facts(udp_call(A, 100), in_tls(B, 99))["endpoints"]["callee"]
+    assert (found["established"], found["routing"], found["no_disclosure"]) == (None, None, True)
+    assert found["reasons"]["established"] == "media both ways on one side only, not on bravo"
+
+
+def test_tls_on_both_sides_beside_silent_sessions_of_the_call_is_undecided(facts):
+    found = facts([*udp_call(A, 3), *in_tls(A, 100)], [*udp_call(B, 3), *in_tls(B, 100)])["endpoints"]["caller"]
+    assert found["established"] is None
+    assert found["reasons"]["established"] == (
+        "media_not_udp, if there are any: TCP on both sides beside silent sessions of the call"
+    )
+
+
+def test_tls_on_one_side_of_a_silent_call_is_no_conversation(facts):
+    found = facts([*udp_call(A, 3), *in_tls(A, 100)], [*udp_call(B, 3), *in_tls(B, 99)])["endpoints"]["caller"]
+    assert (found["established"], found["routing"]) == (False, None)
 
 
 @pytest.mark.parametrize(
@@ -135,17 +244,16 @@ def test_media_may_be_in_a_connection_with_a_hundred_segments_each_way_on_both_s
     assert [found["volume"][side]["transport"] for side in ("caller", "callee")] == [transport] * 2
 
 
-def test_a_conversation_over_udp_is_one_whatever_goes_over_tcp_beside_it(facts):
-    relay = ("192.0.2.50", 3478)
-    allocate = struct.pack(">HHI", 3, 0, 0x2112A442) + bytes(12)
-
-    def both(phone):
-        media = [datagram(*ends, b"\x80") for _ in range(100) for ends in ((phone, relay), (relay, phone))]
-        return [*turn_over_tcp(phone, 120), datagram(phone, relay, allocate), *media]
-
-    found = facts(both(A), both(B))
+def test_a_conversation_over_udp_is_one_whatever_tls_goes_beside_it(facts):
+    found = facts(*([*in_tls(phone, 120), *udp_call(phone, 100)] for phone in (A, B)))
     assert found["volume"]["caller"]["transport"] == "udp"
     assert (found["volume"]["caller"]["media_tx_packets"], found["endpoints"]["caller"]["routing"]) == (100, "relay")
+
+
+def test_turn_over_tcp_beside_udp_is_of_the_same_conversation(facts):
+    found = facts(*([*turn_over_tcp(phone, 120), *udp_call(phone, 100)] for phone in (A, B)))
+    assert found["volume"]["caller"]["transport"] == "udp and tcp"
+    assert found["volume"]["caller"]["media_tx_packets"] == 220
 
 
 def test_a_download_is_no_conversation(facts):

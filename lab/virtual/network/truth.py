@@ -191,7 +191,7 @@ def _unanswered_service(call: Call, caller: _SideFacts, callee: _SideFacts) -> s
     comparable = [sessions for sessions in (caller.sessions(), callee.sessions()) if len(sessions) > 1]
     if call.app.network.identical_unanswered is None or not comparable:
         return None
-    return "voice" if any(len(set(sessions)) == 1 for sessions in comparable) else "video"
+    return "voice" if any(len(set(sessions)) == 1 for sessions in comparable) else None
 
 
 def _closest(side: _SideFacts, port: int) -> tuple[int, int] | None:

@@ -126,13 +126,57 @@ def test_captures_that_fit_the_other_sides_addresses_are_swapped(why, build):
     assert why(answered(build), lambda caller, callee: (callee, caller)) == SWAPPED
 
 
-def test_one_capture_that_does_not_fit_is_not_a_swap(why, build):
+@pytest.mark.parametrize(("at_caller", "told"), [("callee", SWAPPED), ("caller", "")])
+def test_a_capture_of_nothing_may_be_the_other_sides(why, build, at_caller, told):
+    def edit(caller, callee):
+        return (callee if at_caller == "callee" else caller), caller[:24]
+
+    assert why(answered(build), edit, markers=False) == told
+
+
+@pytest.mark.parametrize(
+    ("who", "noted"), [("caller", ["10.1.1.1"]), ("callee", ["10.1.1.1"]), ("caller", [A[0], B[0]])], ids=str
+)
+def test_one_capture_that_does_not_fit_is_not_a_swap(why, build, who, noted):
     call = answered(build)
-    call.caller.noted = ["10.1.1.1"]
+    getattr(call, who).noted = noted
     assert why(call, lambda caller, callee: (callee, caller)) == ""
-    call = answered(build)
-    call.repetition, call.caller.noted = 2, [A[0], B[0]]
-    assert why(call, lambda caller, callee: (callee, caller)) == ""
+
+
+def checked_by(build, of_caller, of_callee, packets=60):
+    """A relayed call with these user names in its Binding requests, each with a request of TURN beside."""
+    call = build.call()
+    for side, local, names in ((call.caller, A, of_caller), (call.callee, B, of_callee)):
+        side.put(0.0, *local, *RELAY, build.stun(build.ALLOCATE, (build.USERNAME, f"170000:{side.phone}".encode())))
+        side.talk(local, RELAY, 1.0, 40.0, packets, packets)
+        for at_s, name in enumerate(names, 2):
+            side.put(at_s, *local, *RELAY, build.channel(0x4001, build.stun(build.BINDING, (build.USERNAME, name))))
+    return call
+
+
+@pytest.mark.parametrize(
+    ("of_caller", "of_callee", "told"),
+    [
+        ([b"aaaa:bbbb"], [b"bbbb:aaaa"], False),
+        ([b"aaaa:bbbb"], [b"cccc:dddd"], True),
+        ([b"aaaa:bbbb"], [b"aaaa:dddd"], True),
+        ([b"aaaa:bbbb", b"cccc:dddd"], [b"dddd:cccc", b"eeee:ffff"], False),
+        ([b"aaaa:bbbb"], [], False),
+        ([b"aaaa"], [b"bbbb"], False),
+    ],
+    ids=str,
+)
+def test_media_that_other_ice_agents_check_are_another_calls(why, build, of_caller, of_callee, told):
+    """A restart, or a fork to several phones, has a pair of agents in both; where one side shows none nobody knows."""
+    found = why(checked_by(build, of_caller, of_callee), lambda caller, callee: (caller, callee))
+    text = "two calls: no pair of ICE agents that checks the media of alpha checks those of bravo"
+    assert found == (text if told else "")
+
+
+def test_agents_of_a_path_that_carries_nothing_say_nothing(why, build):
+    """Another app's checks, or those of a path that was not taken."""
+    call = checked_by(build, [b"aaaa:bbbb"], [b"cccc:dddd"], packets=49)
+    assert why(call, lambda caller, callee: (caller, callee)) == ""
 
 
 def test_where_addresses_were_not_recorded_a_swap_cannot_be_told(tmp_path, build):

@@ -240,13 +240,13 @@ def test_the_two_closest_sessions_tell_the_role(book, of_caller, of_callee, role
     assert book.truth(exchange(relays=(("media", 3478),)))["role"] is None
 
 
-def test_identical_sessions_of_one_side_tell_an_unanswered_voice_call(book):
+def test_identical_sessions_of_one_side_tell_an_unanswered_voice_call_and_others_tell_nothing(book):
     sessions(book, "a", [12, 12, 12])
     sessions(book, "b", [20, 8, 8])
     assert book.truth(exchange(identical="voice"))["service"] == "voice"
     assert book.truth(exchange())["service"] is None
     sessions(book, "a", [1])
-    assert book.truth(exchange(identical="voice"))["service"] == "video"
+    assert book.truth(exchange(identical="voice"))["service"] is None
 
 
 def test_user_ids_are_those_of_the_right_length_on_both_wires(book):

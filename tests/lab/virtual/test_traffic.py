@@ -143,7 +143,8 @@ def test_a_call_shows_what_the_paper_says_of_its_app(name, service, caller, scen
     assert truth["routing"] == (None if not answered else "p2p" if goes_directly else "relay")
     assert truth["exposed"] == (unanswered if not answered else straight if goes_directly else relayed)
     assert truth["role"] == ("caller" if has_role else None)
-    assert truth["service"] == (service if answered or has_service else None)
+    told_by_sessions = "voice" if has_service and service == "voice" else None
+    assert truth["service"] == (service if answered else told_by_sessions)
     shown = when == "always" or (when == "conversation" and answered)
     assert [len(found) for found in truth["user_ids"]] == ([length, length] if shown else [])
 
