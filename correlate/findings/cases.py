@@ -126,11 +126,11 @@ def cases(dataset: Dataset) -> Cases:
         keys = (trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones)
         by_side = {side: tuple(each for each in of_trial.get(trial, ()) if each.side == side) for side in SIDES}
         values: tuple[Any, ...] = (*keys, *found, by_side)
-        read.append(Case(*values, **_observed(dataset.record(trial))))
+        read.append(Case(*values, **observed(dataset.record(trial))))
     return Cases(tuple(read), unread)
 
 
-def _observed(record: TrialRecord) -> dict[str, Any]:
+def observed(record: TrialRecord) -> dict[str, Any]:
     """The fields of `Case` of what was seen of the phones.
 
     What was observed is the scenario that was asked (else the attempt is void), and it has a conversation where a time

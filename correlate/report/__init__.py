@@ -142,7 +142,7 @@ def _rendered(dataset: Dataset) -> dict[Path, str]:
         dataset.tables_dir / f"{each.name}.md": as_markdown(
             each, grids(each), study.scope if "N" in each.columns else ""
         )
-        for each in made
+        for each in (*made, claimed)
     }
     return files | {dataset.report_path: _page(study, troubles(dataset), made, claimed, linked)}
 

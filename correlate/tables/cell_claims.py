@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from correlate.dataset import SIDES
 from correlate.findings.cases import SERVICES, Case
+from correlate.tables.control import CONTROL_COLUMNS, OF_CELLS
 from correlate.tables.layout import Cell, Row
 from correlate.tables.predicates import both_ways, is_void
 from correlate.tables.statistics import rank_sum
@@ -118,6 +119,7 @@ def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterato
             decided = holds(n, undecided, total) if total else None
             is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
             yield {
+                **dict.fromkeys(("wilson_low", "wilson_high", *CONTROL_COLUMNS.split())),
                 "claim": claim.name,
                 "section": claim.section,
                 "app": app,
@@ -129,6 +131,7 @@ def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterato
                 "quantifier": "always",
                 "holds": {True: "yes", False: "no", None: None}[decided],
                 "paper_claims": "yes" if is_claimed else None,
+                "control": OF_CELLS,
                 "agreement": "" if not is_claimed else "undecided" if decided is None else study.compare(decided),
                 "reason": f"{undecided} of {total} cells undecided: {FEW}" if undecided else "",
                 "rule": claim.rule,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from correlate.findings.cases import Case
 from correlate.tables import cell_claims
 from correlate.tables.claim_list import CLAIMS, Claim
+from correlate.tables.control import CONTROL_COLUMNS, CONTROL_NOTES, control
 from correlate.tables.layout import Row, Table, table
 from correlate.tables.predicates import is_void, tally
 from correlate.tables.statistics import BOUND, why
@@ -19,7 +20,7 @@ def claims(study: Study) -> Table:
     """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule."""
     columns = (
         "claim section app scenario unit n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
-        "reason rule"
+        f"{CONTROL_COLUMNS} reason rule"
     )
     notes = (
         "quantifier: the paper's; always: holds in all N trials that the claim speaks of; generally: in more than half",
@@ -28,6 +29,7 @@ def claims(study: Study) -> Table:
         BOUND,
         study.answered_note,
         "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
+        *CONTROL_NOTES,
     )
     rows = [*_rows(study), *cell_claims.rows(study, lambda *counts: _holds("always", *counts))]
     rows.sort(key=lambda row: str(row["section"]))
@@ -65,6 +67,7 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
         "holds": {True: "yes", False: "no", None: None}[holds],
         "paper_claims": "yes" if is_claimed else None,
         "agreement": "" if not is_claimed else "undecided" if holds is None else study.compare(holds),
+        **control(study, claim, cases),
         "reason": why(counted, " or ".join(whys)),
         "rule": claim.rule,
     }

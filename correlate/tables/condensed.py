@@ -6,6 +6,7 @@ Everything here is read out of a `Table`'s rows, so that what people read is wha
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from correlate.tables import chance
 from correlate.tables.layout import Cell, Grid, Line, Table, grid, plain, text
 
 Row = Mapping[str, Cell]
@@ -247,30 +248,32 @@ def _far_end(row: Row) -> list[Line]:
 
 
 def _claims(of: Table) -> list[Grid]:
-    """A row a claim, a column an app; scenarios with the same counts share a line."""
+    """A row a claim, a column an app; scenarios with the same counts share a line, and have their control below it."""
     apps = list(dict.fromkeys(text(row["app"]) for row in of.rows))
     rows: list[list[str | list[Line]]] = []
     for name in dict.fromkeys(row["claim"] for row in of.rows):
         mine = [row for row in of.rows if row["claim"] == name]
         about = [Line(_words(text(name))), Line(f"{text(mine[0]['rule'])} ({text(mine[0]['quantifier'])})")]
+        about += [Line(none)] if (none := chance.why_none(mine[0])) else []
         rows.append(
             [text(mine[0]["section"]), about, *(_claim([row for row in mine if row["app"] == app]) for app in apps)]
         )
-    return [grid("|".join(["section", "claim", *apps]), rows)]
+    return [grid("|".join(["section", "claim", *apps]), rows, chance.not_discriminating(of))]
 
 
 def _claim(rows: Sequence[Row]) -> list[Line]:
-    alike: dict[tuple[Cell, ...], list[str]] = {}
+    alike: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         says = "claims it" if row["paper_claims"] else ""
         holds = {"yes": "holds", "no": "does not hold"}.get(text(row["holds"]), text(row["reason"]))
         unit = " cells" if row["unit"] == "cells" else ""
         key = (_counts(row) + unit, says, holds if says or not row["holds"] else "")
-        alike.setdefault(key, []).append(_words(text(row["scenario"])))
-    return [
-        Line(_where(scenarios, text(share), len(alike)), text(says), text(remark))
-        for (share, says, remark), scenarios in alike.items()
-    ] or [Line("–")]
+        alike.setdefault(key, []).append(row)
+    found: list[Line] = []
+    for (share, says, remark), same in alike.items():
+        where = _where([_words(text(row["scenario"])) for row in same], share, len(alike))
+        found += [Line(where, says, remark), *chance.lines(same)]
+    return found or [Line("–")]
 
 
 def _where(scenarios: Sequence[str], share: str, lines: int) -> str:

@@ -15,7 +15,9 @@ from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.dataset.record import Analysis, DatasetRecord
 from correlate.dataset.record.analysis import GENERIC
+from correlate.findings import wrong_pairs
 from correlate.findings.cases import Case, cases
+from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
 from correlate.tables.membership import left_out
 
 MODELLED = "modelled"
@@ -44,6 +46,7 @@ class Study:
     out: Mapping[str, str]
     names: Mapping[str, str]
     paper: Mapping[str, Any]
+    wrong_pairs: tuple[WrongPair, ...]
 
     @staticmethod
     def of(dataset: Dataset) -> Study:
@@ -51,8 +54,8 @@ class Study:
         info = checked(dataset)
         found = cases(dataset)
         names, rules = dataset.host_names(), _rules(info)
-        out = left_out(found.read, rules, names)
-        return Study(info, installed(dataset), found.read, found.unread, out, names, published())
+        out, wrong = left_out(found.read, rules, names), wrong_pairs.read(dataset)
+        return Study(info, installed(dataset), found.read, found.unread, out, names, published(), wrong)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
@@ -63,6 +66,11 @@ class Study:
     def whole(self) -> Study:
         """The study as if nothing were left out."""
         return replace(self, out={})
+
+    @cached_property
+    def crossed(self) -> tuple[Crossed, ...]:
+        """The wrong pairs of cases: the control of claims that relate the two sides."""
+        return crossed_cases(self.wrong_pairs, self.cases)
 
     @property
     def provenance(self) -> str:

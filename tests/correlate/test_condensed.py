@@ -110,7 +110,7 @@ def test_the_impossible_cell_of_table_8_carries_its_erratum(known):
 def test_a_claim_reads_with_its_share_and_what_the_paper_says(known):
     _, (shape,) = known["claims"]
     cells = {str(row[1][0]): [str(line) for line in row[2]] for row in shape.rows}
-    assert cells["shared server"] == ["2/2 (paper: claims it) [holds]"]
+    assert cells["shared server"] == ["2/2 (paper: claims it) [holds]", "no wrong pair"]
     assert cells["role told by packet counts"] == [
         "–/2 (paper: claims it) [2 of 2 trials undecided: the app's analysis has no role]"
     ]

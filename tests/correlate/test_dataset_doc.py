@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from correlate import report
-from correlate.columns import columns
+from correlate.columns import columns, columns_of
 from correlate.dataset import Dataset
 from correlate.dataset.record import DOCUMENTS, Document
 from correlate.dimensions import DIMENSIONS
 from correlate.findings.sessions import COLUMNS
+from correlate.findings.wrong_pairs import WrongPair
 from correlate.pairs.sessions import RULES
 from correlate.tables import tables
 from correlate.tables.claims import claims
@@ -45,6 +46,13 @@ def test_every_column_of_a_finding_stands_in_its_section(name):
     prefix = re.compile(rf"({'|'.join(RULES)})_")
     columns = [re.sub(prefix, "RULE_", column) if name == "volume" else column for column in _columns(name)]
     assert [column for column in columns if column not in words] == []
+
+
+def test_every_column_of_a_wrong_pair_stands_in_its_section():
+    section = PAGE.split("### wrong_pairs.csv")[1].split("\n## ")[0].split("\n### ")[0]
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", section))))
+    columns = {re.sub("^(caller|callee)_(?!trial)", "SIDE_", column) for column in columns_of(WrongPair)}
+    assert columns - words == set()
 
 
 def _columns(name):
