@@ -123,6 +123,7 @@ def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterato
             decided = holds(n, undecided, total) if total else None
             is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
             yield {
+                **dict.fromkeys(("wilson_low", "wilson_high")),
                 "claim": claim.name,
                 "section": claim.section,
                 "app": app,

@@ -54,10 +54,8 @@ class Study:
         info = checked(dataset)
         found = cases(dataset)
         names, rules = dataset.host_names(), _rules(info)
-        out = left_out(found.read, rules, names)
-        return Study(
-            info, installed(dataset), found.read, found.unread, out, names, published(), wrong_pairs.read(dataset)
-        )
+        out, wrong = left_out(found.read, rules, names), wrong_pairs.read(dataset)
+        return Study(info, installed(dataset), found.read, found.unread, out, names, published(), wrong)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:

@@ -115,7 +115,9 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     duration = case.duration["caller"]
     assert duration.longest_relay.duration_ns == 11_000_000_000
     assert (duration.longest_relay.first_ns, duration.bound_ns) == (None, None)
-    assert duration.reason.startswith("first, last, start, within_bound, bound: this clock was never compared")
+    assert duration.reason.startswith(
+        "first, last, start, within_bound, bound, media_span: this clock was never compared"
+    )
     servers = case.servers["caller"]
     assert servers.shared is None
     assert servers.reason == "shared, overlap: a clock was never compared"
