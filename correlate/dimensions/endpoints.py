@@ -56,7 +56,8 @@ class Endpoint:
     `established` is None where one side or a path that no rule claims shows what may be a conversation, `routing` then
     and without a conversation. `foreign_packets` are those of this trace's UDP flows with no end at this
     phone, or with both alike its own: nothing counts them, and many of them mean that an address of the phone was not
-    recorded. The answer is what the trace that shows an address tells of it: media flow both ways from a frame on
+    recorded. `mixed_up` says why the two captures are not the two sides of one call; empty where nothing says so. The
+    answer is what the trace that shows an address tells of it: media flow both ways from a frame on
     (`Vantage.answered`)."""
 
     phone: str
@@ -74,6 +75,7 @@ class Endpoint:
     direct_payload_bytes: int | None
     relayed_payload_bytes: int | None
     foreign_packets: int
+    mixed_up: str
     evidence: tuple[Evidence, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
@@ -115,6 +117,7 @@ def measure(pair: CallPair) -> Sided[Endpoint]:
             direct_payload_bytes=None if pair.media_not_udp else direct_bytes,
             relayed_payload_bytes=None if pair.media_not_udp else relayed_bytes,
             foreign_packets=foreign_packets(own),
+            mixed_up=pair.mixed_up,
             evidence=evidence(_facts(own, other, pair, unexplained[number])),
         )
         return explained(finding, [*_reasons(pair, routing), *_doubtful(doubts[number], found, list(blocks))])

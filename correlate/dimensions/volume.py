@@ -1,6 +1,6 @@
 """Traffic volume symmetry (paper 3.3, 4.4): how much does each side send and receive?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
@@ -51,11 +51,15 @@ class Crosswise:
 
     `edge_packets` of these were sent or received where the other capture does not reach, give or take the bounds of
     both clocks: so much of the difference may be due to the captures; None where a clock was never compared.
+    `received_more`: in a conversation the other side received more than this side sent, and more than stands at the
+    edges. No network makes media, so something counts that is not the other side's, if only keep-alives that a server
+    answers; it is told, and leaves the trial where it is.
     """
 
     tx_less_rx_packets: int | None = None
     tx_less_rx_payload_bytes: int | None = None
     edge_packets: int | None = None
+    received_more: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,13 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     choices = {name: rule(pair) for name, rule in RULES.items()}
     missing = [Reason((name,), choice.reason) for name, choice in choices.items() if choice.reason]
     media_a, media_b = _media(pair, pair.a), _media(pair, pair.b)
+    edge_a, edge_b = pair.edge_packets or (None, None)
 
-    def side(own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], key: str) -> Volumes:
+    def side(
+        own: Vantage, other: Vantage, media: tuple[MediaTotals, MediaTotals], edge: int | None, key: str
+    ) -> Volumes:
         first, last = media_span(own) or (None, None)
+        crosswise = _crosswise(pair, own, other, *media, edge)
         traffic = {name: _traffic(own, getattr(choice, key)) for name, choice in choices.items()}
         finding = Volumes(
             phone=own.phone,
@@ -119,7 +127,7 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             media_union=traffic["media_union"],
             relayed=_relayed(own),
             media=media[0],
-            crosswise=_crosswise(own, other, *media),
+            crosswise=crosswise,
             tcp=_tcp(own),
             quic=_quic(own),
             transport=_transport(pair, own),
@@ -130,9 +138,12 @@ def measure(pair: CallPair) -> Sided[Volumes]:
             not_followed=_said(own, "not_followed"),
             evidence=evidence([("media first", own.phone, first), ("media last", own.phone, last)]),
         )
-        return explained(finding, [*_twice(own, other), *_reasons(pair, own, other), *missing])
+        reasons = [*_twice(own, other), *_reasons(pair, own, other), *missing, *_received_more(own, other, crosswise)]
+        return explained(finding, reasons)
 
-    return Sided(side(pair.a, pair.b, (media_a, media_b), "a"), side(pair.b, pair.a, (media_b, media_a), "b"))
+    return Sided(
+        side(pair.a, pair.b, (media_a, media_b), edge_a, "a"), side(pair.b, pair.a, (media_b, media_a), edge_b, "b")
+    )
 
 
 def _said(side: Vantage, kind: str) -> tuple[str, ...]:
@@ -176,44 +187,35 @@ def _reasons(pair: CallPair, own: Vantage, other: Vantage) -> list[Reason]:
         names = ("media", "crosswise") if own in hidden else ("crosswise",)
         reasons.append(Reason(names, f"{MEDIA_NOT_UDP}, no UDP session in an answered call, TCP on {where}"))
     elif not pair.established:
-        reasons.append(Reason(("transport",), pair.undecided or "no conversation"))
+        reasons.append(Reason(("transport", "crosswise_received_more"), pair.undecided or "no conversation"))
     if not hidden and media_span(pair.a) is None and media_span(pair.b) is None:
         reasons.append(Reason(("crosswise",), "no media on either side"))
     elif not (pair.a.clock.known and pair.b.clock.known):
-        reasons.append(Reason(("crosswise_edge_packets",), "a clock was never compared"))
+        reasons.append(Reason(("crosswise_edge_packets", "crosswise_received_more"), "a clock was never compared"))
     return reasons
 
 
-def _crosswise(own: Vantage, other: Vantage, sent: MediaTotals, received: MediaTotals) -> Crosswise:
+def _crosswise(
+    pair: CallPair, own: Vantage, other: Vantage, sent: MediaTotals, received: MediaTotals, edge: int | None
+) -> Crosswise:
     if sent.tx_packets is None or received.rx_packets is None or (media_span(own) or media_span(other)) is None:
         return Crosswise()
-    is_known = own.clock.known and other.clock.known
+    less = sent.tx_packets - received.rx_packets
     return Crosswise(
-        sent.tx_packets - received.rx_packets,
+        less,
         (sent.tx_payload_bytes or 0) - (received.rx_payload_bytes or 0),
-        _beyond(own, other, "tx") + _beyond(other, own, "rx") if is_known else None,
+        edge,
+        less + edge < 0 if pair.established and edge is not None else None,
     )
 
 
-def _beyond(side: Vantage, other: Vantage, direction: str) -> int:
-    """Media packets of one side, sent (`tx`) or received (`rx`) at times when the other's capture may not have run."""
-    span = media_span(side)
-    bound_ns = side.clock.bound_ns + other.clock.bound_ns
-    begin_ns, end_ns = (other.clock.to_controller(time_ns) for time_ns in other.window_ns)
-
-    def is_covered(time_ns: int) -> bool:
-        return begin_ns + bound_ns <= side.clock.to_controller(time_ns) <= end_ns - bound_ns
-
-    if span is None or all(is_covered(frame.time_ns) for frame in span):
-        return 0
-    return sum(not is_covered(time_ns) for time_ns in _media_times(side, direction))
-
-
-def _media_times(side: Vantage, direction: str) -> list[int]:
-    """The times of the media sent (`tx`) or received (`rx`) by one side."""
-    media = side.media_units
-    times: list[int] = media.time_ns[media.sent == (direction == "tx")].tolist()
-    return times
+def _received_more(own: Vantage, other: Vantage, crosswise: Crosswise) -> Iterator[Reason]:
+    if crosswise.received_more:
+        less = -(crosswise.tx_less_rx_packets or 0)
+        text = (
+            f"{other.phone} received {less} packets more than {own.phone} sent, {crosswise.edge_packets} at the edges"
+        )
+        yield Reason(("crosswise_received_more",), text)
 
 
 def _tcp(side: Vantage) -> Payload:

@@ -21,8 +21,9 @@ from correlate.errors import CorrelateError
 from correlate.findings.names import answers_in
 from correlate.pairs import CallPair, Sided
 
-NAMED = ("servers",)
-"""The dimensions that look at host names; test_findings holds the others to not doing so."""
+NAMED = ("servers", "duration", "volume")
+"""The dimensions that look at host names (of twins, which are one server); test_findings holds the others to not doing
+so."""
 
 
 @dataclass(frozen=True)

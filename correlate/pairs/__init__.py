@@ -19,11 +19,14 @@ from correlate.pairs.addresses import Learned, Role
 from correlate.pairs.alone import Alone, alone
 from correlate.pairs.connections import connections
 from correlate.pairs.conversations import Conversation, conversations
+from correlate.pairs.edges import edge_packets
 from correlate.pairs.established import Holds, Shown, established, holds, unclaimed
 from correlate.pairs.frames import Frame
 from correlate.pairs.known_bytes import Hit, hits
 from correlate.pairs.media import MediaUnits, answered, units
+from correlate.pairs.mixed_up import mixed_up, two_calls
 from correlate.pairs.negotiated import Negotiated, negotiated
+from correlate.pairs.round_trip import round_trip_ns
 from correlate.pairs.transport import Transport, transport
 from correlate.pairs.unseen import Unseen, unseen
 from correlate.pairs.window import Amounts, Sighting, Window, emptied, total
@@ -61,7 +64,9 @@ class Vantage:
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
     datagrams are there twice; where these are so many that it is flagged, amounts count each once. `media_units` are
     the media of the call, `carried` what TCP connections with STUN carry; `unclaimed` are conversations that may be the
-    call's and that no rule says are. All of this may rest on what the other capture tells; `alone` does not.
+    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any.
+
+    All of this may rest on what the other capture tells; `alone` does not.
     """
 
     phone: str
@@ -84,6 +89,7 @@ class Vantage:
     media_units: MediaUnits
     carried: tuple[Carried, ...]
     unclaimed: tuple[Conversation, ...]
+    round_trip_ns: int | None
 
     @property
     def of_call(self) -> tuple[Conversation, ...]:
@@ -115,23 +121,32 @@ class Vantage:
         return self.clock.to_controller(first.time_ns), self.clock.to_controller(last.time_ns)
 
     def without_packets(self) -> Vantage:
-        """The conversations, the addresses and one message of each user name alone, a few KB."""
+        """The conversations, the addresses and of the messages those that say something new alone: a user name, or an
+        address between two ends. Some KB."""
         trace = emptied(self.trace)
-        named = {message.username: message for message in self.messages if message.username}
-        media_units = self.media_units.within(())
-        few = replace(self, trace=trace, messages=tuple(named.values()), flows=flows(trace.udp), carried=())
+        told = {each.username: each for each in self.messages if each.username} | {
+            (each.src, each.src_port, each.dst, each.dst_port, each.type, each.nested, addresses): each
+            for each in self.messages
+            if (addresses := each.addresses)
+        }
+        messages, media_units = tuple(dict.fromkeys(told.values())), self.media_units.within(())
+        few = replace(self, trace=trace, messages=messages, flows=flows(trace.udp), carried=())
         return replace(few, media_units=media_units)
 
 
 @dataclass(frozen=True)
 class CallPair:
-    """Two vantages `a` and `b`, in the order of the phones' names, and what both share."""
+    """Two vantages `a` and `b`, in the order of the phones' names, and what both share. `edge_packets`: media packets
+    from `a` to `b`, and the other way, that the capture at the other end may have missed; None where a clock was never
+    compared. `mixed_up` says why the two captures are not the two sides of one call; empty where nothing says so."""
 
     a: Vantage
     b: Vantage
     servers: frozenset[Address]
     names: Mapping[str, str]
     analysis: Analysis
+    edge_packets: tuple[int, int] | None
+    mixed_up: str
 
     @property
     def established(self) -> bool | None:
@@ -198,16 +213,14 @@ def pair(
 ) -> CallPair:
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
     windows = [window.read(side.capture, markers) for side in (a, b)]
+    mixed = mixed_up((a, b), windows)
     a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
     learned = [addresses.learn(of, side.interface, side.probed) for of, side in zip(windows, (a, b), strict=True)]
     known, of_call = addresses.attribute(*learned), negotiated(*windows)
-    return CallPair(
-        a=_vantage(a, windows[0], learned[0], known.a, known.b, of_call, analysis),
-        b=_vantage(b, windows[1], learned[1], known.b, known.a, of_call, analysis),
-        servers=known.servers,
-        names=names,
-        analysis=analysis,
-    )
+    vantage_a = _vantage(a, windows[0], learned[0], known.a, known.b, of_call, analysis)
+    vantage_b = _vantage(b, windows[1], learned[1], known.b, known.a, of_call, analysis)
+    edges, mixed = edge_packets(vantage_a, vantage_b), mixed or two_calls(vantage_a, vantage_b)
+    return CallPair(vantage_a, vantage_b, known.servers, names, analysis, edges, mixed)
 
 
 def checked(side: SideRecord, of: Window) -> SideRecord:
@@ -264,6 +277,7 @@ def _vantage(
         media_units=media_of_call,
         carried=of.carried,
         unclaimed=tuple(unclaimed(found, media)),
+        round_trip_ns=round_trip_ns(of.messages, own),
     )
 
 

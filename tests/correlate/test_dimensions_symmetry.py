@@ -41,7 +41,11 @@ def test_the_best_match_takes_the_pair_that_differs_least(build, measure):
 def test_p2p_is_null_with_a_reason_without_a_direct_conversation(build, measure):
     facts = measure(call_with_two_relays(build))["duration"]
     assert facts["caller"]["p2p_duration_ns"] is None
-    assert facts["caller"]["reason"] == "p2p: no direct conversation with packets both ways on alpha and bravo"
+    assert facts["caller"]["reason"] == (
+        "p2p: no direct conversation with packets both ways on alpha and bravo; "
+        "round_trip: no request of alpha with its response; 0.4 s are assumed (ITU-T G.114); "
+        "media_span: media do not flow both ways on alpha and bravo"
+    )
 
 
 def test_p2p_and_media_union_of_a_call_with_two_routes(build, measure):
@@ -139,9 +143,11 @@ def test_without_clocks_durations_are_compared_and_their_bound_is_unknown(tmp_pa
     assert [duration[f"longest_relay_{name}"] for name in ("start_difference_ns", "duration_within_bound")] == [
         None
     ] * 2
-    assert duration["reason"].startswith("start, within_bound, bound: the other side's clock was never compared; ")
+    assert duration["reason"].startswith(
+        "start, within_bound, bound, media_span: the other side's clock was never compared; "
+    )
     assert (volume["crosswise_tx_less_rx_packets"], volume["crosswise_edge_packets"]) == (15, None)
-    assert volume["reason"].startswith("crosswise_edge_packets: a clock was never compared; ")
+    assert volume["reason"].startswith("crosswise_edge_packets, crosswise_received_more: a clock was never compared; ")
     assert [facts["duration"][side]["bound_ns"] for side in ("caller", "callee")] == [1_000_000, None]
     assert [facts["duration"][side]["longest_relay_first_ns"] is None for side in ("caller", "callee")] == [False, True]
 
@@ -204,6 +210,94 @@ def test_frames_above_the_mtu_are_told_of_the_side_whose_capture_has_them(build,
     call.callee.put(5.0, *B, *RELAY, bytes(payload_bytes))
     volume = measure(call)["volume"]
     assert [volume[side]["above_mtu"] for side in ("caller", "callee")] == [False, is_above]
+
+
+def test_no_more_is_received_than_was_sent_but_at_the_edges(build, measure):
+    """A packet of the callee's that the caller never sent."""
+    call = call_with_two_relays(build)
+    call.callee.put(20.0, *RELAY, *B, b"\x80" + bytes(99))
+    volume = measure(call)["volume"]
+    # 125 sent and 111 received the one way, 124 and 110 the other.
+    assert [volume[side]["crosswise_tx_less_rx_packets"] for side in ("caller", "callee")] == [14, 14]
+    assert [volume[side]["crosswise_received_more"] for side in ("caller", "callee")] == [False, False]
+
+
+@pytest.mark.parametrize(("received", "is_more"), [(120, False), (121, True)])
+def test_media_that_nobody_sent_are_told_with_the_reason_and_stay(build, measure, received, is_more):
+    call = build.call()
+    for side, local, packets in ((call.caller, A, (120, 110)), (call.callee, B, (120, received))):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 40.0, *packets)
+    volume = measure(call)["volume"]["caller"]
+    text = "crosswise_received_more: bravo received 1 packets more than alpha sent, 0 at the edges"
+    assert (volume["crosswise_received_more"], text in volume["reason"]) == (is_more, is_more)
+    assert (volume["crosswise_tx_less_rx_packets"], volume["longest_relay_tx_packets"]) == (120 - received, 121)
+
+
+def test_without_a_conversation_nothing_is_said_of_media_that_nobody_sent(build, measure):
+    call = build.call()
+    for side, local, packets in ((call.caller, A, (3, 3)), (call.callee, B, (3, 5))):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, 1.0, 40.0, *packets)
+    volume = measure(call)["volume"]["caller"]
+    assert (volume["crosswise_tx_less_rx_packets"], volume["crosswise_received_more"]) == (-2, None)
+    assert volume["reasons"]["crosswise_received_more"] == "no conversation"
+
+
+def talking(build, late_s=0.0, early_s=0.0, answer_s=0.0):
+    """A conversation whose media begin so much later and end so much earlier at the callee, where a server answers a
+    request so late."""
+    call = build.call()
+    for side, local, begin_s, end_s in ((call.caller, A, 2.0, 40.0), (call.callee, B, 2.0 + late_s, 40.0 - early_s)):
+        side.relay(local, RELAY, 0.0)
+        side.talk(local, RELAY, begin_s, end_s, 400, 400)
+        for at_s, ends, kind in (
+            (1.0, (*local, *RELAY), build.BINDING),
+            (1.0 + answer_s, (*RELAY, *local), build.BOUND),
+        ):
+            side.put(at_s, *ends, build.stun(kind, transaction=b"request no 2"))
+    return call
+
+
+@pytest.mark.parametrize(("early_s", "differs"), [(0.102, False), (0.102001, True)])
+def test_media_end_on_both_sides_within_the_clocks_bounds_and_a_round_trip(build, measure, early_s, differs):
+    """The bounds are 2 ms together, each side's request takes 50 ms."""
+    found = measure(talking(build, early_s=early_s, answer_s=0.05))["duration"]
+    caller = {name[11:]: value for name, value in found["caller"].items() if name.startswith("media_span_")}
+    assert caller == {
+        "first_difference_ns": 0,
+        "last_difference_ns": round(early_s * 1e9),
+        "bound_ns": 102_000_000,
+        "differs": differs,
+    }
+    assert [found[side]["round_trip_ns"] for side in ("caller", "callee")] == [50_000_000] * 2
+    assert found["callee"]["media_span_last_difference_ns"] == -round(early_s * 1e9)
+    text = "alpha's begin +0.000 s and end +0.102 s after bravo's; clocks and a round trip allow 0.102 s"
+    assert (f"media_span_differs: {text}" in found["caller"]["reason"]) == differs
+
+
+@pytest.mark.parametrize(("late_s", "differs"), [(1.102, False), (1.102001, True)])
+def test_media_begin_on_both_sides_within_a_second_more(build, measure, late_s, differs):
+    found = measure(talking(build, late_s=late_s, answer_s=0.05))["duration"]
+    assert [found[side]["media_span_differs"] for side in ("caller", "callee")] == [differs] * 2
+    assert found["callee"]["media_span_first_difference_ns"] == round(late_s * 1e9)
+
+
+def test_of_a_side_without_a_request_that_was_answered_a_round_trip_is_assumed(build, measure):
+    call = talking(build, early_s=0.5, answer_s=0.05)
+    call.callee.packets = [each for each in call.callee.packets if each[5][:1] != b"\x01"]
+    found = measure(call)["duration"]
+    assert [found[side]["media_span_bound_ns"] for side in ("caller", "callee")] == [452_000_000] * 2
+    assert found["callee"]["round_trip_ns"] is None
+    assert found["callee"]["reasons"]["round_trip_ns"].endswith("0.4 s are assumed (ITU-T G.114)")
+
+
+def test_without_a_conversation_there_is_no_media_span(build, measure):
+    call = build.call()
+    call.caller.relay(A, RELAY, 0.0)
+    found = measure(call)["duration"]["caller"]
+    assert found["media_span_differs"] is None
+    assert found["reasons"]["media_span_bound_ns"] == "no conversation"
 
 
 def without_markers(data):

@@ -249,7 +249,7 @@ def test_a_side_that_is_captured_twice_has_no_volume_and_all_else_counts_once(bu
     assert [(side["tx_duplicates"], side["rx_duplicates"]) for side in (caller, callee)] == [(0, 0), (199, 0)]
     empty = ("longest_relay", "best_match", "p2p", "media_union", "media", "relayed", "crosswise", "tcp", "quic")
     volumes = [column for column in callee if column.startswith(empty)]
-    assert (len(volumes), [column for column in volumes if callee[column] is not None]) == (37, [])
+    assert (len(volumes), [column for column in volumes if callee[column] is not None]) == (38, [])
     told = "captured twice on bravo: 199 of 399 datagrams that the phone sent and 0 of 151 that it received are there a"
     assert callee["reasons"]["media_tx_packets"] == f"{told} second time, the first in frame 7"
     assert callee["reason"].startswith("longest_relay, best_match, p2p, media, relayed, crosswise, tcp, quic: captured")

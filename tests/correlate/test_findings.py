@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,8 +112,17 @@ def test_findings_come_back_as_they_were_measured(tmp_path, build):
     build.dataset(tmp_path, [twins(build)], analysis=ANALYSIS, names=NAMES)
     (measured,) = report.findings(Dataset(tmp_path))
     (case,) = cases(Dataset(tmp_path)).read
-    back = (case.endpoints, case.duration, case.volume, case.service_type, case.signalling)
-    assert back == tuple(measured.found[each] for each in ("endpoints", "duration", "volume", "service", "signalling"))
+    back = {
+        "endpoints": case.endpoints,
+        "duration": case.duration,
+        "volume": case.volume,
+        "service": case.service_type,
+        "signalling": case.signalling,
+    }
+    pair = replace(measured.pair, names=Dataset(tmp_path).host_names())
+    named = {name: measured.by_side(dict(DIMENSIONS)[name](pair)) for name in ("duration", "volume")}
+    assert back == dict(measured.found) | named
+    assert case.duration["caller"].best_match.identity == "group"
     assert case.servers["caller"].servers == (Server("192.0.2.50", 3478, "relay6-tpe.example.org"),)
     assert case.servers["caller"].evidence[0].capture == "caller"
 

@@ -43,11 +43,11 @@ def test_sides_stand_in_the_order_of_the_phones_names_whoever_called(tmp_path, b
 
 def test_a_pair_tells_nothing_of_scenario_direction_role_or_service(tmp_path, build):
     pair = load(tmp_path, build, build.call())
-    assert set(vars(pair)) == {"a", "b", "servers", "names", "analysis"}
+    assert set(vars(pair)) == {"a", "b", "servers", "names", "analysis", "edge_packets", "mixed_up"}
     assert set(vars(pair.a)) == {
         "phone", "trace", "messages", "flows", "clock", "own", "visible", "unseen", "hits", "conversations",
         "transport", "recorded", "seen_at", "window_ns", "answered", "repeats",
-        "alone", "media_units", "carried", "unclaimed",
+        "alone", "media_units", "carried", "unclaimed", "round_trip_ns",
     }  # fmt: skip
     assert [list(inspect.signature(measure).parameters) for _, measure in DIMENSIONS] == [["pair"]] * 6
 
