@@ -64,10 +64,8 @@ class Vantage:
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
     datagrams are there twice; where these are so many that it is flagged, amounts count each once. `media_units` are
     the media of the call, `carried` what TCP connections with STUN carry; `unclaimed` are conversations that may be the
-    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any.
-
-    All of this may rest on what the other capture tells; `alone` does not.
-    """
+    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any. All
+    of this may rest on what the other capture tells; `alone` does not."""
 
     phone: str
     trace: Trace
