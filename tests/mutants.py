@@ -71,6 +71,8 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/markers", 'of("callee", rows["end"])', 'of("caller", rows["end"])'),
     ("verdict", "correlate/pairs/__init__", 'any(side.holds == "media"', 'all(side.holds == "media"', TRANSPORT),
     ("verdict", "correlate/pairs/addresses", "relays | a.named | b.named) - own_a", "relays) - own_a"),
+    ("value", "correlate/link/legs", "used = side.alone.conversations", "used = side.of_call", "correlate/pairs/alone"),
+    ("verdict", "correlate/pairs/alone", "peers - asked - learned", "peers - learned"),
     ("value", "correlate/pairs/connections", "(len(table), True)", "(len(table), False)", "correlate/pairs/media"),
     ("value", "correlate/pairs/conversations", "tx[index], rx[index]", "rx[index], rx[index]", "correlate/pairs"),
     ("verdict", "correlate/pairs/conversations", "of_call.agents and is_relay", "of_call.agents", ESTABLISHED),
