@@ -49,7 +49,7 @@ CONTROL_NOTES = (
     "LR, likelihood ratio: (k + 0.5) / (n + 1) of the decided true pairs over the same of the decided wrong pairs; "
     f"95% interval by bootstrap over trials, {RESAMPLES} resamples; a claim does not discriminate where it contains 1",
     f"no control, {ONE_SIDE}: the claim counts what each side shows by itself; {SAME_PHONES}: all calls are of the "
-    "same two phones, whose addresses the legs of any two show",
+    f"same two phones, whose addresses the legs of any two show; {OF_CELLS}: it is no claim of trials",
 )
 
 Crossed = tuple[str, str, bool | None]
