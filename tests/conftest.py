@@ -27,6 +27,7 @@ NOT_QUICK = (
     "correlate/dataset/test_record_fuzz.py",
     "correlate/dataset/test_tampering.py",
     "correlate/test_capture_files.py",
+    "correlate/test_edits.py",
     "correlate/test_fuzz.py",
     "correlate/test_fuzz_stun_tcp.py",
     "correlate/test_imports.py",

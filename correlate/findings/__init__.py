@@ -93,8 +93,7 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Me
 
 
 def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
-    """Writes a CSV for each dimension, with the names that names.json has now, that of the sessions and that of the
-    wrong pairs."""
+    """Writes a CSV for each dimension, with the names that names.json has now, sessions.csv and wrong_pairs.csv."""
     names = dataset.host_names()
     for name, dimension in DIMENSIONS:
         text = io.StringIO()

@@ -13,7 +13,6 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from correlate import files
 from correlate.columns import cells, columns_of, parse
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
@@ -23,6 +22,7 @@ from correlate.dimensions.duration import Timing
 from correlate.dimensions.servers import Server
 from correlate.dimensions.volume import Relayed, Traffic, relayed_of, traffic_of
 from correlate.errors import BadDataset
+from correlate.findings import rows
 from correlate.findings.cases import Case
 from correlate.pairs import CallPair, Vantage
 from correlate.pairs.sessions import RULES, Session
@@ -188,26 +188,12 @@ def write(dataset: Dataset, calls: Sequence[Call], names: Mapping[str, str]) -> 
 def read(dataset: Dataset) -> tuple[WrongPair, ...]:
     """What `write` wrote. Raises `BadDataset` where the file is missing, does not fit, or is of other trials than those
     that are complete."""
-    path = dataset.findings_dir / "wrong_pairs.csv"
-    try:
-        with files.text(path, dataset.path) as file:
-            reader = csv.DictReader(file)
-            try:
-                found = tuple(_parsed(row) for row in reader)
-            except (KeyError, ValueError, csv.Error) as error:
-                raise BadDataset(f"{path}:{reader.line_num}: does not fit: {error!r}; correlate again") from error
-    except OSError as error:
-        raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
+    path, found = dataset.findings_dir / "wrong_pairs.csv", list[WrongPair]()
+    rows.read(path, dataset.path, lambda row: found.append(parse(row, WrongPair)))
     trials = {trial for each in found for trial in (each.caller_trial, each.callee_trial)}
     if others := sorted(trials - set(dataset.trial_ids())):
         raise BadDataset(f"{path}: has rows of {others[0]}, which is not complete; correlate again")
-    return found
-
-
-def _parsed(row: dict[str, str]) -> WrongPair:
-    if None in row or None in row.values():
-        raise ValueError("a row has fewer or more cells than there are columns")
-    return parse(row, WrongPair)
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -237,6 +223,7 @@ def _as_case(wrong: WrongPair, cases: Mapping[str, Case]) -> Case:
     of = {"caller": (caller, wrong.caller), "callee": (callee, wrong.callee)}
     return replace(
         caller,
+        sessions={side: case.sessions[side] for side, (case, _) in of.items()},
         endpoints={side: case.endpoints[side] for side, (case, _) in of.items()},
         service_type={side: case.service_type[side] for side, (case, _) in of.items()},
         servers={side: replace(case.servers[side], shared=wrong.shared) for side, (case, _) in of.items()},

@@ -6,14 +6,14 @@ Nothing here knows the trial, the scenario, the role or the service that was ask
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from correlate.link.legs import Call, Leg
-from correlate.link.population import Column, Hour, Index, pseudonyms
+from correlate.link.population import HOUR_S, Column, Hour, Index, hours, pseudonyms
 
 Matrix = NDArray[np.float64]
 H = TypeVar("H", bound=Hashable)
@@ -22,7 +22,8 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "endpoints": ("callee_sees_caller", "caller_sees_callee"),
     "servers": ("addresses", "any_address", "groups", "ports"),
     "duration": (
-        "start_100_ms", "start_1_s", "start_10_s", "end_100_ms", "end_1_s", "end_10_s", "in_order", "length",
+        "start_100_ms", "start_1_s", "start_10_s", "end_100_ms", "end_1_s", "end_10_s", "in_order",
+        "length_100_ms", "length_1_s", "length_10_s",
     ),
     "volume": ("payload", "payload_fine", "packets", "packets_fine"),
     "service": ("rate", "both_talk"),
@@ -33,7 +34,7 @@ SCALES_S = (0.1, 1.0, 10.0)
 SILENCE_BYTES = 100.0
 FINE = 0.01
 START, PAYLOAD, USER_IDS = (NAMES.index(name) for name in ("start_100_ms", "payload", "user_ids"))
-MOVED = slice(START, NAMES.index("length"))
+MOVED = slice(START, NAMES.index("length_100_ms"))
 STILL = [
     index for index, name in enumerate(NAMES) if name in FEATURES["servers"] or MOVED.stop <= index < len(NAMES) - 2
 ]
@@ -84,7 +85,7 @@ class Pairing:
         self.callee = Side.of(calls, lambda call: call.callee)
         self._bound_s = self.caller.bound_s[:, None] + self.callee.bound_s
         # (features, callers, callees): what does not depend on when a call begins and on whose copy it is
-        self._still = np.stack([*self._servers(), self._length(), *self._volumes()])
+        self._still = np.stack([*self._servers(), *self._lengths(), *self._volumes()])
 
     def features(self, hour: Hour, query: int, ids: Ids, rows: Index | None = None) -> Matrix:
         """The caller leg of call `query` of an hour against the callee legs of all (or `rows`): (features, calls)."""
@@ -92,23 +93,42 @@ class Pairing:
         made = np.empty((len(NAMES), len(rows)))
         made[:2] = ids.endpoints(query, rows)
         made[MOVED] = self._times(hour, query, rows)
-        made[STILL] = self._still[:, hour.of[query], hour.of[rows]]
+        made[STILL] = np.take(self._still[:, hour.of[query]], hour.of[rows], axis=1)
         made[-2:] = ids.shared_user_ids(query, rows)
         return made
 
-    def _times(self, hour: Hour, query: int, rows: Index) -> list[Column]:
+    def likely(self, hour: Hour, query: int, ids: Ids, most: int) -> Index:
+        """At most `most` others that are likely taken for the partner: those that share an address or a user id, and
+        those that begin at nearly the same time."""
+        rows = np.arange(len(hour))
+        start_s, _ = self._apart_s(hour, query, rows)
+        shares = np.sum([*ids.endpoints(query, rows), *ids.shared_user_ids(query, rows)], axis=0) > 0
+        far_s = np.abs(start_s) - shares * (HOUR_S + np.abs(start_s).max())
+        far_s[query] = np.inf
+        most = min(most, len(hour) - 1)
+        found: Index = np.argpartition(far_s, most)[:most]
+        return found
+
+    def _apart_s(self, hour: Hour, query: int, rows: Index) -> tuple[Column, Column]:
+        """How much later the callee legs begin and end than the caller leg, by the collectors' clocks."""
         mine, theirs, caller, callee = int(hour.of[query]), hour.of[rows], self.caller, self.callee
-        bound_s = self._bound_s[mine, theirs]
-        shift_s = hour.start_s[rows] - hour.start_s[query]
-        start_s = callee.first_s[theirs] + shift_s - caller.first_s[mine]
-        end_s = callee.last_s[theirs] + shift_s - caller.last_s[mine]
+        shift_s = hour.start_s[rows] - hour.start_s[query] + hour.skew_s * (hour.off[1, rows] - hour.off[0, query])
+        return (
+            callee.first_s[theirs] + shift_s - caller.first_s[mine],
+            callee.last_s[theirs] + shift_s - caller.last_s[mine],
+        )
+
+    def _times(self, hour: Hour, query: int, rows: Index) -> list[Column]:
+        start_s, end_s = self._apart_s(hour, query, rows)
+        # The difference of two clocks varies more than each of them.
+        bound_s = self._bound_s[hour.of[query], hour.of[rows]] + hour.skew_s * 2**0.5
         far = [np.log(np.abs(apart) + bound_s + scale) for apart in (start_s, end_s) for scale in SCALES_S]
         return [*far, (start_s >= -bound_s).astype(np.float64)]
 
-    def _length(self) -> Matrix:
+    def _lengths(self) -> list[Matrix]:
         mine_s, theirs_s = (self.caller.last_s - self.caller.first_s)[:, None], self.callee.last_s - self.callee.first_s
-        length: Matrix = np.log((np.abs(mine_s - theirs_s) + self._bound_s + SCALES_S[0]) / (mine_s + theirs_s + 1.0))
-        return length
+        apart_s = np.abs(mine_s - theirs_s) + self._bound_s
+        return [np.log((apart_s + scale) / (mine_s + theirs_s + 1.0)) for scale in SCALES_S]
 
     def _servers(self) -> list[Matrix]:
         addresses = _overlap(self.calls, lambda leg: leg.servers)
@@ -154,6 +174,19 @@ class Ids:
             count[owners.get(value, [])] += 1.0
         counted: Column = count[rows]
         return counted
+
+
+Crowd = Sequence[tuple[Hour, Ids]]
+
+
+def crowd(calls: Sequence[Call], load: float, seed: str) -> Crowd:
+    """The hours of these calls at a load, with who shows what in each."""
+    return [(hour, Ids(calls, hour)) for hour in hours(calls, load, seed)]
+
+
+def skewed(of: Crowd, skew_s: float) -> Crowd:
+    """The same hours, captured by collectors whose clocks are off by `skew_s`."""
+    return [(replace(hour, skew_s=skew_s), ids) for hour, ids in of]
 
 
 def _owners(sets: Iterable[Iterable[H]]) -> dict[H, list[int]]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from correlate import pairs
 from correlate.dataset import Dataset
-from correlate.dataset.record import AppEntry
-from correlate.dimensions.service import media_rate
+from correlate.dataset.record import Analysis, AppEntry
 from correlate.dimensions.signalling import fragments
 from correlate.errors import CorrelateError
 from correlate.pairs import CallPair, Vantage
+from correlate.pairs.addresses import is_global_unicast
+from correlate.pairs.alone import Alone
 from correlate.pairs.window import Amounts, total
+from correlate.trace.addresses import Address
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,9 @@ class Leg:
 
     Times are the controller's, right to within `bound_ns`; `tx` and `rx` are of the call's conversations, STUN
     included; `media_bytes_per_s` is the faster direction of what is no STUN, 0 in silence. `groups` are those of
-    the servers' host names, or their networks; `shown` are addresses in the trace that are not the phone's own.
+    the servers' host names, or their networks; `shown` are addresses in the trace that are not the phone's own. `own`
+    and `shown` are global addresses alone: a private, link-local or CG-NAT one (RFC 1918, 4193, 3927, 6598) stands in
+    many networks at once, so among strangers it is nobody's; how many share it nobody has measured.
     """
 
     first_ns: int
@@ -61,7 +65,7 @@ class Call:
 def calls(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = None) -> tuple[list[Call], int]:
     """The complete trials as calls, sorted by trial, and how many of them have no two legs.
 
-    A trial is left out where it cannot be read, or where one side shows no UDP conversation of the call or no clock.
+    A trial is left out where it cannot be read, or where one side shows no conversation of the call or no clock.
     `measured` has the trials' pairs, None for one that cannot be read; without it the captures are read here.
     """
     trials = sorted(dataset.trial_ids())
@@ -82,18 +86,17 @@ def _call(dataset: Dataset, trial: str, pair: CallPair | None, names: Mapping[st
     if pair is None:
         return None
     record = dataset.record(trial)
-    of_phone = {side.phone: leg(side, pair, names) for side in (pair.a, pair.b)}
+    of_phone = {side.phone: leg(side, pair.analysis, names) for side in (pair.a, pair.b)}
     caller, callee = of_phone[record.sides["caller"].phone], of_phone[record.sides["callee"].phone]
     return Call(trial, record.asked.app, caller, callee) if caller and callee else None
 
 
-def leg(side: Vantage, pair: CallPair, names: Mapping[str, str]) -> Leg | None:
+def leg(side: Vantage, analysis: Analysis, names: Mapping[str, str]) -> Leg | None:
     """One side as a leg; None where it shows no conversation of the call, or its clock was never compared."""
-    used = side.of_call
+    used = side.alone.conversations
     if not used or not side.clock.known:
         return None
     spans = [side.span_ns(each) for each in used]
-    own = frozenset(str(address) for address in side.own)
     servers = frozenset(str(each.remote) for each in used if each.kind == "server")
     return Leg(
         first_ns=min(first for first, _ in spans),
@@ -101,14 +104,28 @@ def leg(side: Vantage, pair: CallPair, names: Mapping[str, str]) -> Leg | None:
         bound_ns=side.clock.bound_ns,
         tx=total(each.tx for each in used),
         rx=total(each.rx for each in used),
-        media_bytes_per_s=media_rate(side) or 0.0,
+        media_bytes_per_s=media_rate(side.alone),
         servers=servers,
         groups=frozenset(groups(servers, names)),
         ports=frozenset(each.remote_port for each in used if each.kind == "server"),
-        user_ids=fragments(side, pair.analysis),
-        own=own,
-        shown=frozenset(str(address) for address in side.visible) - own,
+        user_ids=fragments(side, analysis),
+        own=_unique(side.alone.own),
+        shown=_unique(side.alone.shown),
     )
+
+
+def media_rate(side: Alone) -> float:
+    """Media payload in bytes/s in the faster direction, from the first to the last media datagram; 0 without."""
+    media = [each.media for each in side.conversations]
+    first_ns = [each.first.time_ns for each in media if each.first]
+    last_ns = [each.last.time_ns for each in media if each.last]
+    span_ns = max(last_ns, default=0) - min(first_ns, default=0)
+    most_bytes = max(total(way).payload_bytes for way in ([each.tx for each in media], [each.rx for each in media]))
+    return round(most_bytes / (span_ns / 1e9), 3) if span_ns > 0 else 0.0
+
+
+def _unique(found: Iterable[Address]) -> frozenset[str]:
+    return frozenset(str(address) for address in found if is_global_unicast(address))
 
 
 def groups(servers: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:

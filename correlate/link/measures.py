@@ -30,10 +30,10 @@ def precision_at(k: int, above: Column, tied: Column) -> Column:
     return chance
 
 
-def entropy_bits(shares: Column) -> float:
-    """Shannon entropy of probabilities; 2 to its power is the size of the anonymity set."""
-    positive = shares[shares > 0]
-    return float(-(positive * np.log2(positive)).sum()) + 0.0
+def entropy_bits(shares: Matrix) -> Column:
+    """Shannon entropy of probabilities (last axis); 2 to its power is the size of the anonymity set."""
+    bits: Column = -(shares * np.log2(np.where(shares > 0, shares, 1.0))).sum(axis=-1) + 0.0
+    return bits
 
 
 class Threshold:
@@ -75,16 +75,26 @@ class Threshold:
         return accepted
 
 
-def interval(values: Sequence[float] | Column, seed: int) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of the mean over trials. The same seed gives the same interval."""
+def interval(
+    values: Sequence[float] | Column, seed: int, ends: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, float]:
+    """The 95% interval of the mean of trials' values, each between `ends`, by the Bayesian bootstrap (Rubin 1981).
+
+    Half a trial at each end is added to those that there are, so that it has width where all are alike; of zeros and
+    ones it is Jeffreys' interval (Brown, Cai and DasGupta 2001, 4.3). The same seed gives the same interval, and the
+    mean lies in it.
+    """
     column = np.asarray(values, np.float64)
-    low, high = np.quantile(_drawn(seed, len(column)) @ column / len(column), (0.025, 0.975))
-    return float(low), float(high)
+    means = _weights(seed, len(column)) @ np.append(column, ends)
+    low, high = np.quantile(means, (0.025, 0.975))
+    mean = float(column.mean())
+    return min(float(low), mean), max(float(high), mean)
 
 
 @lru_cache(maxsize=8)
-def _drawn(seed: int, count: int) -> Column:
-    """(RESAMPLES, count): how often each value is drawn in each resample."""
-    rows = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
-    flat = (rows + count * np.arange(RESAMPLES)[:, None]).reshape(-1)
-    return np.bincount(flat, minlength=RESAMPLES * count).reshape(RESAMPLES, count).astype(np.float64)
+def _weights(seed: int, count: int) -> Column:
+    """(RESAMPLES, count + 2): weights of values in each resample, uniform among all that sum to one, and the ends'."""
+    chance = np.random.default_rng(seed)
+    drawn = np.hstack([chance.standard_exponential((RESAMPLES, count)), chance.standard_gamma(0.5, (RESAMPLES, 2))])
+    found: Column = drawn / drawn.sum(axis=1, keepdims=True)
+    return found

@@ -28,12 +28,18 @@ Index = NDArray[np.int64]
 @dataclass(frozen=True)
 class Hour:
     """`of` is the index of each call among the dataset's, `copy` 0 for a call as recorded, `start_s` its start in the
-    hour. The first `queries` calls are copies 0, each call of the dataset in exactly one hour: these are ranked."""
+    hour. The first `queries` calls are copies 0, each call of the dataset in exactly one hour: these are ranked.
+
+    Each leg was captured by a collector of its own, whose clock is off by a normal variable with standard deviation
+    `skew_s`: `off` are these variables in units of it, (2, calls), of callers and callees.
+    """
 
     of: Index
     copy: Index
     start_s: Column
     queries: int
+    off: Column
+    skew_s: float = 0.0
 
     def __len__(self) -> int:
         return len(self.of)
@@ -47,7 +53,7 @@ def calls_an_hour(calls: Sequence[Call], load: float) -> int:
 
 def hours(calls: Sequence[Call], load: float, seed: str) -> list[Hour]:
     """As many hours at `load` as it takes to have every call in one of them. The same seed gives the same hours."""
-    chance = np.random.default_rng(number(seed))
+    chance, clocks = np.random.default_rng(number(seed)), np.random.default_rng(number(f"{seed}/clocks"))
     size = calls_an_hour(calls, load)
     share = ceil(len(calls) / ceil(len(calls) / size))
     order = chance.permutation(len(calls))
@@ -57,7 +63,8 @@ def hours(calls: Sequence[Call], load: float, seed: str) -> list[Hour]:
         drawn = chance.integers(len(calls), size=max(size - len(recorded), 0))
         of = np.concatenate([recorded, drawn]).astype(np.int64)
         copy = np.concatenate([np.zeros(len(recorded)), np.arange(1, len(drawn) + 1)]).astype(np.int64)
-        made.append(Hour(of, copy, chance.uniform(0, HOUR_S, len(of)), len(recorded)))
+        start_s, off = chance.uniform(0, HOUR_S, len(of)), clocks.normal(size=(2, len(of)))
+        made.append(Hour(of, copy, start_s, len(recorded), off))
     return made
 
 

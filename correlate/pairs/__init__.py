@@ -16,6 +16,7 @@ from correlate.files import LINK, first_link
 from correlate.flows import Flows, flows
 from correlate.pairs import addresses, window
 from correlate.pairs.addresses import Learned, Role
+from correlate.pairs.alone import Alone, alone
 from correlate.pairs.connections import connections
 from correlate.pairs.conversations import Conversation, conversations
 from correlate.pairs.edges import edge_packets
@@ -63,8 +64,8 @@ class Vantage:
     frame `answered` on the media of the call flow both ways; None where they never do. `repeats` says how many
     datagrams are there twice; where these are so many that it is flagged, amounts count each once. `media_units` are
     the media of the call, `carried` what TCP connections with STUN carry; `unclaimed` are conversations that may be the
-    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any.
-    """
+    call's and that no rule says are. The longest answer to a STUN request took `round_trip_ns`; None without any. All
+    of this may rest on what the other capture tells; `alone` does not."""
 
     phone: str
     trace: Trace
@@ -82,6 +83,7 @@ class Vantage:
     window_ns: tuple[int, int]
     answered: Frame | None
     repeats: Repeats
+    alone: Alone
     media_units: MediaUnits
     carried: tuple[Carried, ...]
     unclaimed: tuple[Conversation, ...]
@@ -210,7 +212,7 @@ def pair(
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
     windows = [window.read(side.capture, markers) for side in (a, b)]
     mixed = mixed_up((a, b), windows)
-    a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
+    a, b = (checked(side, of, mixed) for side, of in zip((a, b), windows, strict=True))
     learned = [addresses.learn(of, side.interface, side.probed) for of, side in zip(windows, (a, b), strict=True)]
     known, of_call = addresses.attribute(*learned), negotiated(*windows)
     vantage_a = _vantage(a, windows[0], learned[0], known.a, known.b, of_call, analysis)
@@ -219,18 +221,19 @@ def pair(
     return CallPair(vantage_a, vantage_b, known.servers, names, analysis, edges, mixed)
 
 
-def checked(side: SideRecord, of: Window) -> SideRecord:
+def checked(side: SideRecord, of: Window, mixed: str) -> SideRecord:
     """The side as recorded, if its interface addresses are those of its capture. Else `recorded` is False, and they are
     what the capture itself tells; others that were recorded with wrong ones may be wrong as well and are left out.
 
-    Raises `Unreadable` where the capture does not tell either: then nothing in it can be counted as the phone's.
+    Raises `Unreadable` where the capture does not tell either: then nothing in it can be counted as the phone's, and
+    what is `mixed` up may be why.
     """
     if side.recorded and addresses.fits(of, side.interface):
         return side
     inferred, probed = addresses.inferred(of), frozenset[Address]() if side.interface else side.probed
     if addresses.is_blind(of, inferred | probed):
         text = "does not tell which end is the phone, and no address that was recorded for it is; record its addresses"
-        raise Unreadable(side.capture, text)
+        raise Unreadable(side.capture, f"{text} ({mixed})" if mixed else text)
     return replace(side, interface=inferred, probed=probed, recorded=False)
 
 
@@ -269,6 +272,7 @@ def _vantage(
         window_ns=of.window_ns,
         answered=answered(media_of_call),
         repeats=repeats,
+        alone=alone(of, repeated, learned, analysis.relay_ports),
         media_units=media_of_call,
         carried=of.carried,
         unclaimed=tuple(unclaimed(found, media)),

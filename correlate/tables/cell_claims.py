@@ -2,11 +2,11 @@
 cells; these are no sample of anything, so they have no interval."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from correlate.dataset import SIDES
 from correlate.findings.cases import SERVICES, Case
-from correlate.tables.control import CONTROL_COLUMNS, OF_CELLS
+from correlate.tables.control import of_cells
 from correlate.tables.layout import Cell, Row
 from correlate.tables.predicates import both_ways, is_void
 from correlate.tables.statistics import rank_sum
@@ -25,12 +25,13 @@ Cells = Iterator[tuple[str, str, Verdicts]]
 @dataclass(frozen=True)
 class CellClaim:
     """One claim: `cells` gives by app and scenario (or `all`) whether it holds in each of its cells, `rule` says how in
-    words."""
+    words. One that `relates` the two sides has a control: the same cells of wrong pairs."""
 
     name: str
     section: str
     rule: str
     cells: Callable[[Study], Cells]
+    relates: bool = False
 
 
 def _durations(study: Study, app: str) -> dict[tuple[int, str], Mapping[str, Cell]]:
@@ -95,12 +96,12 @@ CELL_CLAIMS = (
     CellClaim(
         "medians_below_1_4_s", "4.3",
         f"Table 6, longest_relay, device by service: the median absolute difference is below {MEDIAN_S:g} s",
-        _medians,
+        _medians, relates=True,
     ),
     CellClaim(
         "device_2_spreads", "4.3",
         "Table 6, longest_relay, by service: median and IQR of the absolute difference are larger where device 2 calls",
-        _spread,
+        _spread, relates=True,
     ),
     CellClaim(
         "voice_and_video_alike_before_answer", "4.5",
@@ -113,13 +114,16 @@ CELL_CLAIMS = (
 
 def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterator[Row]:
     """A row a claim, app and scenario; `holds` decides by n, undecided and N whether a claim of all cells does."""
+    wrong = replace(study, read=tuple(each.as_case for each in study.crossed), out={})
     for claim in CELL_CLAIMS:
+        crossed = claim.cells(wrong) if claim.relates else ()
+        of_wrong = {(app, scenario): verdicts for app, scenario, verdicts in crossed}
         for app, scenario, verdicts in claim.cells(study):
             n, undecided, total = sum(map(bool, verdicts)), verdicts.count(None), len(verdicts)
             decided = holds(n, undecided, total) if total else None
             is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
             yield {
-                **dict.fromkeys(("wilson_low", "wilson_high", *CONTROL_COLUMNS.split())),
+                **dict.fromkeys(("wilson_low", "wilson_high")),
                 "claim": claim.name,
                 "section": claim.section,
                 "app": app,
@@ -131,8 +135,8 @@ def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterato
                 "quantifier": "always",
                 "holds": {True: "yes", False: "no", None: None}[decided],
                 "paper_claims": "yes" if is_claimed else None,
-                "control": OF_CELLS,
                 "agreement": "" if not is_claimed else "undecided" if decided is None else study.compare(decided),
+                **of_cells(study, app, of_wrong.get((app, scenario), []) if claim.relates else None),
                 "reason": f"{undecided} of {total} cells undecided: {FEW}" if undecided else "",
                 "rule": claim.rule,
             }

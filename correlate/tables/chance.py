@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from correlate.tables.control import DOES_NOT, OF_CELLS, ONE_SIDE, SAME_PHONES
+from correlate.tables.control import DOES_NOT, ONE_SIDE, SAME_PHONES
 from correlate.tables.layout import Cell, Line, Table, text
 
 Row = Mapping[str, Cell]
@@ -14,7 +14,7 @@ MORE_THAN = 1000
 def why_none(row: Row) -> str:
     """Why a claim has no control anywhere; empty for one that relates the two sides."""
     control = text(row["control"])
-    return f"no control: {control}" if control in (ONE_SIDE, SAME_PHONES, OF_CELLS) else ""
+    return f"no control: {control}" if control in (ONE_SIDE, SAME_PHONES) else ""
 
 
 def lines(rows: Sequence[Row]) -> list[Line]:
@@ -38,7 +38,7 @@ def _line(rows: Sequence[Row]) -> str:
     if row["wrong_pairs"] is None:
         return text(row["control"])
     hits = "–" if row["wrong_pairs_n"] is None else row["wrong_pairs_n"]
-    share = f"{row['control']} {hits}/{row['wrong_pairs']}"
+    share = f"{row['control']} {hits}/{row['wrong_pairs']}" + (" cells" if row.get("unit") == "cells" else "")
     ends = [(each["likelihood_low"], each["likelihood_high"]) for each in rows]
     low = min((low for low, _ in ends if isinstance(low, float)), default=None)
     high = max((high for _, high in ends if isinstance(high, float)), default=None)

@@ -35,8 +35,6 @@ ONE_SIDE = "one side"
 """Why a claim has no control: it counts what each side shows by itself, and of two calls that is the same."""
 SAME_PHONES = "same phones"
 """Why exposure has none: all calls of a lab are of the same two phones, whose addresses the legs of any two show."""
-OF_CELLS = "of cells"
-"""Why a claim of medians or spreads has none: it is no claim of trials."""
 NO_WRONG_PAIR = "no wrong pair"
 CONTROL_COLUMNS = (
     "control wrong_pairs_n wrong_pairs wrong_pairs_undecided likelihood_ratio likelihood_low likelihood_high "
@@ -49,7 +47,7 @@ CONTROL_NOTES = (
     "LR, likelihood ratio: (k + 0.5) / (n + 1) of the decided true pairs over the same of the decided wrong pairs; "
     f"95% interval by bootstrap over trials, {RESAMPLES} resamples; a claim does not discriminate where it contains 1",
     f"no control, {ONE_SIDE}: the claim counts what each side shows by itself; {SAME_PHONES}: all calls are of the "
-    f"same two phones, whose addresses the legs of any two show; {OF_CELLS}: it is no claim of trials",
+    "same two phones, whose addresses the legs of any two show",
 )
 
 Crossed = tuple[str, str, bool | None]
@@ -148,6 +146,23 @@ def control(study: Study, claim: Claim, cases: Sequence[Case]) -> Row:
         "likelihood_low": found.low if found else None,
         "likelihood_high": found.high if found else None,
         "discriminates": None if found is None else "yes" if found.discriminates else DOES_NOT,
+    }
+
+
+def of_cells(study: Study, app: str, wrong: Sequence[bool | None] | None) -> Row:
+    """The cells of CONTROL_COLUMNS for a claim that counts cells: in how many of those of wrong pairs it holds; `wrong`
+    is None for a claim that does not relate the two sides. Cells are no sample, so there is no ratio."""
+    empty: Row = dict.fromkeys(CONTROL_COLUMNS.split())
+    paired = [each.paired for each in study.crossed if each.caller.app == app]
+    decided = [verdict for verdict in wrong or () if verdict is not None]
+    if wrong is None or not paired:
+        return {**empty, "control": ONE_SIDE if wrong is None else NO_WRONG_PAIR}
+    return {
+        **empty,
+        "control": _made_of(paired),
+        "wrong_pairs_n": sum(decided) if decided else None,
+        "wrong_pairs": len(decided),
+        "wrong_pairs_undecided": len(wrong) - len(decided),
     }
 
 

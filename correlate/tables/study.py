@@ -62,15 +62,15 @@ class Study:
         """The trials that tables and claims speak of."""
         return tuple(case for case in self.read if case.trial not in self.out)
 
+    @cached_property
+    def crossed(self) -> tuple[Crossed, ...]:
+        """The wrong pairs of these: the control of claims that relate the two sides."""
+        return crossed_cases(self.wrong_pairs, self.cases)
+
     @property
     def whole(self) -> Study:
         """The study as if nothing were left out."""
         return replace(self, out={})
-
-    @cached_property
-    def crossed(self) -> tuple[Crossed, ...]:
-        """The wrong pairs of cases: the control of claims that relate the two sides."""
-        return crossed_cases(self.wrong_pairs, self.cases)
 
     @property
     def provenance(self) -> str:

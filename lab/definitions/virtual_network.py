@@ -116,6 +116,10 @@ class KeepAlive(Model):
     ringing: Ringing | None = None
 
 
+Party = Literal["nobody", "both", "caller", "callee", "mobile", "hotspot"]
+"""Which of the two phones: by its role in the call, or by its link: `mobile` is raw IP, `hotspot` is Ethernet."""
+
+
 class DirectCount(Model):
     """How many of `of` trials from one caller network in one scenario go directly (Table 3)."""
 
@@ -139,6 +143,12 @@ class AppNetwork(Model):
     and bytes. peer_address: where XOR-PEER-ADDRESS stands in a message, before or behind DATA and the credentials; RFC
     8489 section 14 leaves it open. Session starts count from placing (caller) and from ringing (callee). `direct` is
     read by the harness alone; an app whose list has no direct trial makes no direct calls.
+
+    turn_over_tcp: which phone reaches its relays over TCP (RFC 8656 section 2.1), with messages of ChannelData padded
+    to four bytes. relayed: which phone allocates a relay at all; the other one sends its ICE checks and its media from
+    one socket to the relayed transport address of the first. indications_s: how long from the answer media go in Send
+    and Data indications, before a channel is bound. consent: from one check of the path to the next (RFC 7675), each
+    way and answered, in ChannelData once it is bound; without it user ids go in other messages.
     """
 
     relays: Annotated[list[Relay], Field(min_length=1)]
@@ -154,6 +164,10 @@ class AppNetwork(Model):
     credentials: Credentials = Credentials()
     warp: WarpLengths = WarpLengths()
     peer_address: Literal["first", "last"] = "first"
+    turn_over_tcp: Party = "nobody"
+    relayed: Party = "both"
+    indications_s: Annotated[float, Field(ge=0, le=20)] = 0.0
+    consent: Seconds | None = None
     moves_to_direct: Seconds = Seconds(low_s=0.3, high_s=1.5)
     direct: list[DirectCount] = Field(default_factory=list)
 
@@ -175,6 +189,23 @@ class AppNetwork(Model):
         carrier = next(relay for relay in self.relays if relay.purpose == "media")
         if self.media_framing == "channel_data" and carrier.framing != "turn":
             raise ValueError("media_framing channel_data needs a media relay of framing turn")
+        return self
+
+    @model_validator(mode="after")
+    def _negotiable(self) -> Self:
+        channels = self.media_framing == "channel_data"
+        if self.consent is not None and not (channels and self.user_ids is not None and self.consent.low_s > 0):
+            raise ValueError("consent needs a low_s above 0, media_framing channel_data and user_ids")
+        if self.indications_s and not (channels and self.peer_address == "first"):
+            raise ValueError("indications_s needs media_framing channel_data and peer_address first")
+        stun_alone = channels and self.keep_alive.form == "stun" and all(r.framing == "turn" for r in self.relays)
+        if self.turn_over_tcp != "nobody" and not stun_alone:
+            raise ValueError("turn_over_tcp needs media_framing channel_data, relays of turn, keep_alive of form stun")
+        if self.relayed == "nobody":
+            raise ValueError("relayed must name a phone")
+        through_one = self.consent is not None and self.mobile_ipv6 != "native" and not self.direct_capable
+        if self.relayed != "both" and not (through_one and self.exposure.conversation == "none"):
+            raise ValueError("relayed on one side needs consent, no native IPv6, no direct calls, exposure none")
         return self
 
     @property
@@ -212,7 +243,8 @@ class AccessNetwork(Model):
     IPv4: with `nat` `per_flow` each local socket may get another one, with `one_address` all share one. `ipv6` gives a
     /64 an attempt, None: link-local only. `nat64_pool` answers for 64:ff9b::/96. With `clat` the interface has IPv6
     alone, and IPv4 is translated behind an interface `v4-...` that is stacked on it (464XLAT, RFC 6877). Delays are one
-    way to the servers.
+    way to the servers. addresses: drawn anew `per_attempt`, or `constant`: the phone's own, its MACs and those of the
+    NATs are the same in every attempt of every seed, as in a lab; ports, delays and losses are drawn all the same.
     """
 
     interface: str
@@ -225,6 +257,7 @@ class AccessNetwork(Model):
     ipv6: IPv6Network | None = None
     nat64_pool: IPv4Network | None = None
     clat: bool = False
+    addresses: Literal["per_attempt", "constant"] = "per_attempt"
     delay_low_us: Count
     delay_high_us: Count
     jitter_us: Count

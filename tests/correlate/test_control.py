@@ -128,6 +128,21 @@ def test_a_claim_of_one_side_and_one_of_addresses_have_no_control_and_say_why(ro
     assert of(rows, "same_user_ids", "callee_hangs_up")["control"] == "no wrong pair"
 
 
+def test_a_claim_of_medians_stands_beside_the_medians_of_wrong_pairs_without_a_ratio(rows):
+    """Each call is a second longer at its caller; callers of other calls are 9 s off and more."""
+    medians = of(rows, "medians_below_1_4_s", "all")
+    assert (medians["n"], medians["N"], medians["undecided"]) == (2, 4, 2)
+    assert (medians["control"], *shares(medians)[2:]) == ("wrong pairs", 0, 1, None)
+    assert (medians["likelihood_ratio"], medians["wrong_pairs_undecided"]) == (None, 3)
+    alike = of(rows, "voice_and_video_alike_before_answer", "caller_cancels")
+    assert (alike["control"], alike["wrong_pairs"]) == ("one side", None)
+
+
+def test_cells_of_wrong_pairs_are_read_as_cells():
+    cells = shown(unit="cells", wrong_pairs_n=1, wrong_pairs=4, likelihood_low=None, discriminates=None)
+    assert [str(line) for line in chance.lines([cells])] == ["wrong pairs 1/4 cells"]
+
+
 def test_one_repetition_is_paired_over_scenarios_of_its_kind_and_says_so(tmp_path, build):
     calls = [conversation(build, 1, 11, 120), conversation(build, 1, 20, 120, scenario="callee_hangs_up")]
     build.dataset(tmp_path, calls, analysis={"relay_ports": [3478]})

@@ -11,7 +11,7 @@ import pytest
 from correlate import link, report
 from correlate.dataset import Dataset
 from correlate.link import choice, measures, population
-from correlate.link.features import FEATURES, NAMES, Ids, Pairing, chosen
+from correlate.link.features import FEATURES, NAMES, Ids, Pairing, chosen, crowd, skewed
 from correlate.link.legs import Call, Leg, groups
 from correlate.pairs.window import Amounts
 
@@ -47,17 +47,37 @@ def identical(count, app):
     return [Call(f"{app}-{index:02}", app, QUIET, QUIET) for index in range(count)]
 
 
-def rows_of(calls, load=1, app="all"):
-    return {row["score"]: row for row in link.rank_all(calls, "7", [load]) if row["app"] == app}
+def noisy(count, app):
+    """Calls whose two legs are alike, but not the same."""
+    chance, made = np.random.default_rng(population.number(app)), []
+    for index in range(count):
+        length_s, size = chance.uniform(10, 40), chance.lognormal(11, 0.6)
+
+        def leg(late_s, length_s=length_s, size=size):
+            bytes_each_way = [int(size * chance.lognormal(0, 0.05)) for _ in range(2)]
+            tx, rx = (Amounts(size // 100, size) for size in bytes_each_way)
+            first_ns = T0_NS + int(late_s * 1e9)
+            last_ns = first_ns + int((length_s + chance.normal(0, 0.3)) * 1e9)
+            rate = rx.payload_bytes / length_s
+            return dataclasses.replace(QUIET, first_ns=first_ns, last_ns=last_ns, tx=tx, rx=rx, media_bytes_per_s=rate)
+
+        made.append(Call(f"{app}-{index:02}", app, leg(0.0), leg(chance.exponential(0.4))))
+    return made
+
+
+def rows_of(calls, load=1, app="all", skew_s=0.0):
+    return {row["score"]: row for row in link.rank_all(calls, "7", [(load, skew_s)]) if row["app"] == app}
 
 
 def test_legs_that_everything_tells_apart_are_linked_at_once():
     rows = rows_of(distinct(20, "maple") + distinct(20, "birch"))
     best = rows["all dimensions"]
     assert (best["n"], best["precision_at_1"], best["precision_at_10"], best["rank"]) == (40, 1.0, 1.0, 1.0)
-    assert (best["precision_at_1_low"], best["precision_at_1_high"]) == (1.0, 1.0)
+    assert best["precision_at_1_low"] == pytest.approx(0.94, abs=0.01)
+    assert best["precision_at_1_high"] == 1.0
     assert best["tpr_at_fpr_1e3"] == 1.0
     assert best["anonymity_bits"] < 0.1
+    assert best["top_posterior"] > 0.99
     assert rows["only endpoints"]["precision_at_1"] == 1.0
     assert rows["user id equality"]["precision_at_1"] == 1.0
     assert rows["only servers"]["precision_at_1"] < 0.1
@@ -68,8 +88,9 @@ def test_identical_legs_rank_as_chance_does():
     size = population.calls_an_hour(calls, 1)
     assert size == 180
     row = rows_of(calls)["without duration"]
-    assert row["rank"] == row["rank_low"] == row["rank_high"] == (size + 1) / 2
-    assert row["precision_at_1"] == pytest.approx(1 / size)
+    assert row["rank"] == (size + 1) / 2
+    assert row["rank_low"] < row["rank"] < row["rank_high"]
+    assert row["precision_at_1"] == row["top_posterior"] == pytest.approx(1 / size)
     assert row["precision_at_10"] == pytest.approx(10 / size)
     assert row["anonymity_bits"] == pytest.approx(math.log2(size))
     assert row["tpr_at_fpr_1e3"] == pytest.approx(1e-3)
@@ -119,8 +140,20 @@ def test_the_threshold_is_the_same_however_the_scores_come():
             assert accepted(true, order, rate, parts=130) == accepted(true, negatives, rate)
 
 
-def test_the_interval_of_a_constant_is_the_constant():
-    assert measures.interval([0.25] * 12, seed=3) == (0.25, 0.25)
+@pytest.mark.parametrize(
+    ("ones", "low", "high"), [(0, 0.0, 0.217), (1, 0.011, 0.381), (5, 0.224, 0.776), (10, 0.783, 1.0)]
+)
+def test_the_interval_of_zeros_and_ones_is_jeffreys_and_has_width_at_the_edges(ones, low, high):
+    """n = 10: Brown, Cai and DasGupta 2001, table 5."""
+    found = measures.interval([1.0] * ones + [0.0] * (10 - ones), seed=3)
+    assert found == pytest.approx((low, high), abs=0.02)
+
+
+def test_the_interval_of_equal_values_has_width_and_holds_their_mean():
+    low, high = measures.interval([0.25] * 12, seed=3)
+    assert 0.2 < low < 0.25 < high < 0.45
+    low, high = measures.interval([1.0] * 12, seed=3, ends=(1.0, 101.0))
+    assert (low, 10 < high < 30) == (1.0, True)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
@@ -129,19 +162,23 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     assert measures.interval(values, seed=3) != measures.interval(values, seed=4)
 
 
+def learned(calls, tested, skew_s=0.0):
+    return link.Lesson.without(tested, calls, 1, "7").learned(skew_s)
+
+
 def test_the_tested_app_is_never_learned_from():
     others, tested = distinct(8, "birch"), distinct(8, "maple")
     poison = dataclasses.replace(QUIET, tx=Amounts(900, 10**12), media_bytes_per_s=float("nan"))
     poisoned = [dataclasses.replace(call, caller=poison, callee=poison) for call in tested]
-    clean = link.learned(others + tested, "maple", 1, "7")
-    for one, other in zip(clean, link.learned(others + poisoned, "maple", 1, "7"), strict=True):
+    clean = learned(others + tested, "maple")
+    for one, other in zip(clean, learned(others + poisoned, "maple"), strict=True):
         assert one.weights.tolist() == other.weights.tolist()
         assert np.isfinite(one.weights).all()
-    assert not np.isfinite(link.learned(others + poisoned, "birch", 1, "7")[0].weights).all()
+    assert not np.isfinite(learned(others + poisoned, "birch")[0].weights).all()
 
 
 def test_a_dimension_that_is_off_has_no_weight():
-    scores = dict(zip(link.CHOICES, link.learned(distinct(8, "a") + distinct(8, "b"), "a", 1, "7"), strict=True))
+    scores = dict(zip(link.CHOICES, learned(distinct(8, "a") + distinct(8, "b"), "a"), strict=True))
     on = chosen(["signalling"])
     assert (scores["only signalling"].weights[~on] == 0).all()
     assert (scores["without signalling"].weights[on] == 0).all()
@@ -178,6 +215,87 @@ def test_copies_of_a_call_are_calls_of_other_people():
         assert np.flatnonzero(seen).tolist() == np.flatnonzero(shared).tolist() == [query]
 
 
+@pytest.mark.parametrize(("load", "skew_s"), [(1, 0.0), (10, 0.0), (10, 1.0), (10, 4.0)])
+def test_the_largest_posterior_is_on_average_as_large_as_the_first_is_often_right(monkeypatch, load, skew_s):
+    monkeypatch.setattr(link, "CHOICES", {"all dimensions": tuple(FEATURES)})
+    calls = [call for app in ("maple", "birch", "alder") for call in noisy(40, app)]
+    row = rows_of(calls, load, skew_s=skew_s)["all dimensions"]
+    assert row["top_posterior"] == pytest.approx(row["precision_at_1"], abs=0.05)
+    assert row["top_posterior_low"] < row["top_posterior"] < row["top_posterior_high"]
+
+
+def test_without_its_one_factor_the_posterior_is_too_even(monkeypatch):
+    calls = [call for app in ("maple", "birch", "alder") for call in noisy(40, app)]
+    monkeypatch.setattr(link, "CHOICES", {"all dimensions": tuple(FEATURES)})
+    monkeypatch.setattr(choice, "_sharper", lambda scores, weight: 0.5)
+    row = rows_of(calls, 10, skew_s=1.0)["all dimensions"]
+    assert row["top_posterior"] < row["precision_at_1"] - 0.05
+
+
+def test_the_more_the_collectors_clocks_are_off_the_fewer_legs_are_linked():
+    calls = noisy(20, "maple") + noisy(20, "birch")
+    rows = [rows_of(calls, 10, skew_s=skew_s) for skew_s in (0.0, 2.0, 20.0)]
+    found = [row["only duration"]["precision_at_1"] for row in rows]
+    assert found[0] > found[1] > 0.7 > found[2]
+    assert [set(row) for row in rows[1:]] == [{*link.choices(2.0), "start only"}] * 2
+
+
+def test_both_times_of_a_leg_are_off_by_its_own_collectors_clock():
+    calls = distinct(3, "maple")
+    pairing = Pairing(calls)
+    ((exact, ids),) = crowd(calls, 1, "7")
+    ((hour, _),) = skewed([(exact, ids)], 2.0)
+    rows = np.arange(len(hour))
+    for query in range(3):
+        shift_s = 2.0 * (hour.off[1] - hour.off[0, query])
+        for off, right in zip(pairing._apart_s(hour, query, rows), pairing._apart_s(exact, query, rows), strict=True):
+            assert off == pytest.approx(right + shift_s)
+    features, right = pairing.features(hour, 0, ids), pairing.features(exact, 0, ids)
+    lengths = [NAMES.index(name) for name in ("length_100_ms", "length_1_s", "length_10_s")]
+    assert features[lengths].tolist() == right[lengths].tolist()
+    assert right[lengths[1]][:3] == pytest.approx(
+        np.log((np.abs(hour.of[:3] - hour.of[0]) + 0.002 + 1) / (41 + hour.of[:3] + hour.of[0]))
+    )
+    apart_s = pairing._apart_s(hour, 0, rows)[0]
+    width_s = 0.002 + 2.0 * math.sqrt(2)
+    assert features[NAMES.index("start_1_s")] == pytest.approx(np.log(np.abs(apart_s) + width_s + 1.0))
+    assert features[NAMES.index("in_order")].tolist() == (apart_s >= -width_s).astype(float).tolist()
+
+
+def test_the_offsets_of_many_collectors_are_normal_and_the_same_at_every_skew():
+    ((hour, _),) = crowd(identical(30, "maple"), 10, "7")
+    assert hour.off.shape == (2, 1800)
+    assert (np.mean(hour.off), np.std(hour.off)) == (pytest.approx(0.0, abs=0.05), pytest.approx(1.0, abs=0.05))
+    assert np.corrcoef(hour.off)[0, 1] == pytest.approx(0.0, abs=0.05)
+
+
+def test_wrong_partners_are_drawn_from_the_likely_and_stand_for_all():
+    calls = distinct(4, "maple")
+    calls[2] = dataclasses.replace(
+        calls[2], callee=dataclasses.replace(calls[2].callee, user_ids=frozenset({"maple0001"}))
+    )
+    pairing, chance = Pairing(calls), np.random.default_rng(7)
+    ((hour, ids),) = crowd(calls, 2, "7")
+    query, sharer = hour.of.tolist().index(1), hour.of.tolist().index(2)
+    likely = pairing.likely(hour, query, ids, choice.LIKELY).tolist()
+    nearest = np.argsort(np.abs(pairing._apart_s(hour, query, np.arange(len(hour)))[0]), kind="stable").tolist()
+    nearest = [row for row in nearest if row not in (query, sharer)]
+    assert set(likely) == {sharer, *nearest[: choice.LIKELY - 1]}
+    rows, weight = choice._drawn(pairing, hour, query, ids, chance)
+    assert (rows[0], set(rows[1 : choice.LIKELY + 1].tolist())) == (query, set(likely))
+    assert len(set(rows.tolist())) == len(rows) < len(hour)
+    assert np.exp(weight).sum() == pytest.approx(len(hour))
+
+
+def test_where_there_are_few_others_each_is_a_wrong_partner_once():
+    calls = distinct(3, "maple")
+    ((hour, ids),) = crowd(calls, 0.1, "7")
+    rows, weight = choice._drawn(Pairing(calls), hour, 0, ids, np.random.default_rng(7))
+    assert len(hour) < choice.LIKELY
+    assert sorted(rows[np.isfinite(weight)].tolist()) == list(range(len(hour)))
+    assert weight[np.isfinite(weight)].tolist() == [0.0] * len(hour)
+
+
 def test_a_server_without_a_name_is_grouped_by_its_network_and_twins_by_their_name():
     names = {"192.0.2.50": "relay6-shv-01.example.org", "2001:db8::50": "relay-shv-02.example.org"}
     assert set(groups(["192.0.2.50", "2001:db8::50"], names)) == {"relay-shv-.example.org"}
@@ -191,7 +309,7 @@ def talk(build, **keys):
     call = build.call(**keys)
     for side, local in ((call.caller, A), (call.callee, B)):
         side.relay(local, RELAY, 0.0)
-        side.talk(local, RELAY, 1.0, 11.0, 120, 110)
+        side.talk(local, RELAY, 1.0, 111.0, 120, 110)  # long, so that few calls begin in an hour
     return call
 
 
@@ -200,13 +318,26 @@ def test_a_dataset_of_two_apps_and_twenty_conversations_gets_its_rows(tmp_path, 
     build.dataset(tmp_path, calls)
     report.build(Dataset(tmp_path))
     rows = link.read(Dataset(tmp_path))
-    assert len(rows) == len(link.LOADS) * (len(link.CHOICES) + len(link.BASELINES)) * 3
+    of_times = [name for name, used in link.CHOICES.items() if "duration" in used]
+    assert (len(link.CHOICES), len(of_times)) == (13, 7)
+    assert len(rows) == (3 * (13 + 3) + 3 * (7 + 1)) * 3
+    assert {(row["load"], row["skew_s"]) for row in rows} == {
+        ("1", "0"), ("10", "0"), ("100", "0"), ("100", "0.5"), ("100", "2"), ("100", "5"),
+    }  # fmt: skip
+    assert {row["assumes"] for row in rows} == {
+        "strangers are copies of the lab's own calls, each with a partner, at most 100 in progress"
+    }
     assert {row["provenance"] for row in rows} == {"modelled"}
-    assert [row["n"] for row in rows if row["app"] == "all"] == ["20"] * 48
+    assert [row["n"] for row in rows if row["app"] == "all"] == ["20"] * 72
     first = (tmp_path / "findings/link.csv").read_bytes()
     link.write(Dataset(tmp_path))
     assert (tmp_path / "findings/link.csv").read_bytes() == first
-    assert 'id="linking"' in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert 'id="linking"' in page
+    assert (
+        "It assumes: strangers are copies of the lab&#39;s own calls, each with a partner, at most 100 in progress."
+        in page
+    )
 
 
 def test_a_small_dataset_says_why_it_is_not_linked(tmp_path, build):

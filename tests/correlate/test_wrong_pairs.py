@@ -8,6 +8,7 @@ import pytest
 from correlate import findings, report
 from correlate.dataset import Dataset
 from correlate.errors import BadDataset
+from correlate.findings import wrong_pairs
 from correlate.findings.cases import cases
 from correlate.findings.wrong_pairs import Call, Leg, chosen, crossed, crossed_cases, read
 from tests.records import record_anew
@@ -136,6 +137,37 @@ def test_a_wrong_pair_has_the_callers_leg_of_one_trial_and_the_callees_of_the_ot
     assert [server.address for server in pair.shared] == ["192.0.2.50"]
     assert pair.user_ids == ()
     assert pair.reason == "p2p: no direct conversation with packets both ways on alpha and bravo"
+
+
+def test_a_trial_beside_itself_has_the_values_of_its_findings(tmp_path, build):
+    """The code that measures wrong pairs, without packets, is that of trials: a direct session and all."""
+    call = conversation(build, 1, 11, 120)
+    for side, local, remote in ((call.caller, A, ("198.51.100.20", 6000)), (call.callee, B, ("203.0.113.7", 5000))):
+        side.talk(local, remote, 3.0, 8.0, 60, 60)
+    build.dataset(tmp_path, [call])
+    measured(tmp_path)
+    dataset = Dataset(tmp_path)
+    (case,) = cases(dataset).read
+    of = findings.measure(dataset, call.trial, dataset.info().apps)
+    one = Call(dataset.plan()[0], of.is_conversation, of.marked, of.pair, dict(of.sides))
+    found = wrong_pairs.measure(one, one, "", {})
+    timed, counted = case.duration, case.volume
+    assert found.shared == case.servers["caller"].shared != ()
+    assert found.user_ids == case.signalling["caller"].user_ids == ("abc1", "efg1")
+    rules = ("longest_relay", "best_match", "p2p")
+    identities = [found.longest_relay_identity, found.best_match_identity, found.p2p_identity]
+    assert identities == [timed["caller"].under(rule).identity for rule in rules]
+    assert found.caller.p2p_duration_ns == 5 * SECOND_NS
+    for side, leg in (("caller", found.caller), ("callee", found.callee)):
+        relayed, longest = counted[side].relayed, counted[side].longest_relay
+        assert leg == Leg(
+            timed[side].best_match.duration_ns,
+            timed[side].p2p.duration_ns,
+            relayed.tx_packets,
+            relayed.rx_packets,
+            longest.tx_packets,
+            longest.rx_packets,
+        )
 
 
 def later(record, clocks=("caller", "callee")):

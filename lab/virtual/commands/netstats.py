@@ -8,8 +8,10 @@ from itertools import groupby
 
 from lab.virtual.commands.dumpsys_device import DeviceFacts, uid_of
 from lab.virtual.handset.handset import Handset
-from lab.virtual.network.usage import BUCKET_S, Bytes, Kind, Place
+from lab.virtual.network.usage import BUCKET_S, OTHERS, Bytes, Kind, Place
 
+_SYSTEM_UID = 1000
+"""android.os.Process.SYSTEM_UID."""
 _REST = "defaultNetwork=true, oemManaged=OEM_NONE"
 _IDENTITIES: dict[Kind, str] = {
     "cellular": f"type=0, ratType=COMBINED, subscriberId=001010..., metered=true, {_REST}, subId=1",
@@ -28,7 +30,7 @@ def netstats(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list
     if "--uid" in args:
         lines += ["UID stats:", *empty]
         for (kind, app), places in groupby(usage.polled, key=lambda place: (place.kind, place.app)):
-            uid = uid_of(handset, app)
+            uid = _SYSTEM_UID if app == OTHERS else uid_of(handset, app)
             lines.append(f"  ident=[{{{_IDENTITIES[kind]}}}] uid={uid} set=FOREGROUND tag=0x0")
             lines.append(f"    NetworkStatsHistory: bucketDuration={BUCKET_S}")
             lines += [_bucket(place, usage.polled[place]) for place in places]

@@ -61,11 +61,15 @@ class Access:
     """One phone's network in one attempt: its interface addresses, MACs, NAT mappings, delay and loss.
 
     A NAT maps by local socket alone (RFC 4787 REQ-1), so one mapping serves every destination of that socket.
-    `reserved` are addresses that no phone may get: the hotspot's own, the STUN servers'.
+    `reserved` are addresses that no phone may get: the hotspot's own, the STUN servers'. Where the network's addresses
+    are constant they are drawn by `name` alone.
     """
 
-    def __init__(self, spec: AccessNetwork, draw: random.Random, reserved: Iterable[Address] = ()) -> None:
-        self.spec, self._draw, self._reserved = spec, draw, frozenset(reserved)
+    def __init__(
+        self, spec: AccessNetwork, chance: random.Random, reserved: Iterable[Address] = (), name: str = ""
+    ) -> None:
+        self.spec, self._reserved = spec, frozenset(reserved)
+        draw = self._draw = random.Random(f"addresses/{name}") if spec.addresses == "constant" else chance
         self.mac, self.gateway_mac = drawn_mac(draw), drawn_mac(draw)
         self.ipv4 = self._interface_ipv4() if not spec.clat else _CLAT_IPV4
         self.ipv6 = self._interface_ipv6()
@@ -75,6 +79,7 @@ class Access:
         self._nat64 = self._share(spec.nat64_pool) if spec.nat64_pool is not None else []
         self._mappings: dict[tuple[Endpoint, Address | None], Endpoint] = {}
         self._below: Access | None = None
+        draw = self._draw = chance
         self._next_port = draw.randrange(34_000, 42_000)
         self.delay_ns = draw.randint(spec.delay_low_us, spec.delay_high_us) * 1000
         self.jitter_ns = spec.jitter_us * 1000

@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 from lab.virtual.network.datagrams import Integers, Octets
-from lab.virtual.network.wire import Frames, Wire, joined
+from lab.virtual.network.passing import Frames, joined
+from lab.virtual.network.wire import Wire
 
 LINK_TYPES = {"ethernet": 1, "raw": 101}
 LINK_HEADER_BYTES = {"ethernet": 14, "raw": 0}

@@ -1,11 +1,12 @@
 """UDP datagrams as frames of one link: one at a time as bytes, or many as rows of a numpy array.
 
-Checksums of IPv4 and UDP are right for every frame (RFC 791, RFC 768, RFC 8200 section 8.1).
+Checksums of IPv4 and UDP are right for every frame (RFC 791, RFC 768, RFC 8200 section 8.1). TCP segments are built
+of the same parts (`lab.virtual.network.tcp`).
 """
 
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from typing import Any
 
 import numpy as np
@@ -39,27 +40,47 @@ class Link:
         return bytes.fromhex((destination_mac + source_mac).replace(":", "")) + struct.pack("!H", kind)
 
 
-def _sum(octets: bytes) -> int:
+def word_sum(octets: bytes) -> int:
+    """The sum of the 16-bit words of an even number of bytes."""
     return sum(struct.unpack(f"!{len(octets) // 2}H", octets)) if octets else 0
 
 
-def _checksum(total: Any) -> Any:
+def checksum(total: Any) -> Any:
     """The Internet checksum (RFC 1071) of a sum of 16-bit words; also of an array of sums."""
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
 
 
-def _addresses(source: Address, destination: Address) -> bytes:
+def address_bytes(source: Address, destination: Address) -> bytes:
+    """Both addresses, as they stand in an IP header and in the pseudo-header of UDP and TCP."""
     return source.packed + destination.packed
 
 
-def _ip_header(source: Address, destination: Address, hop_limit: int) -> bytes:
+def ip_header(source: Address, destination: Address, hop_limit: int, protocol: int = _UDP) -> bytes:
     """An IP header whose length, identification and checksum are still zero."""
     if isinstance(source, IPv6Address):
-        return struct.pack("!IHBB", 0x6 << 28, 0, _UDP, hop_limit) + _addresses(source, destination)
+        return struct.pack("!IHBB", 0x6 << 28, 0, protocol, hop_limit) + address_bytes(source, destination)
     # DF set, as phones and media servers send it.
-    return struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0x4000, hop_limit, _UDP, 0) + _addresses(source, destination)
+    return struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0x4000, hop_limit, protocol, 0) + address_bytes(source, destination)
+
+
+def complete(header: bytes, length: int, identification: int) -> bytes:
+    """An IP header with the length of what is behind it, and with IPv4's identification and checksum."""
+    if header[0] >> 4 == 6:
+        return header[:4] + struct.pack("!H", length) + header[6:]
+    header = header[:2] + struct.pack("!HH", len(header) + length, identification) + header[6:]
+    return header[:10] + struct.pack("!H", checksum(word_sum(header))) + header[12:]
+
+
+def complete_rows(rows: Octets, start: int, header: bytes, lengths: Integers, identifications: Integers) -> None:
+    """The same for the headers at column `start` of many rows."""
+    if header[0] >> 4 == 6:
+        put(rows, start + 4, lengths)
+        return
+    put(rows, start + 2, lengths + len(header))
+    put(rows, start + 4, identifications)
+    put(rows, start + 10, checksum(word_sum(header) + lengths + len(header) + identifications))
 
 
 def frame(
@@ -67,16 +88,11 @@ def frame(
 ) -> bytes:
     """One UDP datagram behind `link`, the bytes of the link header."""
     length = 8 + len(payload)
-    header = _ip_header(source.address, destination.address, hop_limit)
-    if isinstance(source.address, IPv4Address):
-        header = header[:2] + struct.pack("!HH", 20 + length, identification) + header[6:]
-        header = header[:10] + struct.pack("!H", _checksum(_sum(header))) + header[12:]
-    else:
-        header = header[:4] + struct.pack("!H", length) + header[6:]
+    header = complete(ip_header(source.address, destination.address, hop_limit), length, identification)
     udp = struct.pack("!HHH", source.port, destination.port, length)
-    total = _sum(_addresses(source.address, destination.address)) + _UDP + length + _sum(udp)
-    checksum = _checksum(total + _sum(payload + bytes(len(payload) % 2))) or 0xFFFF
-    return b"".join((link, header, udp, struct.pack("!H", checksum), payload))
+    total = word_sum(address_bytes(source.address, destination.address)) + _UDP + length + word_sum(udp)
+    found = checksum(total + word_sum(payload + bytes(len(payload) % 2))) or 0xFFFF
+    return b"".join((link, header, udp, struct.pack("!H", found), payload))
 
 
 def frames(
@@ -95,28 +111,24 @@ def frames(
     is `len(link)` + IP header + 8 + size.
     """
     count, width = payload.shape
-    ip = _ip_header(source.address, destination.address, hop_limit)
+    ip = ip_header(source.address, destination.address, hop_limit)
     lengths = sizes + 8
     start, udp = len(link), len(link) + len(ip)
     rows = np.zeros((count, udp + 8 + width), dtype=np.uint8)
     ports = struct.pack("!HH", source.port, destination.port)
     rows[:, : udp + 4] = np.frombuffer(link + ip + ports, dtype=np.uint8)
     rows[:, udp + 8 :] = payload
-    if isinstance(source.address, IPv4Address):
-        _put(rows, start + 2, lengths + 20)
-        _put(rows, start + 4, identifications)
-        _put(rows, start + 10, _checksum(_sum(ip) + lengths + 20 + identifications))
-    else:
-        _put(rows, start + 4, lengths)
-    _put(rows, udp + 4, lengths)
+    complete_rows(rows, start, ip, lengths, identifications)
+    put(rows, udp + 4, lengths)
     words = payload.view(">u2").sum(axis=1, dtype=np.int64)
-    fixed = _sum(_addresses(source.address, destination.address)) + _UDP + _sum(ports)
-    checksums = _checksum(words + fixed + 2 * lengths)
-    _put(rows, udp + 6, np.where(checksums == 0, 0xFFFF, checksums))
+    fixed = word_sum(address_bytes(source.address, destination.address)) + _UDP + word_sum(ports)
+    checksums = checksum(words + fixed + 2 * lengths)
+    put(rows, udp + 6, np.where(checksums == 0, 0xFFFF, checksums))
     return rows
 
 
-def _put(rows: Octets, column: int, values: Integers) -> None:
+def put(rows: Octets, column: int, values: Integers) -> None:
+    """Write a 16-bit number of each row, big-endian."""
     rows[:, column] = values >> 8 & 0xFF
     rows[:, column + 1] = values & 0xFF
 

@@ -11,8 +11,10 @@ from lab.virtual.network.datagrams import Integers, Link, frame, frames, hop_lim
 from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.media import Packets
+from lab.virtual.network.passing import Batch
+from lab.virtual.network.tcp import ACK, FIN, HEADER_BYTES, PSH, SYN, Numbers, Segments, Transmission, segment, segments
 from lab.virtual.network.vpn import Vpn
-from lab.virtual.network.wire import Batch, Wire
+from lab.virtual.network.wire import Wire
 from lab.virtual.world import World
 
 SHELL = "com.android.shell"
@@ -28,6 +30,15 @@ class _Attachment:
     access: Access
     wire: Wire
     link: Link
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """The phone, the local socket and the far end of a TCP connection."""
+
+    phone: str
+    socket: Endpoint
+    remote: Endpoint
 
 
 class Datapath:
@@ -53,7 +64,7 @@ class Datapath:
 
     def attach(self, phone: str, spec: AccessNetwork, reserved: Iterable[Address]) -> Access:
         """Give a phone its network of this attempt: new addresses (none of `reserved`), empty wires."""
-        access = self.accesses[phone] = Access(spec, self.world.chance(f"access/{phone}"), reserved)
+        access = self.accesses[phone] = Access(spec, self.world.chance(f"access/{phone}"), reserved, phone)
         self.wires[phone].name, self.wires[phone].link_type = spec.interface, spec.link
         self._links[phone] = Link(spec.link == "ethernet", access.mac, access.gateway_mac)
         self._identifications[phone] = self.world.chance(f"identification/{phone}").randrange(1 << 16)
@@ -139,6 +150,62 @@ class Datapath:
         )
         lengths = packets.sizes + overhead_bytes(header, source.address)
         attachment.wire.put_batch(Batch(times_ns, packets.sent_ns, lengths, packets.sizes, rows, meaning, group))
+
+    def segment(
+        self,
+        numbers: Numbers,
+        pipe: Pipe,
+        body: bytes,
+        meaning: Meaning,
+        when_ns: int,
+        *,
+        flags: int,
+        message_bytes: int = 0,
+    ) -> None:
+        """Have one TCP segment pass a phone's vantage. The body of a SYN is its options.
+
+        In it a message ends of `message_bytes`, or none if that is 0.
+        """
+        if (attachment := self._attachment(pipe.phone, pipe.socket)) is None:
+            return
+        source, destination, header, limit = self._ends(attachment, pipe, meaning)
+        number = int(numbers.identify(1)[0])
+        octets = segment(header, source, destination, flags, body, identification=number, hop_limit=limit)
+        consumes = 1 if flags & (SYN | FIN) else len(body)
+        tcp = Transmission(numbers, overhead_bytes(header, source.address) - 8, np.array([consumes]))
+        attachment.wire.put(when_ns, octets, message_bytes, meaning, 1 if message_bytes else 0, tcp)
+
+    def segments(
+        self, numbers: Numbers, pipe: Pipe, stream: Segments, times_ns: Integers, meaning: Meaning, group: str
+    ) -> None:
+        """Have many TCP segments of one direction pass a phone's vantage at `times_ns`, in that order."""
+        if (attachment := self._attachment(pipe.phone, pipe.socket)) is None:
+            return
+        source, destination, header, limit = self._ends(attachment, pipe, meaning)
+        packets = stream.packets
+        flags = PSH | ACK if packets.rows.shape[1] else ACK
+        rows = segments(
+            header,
+            source,
+            destination,
+            packets.rows,
+            packets.sizes,
+            flags=flags,
+            identifications=numbers.identify(len(times_ns)),
+            hop_limit=limit,
+        )
+        start = overhead_bytes(header, source.address) - 8
+        lengths = packets.sizes + start + HEADER_BYTES
+        tcp = Transmission(numbers, start, packets.sizes)
+        batch = Batch(times_ns, packets.sent_ns, lengths, stream.ended_bytes, rows, meaning, group, stream.ended, tcp)
+        attachment.wire.put_batch(batch)
+
+    def _ends(self, attachment: _Attachment, pipe: Pipe, meaning: Meaning) -> tuple[Endpoint, Endpoint, bytes, int]:
+        """Source, destination, link header and hop limit of one direction of a connection as its frames show them."""
+        socket, remote = attachment.access.on_wire(pipe.socket, pipe.remote)
+        source, destination = (socket, remote) if meaning.outgoing else (remote, socket)
+        header = attachment.link.header(destination.address, meaning.outgoing)
+        return source, destination, header, 64 if meaning.outgoing else hop_limit_left(remote.address)
 
     def cut(self, phone: str, group: str) -> None:
         """Take back what was to leave or reach a phone in a group from now on."""

@@ -6,6 +6,8 @@ Nothing here reads bytes of a frame. `lab.virtual.network.truth` turns the notes
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from lab.virtual.handset.exchange import Exchange
 from lab.virtual.network.addresses import Address
 from lab.virtual.network.datagrams import Integers
@@ -55,19 +57,31 @@ class Ledger:
         if self._world.now_ns not in starts:
             starts.append(self._world.now_ns)
 
-    def note(self, phone: str, meaning: Meaning, position: int, time_ns: int, payload_bytes: int) -> None:
-        """One frame passed this phone's wire, `position` frames after the first of the attempt."""
+    def note(
+        self, phone: str, meaning: Meaning, position: int, time_ns: int, payload_bytes: int, count: int = 1
+    ) -> None:
+        """One frame passed this phone's wire, `position` frames after the first of the attempt.
+
+        It counts for `count` messages: one if it is a datagram, as many as end in it if it is a TCP segment.
+        """
         if meaning.marker is not None:
             self._notes[phone].markers.append((*meaning.marker, position))
         elif meaning.kind in ("call", "direct") or meaning.mapped is not None:
-            self._notes[phone].singles.append((position, meaning, time_ns, payload_bytes))
+            self._notes[phone].singles.append((position, meaning, time_ns, payload_bytes, count))
 
     def note_batch(
-        self, phone: str, meaning: Meaning, positions: Integers, times_ns: Integers, payload_bytes: Integers
+        self,
+        phone: str,
+        meaning: Meaning,
+        positions: Integers,
+        times_ns: Integers,
+        payload_bytes: Integers,
+        counts: Integers | None = None,
     ) -> None:
-        """Many frames of one meaning passed."""
+        """Many frames of one meaning passed; each counts for one message, or for as many as `counts` says."""
         if meaning.kind in ("call", "direct"):
-            self._notes[phone].batches.append((positions, meaning, times_ns, payload_bytes))
+            counts = np.ones_like(positions) if counts is None else counts
+            self._notes[phone].batches.append((positions, meaning, times_ns, payload_bytes, counts))
 
     def rows(self, phone: str) -> list[Row]:
         """What passed between the markers."""

@@ -20,7 +20,8 @@ class Server:
 class Meaning:
     """What a frame is, as its sender knows.
 
-    `stun`: the datagram itself is STUN (ChannelData is not). `marks`: it carries more than a bare Binding. `server`:
+    `stun`: the datagram itself is STUN (ChannelData is not). `inside`: what it carries, where it is ChannelData or a
+    Send or Data indication. `marks`: it carries more than a bare Binding. `server`:
     its far end is this server of the call. `peer`: its far end is this address of the other phone. `shows`: addresses
     of phones that it lets be read, with their owner. `mapped`: the address it tells this phone is its own. `user_ids`:
     fragments of user names in it. `marker`: nonce and word of a marker.
@@ -36,3 +37,9 @@ class Meaning:
     mapped: Address | None = None
     user_ids: tuple[str, ...] = ()
     marker: tuple[str, str] | None = None
+    inside: Literal["stun", "media"] | None = None
+
+    @property
+    def is_media(self) -> bool:
+        """Media, or a keep-alive that is not STUN: by itself, or in ChannelData or an indication."""
+        return self.inside == "media" or (self.inside is None and not self.stun)

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 
 from lab.definitions.base import Service
+from lab.virtual.network import stunwire
+from lab.virtual.network.addresses import Endpoint
 from lab.virtual.network.datagrams import Integers, Octets
 
 WIDTH = 96
@@ -97,11 +99,27 @@ class RtpStream:
         return rows
 
 
-def in_channel(packets: Packets, channel: int) -> Packets:
-    """The same packets as ChannelData (RFC 8656 section 12.4)."""
+def in_channel(packets: Packets, channel: int, align: int = 1) -> Packets:
+    """The same packets as ChannelData (RFC 8656 section 12.4), padded to `align` 4 bytes over TCP (section 12.5)."""
     rows = np.empty((len(packets.sizes), WIDTH + 4), dtype=np.uint8)
     rows[:, :2] = np.frombuffer(struct.pack("!H", channel), dtype=np.uint8)
     rows[:, 2] = packets.sizes >> 8
     rows[:, 3] = packets.sizes & 0xFF
     rows[:, 4:] = packets.rows
-    return Packets(packets.sent_ns, packets.sizes + 4, rows)
+    return Packets(packets.sent_ns, packets.sizes + 4 + -packets.sizes % align, rows)
+
+
+def in_indications(packets: Packets, kind: int, peer: Endpoint, generator: np.random.Generator) -> Packets:
+    """The same packets as Send or Data indications to or from an IPv4 peer (RFC 8656 sections 11.6 and 18.4)."""
+    count, padded = len(packets.sizes), packets.sizes + -packets.sizes % 4
+    number, address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, b"")
+    attribute = struct.pack("!HH", number, len(address)) + address
+    rows = np.empty((count, 36 + WIDTH), dtype=np.uint8)
+    rows[:, :8] = np.frombuffer(struct.pack("!HHI", kind, 0, stunwire.COOKIE), dtype=np.uint8)
+    rows[:, 2:4] = (padded + 16).astype(">u2").view(np.uint8).reshape(-1, 2)
+    rows[:, 8:20] = np.frombuffer(generator.bytes(12 * count), dtype=np.uint8).reshape(count, 12)
+    rows[:, 20:32] = np.frombuffer(attribute, dtype=np.uint8)
+    rows[:, 32:34] = np.frombuffer(struct.pack("!H", stunwire.DATA_ATTRIBUTE), dtype=np.uint8)
+    rows[:, 34:36] = packets.sizes.astype(">u2").view(np.uint8).reshape(-1, 2)
+    rows[:, 36:] = packets.rows
+    return Packets(packets.sent_ns, padded + 36, rows)

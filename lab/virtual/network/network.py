@@ -15,7 +15,7 @@ from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.noise import Noise
 from lab.virtual.network.otherclient import OtherClient
 from lab.virtual.network.traffic import CallTraffic
-from lab.virtual.network.usage import Kind, Usage
+from lab.virtual.network.usage import OTHERS, Kind, Usage
 from lab.virtual.network.wire import Wire
 from lab.virtual.world import World
 
@@ -99,8 +99,9 @@ class Network:
         return "wifi" if self.datapath.accesses[phone].spec.interface.startswith("wlan") else "cellular"
 
     def _count(self, phone: str, meaning: Meaning, packets: int, size: int) -> None:
-        if meaning.kind in ("call", "direct") and self.calls:
-            app = self.calls[-1].call.app.name
+        is_call = meaning.kind in ("call", "direct")
+        if meaning.kind == "noise" or (is_call and self.calls):
+            app = self.calls[-1].call.app.name if is_call else OTHERS
             now_ns, outgoing = self.world.now_ns, meaning.outgoing
             self.usages[phone].add(
                 self.kind(phone), app, now_ns, outgoing=outgoing, packets=packets, payload_bytes=size

@@ -1,4 +1,4 @@
-"""Background of a phone: name and time look-ups, QUIC of other apps, STUN probes of others, mDNS on the hotspot.
+"""Background of a phone: name and time look-ups, QUIC and TLS of other apps, STUN probes of others, and mDNS.
 
 A few frames a second to documentation addresses that no call uses. A loud phone sends and receives at some 30 kB/s of
 capture while its first capture runs. Nothing here is more than a bare STUN Binding, whatever the port.
@@ -14,6 +14,7 @@ from lab.virtual.network.addresses import Address, Endpoint
 from lab.virtual.network.datapath import Datapath
 from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.media import Packets
+from lab.virtual.network.tlsclients import BackgroundTls
 
 _FOREIGN_IPV4 = IPv4Address("192.0.2.0")
 _FOREIGN_IPV6 = IPv6Address("2001:db8:a11::")
@@ -44,6 +45,7 @@ class Noise:
         """Begin; it goes on until the attempt is over."""
         self._wire.on_attach, self._wire.on_detach = self._attached, self._detached
         self._wait()
+        BackgroundTls(self._datapath, self._phone).start()
 
     def _wait(self) -> None:
         self._world.after(self._draw.randrange(*_PAUSE_MS) * 1_000_000, self._act)

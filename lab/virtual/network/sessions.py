@@ -10,17 +10,21 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lab.definitions.base import Role
-from lab.definitions.virtual_network import AppNetwork, Packets, Relay
+from lab.definitions.virtual_network import AppNetwork, Packets, Party, Relay
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Address, Endpoint, folded, nat64
 from lab.virtual.network.datapath import Datapath
 from lab.virtual.network.meaning import Meaning, Server
+from lab.virtual.network.stream import TcpStream
 from lab.virtual.network.stunwire import ALLOCATE, ERROR, SUCCESS, Attribute
+from lab.virtual.network.unrelayed import Unrelayed
 
 _UDP_TRANSPORT = bytes([17, 0, 0, 0])
 _EARLY_SPACING_NS = 180_000_000
+_LINGER_NS = 60_000_000
 _WARP_PARAMETERS = (16, 14, 16)
 
 
@@ -60,38 +64,51 @@ class Session:
         self._credentials = leg.app.credentials
         self._nonce = _letters(leg.draw, self._credentials.nonce_bytes)
         self._key = leg.draw.randbytes(16)
+        self.stream: TcpStream | None = None
+        if leg.over_tcp:
+            plain = Meaning("call", True, server=self.server)
+            self.stream = TcpStream(leg.datapath, leg.access, leg.phone, self.remote, self.local, plain)
+
+    @property
+    def candidate(self) -> Endpoint:
+        """Where the other phone reaches this one: the relayed address, which shows nothing of the phone."""
+        return self.relayed
+
+    shows: tuple[tuple[str, Address], ...] = ()
 
     @property
     def mapped(self) -> Endpoint:
         """What the server sees as this socket's address."""
         return self.leg.access.mapped(self.local, self.remote.address)
 
-    def send(
-        self,
-        payload: bytes,
-        *,
-        stun: bool = True,
-        marks: bool = True,
-        shows: tuple[tuple[str, Address], ...] = (),
-        user_ids: tuple[str, ...] = (),
-    ) -> None:
-        """A datagram from the phone to the server, now."""
-        meaning = Meaning("call", True, stun, marks, self.server, shows=shows, user_ids=user_ids)
-        self.leg.datapath.forward(self.leg.phone, self.local, self.remote, payload, meaning)
+    def send(self, payload: bytes, *, stun: bool = True, marks: bool = True, **fields: Any) -> None:
+        """A message from the phone to the server, now; `fields` are further ones of its `Meaning`."""
+        meaning = Meaning("call", True, stun, marks, self.server, **fields)
+        self._pass(payload, meaning, self.leg.datapath.world.now_ns)
 
-    def receive(
-        self,
-        payload: bytes,
-        when_ns: int,
-        *,
-        stun: bool = True,
-        marks: bool = True,
-        mapped: Address | None = None,
-        user_ids: tuple[str, ...] = (),
-    ) -> None:
-        """A datagram from the server that reaches the phone at an instant."""
-        meaning = Meaning("call", False, stun, marks, self.server, mapped=mapped, user_ids=user_ids)
-        self.leg.datapath.forward(self.leg.phone, self.local, self.remote, payload, meaning, when_ns)
+    def receive(self, payload: bytes, when_ns: int, *, stun: bool = True, marks: bool = True, **fields: Any) -> None:
+        """A message from the server that reaches the phone at an instant, later if TCP has to be opened first."""
+        self._pass(payload, Meaning("call", False, stun, marks, self.server, **fields), when_ns)
+
+    def _pass(self, payload: bytes, meaning: Meaning, when_ns: int) -> None:
+        if self.stream is None:
+            self.leg.datapath.forward(self.leg.phone, self.local, self.remote, payload, meaning, when_ns)
+            return
+        if not self.stream.opened:
+            self.stream.open()
+        # RFC 8656 section 12.5: over TCP ChannelData is padded; STUN is as long as a multiple of four anyway.
+        padded = payload + bytes(-len(payload) % 4)
+        self.stream.send(padded, meaning, when_ns + self.stream.waits_ns)
+
+    def to_peer(self, peer: Endpoint, text: bytes, bound: bool, **fields: Any) -> None:
+        """STUN from the phone to a peer: in ChannelData if that is `bound`, else in a Send indication."""
+        payload = stunwire.channel_data(self.channel, text) if bound else self.indication(stunwire.SEND, peer, text)
+        self.send(payload, stun=not bound, inside="stun", **fields)
+
+    def from_peer(self, peer: Endpoint, text: bytes, bound: bool, when_ns: int, **fields: Any) -> None:
+        """STUN of a peer that reaches the phone at an instant."""
+        payload = stunwire.channel_data(self.channel, text) if bound else self.indication(stunwire.DATA, peer, text)
+        self.receive(payload, when_ns, stun=not bound, inside="stun", **fields)
 
     def binding(self) -> None:
         """A bare Binding and its answer, which tells the phone its public address."""
@@ -115,11 +132,13 @@ class Session:
             self._refresh(600)
 
     def farewell(self, plan: Plan) -> None:
-        """The last request, and its response."""
+        """The last request, and its response; then a TCP connection ends."""
         if self.relay.framing == "warp":
             self._warp_bye(plan.size)
         else:
             self._refresh(0)
+        if self.stream is not None:
+            self.leg.datapath.world.at(self.leg.answer_ns() + self.stream.waits_ns + _LINGER_NS, self.stream.close)
 
     def create_permission(self, peer: Endpoint, shows: tuple[tuple[str, Address], ...] = ()) -> None:
         """CreatePermission for a peer's address."""
@@ -127,12 +146,12 @@ class Session:
         address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
         self._authenticated(stunwire.CREATE_PERMISSION, transaction, [address], shows=shows)
 
-    def channel_bind(self, peer: Endpoint) -> None:
-        """ChannelBind of this session's channel to a peer's relayed address."""
+    def channel_bind(self, peer: Endpoint, shows: tuple[tuple[str, Address], ...] = ()) -> None:
+        """ChannelBind of this session's channel to a peer's address."""
         number = (stunwire.CHANNEL_NUMBER, self.channel.to_bytes(2, "big") + bytes(2))
         transaction = stunwire.new_transaction(self.leg.draw)
         address = stunwire.xor_address(stunwire.XOR_PEER_ADDRESS, peer, transaction)
-        self._authenticated(stunwire.CHANNEL_BIND, transaction, [number, address])
+        self._authenticated(stunwire.CHANNEL_BIND, transaction, [number, address], shows=shows)
 
     def indication(self, kind: int, peer: Endpoint, data: bytes) -> bytes:
         """A Send or Data indication that carries `data` to or from a peer."""
@@ -232,8 +251,10 @@ class Leg:
         self.datapath, self.app, self.phone, self.role = datapath, app, phone, role
         self.access = datapath.access(phone, package)
         self.draw = datapath.world.chance(f"network/{key}/{role}")
-        self.sessions = [Session(self, relay, number) for number, relay in enumerate(app.relays)]
-        self.media = next(session for session in self.sessions if session.relay.purpose == "media")
+        self.over_tcp = self._is(app.turn_over_tcp)
+        relays = app.relays if self._is(app.relayed) else []
+        self.sessions = [Session(self, relay, number) for number, relay in enumerate(relays)]
+        self.media = next((one for one in self.sessions if one.relay.purpose == "media"), None) or self._unrelayed()
         self.candidates = next((session for session in self.sessions if session.relay.candidates), None)
         self.fragment = stunwire.new_fragment(self.draw, app.user_ids.length) if app.user_ids is not None else None
         self.key = self.draw.randbytes(16)
@@ -241,10 +262,20 @@ class Leg:
         self.plans: list[Plan] = []
         self.gathered = False
         through = self.candidates or self.media
-        self._gathers_on = through if through.local.address.version == 4 else None
+        own = isinstance(through, Unrelayed) or (through.local.address.version == 4 and through.stream is None)
+        self._gathers_on = through if own else None
         apart = Endpoint(self.access.ipv4.ip, self.access.open_port())
         self.socket = apart if self._gathers_on is None else self._gathers_on.local
         self._gather_remote = Endpoint(through.relay.ipv4, through.relay.port)
+
+    def _is(self, party: Party) -> bool:
+        """Whether this phone is of those that an app names."""
+        link = "mobile" if self.access.spec.link == "raw" else "hotspot"
+        return party in ("both", self.role, link)
+
+    def _unrelayed(self) -> Unrelayed:
+        relay = next(relay for relay in self.app.relays if relay.purpose == "media")
+        return Unrelayed(self.datapath, self.access, self.phone, relay, self.reach(relay)[0], self.draw)
 
     def reach(self, relay: Relay) -> tuple[Address, str | None]:
         """The address by which this phone reaches a relay, and the name of the address that its server has."""

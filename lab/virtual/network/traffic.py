@@ -73,6 +73,8 @@ class CallTraffic:
             return
         leg.started = True
         leg.plans = self._plan(leg)
+        if not leg.sessions:
+            self._ice.after(20 * _MILLISECOND_NS, leg.gather)
         both = self._ice.caller.started and self._ice.callee.started
         for one in self._ice.legs if both else (leg,):
             self._open_sessions(one, both)
@@ -145,4 +147,6 @@ class CallTraffic:
                 300 * _MILLISECOND_NS, lambda: self._ice.expose(self._ice.callee, self._ice.caller, private=True)
             )
         if self._app.user_ids is not None and self._app.user_ids.when == "always":
-            self._ice.after(500 * _MILLISECOND_NS, self._ice.exchange_ids)
+            if self._app.relayed != "both":
+                self._ice.after(400 * _MILLISECOND_NS, self._ice.permit)
+            self._ice.after(500 * _MILLISECOND_NS, self._ice.start_checks)

@@ -24,7 +24,10 @@ Side = Literal["caller", "callee"]
 
 @dataclass(frozen=True)
 class Row:
-    """Frames of one meaning: how many, their UDP payload bytes, first and last instant."""
+    """Frames of one meaning: how many datagrams, their payload bytes, first and last instant.
+
+    Over TCP it is messages and their bytes as framed: ChannelData with its header and padding (RFC 8656 section 12.5).
+    """
 
     meaning: Meaning
     packets: int
@@ -53,8 +56,8 @@ class Notes:
     interface: frozenset[Address]
     probed: set[Address] = field(default_factory=set)
     markers: list[tuple[str, str, int]] = field(default_factory=list)
-    singles: list[tuple[int, Meaning, int, int]] = field(default_factory=list)
-    batches: list[tuple[Integers, Meaning, Integers, Integers]] = field(default_factory=list)
+    singles: list[tuple[int, Meaning, int, int, int]] = field(default_factory=list)
+    batches: list[tuple[Integers, Meaning, Integers, Integers, Integers]] = field(default_factory=list)
 
     def between(self) -> tuple[int, float]:
         """The positions of the first `begin` and the last `end` of the nonce that began last; all without markers."""
@@ -68,12 +71,13 @@ class Notes:
     def rows(self) -> list[Row]:
         """What passed between the markers."""
         low, high = self.between()
-        rows = [Row(m, 1, size, time, time) for at, m, time, size in self.singles if low < at < high]
-        for positions, meaning, times, sizes in self.batches:
+        rows = [Row(m, count, size, time, time) for at, m, time, size, count in self.singles if low < at < high]
+        for positions, meaning, times, sizes, counts in self.batches:
             inside = (positions > low) & (positions < high)
             if inside.any():
                 seen = times[inside]
-                rows.append(Row(meaning, len(seen), int(sizes[inside].sum()), int(seen.min()), int(seen.max())))
+                count, size = int(counts[inside].sum()), int(sizes[inside].sum())
+                rows.append(Row(meaning, count, size, int(seen.min()), int(seen.max())))
         return rows
 
 
@@ -104,11 +108,11 @@ class _SideFacts:
         return min(row.first_ns for row in rows), max(row.last_ns for row in rows)
 
     def media(self, other: _SideFacts) -> list[Row]:
-        """Rows that are not STUN, to servers of the call and between the phones."""
+        """Rows of media, to servers of the call and between the phones."""
         return [
             row
             for row in self.rows
-            if not row.meaning.stun and (row.meaning.server in self.servers or self.direct(row, other))
+            if row.meaning.is_media and row.packets and (row.meaning.server in self.servers or self.direct(row, other))
         ]
 
     def direct(self, row: Row, other: _SideFacts) -> bool:

@@ -12,6 +12,8 @@ Kind = Literal["cellular", "wifi"]
 BUCKET_S = 7200
 """How long one bucket of an app's history is (AOSP's default of `netstats_uid_bucket_duration`)."""
 HEADER_BYTES = 28
+OTHERS = "other apps"
+"""Whose bytes are those of no app that calls: the background's."""
 
 
 @dataclass(frozen=True, order=True)

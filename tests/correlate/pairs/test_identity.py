@@ -122,3 +122,28 @@ def test_a_server_and_the_other_phone_are_never_one_session(build, measure):
     found = measure(call)["duration"]["caller"]
     assert (found["best_match_identity"], found["media_union_identity"]) == (None, None)
     assert found["media_union_duration_ns"] == 20_000_000_000
+
+
+def silent(build, relayed):
+    """Both phones keep a session with one server; the callee also checks, as long as the caller's session lasts, an
+    address that is relayed for the caller, and is answered."""
+    call = build.call()
+    for side, local, last_s in ((call.caller, A, 20.0), (call.callee, B, 19.0)):
+        for at_s in (0.0, last_s):
+            side.relay(local, RELAY, at_s)
+    call.caller.put(0.5, *RELAY, *A, build.stun(build.ALLOCATED, build.xored(build.RELAYED, *relayed)))
+    for at_s in (0.5, 20.5):
+        with_checks(call.callee, B, relayed, at_s, build)
+        call.callee.put(at_s, *relayed, *B, build.stun(build.BOUND))
+    return call
+
+
+def test_checks_of_a_relayed_address_match_nothing_however_long_they_go_on(build, measure):
+    found = measure(silent(build, (RELAY[0], 40362)))["duration"]["callee"]
+    assert (found["best_match_duration_ns"], found["best_match_identity"]) == (19_000_000_000, "address")
+
+
+def test_a_server_that_names_itself_as_the_relayed_address_is_no_path_to_the_other_phone(build, measure):
+    """As WhatsApp's relays are named; the sessions of an unanswered call carry no media, and match."""
+    found = measure(silent(build, RELAY))["duration"]["caller"]
+    assert (found["best_match_duration_ns"], found["best_match_identity"]) == (20_000_000_000, "address")

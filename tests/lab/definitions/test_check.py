@@ -85,7 +85,7 @@ def test_a_label_that_makes_a_direction_too_long_for_a_name_is_a_mistake_at_that
     assert found(scenarios) == []
     edit(bench, label, f"a{label}")
     what = f"direction 'lte_to_a{label}' has 65 characters, a name at most 64; shorten this label"
-    assert found(scenarios) == [f"benches/virtual.yaml:59:5: {what}"]
+    assert found(scenarios) == [f"benches/virtual.yaml:61:5: {what}"]
 
 
 def test_names_that_together_make_a_trial_id_too_long_are_a_mistake_of_the_matrix(scenarios: Path):
@@ -177,7 +177,9 @@ def test_an_unknown_name_on_the_command_line_gets_a_suggestion(scenarios: Path):
     lab = Lab.load(scenarios)
     with pytest.raises(BadInput, match=r"^no matrix 'papr'; did you mean 'paper'\?$"):
         lab.matrix("papr")
-    with pytest.raises(BadInput, match=r"^no bench 'zzz'; there is lte_hotspot, pcapdroid, pixels, virtual$"):
+    with pytest.raises(
+        BadInput, match=r"^no bench 'zzz'; there is lte_hotspot, pcapdroid, pixels, virtual, virtual_constant$"
+    ):
         lab.bench("zzz")
 
 
@@ -209,10 +211,10 @@ def test_a_local_file_that_is_not_there_or_that_no_bench_names_is_refused(scenar
 
 
 def test_the_bench_of_a_datasets_own_scenarios_may_have_contacts_for_apps_that_it_did_not_need(scenarios: Path):
-    for app in ("apps/cedar.yaml", "virtual/cedar.yaml", "matrices/invented.yaml"):
+    for app in ("apps/birch.yaml", "virtual/birch.yaml", "matrices/invented.yaml"):
         (scenarios / app).unlink()
     assert [line.partition(": ")[2] for line in found(scenarios)] == [
-        "no app 'cedar'; there is alder, birch, messenger, snapchat, whatsapp"
-    ] * 2
+        "no app 'birch'; there is alder, cedar, dogwood, elder, messenger, snapchat, whatsapp"
+    ] * 4
     (scenarios.parent / "dataset.json").touch()
     assert found(scenarios) == []

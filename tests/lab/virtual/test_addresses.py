@@ -40,6 +40,24 @@ def access(spec: AccessNetwork, key: str = "1/t/0", reserved=()) -> Access:
     return Access(spec, random.Random(key), reserved)
 
 
+@pytest.mark.parametrize("spec", [MOBILE, HOTSPOT], ids=["mobile", "hotspot"])
+def test_constant_addresses_are_those_of_the_phone_whatever_the_attempt_and_all_else_is_drawn(spec):
+    constant = spec.model_copy(update={"addresses": "constant", "nat": "one_address"})
+    one, two = (Access(constant, random.Random(key), (), "phone") for key in ("1/t/0", "2/u/3"))
+    other = Access(constant, random.Random("1/t/0"), (), "other")
+    assert one.interfaces() == two.interfaces() != other.interfaces()
+    assert (one.mac, one.gateway_mac) == (two.mac, two.gateway_mac) != (other.mac, other.gateway_mac)
+    seen = [found.mapped(Endpoint(found.ipv4.ip, 4000), SERVER) for found in (one, two, other)]
+    assert seen[0].address == seen[1].address != seen[2].address
+    assert seen[0].port != seen[1].port
+    assert one.open_port() != two.open_port()
+
+
+def test_addresses_of_an_attempt_do_not_depend_on_the_phones_name():
+    assert Access(MOBILE, random.Random("1/t/0"), (), "phone").interfaces() == access(MOBILE).interfaces()
+    assert access(MOBILE).interfaces() != access(MOBILE, "1/t/1").interfaces()
+
+
 def test_a_nat64_address_folds_back_to_the_ipv4_address_in_it():
     assert nat64(IPv4Address("192.0.2.33")) == IPv6Address("64:ff9b::c000:221")
     assert folded(IPv6Address("64:ff9b::c000:221")) == IPv4Address("192.0.2.33")

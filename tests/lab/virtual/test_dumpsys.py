@@ -10,7 +10,7 @@ from lab.virtual.commands.dumpsys import SERVICES, UnknownDump, dumpsys
 from lab.virtual.handset.exchange import Exchange
 from lab.virtual.handset.handset import Handset
 from lab.virtual.network.addresses import Interface
-from lab.virtual.network.usage import Usage
+from lab.virtual.network.usage import OTHERS, Usage
 from lab.virtual.world import World
 from tests.lab.virtual.emulated_apps import emulated
 
@@ -295,6 +295,21 @@ def test_netstats_shows_the_bytes_of_an_app_by_kind_of_network_once_it_was_polle
     series = [line for line in section if "ident=" in line]
     assert [line.partition(",")[0] for line in series] == ["  ident=[{type=0", "  ident=[{type=1"]
     assert [line.rpartition("] ")[2] for line in series] == ["uid=10240 set=FOREGROUND tag=0x0"] * 2
+
+
+def test_the_bytes_of_other_apps_stand_beside_under_an_id_of_their_own():
+    bench = Bench("whatsapp")
+    counters = Usage()
+    device = Device(bench.a, phone(), counters=counters)
+    counters.add("wifi", OTHERS, 7201 * S, outgoing=True, packets=1, payload_bytes=300)
+    counters.add("wifi", "whatsapp", 7201 * S, outgoing=True, packets=1, payload_bytes=2)
+    dumpsys(bench.a, "netstats", ["--poll"], device)
+    section = dumpsys(bench.a, "netstats", ["--uid"], device).split("UID stats:")[1].splitlines()
+    assert [line.rpartition("] ")[2] for line in section if "ident=" in line] == [
+        "uid=1000 set=FOREGROUND tag=0x0",
+        "uid=10240 set=FOREGROUND tag=0x0",
+    ]
+    assert [line.split()[3] for line in section if "st=" in line] == ["tb=328", "tb=30"]
 
 
 def test_the_telephony_registry_tells_the_radio_and_the_operator():

@@ -15,7 +15,7 @@ S = 1_000_000_000
 A, B = "15555550101", "15555550102"
 
 
-ALL = ("alder", "birch", "cedar", "messenger", "snapchat", "whatsapp")
+ALL = ("alder", "birch", "cedar", "dogwood", "elder", "messenger", "snapchat", "whatsapp")
 VIEW = "android.intent.action.VIEW"
 LAUNCHER = "com.google.android.apps.nexuslauncher"
 

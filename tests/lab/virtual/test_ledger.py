@@ -286,3 +286,33 @@ def test_an_attempt_begins_with_an_empty_ledger(book):
     truth = book.truth(NO_CALL)
     assert (truth["trial"], truth["attempt"]) == ("t-2", 0)
     assert truth["clocks"]["laptop"]["offset_before_ns"] is None
+
+
+MEDIA_KEYS = ("tx_packets", "rx_packets", "tx_payload_bytes", "rx_payload_bytes")
+
+
+@pytest.mark.parametrize(
+    ("fields", "counts"),
+    [
+        ({}, True),
+        ({"stun": True}, False),
+        ({"inside": "media"}, True),
+        ({"inside": "stun"}, False),
+        ({"stun": True, "inside": "media"}, True),
+        ({"stun": True, "inside": "stun"}, False),
+    ],
+)
+def test_media_in_channel_data_and_in_indications_count_and_stun_in_them_does_not(book, fields, counts):
+    book.frame("a", relayed(OTHER, marks=True, **fields), size=140)
+    media = book.truth(exchange())["media"]["caller"]
+    assert [media[key] for key in MEDIA_KEYS] == ([1, 0, 140, 0] if counts else [0, 0, 0, 0])
+
+
+def test_of_tcp_segments_the_messages_count_that_end_in_them(book):
+    meaning = relayed(OTHER, marks=True, inside="media")
+    positions, sizes = np.arange(3), np.array([0, 96, 300])
+    book.note_batch("a", meaning, positions, positions + 1000, sizes, np.array([0, 1, 3]))
+    book.note("a", meaning, 3, 1100, 48, 1)
+    book.note("a", meaning, 4, 1200, 0, 0)
+    media = book.truth(exchange())["media"]["caller"]
+    assert [media[key] for key in MEDIA_KEYS] == [5, 0, 444, 0]

@@ -1,6 +1,7 @@
 """The network as the phones use it: interfaces, routes, STUN probes, markers, and STUN frames that are dropped."""
 
 import io
+import struct
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.network import Network
 from lab.virtual.world import World
 
+CONSTANT = read(Path(__file__).parents[3] / "scenarios/benches/virtual_constant.yaml", BenchSpec)
 BENCH = read(Path(__file__).parents[3] / "scenarios/benches/virtual.yaml", BenchSpec)
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -131,3 +133,39 @@ def test_a_selector_that_selects_nothing_is_refused(network, selector, text):
     with pytest.raises(ValueError) as refused:  # noqa: PT011
         network.drop_stun(selector)
     assert str(refused.value).startswith(text)
+
+
+def test_the_background_is_counted_as_other_apps_with_all_its_headers(network):
+    out = bytearray()
+    capture = Capture(network.datapath.wires["pixel6pro"], "pcap", 96, IMMEDIATE, lambda t: t, out.extend)
+    network.world.advance_to(START + 60 * SECOND)
+    capture.stop()
+    frames, at = [], 24
+    while at < len(out):
+        captured, length = struct.unpack_from("<II", out, at + 8)
+        frames.append((out[at + 16 + 6 : at + 16 + 12].hex(":"), length))
+        at += 16 + captured
+    mac = network.datapath.accesses["pixel6pro"].mac
+    counted = network.usages["pixel6pro"].counted.values()
+    sent = [length - 14 for source, length in frames if source == mac]
+    assert (sum(one.sent for one in counted), sum(one.sent_packets for one in counted)) == (sum(sent), len(sent))
+    assert sum(sent) > 2_000
+
+
+def test_on_the_bench_with_constant_addresses_every_trial_has_the_same_and_the_bench_is_otherwise_the_same():
+    found = set()
+    for key in ("1/t/0", "1/u/0", "2/t/1"):
+        world = World()
+        ledger = Ledger(world)
+        network = Network(world, CONSTANT, {}, ledger)
+        world.begin(key, START)
+        ledger.begin("t", 0)
+        network.begin(direct=False)
+        own = [tuple(network.datapath.interfaces(phone)) for phone in ("pixel6", "pixel6pro")]
+        told = [mapped_ipv4(network.send_udp(phone, STUN4, 3478, REQUEST, SECOND)) for phone in ("pixel6", "pixel6pro")]
+        found.add((*own, *told))
+    assert len(found) == 1
+    other = BENCH.model_dump(mode="json")
+    for phone in other["phones"]:
+        phone["emulation"]["access"] |= {"addresses": "constant", "nat": "one_address"}
+    assert CONSTANT.model_dump(mode="json") == other | {"name": "virtual_constant"}

@@ -85,14 +85,15 @@ def test_the_same_key_gives_the_same_noise_and_another_key_another():
     assert recorded(begin(QUIET), "pixel6", 30) != recorded(begin(other), "pixel6", 30)
 
 
-def datagrams(phone: str):
-    from scapy.layers.inet import IP, UDP
+def packets(phone: str):
+    from scapy.layers.inet import IP, TCP, UDP
     from scapy.layers.inet6 import IPv6
     from scapy.utils import PcapReader
 
     for packet in PcapReader(io.BytesIO(recorded(begin(QUIET), phone, 900))):
         header = packet[IP] if IP in packet else packet[IPv6]
-        yield ip_address(header.src), packet[UDP].sport, ip_address(header.dst), packet[UDP].dport, packet[UDP].payload
+        inner = packet[UDP] if UDP in packet else packet[TCP]
+        yield ip_address(header.src), inner.sport, ip_address(header.dst), inner.dport, inner
 
 
 @pytest.mark.parametrize("phone", PHONES)
@@ -101,7 +102,7 @@ def test_noise_goes_to_documentation_addresses_the_hotspot_and_multicast_alone(p
     allowed += [ip_network("192.168.137.1/32"), ip_network("224.0.0.251/32")] if phone == "pixel6pro" else []
     own = ip_network("192.168.137.0/24") if phone == "pixel6pro" else None
     count = 0
-    for source, _, destination, _, _ in datagrams(phone):
+    for source, _, destination, _, _ in packets(phone):
         count += 1
         assert any(end in network for end in (source, destination) for network in allowed)
         if own is not None:
@@ -112,12 +113,16 @@ def test_noise_goes_to_documentation_addresses_the_hotspot_and_multicast_alone(p
 @pytest.mark.parametrize("phone", PHONES)
 def test_noise_holds_bare_stun_bindings_and_nothing_else_that_is_stun_or_channel_data(phone):
     kinds, ports = set(), set()
-    for _, source_port, _, port, payload in datagrams(phone):
-        text = bytes(payload)
+    for _, source_port, _, port, inner in packets(phone):
+        text = bytes(inner.payload)
+        if not text:
+            continue
         if text[4:8] == COOKIE and text[0] < 0x40:
             kinds.add((text[:2].hex(), len(text)))
             ports |= {source_port, port}
-        if 0x40 <= text[0] < 0x80:
+        if inner.name == "TCP":
+            assert port == 443 or source_port == 443
+        elif 0x40 <= text[0] < 0x80:
             assert int.from_bytes(text[2:4], "big") > len(text)
     assert {kind for kind, _ in kinds} == {"0001", "0101"}
     assert {length for kind, length in kinds if kind == "0001"} == {20}

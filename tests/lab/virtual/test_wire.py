@@ -5,7 +5,8 @@ import pytest
 
 from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.meaning import Meaning
-from lab.virtual.network.wire import Batch, Wire
+from lab.virtual.network.passing import Batch
+from lab.virtual.network.wire import Wire
 from lab.virtual.world import World
 
 NOISE = Meaning("noise", outgoing=True)
