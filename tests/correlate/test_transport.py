@@ -141,7 +141,7 @@ def test_a_call_in_tls_on_both_sides_is_media_not_udp_and_never_zero(facts, tmp_
         for row in tables(Study.of(Dataset(tmp_path)))[2].rows
         if (row["measure"], row["direction"]) == ("relay", "all")
     )
-    assert (relay["n"], relay["N"], relay["reason"]) == (None, 1, "1 of 1 trials undecided: media_not_udp")
+    assert (relay["n"], relay["N"], relay["reason"]) == (0, 1, "1 of 1 trials undecided: media_not_udp")
     page = (tmp_path / "report.html").read_text()
     assert "media_not_udp: 1 answered calls have no UDP session" in page
 

@@ -137,7 +137,7 @@ def test_no_process_hangs_at_a_capture_and_none_is_left(made):
     made_fifo(made.trial_dir(first) / "caller.pcap")
     one, other = findings.measure_all(made)
     assert one.reason == f"trials/{first}/caller.pcap: cannot be read: Is a FIFO; only regular files are read"
-    assert (other.trial, other.reason, set(other.found["volume"])) == (second, "", {"caller", "callee"})
+    assert (other.trial, other.reason, set(other.found["endpoints"])) == (second, "", {"caller", "callee"})
     assert multiprocessing.active_children() == []
 
 

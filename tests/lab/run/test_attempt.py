@@ -80,9 +80,10 @@ def test_one_loud_phone_beside_a_quiet_one_has_both_captures_begun_again(bench, 
     assert completes(bench, tmp_path, loud_alone(phone))
     (noise,) = too_loud(tmp_path / "trials" / CANCEL)
     assert noise[role] > 20_000
-    assert noise[other] < 1_000
+    # Other apps' TLS is there in quiet times, too.
+    assert noise[other] < 3_000
     assert record(tmp_path).capture_restarts == 1
-    assert max(record(tmp_path).noise_bytes_per_s.values()) < 1_000
+    assert max(record(tmp_path).noise_bytes_per_s.values()) < 3_000
 
 
 def test_noise_up_to_the_benchs_limit_is_quiet_and_above_it_on_one_side_is_void(bench, tmp_path, monkeypatch):
