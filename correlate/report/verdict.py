@@ -8,11 +8,15 @@ from correlate.dataset import SIDES
 from correlate.dimensions.endpoints import ROLES, UNRECORDED
 from correlate.findings.cases import NO_ANSWER, Case
 from correlate.tables import predicates
+from correlate.tables.control import of_cases
 from correlate.tables.statistics import bounds, summary
 from correlate.tables.study import Study
 
 UNRECORDED_OF_ONE = "its addresses were not recorded, or are not those of its capture"
-Level = Literal["always", "sometimes", "never", "unknown"]
+ENOUGH_WRONG_PAIRS = 10
+"""With fewer, that a leak does not discriminate may be for want of trials."""
+Level = Literal["always", "sometimes", "never", "unknown", "chance"]
+"""`chance`: seen, but legs of two different calls show it as often."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,14 @@ def _verdict(study: Study, app: str) -> AppVerdict:
     talks = [case for case in cases if case.is_conversation is True]
     silent = [case for case in cases if case.is_conversation is False]
     rules = study.rules[app]
-    before = (*_seen(silent), _ids(silent), _service(silent, bool(rules.unanswered_service)))
+    before = (*_seen(silent), _ids(study, silent), _service(silent, bool(rules.unanswered_service)))
     question = "Do the media go directly between the phones?"
     route = _share("a direct path", question, talks, lambda case: predicates.routed(case, "p2p"), "do")
-    during = (*_seen(talks), route, _ids(talks), _service(talks, True))
+    during = (*_seen(talks), route, _ids(study, talks), _service(talks, True))
     question = "Do both sides use the same servers at the same time?"
     shared = _share("shared servers", question, cases, predicates.shares_a_server, "do")
-    always = (shared, _role(cases, bool(rules.role)), _durations(cases))
+    shared = _beside_chance(shared, study, cases, predicates.shares_a_server)
+    always = (shared, _role(cases, bool(rules.role)), _beside_chance(_durations(cases), study, cases, _is_matched))
     phases = (
         Phase("Before anyone answers", len(silent), before),
         Phase("In conversations", len(talks), during),
@@ -80,13 +85,14 @@ def _verdict(study: Study, app: str) -> AppVerdict:
 
 
 def _headline(phase: Phase) -> str:
-    always, sometimes, unknown = (
+    always, sometimes, unknown, chance = (
         ", ".join(leak.what for leak in phase.leaks if leak.level == level)
-        for level in ("always", "sometimes", "unknown")
+        for level in ("always", "sometimes", "unknown", "chance")
     )
     said = [f"always gives away {always}"] if always else []
     said += [f"sometimes {sometimes}"] if sometimes else []
     said = said or (["gives nothing away that was looked for"] if not unknown else ["nothing was seen for sure"])
+    said += [f"no more than two different calls: {chance}"] if chance else []
     said += [f"not decided: {unknown}"] if unknown else []
     return f"{phase.name}: {'; '.join(said)}."
 
@@ -109,6 +115,17 @@ def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], 
     answer += f"; {undecided} undecided" if undecided else ""
     level = _level(hits, len(cases))
     return Leak(what, question, answer, "unknown" if level == "never" and undecided else level)
+
+
+def _beside_chance(leak: Leak, study: Study, cases: list[Case], holds: Callable[[Case], bool | None]) -> Leak:
+    """With how many wrong pairs show the same; what does not discriminate is no leak (`correlate.tables.control`)."""
+    hits, total, discriminates = of_cases(study, cases, holds)
+    if not total or leak.level not in ("always", "sometimes"):
+        return leak
+    answer = f"{leak.answer}; {hits} of {total} wrong pairs do too"
+    if discriminates is False and total >= ENOUGH_WRONG_PAIRS:
+        return replace(leak, answer=f"{answer}: it does not discriminate", level="chance")
+    return replace(leak, answer=answer)
 
 
 def _seen(cases: list[Case]) -> Iterator[Leak]:
@@ -151,9 +168,10 @@ def _by_direction(hits: list[Case], cases: list[Case]) -> str:
     )
 
 
-def _ids(cases: list[Case]) -> Leak:
+def _ids(study: Study, cases: list[Case]) -> Leak:
     question = "Do both traces show the same user ids?"
-    return _share("shared user ids", question, cases, predicates.shares_user_ids, "do")
+    leak = _share("shared user ids", question, cases, predicates.shares_user_ids, "do")
+    return _beside_chance(leak, study, cases, predicates.shares_user_ids)
 
 
 def _role(cases: list[Case], has_rule: bool) -> Leak:
@@ -183,6 +201,11 @@ def _louder(talks: list[Case]) -> str:
         return ""
     ratio = medians["video"] / medians["voice"]
     return f"; video carries {ratio:.1f} times the media bytes a second of voice (medians)"
+
+
+def _is_matched(case: Case) -> bool | None:
+    difference_s = predicates.duration_difference_s(case, "longest_relay")
+    return None if difference_s is None else difference_s <= predicates.MATCHED_S
 
 
 def _durations(cases: list[Case]) -> Leak:

@@ -5,7 +5,7 @@ legs belong to one call once it is seen that they satisfy it. 1 says nothing.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,6 +147,20 @@ def control(study: Study, claim: Claim, cases: Sequence[Case]) -> Row:
         "likelihood_high": found.high if found else None,
         "discriminates": None if found is None else "yes" if found.discriminates else DOES_NOT,
     }
+
+
+def of_cases(study: Study, cases: Sequence[Case], holds: Callable[[Case], bool | None]) -> tuple[int, int, bool | None]:
+    """How many of the decided wrong pairs of these cases hold, how many there are, and whether it discriminates: None
+    where there is nothing to compare."""
+    verdicts = {case.trial: holds(case) for case in cases}
+    crossed = [
+        (each.caller.trial, each.callee.trial, None if is_void(each.callee) else holds(each.as_case))
+        for each in study.crossed
+        if {each.caller.trial, each.callee.trial} <= verdicts.keys()
+    ]
+    decided = [verdict for *_, verdict in crossed if verdict is not None]
+    found = likelihood(verdicts, crossed, f"{study.info.seed}/likelihood")
+    return sum(decided), len(decided), None if found is None else found.discriminates
 
 
 def of_cells(study: Study, app: str, wrong: Sequence[bool | None] | None) -> Row:

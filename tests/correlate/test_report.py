@@ -323,6 +323,29 @@ def test_a_dataset_without_trials_still_gives_every_file(tmp_path, build):
     assert "no trial to tell" in (tmp_path / "report.html").read_text()
 
 
+def test_what_two_different_calls_show_as_often_is_no_leak_in_the_verdict(tmp_path, build):
+    """Both apps' calls share a server in every trial; user ids are those of the call, so wrong pairs have none."""
+    calls = []
+    for repetition in range(1, 6):
+        call = build.call(repetition=repetition)
+        for trace, local in ((call.caller, A), (call.callee, B)):
+            trace.relay(local, RELAY, 0.0)
+            name = f"ab{repetition}{repetition}:cd{repetition}{repetition}".encode()
+            trace.put(1.0, *local, *RELAY, build.stun(build.BINDING, (build.USERNAME, name)))
+            trace.talk(local, RELAY, 2.0, 12.0, 150, 150)
+        calls.append(call)
+    build.dataset(tmp_path, calls)
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    told = {leak.what: leak for phase in app.phases for leak in phase.leaks if phase.trials}
+    assert told["shared servers"].level == "chance"
+    assert told["shared servers"].answer.endswith("; 20 of 20 wrong pairs do too: it does not discriminate")
+    assert told["shared user ids"].level == "always"
+    assert told["shared user ids"].answer.endswith("; 0 of 20 wrong pairs do too")
+    assert "no more than two different calls: shared servers, matching durations" in " ".join(app.headlines)
+    assert ">as by chance</span>" in (tmp_path / "report.html").read_text()
+
+
 def test_a_service_that_nobody_wrote_down_is_not_decided_in_the_verdict(tmp_path, build):
     build.dataset(tmp_path, [one_call(build, service="unknown")])
     report.build(Dataset(tmp_path))
@@ -372,7 +395,8 @@ def test_a_trial_that_cannot_be_decided_counts_neither_as_a_yes_nor_as_a_never(t
     report.build(Dataset(tmp_path))
     (app,) = verdicts(Study.of(Dataset(tmp_path)))
     shared = app.phases[-1].leaks[0]
-    assert (shared.level, shared.answer) == ("sometimes", "1 of 2 trials do (95%: 9 to 100%); 1 undecided")
+    answer = "1 of 2 trials do (95%: 9 to 100%); 1 undecided; 1 of 1 wrong pairs do too"
+    assert (shared.level, shared.answer) == ("sometimes", answer)
 
 
 def test_where_one_trial_has_no_shared_server_and_one_is_undecided_there_is_no_never(tmp_path, build):
