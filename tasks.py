@@ -103,7 +103,7 @@ def run_and_report(run: Run) -> None:
         changed, failed = True, [str(error)]
     if changed or not run.dataset.manifest_path.exists():
         analyse(run)
-    show.end(run, progress)
+    show.end(run, progress, report.remarks(run.dataset))
     require_none(failed + report.unread(run.dataset))
 
 

@@ -49,13 +49,14 @@ def explained(finding: T, reasons: Sequence[Reason]) -> T:
 def columns(measure: Measure) -> list[str]:
     """The columns of a dimension, from the dataclass that its `measure` returns."""
     (finding,) = get_args(get_type_hints(measure)["return"])
-    return list(_columns(finding))
+    return list(columns_of(finding))
 
 
-def _columns(finding: type) -> Iterator[str]:
+def columns_of(finding: type) -> Iterator[str]:
+    """The columns of a finding's dataclass, those of a dataclass inside spread out."""
     for name, hint in get_type_hints(finding).items():
         if isinstance(hint, type) and is_dataclass(hint):
-            yield from (f"{name}_{inner}" for inner in _columns(hint))
+            yield from (f"{name}_{inner}" for inner in columns_of(hint))
         else:
             yield name
 

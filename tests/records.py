@@ -65,6 +65,7 @@ def trial(trial_id: str = TRIAL, attempt: int = 0) -> dict[str, Any]:
         },
         "outcome": "completed",
         "observed_scenario": "caller_hangs_up",
+        "stated_answered": None,
         "sides": {
             "caller": side("caller", "alpha", "interface", "100.64.0.7"),
             "callee": side("callee", "bravo", "hotspot", "192.168.137.20"),

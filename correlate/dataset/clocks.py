@@ -1,5 +1,7 @@
 """`clocks` of trial.json: what a machine's clock shows and the controller's time, one told from the other."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, field
 
 from correlate.dataset import record
@@ -83,6 +85,13 @@ class ClockLine:
         span_ns, shown_ns = self._spans_ns
         since_ns = time_ns - self.before.offset_ns - self.before.at_ns
         return self.before.at_ns + since_ns * span_ns // shown_ns
+
+    def shifted(self, by_ns: int) -> ClockLine:
+        """The same clock, for which all that it stamped was `by_ns` later in the controller's time."""
+        before, after = (
+            Offset(each.offset_ns - by_ns, each.bound_ns, each.at_ns + by_ns) for each in (self.before, self.after)
+        )
+        return ClockLine(before, after, known=self.known)
 
     def recorded(self) -> record.Clock:
         """A clock of trial.json."""

@@ -118,14 +118,14 @@ def measure(pair: CallPair) -> Sided[Volumes]:
     ) -> Volumes:
         first, last = media_span(own) or (None, None)
         crosswise = _crosswise(pair, own, other, *media, edge)
-        traffic = {name: _traffic(own, getattr(choice, key)) for name, choice in choices.items()}
+        traffic = {name: traffic_of(own, getattr(choice, key)) for name, choice in choices.items()}
         finding = Volumes(
             phone=own.phone,
             longest_relay=traffic["longest_relay"],
             best_match=traffic["best_match"],
             p2p=traffic["p2p"],
             media_union=traffic["media_union"],
-            relayed=_relayed(own),
+            relayed=relayed_of(own),
             media=media[0],
             crosswise=crosswise,
             tcp=_tcp(own),
@@ -231,14 +231,16 @@ def _quic(side: Vantage) -> Payload:
     return Payload(side.transport.quic_tx_payload_bytes, side.transport.quic_rx_payload_bytes)
 
 
-def _traffic(side: Vantage, session: Session | None) -> Traffic:
+def traffic_of(side: Vantage, session: Session | None) -> Traffic:
+    """The volume of one side's session; nothing where it has none, or where its volumes are not those of the wire."""
     if session is None or side.repeats.flagged:
         return Traffic()
     tx, rx = session.tx, session.rx
     return Traffic(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes, tx.frame_bytes, rx.frame_bytes)
 
 
-def _relayed(side: Vantage) -> Relayed:
+def relayed_of(side: Vantage) -> Relayed:
+    """The packets of one side's conversations with servers; nothing where they are not those of the wire."""
     sessions = side.of_kind("server")
     if side.repeats.flagged:
         return Relayed()

@@ -1,7 +1,7 @@
 """findings/*.csv: one file a dimension, one row a trial and side.
 
 Measuring reads captures and takes seconds; names of servers come later and change one dimension alone. So `measure_all`
-keeps what is small of every trial, and `write` puts the names in. `cases` reads the files back.
+keeps what is small of every trial, and `write` puts the names in. `cases` and `wrong_pairs` read the files back.
 """
 
 import csv
@@ -18,7 +18,10 @@ from correlate.dataset.names import Answer
 from correlate.dataset.record import AppEntry
 from correlate.dimensions import DIMENSIONS
 from correlate.errors import CorrelateError
+from correlate.findings import sessions, wrong_pairs
+from correlate.findings.cases import observed
 from correlate.findings.names import answers_in
+from correlate.findings.sessions import SessionRow
 from correlate.pairs import CallPair, Sided
 
 NAMED = ("servers", "duration", "volume")
@@ -30,14 +33,16 @@ so."""
 class Measured:
     """One trial, measured without names. `found` are the findings by dimension and side, but those of the named ones;
     `pair` has lost its packets, so that 180 of them are small, and `sides` says which of its vantages is which side.
-    `heard` are the names that DNS answers in its traces give. Where the trial cannot be read `pair` is None and
-    `reason` says why."""
+    `heard` are the names that DNS answers in its traces give, `marked` says whether markers bound its window, and
+    `is_conversation` is that of `Case`. Where the trial cannot be read `pair` is None and `reason` says why."""
 
     trial: str
     found: Mapping[str, Mapping[str, Any]]
     pair: CallPair | None
     sides: tuple[tuple[str, str], ...]
     heard: Mapping[str, Answer]
+    marked: bool
+    is_conversation: bool | None
     reason: str
 
     def rows(self, name: str, dimension: Measure, names: Mapping[str, str]) -> list[Cells]:
@@ -46,6 +51,10 @@ class Measured:
             return [{"trial": self.trial, "side": side, "reason": self.reason} for side in SIDES]
         found = self.by_side(dimension(replace(self.pair, names=names))) if name in NAMED else self.found[name]
         return [{"trial": self.trial, "side": side, **cells(finding)} for side, finding in found.items()]
+
+    def sessions(self) -> list[SessionRow]:
+        """The sessions of both sides; none where the trial cannot be read."""
+        return [] if self.pair is None else sessions.rows(self.trial, self.pair, self.sides)
 
     def by_side(self, sided: Sided[Any]) -> dict[str, Any]:
         """Side -> its finding; evidence names the capture by its side, as its file is named."""
@@ -70,18 +79,21 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Me
     """One trial under all dimensions that need no names."""
     try:
         pair = pairs.load(dataset, trial_id, apps, {})
-        of_phone = {side.phone: role for role, side in dataset.record(trial_id).sides.items()}
+        record = dataset.record(trial_id)
+        of_phone = {side.phone: role for role, side in record.sides.items()}
     except CorrelateError as error:
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
-        return Measured(trial_id, {}, None, (), {}, str(error).replace(f"{dataset.path}/", ""))
+        return Measured(trial_id, {}, None, (), {}, False, None, str(error).replace(f"{dataset.path}/", ""))
     sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
-    empty = Measured(trial_id, {}, pair, sides, answers_in(pair), "")
+    answered = observed(record)["answered"]
+    is_conversation = pair.established if answered is None else answered
+    empty = Measured(trial_id, {}, pair, sides, answers_in(pair), record.markers is not None, is_conversation, "")
     found = {name: empty.by_side(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
     return replace(empty, found=found, pair=pair.without_packets())
 
 
 def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
-    """Writes a CSV for each dimension, with the names that names.json has now."""
+    """Writes a CSV for each dimension, with the names that names.json has now, sessions.csv and wrong_pairs.csv."""
     names = dataset.host_names()
     for name, dimension in DIMENSIONS:
         text = io.StringIO()
@@ -89,3 +101,11 @@ def write(dataset: Dataset, measured: Sequence[Measured]) -> None:
         writer.writeheader()
         writer.writerows(row for trial in measured for row in trial.rows(name, dimension, names))
         write_text(dataset.findings_dir / f"{name}.csv", text.getvalue())
+    sessions.write(dataset, (row for trial in measured for row in trial.sessions()))
+    planned = {entry.id: entry for entry in dataset.plan()}
+    calls = [
+        wrong_pairs.Call(planned[each.trial], each.is_conversation, each.marked, each.pair, dict(each.sides))
+        for each in measured
+        if each.pair is not None
+    ]
+    wrong_pairs.write(dataset, calls, names)

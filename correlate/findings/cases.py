@@ -1,13 +1,12 @@
 """What findings/*.csv say of a dataset's trials, read back as the dimensions' own dataclasses."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
-from correlate import files
 from correlate.columns import parse
 from correlate.dataset import SIDES, Dataset
+from correlate.dataset.record import TrialRecord
 from correlate.dimensions.duration import Durations
 from correlate.dimensions.endpoints import ROLES, Endpoint
 from correlate.dimensions.servers import Servers
@@ -15,11 +14,12 @@ from correlate.dimensions.service import ServiceType
 from correlate.dimensions.signalling import Signals
 from correlate.dimensions.volume import MediaTotals, Volumes
 from correlate.errors import BadDataset
+from correlate.findings import rows, sessions
+from correlate.findings.sessions import SessionRow
 
 SERVICES = ("voice", "video")
-
-# The longest cell is a list of user ids or servers, and how long that is the traces say, not csv's default of 128 KiB.
-csv.field_size_limit(1 << 28)
+NO_CONVERSATION = "answered, but no conversation on the wire"
+NO_ANSWER = "a conversation on the wire, but nobody answered"
 
 KINDS = {
     "endpoints": Endpoint,
@@ -34,7 +34,11 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A complete trial that could be read: what was asked, and what each dimension found, by side."""
+    """A complete trial that could be read: what was asked, what was seen of the phones, what each dimension found.
+
+    `answered` is what was `observed` on the phones or is `stated` in the list of an import (`answered_by`), None where
+    neither tells. `started_ns` is the controller's time, None where captures were made by hand.
+    """
 
     trial: str
     app: str
@@ -48,6 +52,23 @@ class Case:
     volume: Mapping[str, Volumes]
     service_type: Mapping[str, ServiceType]
     signalling: Mapping[str, Signals]
+    sessions: Mapping[str, tuple[SessionRow, ...]] = field(default_factory=dict)
+    answered: bool | None = None
+    answered_by: Literal["observed", "stated", ""] = ""
+    started_ns: int | None = None
+
+    @property
+    def is_conversation(self) -> bool | None:
+        """Whether the trial is one of the conversations: by `answered`; by the wire where nobody knows that; None where
+        the wire does not tell either."""
+        return self.call.established if self.answered is None else self.answered
+
+    @property
+    def contradiction(self) -> str:
+        """How the phones and the wire contradict each other, in words; empty where they do not."""
+        if self.answered is None or self.call.established in (None, self.answered):
+            return ""
+        return NO_CONVERSATION if self.answered else NO_ANSWER
 
     @property
     def is_service_known(self) -> bool:
@@ -77,8 +98,6 @@ class _Table:
 
     def take(self, row: dict[str, str], kind: type[Any]) -> None:
         """Raises `KeyError` and `ValueError` for a row that does not fit."""
-        if None in row or None in row.values():
-            raise ValueError("a row has fewer or more cells than there are columns")
         if row["phone"]:
             self.found.setdefault(row["trial"], {})[row["side"]] = parse(row, kind)
         else:
@@ -96,7 +115,7 @@ def cases(dataset: Dataset) -> Cases:
     complete = dataset.trial_ids()
     if others := sorted({trial for each in tables for trial in (*each.found, *each.unread)} - set(complete)):
         raise BadDataset(f"{dataset.findings_dir}: has rows of {others[0]}, which is not complete; correlate again")
-    read, unread = [], {}
+    read, unread, of_trial = [], {}, sessions.read(dataset)
     for trial in complete:
         if not all(table.has(trial) for table in tables):
             raise BadDataset(f"{dataset.findings_dir}: has no rows of {trial}; correlate again")
@@ -104,8 +123,23 @@ def cases(dataset: Dataset) -> Cases:
             unread[trial] = reasons[0]
             continue
         entry, found = planned[trial], [table.found[trial] for table in tables]
-        read.append(Case(trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones, *found))
+        keys = (trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones)
+        by_side = {side: tuple(each for each in of_trial.get(trial, ()) if each.side == side) for side in SIDES}
+        values: tuple[Any, ...] = (*keys, *found, by_side)
+        read.append(Case(*values, **observed(dataset.record(trial))))
     return Cases(tuple(read), unread)
+
+
+def observed(record: TrialRecord) -> dict[str, Any]:
+    """The fields of `Case` of what was seen of the phones.
+
+    What was observed is the scenario that was asked (else the attempt is void), and it has a conversation where a time
+    to talk was drawn. A record that has neither that nor a time to ring does not tell the shape of its scenario.
+    """
+    asked, answered, by = record.asked, record.stated_answered, "stated"
+    if record.observed_scenario is not None and record.observed_scenario == asked.scenario and asked.ring_s is not None:
+        answered, by = asked.talk_s is not None, "observed"
+    return {"answered": answered, "answered_by": "" if answered is None else by, "started_ns": record.started_ns}
 
 
 def as_truth(case: Case) -> dict[str, Any]:
@@ -137,16 +171,6 @@ def unread_as_truth() -> dict[str, Any]:
 
 
 def _read(dataset: Dataset, name: str, kind: type[Any]) -> _Table:
-    path = dataset.findings_dir / f"{name}.csv"
     table = _Table()
-    try:
-        with files.text(path, dataset.path) as file:
-            reader = csv.DictReader(file)
-            try:
-                for row in reader:
-                    table.take(row, kind)
-            except (KeyError, ValueError, csv.Error) as error:
-                raise BadDataset(f"{path}:{reader.line_num}: does not fit: {error!r}; correlate again") from error
-    except OSError as error:
-        raise BadDataset(f"{path}: cannot be read: {error.strerror}; correlate first") from error
+    rows.read(dataset.findings_dir / f"{name}.csv", dataset.path, lambda row: table.take(row, kind))
     return table

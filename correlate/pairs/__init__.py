@@ -212,7 +212,7 @@ def pair(
     """The `CallPair` of two recorded sides, already in neutral order. Raises `Unreadable` and `Damaged`."""
     windows = [window.read(side.capture, markers) for side in (a, b)]
     mixed = mixed_up((a, b), windows)
-    a, b = (checked(side, of) for side, of in zip((a, b), windows, strict=True))
+    a, b = (checked(side, of, mixed) for side, of in zip((a, b), windows, strict=True))
     learned = [addresses.learn(of, side.interface, side.probed) for of, side in zip(windows, (a, b), strict=True)]
     known, of_call = addresses.attribute(*learned), negotiated(*windows)
     vantage_a = _vantage(a, windows[0], learned[0], known.a, known.b, of_call, analysis)
@@ -221,18 +221,19 @@ def pair(
     return CallPair(vantage_a, vantage_b, known.servers, names, analysis, edges, mixed)
 
 
-def checked(side: SideRecord, of: Window) -> SideRecord:
+def checked(side: SideRecord, of: Window, mixed: str) -> SideRecord:
     """The side as recorded, if its interface addresses are those of its capture. Else `recorded` is False, and they are
     what the capture itself tells; others that were recorded with wrong ones may be wrong as well and are left out.
 
-    Raises `Unreadable` where the capture does not tell either: then nothing in it can be counted as the phone's.
+    Raises `Unreadable` where the capture does not tell either: then nothing in it can be counted as the phone's, and
+    what is `mixed` up may be why.
     """
     if side.recorded and addresses.fits(of, side.interface):
         return side
     inferred, probed = addresses.inferred(of), frozenset[Address]() if side.interface else side.probed
     if addresses.is_blind(of, inferred | probed):
         text = "does not tell which end is the phone, and no address that was recorded for it is; record its addresses"
-        raise Unreadable(side.capture, text)
+        raise Unreadable(side.capture, f"{text} ({mixed})" if mixed else text)
     return replace(side, interface=inferred, probed=probed, recorded=False)
 
 

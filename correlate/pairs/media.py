@@ -37,8 +37,8 @@ class Media:
 class MediaUnits:
     """One row for each UDP datagram that is media, and, of TURN over TCP, for each frame that is (RFC 8656 12.5). `of`
     is the index of its flow, of a connection behind those of all flows; `sent` says that the phone sends it;
-    `payload_bytes` is that of the datagram, or of the frame with its header; `frame_bytes` are those of the wire, of a
-    TCP segment that completes several frames with the first of them."""
+    `payload_bytes` is that of the datagram, or of the frame with header and padding; `frame_bytes` are those of the
+    wire, of a TCP segment that completes several frames with the first of them."""
 
     of: Column
     sent: Mask

@@ -16,6 +16,9 @@ from correlate.trace.tcp import Segments
 ENCRYPTED = ("ESP", "MACsec")
 """What is in there nobody can look into, as in other TLS."""
 
+HTTPS = 443
+"""RFC 9110 4.2.2: TLS to this port says nothing of TURN."""
+
 
 class Unseen(NamedTuple):
     """Something that was not looked into: the first frame of it, and what and why."""
@@ -26,7 +29,7 @@ class Unseen(NamedTuple):
 
 def unseen(window: Window, own: OwnAddresses, relay_ports: Sequence[int]) -> tuple[Unseen, ...]:
     """STUN that is not there as a whole; packets inside of others, which nobody follows; and of TCP connections with
-    STUN in one direction, with a STUN or TURN server of this trace or on one of the app's relay ports, what is
+    STUN in one direction, with a STUN or TURN server of this trace or on one of the app's relay ports but 443, what is
     encrypted, cut or missing. By frame."""
     found = [Unseen(Frame(each.frame, each.time_ns), f"STUN: {each.why}") for each in window.missing]
     times, (_, high) = window.trace.records.time_ns, window.frames
@@ -45,7 +48,7 @@ def stun_servers(window: Window, own: OwnAddresses) -> frozenset[Address]:
 
 
 def _connections(window: Window, own: OwnAddresses, relay_ports: Sequence[int]) -> Iterator[Unseen]:
-    servers, ports = stun_servers(window, own), frozenset(relay_ports)
+    servers, ports = stun_servers(window, own), frozenset(relay_ports) - {HTTPS}
     framed = {each.ends for each in window.connections if each.framing != "other"}
     segments = window.segments.with_payload()
     for each in window.connections:

@@ -22,8 +22,10 @@ from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
+from correlate.tables.figures import figures
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import MODELLED, Study, checked
+from correlate.tables.with_left_out import noted
 from correlate.trace.duplicates import ADVICE
 
 __all__ = ["build", "findings", "read_findings", "remarks", "render", "server_addresses", "unread"]
@@ -64,9 +66,17 @@ def unread(dataset: Dataset) -> list[str]:
 
 
 def remarks(dataset: Dataset) -> list[str]:
-    """A line for each thing that findings/ say of a capture and that nobody should overlook: datagrams that are in it a
-    second time, packets that were not looked into. Raises `BadDataset`."""
-    return _remarks(cases(dataset).read)
+    """A line for each thing that findings/ say and that nobody should overlook: trials whose phones and wire contradict
+    each other; datagrams that are in a capture a second time, packets that were not looked into. Raises
+    `BadDataset`."""
+    read = cases(dataset).read
+    return [*contradictions(read), *_remarks(read)]
+
+
+def contradictions(read: Sequence[Case]) -> list[str]:
+    """How many trials show something else on the wire than was observed on the phones or stated, then each of them."""
+    found = [f"{case.trial}: {case.contradiction} ({case.answered_by})" for case in read if case.contradiction]
+    return [f"contradictions: {len(found)} of {len(read)} trials", *found] if found else []
 
 
 def _remarks(read: Iterable[Case]) -> list[str]:
@@ -126,9 +136,14 @@ def render(dataset: Dataset) -> None:
 def _rendered(dataset: Dataset) -> dict[Path, str]:
     """The texts of tables/ and report.html by their paths. Raises `BadDataset` where findings do not fit."""
     study, linked = Study.of(dataset), link.section(dataset)
-    made, claimed = tables(study), claims(study)
+    made, claimed = [*tables(study), *figures(study)], noted(study, claims)
     files = {dataset.tables_dir / f"{each.name}.csv": as_csv(each) for each in (*made, claimed)}
-    files |= {dataset.tables_dir / f"{each.name}.md": as_markdown(each, grids(each)) for each in made}
+    files |= {
+        dataset.tables_dir / f"{each.name}.md": as_markdown(
+            each, grids(each), study.scope if "N" in each.columns else ""
+        )
+        for each in (*made, claimed)
+    }
     return files | {dataset.report_path: _page(study, troubles(dataset), made, claimed, linked)}
 
 
@@ -160,7 +175,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         provenance=study.provenance,
         is_modelled=study.provenance == MODELLED,
         provenance_text=PROVENANCE[study.provenance],
-        complete=len(study.cases) + len(study.unread),
+        complete=len(study.read) + len(study.unread),
         planned=len(study.info.plan),
         unread=study.unread,
         troubles=troubles,
@@ -168,7 +183,10 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         proxied=study.proxied,
-        remarks=_remarks(study.cases),
+        scope=study.scope,
+        out=study.out,
+        contradictions=contradictions(study.read)[1:],
+        remarks=_remarks(study.read),
         not_udp=[case.trial for case in study.cases if case.volume["caller"].transport == MEDIA_NOT_UDP],
         paper=study.paper,
     )

@@ -6,9 +6,9 @@ from typing import Literal
 
 from correlate.dataset import SIDES
 from correlate.dimensions.endpoints import ROLES, UNRECORDED
-from correlate.findings.cases import Case
+from correlate.findings.cases import NO_ANSWER, Case
 from correlate.tables import predicates
-from correlate.tables.statistics import summary, wilson
+from correlate.tables.statistics import bounds, summary
 from correlate.tables.study import Study
 
 UNRECORDED_OF_ONE = "its addresses were not recorded, or are not those of its capture"
@@ -59,8 +59,8 @@ def verdicts(study: Study) -> list[AppVerdict]:
 
 def _verdict(study: Study, app: str) -> AppVerdict:
     cases = study.select(app=app)
-    talks = [case for case in cases if case.call.established]
-    silent = [case for case in cases if not case.call.established]
+    talks = [case for case in cases if case.is_conversation is True]
+    silent = [case for case in cases if case.is_conversation is False]
     rules = study.rules[app]
     before = (*_seen(silent), _ids(silent), _service(silent, bool(rules.unanswered_service)))
     question = "Do the media go directly between the phones?"
@@ -99,9 +99,9 @@ def _level(hits: int, total: int) -> Level:
 
 def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], bool | None], words: str) -> Leak:
     """`holds` is None where a trial cannot be decided: then what was not seen is no "never"."""
-    verdicts = [holds(case) for case in cases]
-    hits, undecided = sum(verdict is True for verdict in verdicts), sum(verdict is None for verdict in verdicts)
-    interval = wilson(hits, len(cases))
+    counted = predicates.tally(cases, holds)
+    hits, undecided = int(counted["n"] or 0), int(counted["undecided"] or 0)
+    interval = bounds(hits, undecided, len(cases))
     if interval is None or undecided == len(cases):
         return Leak(what, question, "no trial to tell", "unknown")
     low, high = (f"{100 * bound:.0f}" for bound in interval)
@@ -121,22 +121,25 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     what = f"the {side}'s address"
     if not cases:
         return Leak(what, question, "no trial to tell", "unknown")
-    hits = {role: [case for case in cases if case.endpoints[side].exposed[role]] for role in ROLES}
+    void = [case for case in cases if predicates.is_void(case)]
+    told = [case for case in cases if case not in void]
+    hits = {role: [case for case in told if case.endpoints[side].exposed[role]] for role in ROLES}
     shown = [role for role in ROLES if hits[role]]
     answer = ", ".join(f"{role} address in {len(hits[role])}" for role in ROLES) + f" of {len(cases)} trials"
     either = [case for case in cases if any(case in hits[role] for role in ROLES)]
     if 0 < len(either) < len(cases):
         answer += f" ({_by_direction(either, cases)})"
-    unknown = [case for case in cases if None in case.endpoints[side].exposed.values()]
+    unknown = [case for case in told if None in case.endpoints[side].exposed.values()]
     unrecorded = [case for case in unknown if UNRECORDED in case.endpoints[side].reason]
-    undecided = [case for case in cases if case.call.no_disclosure is None and case not in unknown]
+    undecided = [case for case in told if case.call.no_disclosure is None and case not in unknown]
     blocked = [case for case in undecided if any(case.endpoints[each].unexplained for each in SIDES)]
     unseen = len(unknown) - len(unrecorded)
     answer += f"; {len(blocked)} with an address that nobody explains" if blocked else ""
     answer += f"; {len(unrecorded)} where {UNRECORDED_OF_ONE}" if unrecorded else ""
     answer += f"; {unseen} where not everything could be looked at" if unseen else ""
+    answer += f"; {len(void)} with {NO_ANSWER}" if void else ""
     level = _level(len(either), len(cases))
-    level = "unknown" if level == "never" and (blocked or unknown) else level
+    level = "unknown" if level == "never" and (blocked or unknown or void) else level
     return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
 
 
@@ -184,7 +187,8 @@ def _louder(talks: list[Case]) -> str:
 
 def _durations(cases: list[Case]) -> Leak:
     what, question = "matching durations", "Does the longest relayed session last equally long on both sides?"
-    differences = [predicates.duration_difference_s(case, "longest_relay") for case in cases]
+    told = [case for case in cases if not predicates.is_void(case)]
+    differences = [predicates.duration_difference_s(case, "longest_relay") for case in told]
     differences_s = [each for each in differences if each is not None]
     found = summary(differences_s)
     if found.median is None:

@@ -21,8 +21,8 @@ Framing = Literal["stun", "rfc4571", "other"]
 
 
 class Framed(NamedTuple):
-    """One frame of a stream: what it holds, how long it is with its header, without padding, what was captured of it
-    behind the header, and the frame of the capture that completes it."""
+    """One frame of a stream: what it holds, how long it is with its header, ChannelData rounded up to four bytes (RFC
+    8656 12.5), what was captured of it behind the header, and the frame of the capture that completes it."""
 
     contents: Contents
     size: int
@@ -134,7 +134,7 @@ class Decoder:
             self._miss(frame, time_ns, _reason(hole) if hole else found.missing)
         stream.drop(end)
         header = LENGTH_BYTES if self.framing == "rfc4571" else CHANNEL_HEADER_BYTES
-        return Framed(found, size, there[header:], frame, time_ns)
+        return Framed(found, size + self._padding, there[header:], frame, time_ns)
 
     def _completed(self, end: int) -> tuple[int, int]:
         """The frame and the time of the segment that brought the last of the bytes before `end`."""

@@ -98,7 +98,7 @@ class Connection:
 
 class Carried(NamedTuple):
     """A frame of a TCP connection with STUN that carries something else: the frame that completes it, with its time and
-    ends, its length with its header, without padding, how much was captured of what it carries, and the first of these
+    ends, its length with header and padding, how much was captured of what it carries, and the first of these
     bytes, HEAD_BYTES at most."""
 
     frame: int

@@ -1,223 +1,39 @@
-"""claims.csv: what the paper's sections 4.1 to 4.6 claim, counted by app and scenario.
+"""claims.csv: what the paper's sections 4.1 to 4.7 claim, counted by app and scenario.
 
 A claim that the paper makes of every trial holds in all of them; one that it words as "generally", "typically" or "in
 most" holds in more than half. What an app's analysis has no rule for is undecided, never a no.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
 
-from correlate.dataset import SIDES
 from correlate.findings.cases import Case
-from correlate.pairs.addresses import Role
-from correlate.tables import predicates
+from correlate.tables import cell_claims
+from correlate.tables.claim_list import CLAIMS, Claim
+from correlate.tables.control import CONTROL_COLUMNS, CONTROL_NOTES, control
 from correlate.tables.layout import Row, Table, table
-from correlate.tables.statistics import count, why
+from correlate.tables.predicates import is_void, tally
+from correlate.tables.statistics import BOUND, why
 from correlate.tables.study import Study
-
-P2P_MATCHED_S = 0.5
-ASYMMETRIC = 0.1
-MIN_SERVERS = 3
-
-Verdict = Callable[[Case, Study], bool | None]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim: `applies` picks the trials it speaks of, `holds` decides one of them, `rule` says how in words.
-
-    `quantifier` is the paper's; `needs` names the part of an app's analysis without which nothing can be decided,
-    `unknown` says of a trial why `holds` is None.
-    """
-
-    name: str
-    section: str
-    rule: str
-    applies: Callable[[Case, Study], bool]
-    holds: Verdict
-    quantifier: Literal["always", "generally"] = "always"
-    needs: str = ""
-    unknown: Callable[[Case], str] = lambda case: "the wire does not tell"
-
-
-def _always(case: Case, study: Study) -> bool:
-    return True
-
-
-def _answered(case: Case, study: Study) -> bool:
-    return case.call.established is True
-
-
-def _unanswered(case: Case, study: Study) -> bool:
-    return case.call.established is False
-
-
-def _caller_is(number: int) -> Callable[[Case, Study], bool]:
-    return lambda case, study: case.call.established is True and study.device(case.phones["caller"]) == number
-
-
-def _all(verdicts: Iterable[bool | None]) -> bool | None:
-    """No where one is no; undecided where another could still be one."""
-    known = list(verdicts)
-    return False if False in known else None if None in known else True
-
-
-def _exposed(case: Case) -> list[tuple[Role, bool | None]]:
-    return [exposed for side in SIDES for exposed in case.endpoints[side].exposed.items()]
-
-
-def _all_exposed(case: Case, study: Study) -> bool | None:
-    return _all(is_seen for _, is_seen in _exposed(case))
-
-
-def _only_public(case: Case, study: Study) -> bool | None:
-    return _all(None if is_seen is None else is_seen == (role == "public") for role, is_seen in _exposed(case))
-
-
-def _ipv6_majority(case: Case, study: Study) -> bool | None:
-    used = next(case.servers[side] for side in SIDES if study.device(case.phones[side]) == 1)
-    four, six = used.ipv4_payload_bytes, used.ipv6_payload_bytes
-    return six > four if four + six else None
-
-
-def _matched(case: Case, study: Study) -> bool:
-    """A trial without two sessions to compare has no pair that matches."""
-    difference_s = predicates.duration_difference_s(case, "best_match")
-    return difference_s is not None and difference_s <= predicates.MATCHED_S
-
-
-def _p2p_matched(case: Case, study: Study) -> bool | None:
-    difference_s = predicates.duration_difference_s(case, "p2p")
-    return None if difference_s is None else difference_s <= P2P_MATCHED_S
-
-
-def _asymmetric(case: Case, study: Study) -> bool | None:
-    difference = predicates.packet_difference(case, lambda volumes: volumes.relayed)
-    return None if difference is None else difference > ASYMMETRIC
-
-
-def _symmetric(case: Case, study: Study) -> bool | None:
-    difference = predicates.packet_difference(case, lambda volumes: volumes.longest_relay)
-    return None if difference is None else difference <= ASYMMETRIC
-
-
-def _why_no_service(case: Case) -> str:
-    return "the wire does not tell" if case.is_service_known else predicates.SERVICE_UNKNOWN
-
-
-def _louder(case: Case, study: Study) -> bool | None:
-    """Whether a video trial carries more than every voice trial of its app, scenario and direction."""
-    peers = study.select(app=case.app, scenario=case.scenario, direction=case.direction, service="voice")
-    voices = [predicates.media_bytes_per_s(voice) for voice in peers if voice.call.established]
-    rate = predicates.media_bytes_per_s(case)
-    return None if not voices or rate is None else all(voice is not None and rate > voice for voice in voices)
-
-
-CLAIMS = (
-    Claim(
-        "no_disclosure_before_answer", "4.1",
-        "unanswered: no address of either phone in the other's trace, nothing unexplained in STUN",
-        _unanswered, lambda case, study: case.call.no_disclosure,
-    ),
-    Claim(
-        "caller_exposed_before_answer", "4.1",
-        "unanswered: the caller's public and private address are visible in the callee's trace",
-        _unanswered, lambda case, study: _all(case.endpoints["caller"].exposed.values()),
-    ),
-    Claim(
-        "all_addresses_exposed", "4.1", "conversation: public and private addresses of both are visible to the other",
-        _answered, _all_exposed,
-    ),
-    Claim(
-        "only_public_addresses_exposed", "4.1",
-        "conversation: public addresses of both are visible to the other, private ones of neither",
-        _answered, _only_public,
-    ),
-    Claim(
-        "p2p_and_all_exposed_when_device_1_calls", "4.1",
-        "conversation that device 1 began: the media go directly, and all addresses of both are visible to the other",
-        _caller_is(1), lambda case, study: _all([predicates.routed(case, "p2p"), _all_exposed(case, study)]),
-        "generally",
-    ),
-    Claim(
-        "relayed_and_concealed_when_device_2_calls", "4.1",
-        "conversation that device 2 began: the media are relayed, and no address of either is in the other's trace",
-        _caller_is(2), lambda case, study: _all([predicates.routed(case, "relay"), case.call.no_disclosure]),
-        "generally",
-    ),
-    Claim(
-        "three_udp_servers", "4.2", f"each side talks to at least {MIN_SERVERS} distinct server addresses of the call",
-        _always, lambda case, study: all(side.server_addresses >= MIN_SERVERS for side in case.servers.values()),
-        "generally",
-    ),
-    Claim(
-        "shared_server", "4.2", "a server, or its twin, on the same port is used by both sides at the same time",
-        _always, lambda case, study: predicates.shares_a_server(case), unknown=lambda case: predicates.UNCOMPARED,
-    ),
-    Claim(
-        "ipv6_majority_on_device_1", "4.2", "on device 1 most payload to and from servers goes to IPv6 addresses",
-        lambda case, study: 1 in map(study.device, case.phones.values()), _ipv6_majority, "generally",
-    ),
-    Claim(
-        "duration_matched_session", "4.3",
-        f"the best matching pair of sessions (best_match) differs by at most {predicates.MATCHED_S:g} s",
-        _always, _matched,
-    ),
-    Claim(
-        "p2p_duration_matched", "4.3",
-        f"where both sides have a direct session (p2p), its durations differ by at most {P2P_MATCHED_S:g} s",
-        lambda case, study: _p2p_matched(case, study) is not None, _p2p_matched,
-    ),
-    Claim(
-        "asymmetry_before_answer", "4.4",
-        f"unanswered: packets of all relayed sessions together differ by more than {ASYMMETRIC:g}, normalised",
-        _unanswered, _asymmetric, "generally",
-    ),
-    Claim(
-        "symmetry_in_conversation", "4.4",
-        f"conversation: packets of the longest relayed session differ by at most {ASYMMETRIC:g}, normalised",
-        _answered, _symmetric, "generally",
-    ),
-    Claim(
-        "service_told_before_answer", "4.5", "unanswered: the wire tells voice from video, and rightly",
-        _unanswered, lambda case, study: predicates.tells_service(case),
-        needs="unanswered_service", unknown=_why_no_service,
-    ),
-    Claim(
-        "service_told_in_conversation", "4.5",
-        "conversation: the wire (RTP, or the media rate) tells voice from video, and rightly",
-        _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
-    ),
-    Claim(
-        "video_louder_than_voice", "4.5",
-        "conversation: a video call's media rate is above that of every voice call of its app, scenario and direction",
-        lambda case, study: case.call.established is True and case.service == "video", _louder,
-    ),
-    Claim(
-        "role_told_by_packet_counts", "4.6",
-        "the two closest sessions have 10 packets or more at the caller and fewer at the callee (the app's role rule)",
-        _always, lambda case, study: predicates.tells_role(case), "generally", needs="role",
-    ),
-    Claim(
-        "same_user_ids", "4.6", "at least one ICE fragment of a STUN USERNAME is in both traces",
-        _always, lambda case, study: predicates.shares_user_ids(case),
-    ),
-)  # fmt: skip
 
 
 def claims(study: Study) -> Table:
     """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule."""
     columns = (
-        "claim section app scenario n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
-        "reason rule"
+        "claim section app scenario unit n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
+        f"{CONTROL_COLUMNS} reason rule"
     )
     notes = (
         "quantifier: the paper's; always: holds in all N trials that the claim speaks of; generally: in more than half",
         "paper_claims: whether the paper claims it for this app and scenario",
+        "unit: what n and N count; of cells, as of medians, there is no interval",
+        BOUND,
+        study.answered_note,
         "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
+        *CONTROL_NOTES,
     )
-    return table("claims", "Claims of sections 4.1 to 4.6", columns, list(_rows(study)), notes, study.provenance)
+    rows = [*_rows(study), *cell_claims.rows(study, lambda *counts: _holds("always", *counts))]
+    rows.sort(key=lambda row: str(row["section"]))
+    return table("claims", "Claims of sections 4.1 to 4.7", columns, rows, notes, study.provenance)
 
 
 def _rows(study: Study) -> Iterator[Row]:
@@ -231,12 +47,12 @@ def _rows(study: Study) -> Iterator[Row]:
 
 def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> Row:
     has_rule = not claim.needs or bool(getattr(study.rules[app], claim.needs))
-    counted = count(cases, lambda case: claim.holds(case, study) if has_rule else None)
-    holds = _holds(claim, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
+    counted = tally(cases, lambda case: claim.holds(case, study) if has_rule else None)
+    holds = _holds(claim.quantifier, int(counted["n"] or 0), int(counted["undecided"] or 0), len(cases))
     is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
-    undecided = [case for case in cases if claim.holds(case, study) is None]
+    undecided = [case for case in cases if is_void(case) or claim.holds(case, study) is None]
     whys = (
-        sorted({claim.unknown(case) for case in undecided})
+        sorted({case.contradiction if is_void(case) else claim.unknown(case) for case in undecided})
         if has_rule
         else [f"the app's analysis has no {claim.needs}"]
     )
@@ -245,20 +61,22 @@ def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case])
         "section": claim.section,
         "app": app,
         "scenario": scenario,
+        "unit": "trials",
         **counted,
         "quantifier": claim.quantifier,
         "holds": {True: "yes", False: "no", None: None}[holds],
         "paper_claims": "yes" if is_claimed else None,
         "agreement": "" if not is_claimed else "undecided" if holds is None else study.compare(holds),
+        **control(study, claim, cases),
         "reason": why(counted, " or ".join(whys)),
         "rule": claim.rule,
     }
 
 
-def _holds(claim: Claim, hits: int, undecided: int, total: int) -> bool | None:
+def _holds(quantifier: str, hits: int, undecided: int, total: int) -> bool | None:
     """None where it depends on trials that nobody can decide."""
 
     def verdict(count: int) -> bool:
-        return count == total if claim.quantifier == "always" else 2 * count > total
+        return count == total if quantifier == "always" else 2 * count > total
 
     return verdict(hits) if verdict(hits) == verdict(hits + undecided) else None

@@ -6,6 +6,7 @@ Everything here is read out of a `Table`'s rows, so that what people read is wha
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from correlate.tables import chance
 from correlate.tables.layout import Cell, Grid, Line, Table, grid, plain, text
 
 Row = Mapping[str, Cell]
@@ -126,11 +127,18 @@ def _whose(keys: Sequence[str]) -> str:
 
 def _counted(label: str, row: Row) -> Line:
     """`label n/N`, the paper's n/N beside it, and how many trials nobody could decide."""
-    ours = f"{label} {_share(row['n'], row['N'])}"
+    ours = f"{label} {_counts(row)}"
     paper = _share(row["paper_n"], row["paper_N"]) if row.get("paper_n") is not None else ""
+    paper += " inferred" if row.get("inferred") else ""
     remark = f"{row['undecided']} undecided" if row["undecided"] else ""
     differs = "differs" if text(row.get("agreement")).startswith("differs") else ""
     return Line(ours, paper, ", ".join(part for part in (differs, remark) if part))
+
+
+def _counts(row: Row) -> str:
+    """n/N; a dash for n where every trial is undecided: a zero would read as a no."""
+    is_open = row["undecided"] and row["undecided"] == row["N"]
+    return _share(None if is_open else row["n"], row["N"])
 
 
 def _share(n: Cell, total: Cell) -> str:
@@ -143,7 +151,7 @@ def _table4(of: Table) -> list[Grid]:
             text(row["app"]),
             [Line(text(row["address"])), *([Line(text(row["name"]))] if row["name"] else [])],
             text(row["ports"]).replace(" ", ", "),
-            _share(row["n"], row["N"]),
+            _counts(row),
             text(row["paper_address"]) or "–",
             text(row["paper_ports"]).replace(" ", ", ") or "–",
             text(row["agreement"]),
@@ -159,7 +167,7 @@ def _table5(of: Table) -> list[Grid]:
             text(row["app"]),
             text(row["name"]),
             text(row["address"]) or "not seen",
-            _share(row["n"], row["N"]),
+            _counts(row),
             text(row["paper_address"]) or "–",
             text(row["agreement"]),
         ]
@@ -216,30 +224,56 @@ def _summary(row: Row, prefix: str, remark: str) -> list[Line]:
     return [*figures, Line("", remark=remark)] if remark else figures
 
 
+def _figure(of: Table) -> list[Grid]:
+    """A grid an app: the sessions of its trials, the caller's first."""
+    first = [column for column in ("service", "side", "rank", "kind") if column in of.columns]
+    last = [
+        column for column in of.columns if column in ("packets", "bytes", "duration_s") or column[:3] in ("tx_", "rx_")
+    ]
+    shown = []
+    for app in dict.fromkeys(row["app"] for row in of.rows):
+        mine = [row for row in of.rows if row["app"] == app]
+        rows: list[list[str | list[Line]]] = [
+            [*(text(row[column]) for column in first), _far_end(row), *(text(row[column]) for column in last)]
+            for row in mine
+        ]
+        columns = "|".join(map(_words, [*first, "far end", *last]))
+        trials = dict.fromkeys(text(row["trial"]) for row in mine)
+        shown.append(grid(columns, rows, f"{text(app)}: {', '.join(trials)}"))
+    return shown
+
+
+def _far_end(row: Row) -> list[Line]:
+    return [Line(text(row[key])) for key in ("remote", "name") if row[key]]
+
+
 def _claims(of: Table) -> list[Grid]:
-    """A row a claim, a column an app; scenarios with the same counts share a line."""
+    """A row a claim, a column an app; scenarios with the same counts share a line, and have their control below it."""
     apps = list(dict.fromkeys(text(row["app"]) for row in of.rows))
     rows: list[list[str | list[Line]]] = []
     for name in dict.fromkeys(row["claim"] for row in of.rows):
         mine = [row for row in of.rows if row["claim"] == name]
         about = [Line(_words(text(name))), Line(f"{text(mine[0]['rule'])} ({text(mine[0]['quantifier'])})")]
+        about += [Line(none)] if (none := chance.why_none(mine[0])) else []
         rows.append(
             [text(mine[0]["section"]), about, *(_claim([row for row in mine if row["app"] == app]) for app in apps)]
         )
-    return [grid("|".join(["section", "claim", *apps]), rows)]
+    return [grid("|".join(["section", "claim", *apps]), rows, chance.not_discriminating(of))]
 
 
 def _claim(rows: Sequence[Row]) -> list[Line]:
-    alike: dict[tuple[Cell, ...], list[str]] = {}
+    alike: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         says = "claims it" if row["paper_claims"] else ""
         holds = {"yes": "holds", "no": "does not hold"}.get(text(row["holds"]), text(row["reason"]))
-        key = (_share(row["n"], row["N"]), says, holds if says or not row["holds"] else "")
-        alike.setdefault(key, []).append(_words(text(row["scenario"])))
-    return [
-        Line(_where(scenarios, text(share), len(alike)), text(says), text(remark))
-        for (share, says, remark), scenarios in alike.items()
-    ] or [Line("–")]
+        unit = " cells" if row["unit"] == "cells" else ""
+        key = (_counts(row) + unit, says, holds if says or not row["holds"] else "")
+        alike.setdefault(key, []).append(row)
+    found: list[Line] = []
+    for (share, says, remark), same in alike.items():
+        where = _where([_words(text(row["scenario"])) for row in same], share, len(alike))
+        found += [Line(where, says, remark), *chance.lines(same)]
+    return found or [Line("–")]
 
 
 def _where(scenarios: Sequence[str], share: str, lines: int) -> str:
@@ -261,5 +295,8 @@ SHAPES: dict[str, Callable[[Table], list[Grid]]] = {
     "table6": _symmetry,
     "table7": _symmetry,
     "table8": _symmetry,
+    "figure6": _figure,
+    "figure7": _figure,
+    "figure8": _figure,
     "claims": _claims,
 }

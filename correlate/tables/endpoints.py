@@ -1,11 +1,12 @@
 """The paper's Table 3: whose addresses the other side's trace shows, and by which route the media go."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from correlate.findings.cases import Case
 from correlate.tables.layout import Cell, Row, Table, table
-from correlate.tables.predicates import routed
-from correlate.tables.statistics import count, why
+from correlate.tables.predicates import is_void, routed, tally
+from correlate.tables.statistics import BOUND, why
 from correlate.tables.study import Study
 
 DISCLOSURES = {
@@ -19,17 +20,28 @@ DISCLOSURES = {
 ROUTES = ("p2p", "relay")
 
 
+@dataclass(frozen=True)
+class Published:
+    """A share of the paper; `inferred` where it prints no such zero and what it says of the others implies it."""
+
+    n: int
+    of: int
+    inferred: bool
+
+
 def table3(study: Study) -> Table:
     """Whose addresses the other side's trace shows, and the route, n/N by scenario, app and direction."""
     published = {
-        (row["app"], row["scenario"], row["direction"], row["measure"]): (row["n"], row["of"])
+        (row["app"], row["scenario"], row["direction"], row["measure"]): Published(
+            row["n"], row["of"], row.get("inferred", False)
+        )
         for row in study.paper["table3"]
     }
     rows: list[Row] = []
     for scenario in study.scenarios:
         for app in study.apps:
             cases = study.select(app=app, scenario=scenario)
-            talks = [case for case in cases if case.call.established]
+            talks = [case for case in cases if case.is_conversation]
             directions = _directions(study, cases) if talks else []
             for direction in ["all", *directions]:
                 calls, conversations = (_in_direction(each, direction) for each in (cases, talks))
@@ -40,8 +52,8 @@ def table3(study: Study) -> Table:
                     key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": name}
                     rows.append({**key, **counts, **_beside(study, counts, paper)})
     columns = (
-        "scenario app direction measure n N undecided wilson_low wilson_high paper_n paper_N difference agreement "
-        "reason"
+        "scenario app direction measure n N undecided wilson_low wilson_high paper_n paper_N inferred difference "
+        "agreement reason"
     )
     notes = (
         "public, private: the role under which an address was learned; visible: in the other side's IP headers or STUN",
@@ -50,7 +62,11 @@ def table3(study: Study) -> Table:
         "undecided: an address nobody knew cannot be absent, nor one from STUN that was cut, lost or encrypted; TLS to "
         "others than STUN and TURN servers is outside of what is looked at",
         "p2p: at least half of the media payload goes directly; counted over conversations",
-        "wilson: 95% interval of n/N; difference: of the shares",
+        BOUND,
+        "inferred: the paper prints no such zero; it follows from what it says of the others",
+        "agreement: with the paper's share where n/N and (n + undecided)/N both give that answer, else undecided; "
+        "difference: of the shares",
+        study.answered_note,
         *study.vantage_notes,
     )
     return table("table3", "Table 3: endpoint identifiability", columns, rows, notes, study.provenance)
@@ -62,9 +78,16 @@ def _in_direction(cases: list[Case], direction: str) -> list[Case]:
 
 def _counted(cases: list[Case], side: str, column: str, route: str = "") -> Row:
     """How many of the cases have true in a column of a side, or took a route."""
-    counts = count(cases, lambda case: routed(case, route) if route else getattr(case.endpoints[side], column))
-    reasons = {case.endpoints[side].reasons.get(column) for case in cases}
-    return counts | {"reason": why(counts, " or ".join(sorted(each for each in reasons if each is not None)))}
+    counts = tally(cases, lambda case: routed(case, route) if route else getattr(case.endpoints[side], column))
+    reasons = {_unknown(case, side, column) for case in cases}
+    return counts | {"reason": why(counts, " or ".join(sorted(each for each in reasons if each)))}
+
+
+def _unknown(case: Case, side: str, column: str) -> str | None:
+    """Why a column of a side is null, as far as anybody knows."""
+    if is_void(case) or (column == "routing" and case.contradiction):
+        return case.contradiction
+    return case.endpoints[side].reasons.get(column)
 
 
 def _directions(study: Study, cases: list[Case]) -> list[str]:
@@ -73,12 +96,15 @@ def _directions(study: Study, cases: list[Case]) -> list[str]:
     return sorted(found, key=lambda direction: (found[direction], direction))
 
 
-def _beside(study: Study, counts: Mapping[str, Cell], paper: tuple[int, int] | None) -> Row:
+def _beside(study: Study, counts: Mapping[str, Cell], paper: Published | None) -> Row:
     if paper is None:
-        return {"paper_n": None, "paper_N": None, "difference": None, "agreement": ""}
-    published: Row = {"paper_n": paper[0], "paper_N": paper[1]}
+        return {"paper_n": None, "paper_N": None, "inferred": None, "difference": None, "agreement": ""}
+    published: Row = {"paper_n": paper.n, "paper_N": paper.of, "inferred": "yes" if paper.inferred else None}
     if counts["n"] is None:
-        return {**published, "difference": None, "agreement": "undecided" if counts["N"] else "no trial"}
-    n, total = int(counts["n"]), int(counts["N"] or 0)
-    equal = study.compare(n * paper[1] == paper[0] * total)
-    return {**published, "difference": n / total - paper[0] / paper[1], "agreement": equal}
+        return {**published, "difference": None, "agreement": "no trial"}
+    n, undecided, total = (int(counts[key] or 0) for key in ("n", "undecided", "N"))
+    least, most = n * paper.of, (n + undecided) * paper.of
+    if undecided and least <= paper.n * total <= most:
+        return {**published, "difference": None, "agreement": "undecided"}
+    difference = None if undecided else n / total - paper.n / paper.of
+    return {**published, "difference": difference, "agreement": study.compare(least == paper.n * total == most)}

@@ -84,11 +84,11 @@ def as_csv(of: Table) -> str:
     return out.getvalue()
 
 
-def as_markdown(of: Table, grids: Sequence[Grid] = ()) -> str:
-    """Title, provenance, the grids (without any: the plain one), notes."""
-    lines = [f"# {of.title}", "", f"provenance: {of.provenance}", ""]
-    for each in grids or [plain(of)]:
-        lines += _block(each)
+def as_markdown(of: Table, grids: Sequence[Grid] = (), scope: str = "") -> str:
+    """Title, provenance, what intervals speak of (`scope`), the grids (without any: the plain one), notes."""
+    lines = [f"# {of.title}", "", f"provenance: {of.provenance}", "", *([scope, ""] if scope else [])]
+    for number, each in enumerate(grids or [plain(of)]):
+        lines += ["", *_block(each)] if number and not each.is_folded else _block(each)
     if not of.rows:
         lines += ["", "No rows: nothing was recorded that belongs here."]
     lines += ["", *(f"- {note}" for note in of.notes)] if of.notes else []

@@ -1,15 +1,26 @@
 """What tables, claims and the verdict ask of one trial. Where it cannot be decided the answer is None."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from correlate.dataset import SIDES
 from correlate.dimensions.volume import Relayed, Traffic, Volumes
-from correlate.findings.cases import Case
-from correlate.tables.statistics import normalised
+from correlate.findings.cases import NO_ANSWER, Case
+from correlate.tables.layout import Row
+from correlate.tables.statistics import count, normalised
 
 MATCHED_S = 3.0
 UNCOMPARED = "a clock was never compared"
 SERVICE_UNKNOWN = "service unknown"
+
+
+def is_void(case: Case) -> bool:
+    """Whether nothing of a trial can be told: the wire shows a conversation that nobody answered."""
+    return case.contradiction == NO_ANSWER
+
+
+def tally(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
+    """`count`, where trials that are void are undecided."""
+    return count(cases, lambda case: None if is_void(case) else holds(case))
 
 
 def routed(case: Case, route: str) -> bool | None:
@@ -24,10 +35,11 @@ def shares_a_server(case: Case) -> bool | None:
 
 
 def tells_service(case: Case) -> bool | None:
-    """Whether what the wire tells of the service is right; None where it tells nothing, and where nobody knows what is
-    right."""
+    """Whether what the wire tells of the service is right; None where it tells nothing, where phones and wire
+    contradict each other, and where nobody knows what is right."""
     service = case.service_type["caller"].service
-    return None if service is None or not case.is_service_known else service == case.service
+    is_open = service is None or case.contradiction or not case.is_service_known
+    return None if is_open else service == case.service
 
 
 def tells_role(case: Case) -> bool:

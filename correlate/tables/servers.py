@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from correlate.findings.cases import Case
 from correlate.tables.layout import Row, Table, table
-from correlate.tables.predicates import UNCOMPARED
-from correlate.tables.statistics import count, why
+from correlate.tables.predicates import UNCOMPARED, tally
+from correlate.tables.statistics import why
 from correlate.tables.study import Study
 
 
@@ -20,10 +20,10 @@ def table4(study: Study) -> Table:
         for address in [*sorted(used), *(each for each in paper["addresses"] if each not in used)]:
             trials, ports = used.get(address, (set(), set()))
             in_paper = address in paper["addresses"]
-            counts = count(cases, _uses(trials))
+            counts = tally(cases, _uses(trials))
             agreement = ""
             if paper["addresses"]:
-                is_known = counts["n"] is not None
+                is_known = trials or not counts["undecided"]
                 agreement = _listed(study, app, address, bool(trials), in_paper) if is_known else "undecided"
             rows.append(
                 {
@@ -98,7 +98,7 @@ def table5(study: Study) -> Table:
                     "name": name,
                     "address": address if trials else None,
                     "cluster": rules.cluster(name),
-                    **count(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
+                    **tally(cases, lambda case, trials=trials: case.trial in trials),  # type: ignore[misc]
                     "paper_address": paper,
                     "agreement": study.compare(bool(trials) and paper == address) if paper else "",
                     "erratum": errata.get((app, str(name))),

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import comb, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from correlate.findings.cases import Case
 from correlate.tables.layout import Cell, Row
 
+BOUND = (
+    "wilson: 95% interval, from the lower end of n/N, as if no undecided trial held, to the upper end of "
+    "(n + undecided)/N, as if all did"
+)
 Z_95 = 1.959963984540054
 
 
@@ -43,24 +48,59 @@ def wilson(hits: int, total: int) -> tuple[float, float] | None:
     return low, 1.0 if hits == total else (middle + half) / scale
 
 
+def bounds(hits: int, undecided: int, total: int) -> tuple[float, float] | None:
+    """The 95% interval where some are undecided: the lower end as if none of them held, the upper as if all did."""
+    least, most = wilson(hits, total), wilson(hits + undecided, total)
+    return None if least is None or most is None else (least[0], most[1])
+
+
+def rank_sum(strata: Iterable[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, float]:
+    """The exact two-sided p of Wilcoxon's rank-sum test of two groups, ranked and permuted within each stratum; of
+    equal values the mean rank. And the least p that groups of these sizes can give where no values are equal: above a
+    level nothing can be told at it. (1, 1) without two groups to compare."""
+    spread, observed, least = np.ones(1), 0, 2.0
+    for one, other in strata:
+        ranks = _ranks([*one, *other])
+        spread, observed = np.convolve(spread, _sums(ranks, len(one))), observed + sum(ranks[: len(one)])
+        least /= comb(len(ranks), len(one))
+    share = spread / spread.sum()
+    distance = np.abs(np.arange(len(share)) - float(share @ np.arange(len(share))))
+    return float(share[distance >= distance[observed] - 1e-9].sum()), min(least, 1.0)
+
+
+def _ranks(values: Sequence[float]) -> list[int]:
+    """Twice the rank of each value among all."""
+    return [2 * sum(each < value for each in values) + sum(each == value for each in values) + 1 for value in values]
+
+
+def _sums(ranks: Sequence[int], size: int) -> npt.NDArray[np.float64]:
+    """How many subsets of this size have each sum."""
+    counts = np.zeros((size + 1, sum(ranks) + 1))
+    counts[0, 0] = 1
+    for rank in ranks:
+        counts[1:, rank:] += counts[:-1, : counts.shape[1] - rank].copy()
+    of_size: npt.NDArray[np.float64] = counts[size]
+    return of_size
+
+
 def normalised(caller: float, callee: float) -> float | None:
     """|caller - callee| / (caller + callee) (sections 4.3 and 4.4); None where both are zero."""
     return abs(caller - callee) / (caller + callee) if caller + callee else None
 
 
 def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
-    """n of N cases hold, with the Wilson interval of n/N.
+    """n of N cases hold, u are undecided: n, N, `undecided`, and the interval from the lower Wilson end of n/N to the
+    upper one of (n + u)/N.
 
-    What cannot be decided counts in N, not in n, and stands in `undecided`; where nothing can be decided, n and
-    the interval are None.
+    What cannot be decided is no failure and leaves nothing out: it widens the interval. Without a case n and the
+    interval are None.
     """
     verdicts = [holds(case) for case in cases]
     undecided = sum(verdict is None for verdict in verdicts)
     hits = sum(bool(verdict) for verdict in verdicts)
-    decided = len(verdicts) > undecided
-    low, high = (wilson(hits, len(verdicts)) if decided else None) or (None, None)
+    low, high = bounds(hits, undecided, len(verdicts)) or (None, None)
     return {
-        "n": hits if decided else None,
+        "n": hits if verdicts else None,
         "N": len(verdicts),
         "undecided": undecided,
         "wilson_low": low,
@@ -69,7 +109,7 @@ def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
 
 
 def why(counts: Mapping[str, Cell], undecided: str) -> str:
-    """Why a cell of `count` is null or not as good as it looks; empty where every case was decided."""
+    """Why a cell of `count` is null or a bound; empty where every case was decided."""
     if not counts["N"]:
         return "no trial that could be read"
     return f"{counts['undecided']} of {counts['N']} trials undecided: {undecided}" if counts["undecided"] else ""

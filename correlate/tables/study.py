@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -14,7 +15,10 @@ from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.dataset.record import Analysis, DatasetRecord
 from correlate.dataset.record.analysis import GENERIC
+from correlate.findings import wrong_pairs
 from correlate.findings.cases import Case, cases
+from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
+from correlate.tables.membership import left_out
 
 MODELLED = "modelled"
 
@@ -30,23 +34,43 @@ def published() -> dict[str, Any]:
 class Study:
     """One dataset, measured, beside the paper.
 
-    `installed` are the versions of each app that its trials recorded; an app of an imported dataset has none. `cases`
-    are the trials that could be read, and the only ones that anything counts; `unread` says of each of the others why.
+    `installed` are the versions of each app that its trials recorded; an app of an imported dataset has none. `read`
+    are the trials that could be read; `unread` says of each of the others why. `out` says of those that were captured,
+    but are not this call, by which sign (`membership`): nothing counts them.
     """
 
     info: DatasetRecord
     installed: Mapping[str, Installed]
-    cases: tuple[Case, ...]
+    read: tuple[Case, ...]
     unread: Mapping[str, str]
+    out: Mapping[str, str]
     names: Mapping[str, str]
     paper: Mapping[str, Any]
+    wrong_pairs: tuple[WrongPair, ...]
 
     @staticmethod
     def of(dataset: Dataset) -> Study:
         """Reads dataset.json, names.json and findings/. Raises `BadDataset`."""
         info = checked(dataset)
         found = cases(dataset)
-        return Study(info, installed(dataset), found.read, found.unread, dataset.host_names(), published())
+        names, rules = dataset.host_names(), _rules(info)
+        out, wrong = left_out(found.read, rules, names), wrong_pairs.read(dataset)
+        return Study(info, installed(dataset), found.read, found.unread, out, names, published(), wrong)
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """The trials that tables and claims speak of."""
+        return tuple(case for case in self.read if case.trial not in self.out)
+
+    @cached_property
+    def crossed(self) -> tuple[Crossed, ...]:
+        """The wrong pairs of these: the control of claims that relate the two sides."""
+        return crossed_cases(self.wrong_pairs, self.cases)
+
+    @property
+    def whole(self) -> Study:
+        """The study as if nothing were left out."""
+        return replace(self, out={})
 
     @property
     def provenance(self) -> str:
@@ -61,7 +85,7 @@ class Study:
     @cached_property
     def rules(self) -> dict[str, Analysis]:
         """By which rules the calls of each app are read."""
-        return {name: app.analysis or GENERIC for name, app in self.info.apps.items()}
+        return _rules(self.info)
 
     @cached_property
     def scenarios(self) -> list[str]:
@@ -82,6 +106,30 @@ class Study:
         """The phones that captured themselves in a VPN, and in how many cases."""
         found = (case.phones[side] for case in self.cases for side in SIDES if case.endpoints[side].vantage == "vpn")
         return dict(sorted(Counter(found).items()))
+
+    @property
+    def scope(self) -> str:
+        """What an interval speaks of: these phones, at these times, and nothing beyond."""
+        starts_ns = [case.started_ns for case in self.cases if case.started_ns is not None]
+        days = [datetime.fromtimestamp(each // 10**9, UTC).date() for each in sorted(starts_ns)]
+        when = f"from {days[0]} to {days[-1]} (UTC)" if days else "at times that nobody wrote down"
+        return (
+            f"Intervals and quartiles speak of calls between these phones ({', '.join(self.devices)}) {when}: how far "
+            "chance may have moved its figures then. They say nothing of other phones, networks or nights."
+        )
+
+    @property
+    def answered_note(self) -> str:
+        """Who says of how many trials whether they were answered: it decides which of them are conversations."""
+        by = Counter(case.answered_by for case in self.cases)
+        told = Counter(case.is_conversation is not None for case in self.cases if not case.answered_by)
+        ways = {
+            "observed on the phones": by["observed"],
+            "stated by a list": by["stated"],
+            "told by the wire alone": told[True],
+            "told by nothing, and so neither among conversations nor among unanswered calls": told[False],
+        }
+        return f"answered: {'; '.join(f'{way} in {many} trials' for way, many in ways.items() if many) or 'no trial'}"
 
     @property
     def vantage_notes(self) -> tuple[str, ...]:
@@ -121,6 +169,10 @@ class Study:
     def _ordered(found: Iterable[str], known: list[str]) -> list[str]:
         present = set(found)
         return [name for name in known if name in present] + sorted(present - set(known))
+
+
+def _rules(info: DatasetRecord) -> dict[str, Analysis]:
+    return {name: app.analysis or GENERIC for name, app in info.apps.items()}
 
 
 def checked(dataset: Dataset) -> DatasetRecord:

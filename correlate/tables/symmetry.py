@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from correlate.findings.cases import SERVICES, Case
+from correlate.findings.cases import NO_ANSWER, SERVICES, Case
 from correlate.pairs.sessions import RULES
 from correlate.tables.layout import Cell, Row, Table, table
-from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu, is_captured_twice
+from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu, is_captured_twice, is_void
 from correlate.tables.statistics import Summary, normalised, summary
 from correlate.tables.study import Study
 
@@ -59,7 +59,14 @@ def table6(study: Study) -> Table:
 def table7(study: Study) -> Table:
     """Volume differences of conversations, in packets."""
     rows = list(_rows(study, "table7", [Quantity("packets", _packets, True)], _is_conversation))
-    notes = (QUARTILES, SESSIONS, RANGE, "conversations only; volume: packets sent plus received", COALESCED)
+    notes = (
+        QUARTILES,
+        SESSIONS,
+        RANGE,
+        "conversations only; volume: packets sent plus received",
+        COALESCED,
+        study.answered_note,
+    )
     return table("table7", "Table 7: traffic volume differences, packets", COLUMNS, rows, notes, study.provenance)
 
 
@@ -71,6 +78,7 @@ def table8(study: Study) -> Table:
         *(QUARTILES, SESSIONS, RANGE, f"conversations only; 1 KB = {KB} B; volume: sent plus received"),
         "payload: UDP payload, the canonical volume, because link and IP headers differ between the vantage points",
         "frames: whole frames, as the paper's tool counts them; only these rows stand beside its cells",
+        study.answered_note,
         *(note for note in study.paper["errata"] if "Table 8" in note),
     )
     return table("table8", "Table 8: traffic volume differences, KB", COLUMNS, rows, notes, study.provenance)
@@ -103,6 +111,8 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
 
 
 def _ends(case: Case, quantity: Quantity, rule: str) -> Ends | None:
+    if is_void(case):
+        return None
     caller, callee = quantity.of(case, rule, "caller"), quantity.of(case, rule, "callee")
     return None if caller is None or callee is None else (caller, callee)
 
@@ -138,10 +148,11 @@ def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str, unkno
     """N, the trials of the cell, and what became of those that are not among the `found` ones; without any, of the
     `unknown` ones, whose service nobody wrote down."""
     trials = len(cases)
+    void = sum(map(is_void, cases))
     twice = sum(map(is_captured_twice, cases)) if quantity.of is not _duration_s else 0
     above = sum(is_above_mtu(each) and not is_captured_twice(each) for each in cases) if quantity.of is _packets else 0
-    left_out = {"datagrams captured twice": twice, "UDP frames above the MTU": above}
-    counted = found + twice + above
+    left_out = {NO_ANSWER: void, "datagrams captured twice": twice, "UDP frames above the MTU": above}
+    counted = found + void + twice + above
     reasons = [f"no {rule} session on both sides in {trials - counted} of {trials} trials"]
     if counted == trials:
         none = f"{SERVICE_UNKNOWN} in {unknown} trials" if unknown else "no trial that could be read"
@@ -161,7 +172,7 @@ def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
 
 
 def _is_conversation(case: Case) -> bool:
-    return case.call.established is True
+    return case.is_conversation is True
 
 
 def _duration_s(case: Case, rule: str, side: str) -> float | None:

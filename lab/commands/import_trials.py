@@ -40,7 +40,7 @@ def import_trials(trials: Path, dataset: Dataset, scenarios: Path) -> int:
         try:
             dataset.journal.append("import", trials=len(rows), list=trials.name)
             for row, entry in zip(rows, plan, strict=True):
-                _store(dataset, row, entry)
+                _store(dataset, row, entry, lab)
             dataset.begin(info, {})
         except OSError as error:
             # Of a copy that fails `filename` is the source, which is well.
@@ -159,23 +159,25 @@ def _app(lab: Lab, name: str, services: list[str]) -> record.AppEntry:
     return record.AppEntry(package=package, version=None, services=services, analysis=analysis)
 
 
-def _store(dataset: Dataset, row: ImportedTrial, entry: PlanEntry) -> None:
+def _store(dataset: Dataset, row: ImportedTrial, entry: PlanEntry, lab: Lab) -> None:
     """Copy both captures, write trial.json, and commit the trial."""
     folder = dataset.trials_dir / f"{entry.id}.partial"
     folder.mkdir(parents=True)
-    record = _record(row, entry)
+    record = _record(row, entry, lab)
     for role, side in record.sides.items():
         shutil.copyfile(row[f"{role}_capture"].path, folder / side.capture)
     documents.write(folder / "trial.json", record)
     dataset.commit_trial(entry.id)
 
 
-def _record(row: ImportedTrial, entry: PlanEntry) -> TrialRecord:
-    """trial.json; `markers` None says that the whole of both captures counts."""
+def _record(row: ImportedTrial, entry: PlanEntry, lab: Lab) -> TrialRecord:
+    """trial.json; `markers` None says that the whole of both captures counts. Nobody observed the phones, so whether
+    the call was answered is what the scenario says that the list states."""
     asked = {key: row[key] for key in ("app", "service", "direction", "scenario")}
+    stated = lab.scenarios.get(str(row["scenario"]))
     return TrialRecord(
         schema_number=SCHEMA,
-        **dict.fromkeys(nullable(TrialRecord)),
+        **{**dict.fromkeys(nullable(TrialRecord)), "stated_answered": stated.answered if stated else None},
         trial=entry.id,
         attempt=0,
         asked=record.Asked(**asked, repetition=entry.repetition, **entry.phones, ring_s=None, talk_s=None),

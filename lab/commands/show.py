@@ -114,8 +114,9 @@ def mistakes(found: Sequence[Mistake]) -> None:
     console().print("No mistakes.")
 
 
-def end(run: Run, progress: Progress) -> None:
-    """Where everything is, what was void, and which app had another version than its file says."""
+def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
+    """Where everything is, what was void, what nobody should overlook of the findings (`remarks`), and which app had
+    another version than its file says."""
     out, path = console(), run.dataset.path
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
@@ -123,6 +124,8 @@ def end(run: Run, progress: Progress) -> None:
     out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
     out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)
     out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)
+    for line in remarks:
+        out.print(f"[yellow]{escape(one_line(line))}[/]", soft_wrap=True)
     for app, found in installed(run.dataset).items():
         if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
             line = one_line(f"{app}: {text}; tables and report name what was installed")

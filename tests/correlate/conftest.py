@@ -105,7 +105,8 @@ class Side:
 
 @dataclass
 class Call:
-    """A trial that a test fills; `write` puts it into a dataset."""
+    """A trial that a test fills; `write` puts it into a dataset. Without `ring_s` its record does not tell the shape of
+    its scenario; with it a call without `talk_s` is unanswered. `observed`: somebody looked at the phones."""
 
     caller: Side
     callee: Side
@@ -114,6 +115,9 @@ class Call:
     scenario: str = "caller_hangs_up"
     direction: str = "lte_to_fixed"
     repetition: int = 1
+    ring_s: float | None = None
+    talk_s: float | None = None
+    observed: bool = True
 
     @property
     def trial(self):
@@ -141,11 +145,11 @@ def write_call(root: Path, call: Call):
     asked = {
         "app": call.app, "service": None if call.service == "unknown" else call.service, "direction": call.direction,
         "scenario": call.scenario, "repetition": call.repetition, "caller": call.caller.phone,
-        "callee": call.callee.phone,
+        "callee": call.callee.phone, "ring_s": call.ring_s, "talk_s": call.talk_s,
     }  # fmt: skip
     record = {
         "schema": 1, "trial": call.trial, "attempt": 0, "asked": asked, "outcome": "completed", "sides": sides,
-        "observed_scenario": call.scenario,
+        "observed_scenario": call.scenario if call.observed else None,
         "clocks": {"caller": clock(call.caller.offset_ns), "callee": clock(call.callee.offset_ns), "laptop": clock(0)},
         "markers": {"address": MARKER[0], "port": MARKER[1], "nonce": NONCE}, "capture_restarts": 0,
     }  # fmt: skip

@@ -1,12 +1,12 @@
-"""The claims of sections 4.1 to 4.6, counted."""
-
-from dataclasses import replace
+"""The claims of sections 4.1 to 4.7, counted."""
 
 import pytest
 
 from correlate import findings
 from correlate.dataset import Dataset
-from correlate.tables.claims import CLAIMS, _holds, claims
+from correlate.tables.cell_claims import CELL_CLAIMS
+from correlate.tables.claim_list import CLAIMS
+from correlate.tables.claims import _holds, claims
 from correlate.tables.study import Study, published
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
@@ -61,16 +61,17 @@ def test_unanswered_calls_are_counted_by_claim(counted):
 
 
 def test_every_claim_has_its_rule_and_its_place_in_the_paper():
-    assert {claim.name for claim in CLAIMS} == set(published()["claims"])
-    assert {claim.section for claim in CLAIMS} == {"4.1", "4.2", "4.3", "4.4", "4.5", "4.6"}
-    assert all(claim.rule for claim in CLAIMS)
+    every = [*CLAIMS, *CELL_CLAIMS]
+    assert {claim.name for claim in every} == set(published()["claims"])
+    assert {claim.section for claim in every} == {"4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7"}
+    assert all(claim.rule for claim in every)
 
 
 def test_a_claim_without_a_rule_of_the_app_is_undecided_and_not_a_no(tmp_path, build):
     build.dataset(tmp_path, [call_of(build, 100)], analysis={"relay_ports": [3478]})
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "role_told_by_packet_counts")
-    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None)
+    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: the app's analysis has no role"
 
 
@@ -88,8 +89,7 @@ def test_a_claim_without_a_rule_of_the_app_is_undecided_and_not_a_no(tmp_path, b
     ],
 )
 def test_a_claim_holds_by_the_papers_own_quantifier(quantifier, hits, undecided, holds):
-    claim = replace(CLAIMS[0], quantifier=quantifier)
-    assert _holds(claim, hits, undecided, 12) is holds
+    assert _holds(quantifier, hits, undecided, 12) is holds
 
 
 def test_no_payload_to_any_server_decides_no_majority(tmp_path, build):
@@ -97,7 +97,7 @@ def test_no_payload_to_any_server_decides_no_majority(tmp_path, build):
     build.dataset(tmp_path, [silent], analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "ipv6_majority_on_device_1")
-    assert (row["n"], row["N"], row["undecided"]) == (None, 1, 1)
+    assert (row["n"], row["N"], row["undecided"]) == (0, 1, 1)
 
 
 def test_packets_joined_by_the_capturing_machine_decide_no_symmetry(tmp_path, build):
@@ -106,7 +106,7 @@ def test_packets_joined_by_the_capturing_machine_decide_no_symmetry(tmp_path, bu
     build.dataset(tmp_path, [call], analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "symmetry_in_conversation")
-    assert (row["n"], row["N"], row["undecided"]) == (None, 1, 1)
+    assert (row["n"], row["N"], row["undecided"]) == (0, 1, 1)
 
 
 def test_asymmetry_is_of_all_relayed_sessions_together(tmp_path, build):
@@ -132,7 +132,7 @@ def test_a_shared_server_is_undecided_not_a_no_where_a_clock_was_never_compared(
     build.dataset(tmp_path, [call], analysis=ANALYSIS)
     build.forget(tmp_path, call, clocks=["caller", "callee"])
     row = rows_of(tmp_path)["shared_server"]
-    assert (row["n"], row["undecided"], row["holds"]) == (None, 1, None)
+    assert (row["n"], row["undecided"], row["holds"]) == (0, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: a clock was never compared"
 
 
@@ -151,7 +151,7 @@ def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build)
         analysis={"relay_ports": [3478], "unanswered_service": "identical_sessions"},
     )
     row = rows_of(tmp_path / "unanswered")["service_told_before_answer"]
-    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None)
+    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: service unknown"
 
 
@@ -167,7 +167,7 @@ def test_sessions_that_differ_and_ids_that_are_too_short_are_undecided_not_a_no(
     found = rows_of(tmp_path)
     for claim in ("service_told_before_answer", "same_user_ids"):
         row = found[claim]
-        assert (row["n"], row["N"], row["undecided"], row["holds"]) == (None, 1, 1, None), claim
+        assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None), claim
         assert row["reason"] == "1 of 1 trials undecided: the wire does not tell"
 
 
@@ -248,3 +248,69 @@ def test_a_video_call_is_louder_than_every_voice_call(tmp_path, build, voices, l
     calls = [call_of(build, size, repetition=number) for number, size in enumerate(voices, 1)]
     calls.append(call_of(build, 200, service="video"))
     assert counts_of(tmp_path, build, "video_louder_than_voice", *calls) == louder
+
+
+def test_port_3478_has_to_be_on_both_sides(tmp_path, build):
+    call = build.call()
+    call.caller.relay(A, RELAYS[0], 0.0)
+    call.callee.relay(B, ("192.0.2.50", 443), 0.0)
+    build.dataset(tmp_path, [call])
+    row = rows_of(tmp_path)["port_3478_on_both_sides"]
+    assert (row["n"], row["N"], row["unit"]) == (0, 1, "trials")
+
+
+@pytest.mark.parametrize(("end_s", "equal"), [(10.0, YES), (9.999999, NO)])
+def test_three_sessions_a_side_are_equal_to_within_a_second_of_the_longest(tmp_path, build, end_s, equal):
+    call = build.call()
+    for side, local in ((call.caller, A), (call.callee, B)):
+        for relay, last_s in zip(RELAYS, (11.0, 10.5, end_s), strict=True):
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, last_s, 2, 2)
+    assert counts_of(tmp_path, build, "three_equal_sessions", call) == equal
+
+
+def silent(build, counts, **keys):
+    """An unanswered call; by side the packets sent on each of two sessions."""
+    call = build.call(scenario="caller_cancels", ring_s=4.0, **keys)
+    for side, local, sent in ((call.caller, A, counts[0]), (call.callee, B, counts[1])):
+        for relay, number in zip(RELAYS, sent, strict=False):
+            side.relay(local, relay, 0.0)
+            side.talk(local, relay, 1.0, 4.0, number, 0)
+    return call
+
+
+@pytest.mark.parametrize(
+    ("service", "counts", "found"),
+    [
+        ("voice", ((9, 9), (3, 4)), YES),
+        ("voice", ((9, 9), (3, 3)), NO),
+        ("voice", ((9, 8), (3, 4)), NO),
+        ("video", ((9, 8), (3, 4)), YES),
+        ("video", ((9, 9), (3, 4)), NO),
+        ("voice", ((9, 9), (3,)), (0, 1, None)),
+    ],
+)
+def test_sessions_are_identical_at_the_caller_of_a_voice_call_and_nowhere_else(tmp_path, build, service, counts, found):
+    call = silent(build, counts, service=service)
+    assert counts_of(tmp_path, build, "identical_sessions_at_the_voice_caller_alone", call) == found
+
+
+def test_exposure_among_relayed_calls_leaves_the_direct_ones_out_and_the_undecided_ones_open(tmp_path, build):
+    """Relayed and seen, relayed and not seen, direct, and answered without a conversation."""
+    seen, unseen, other = (
+        relayed(build, (150, 150), (150, 150), ring_s=4.0, talk_s=9.0, repetition=n) for n in (1, 2, 3)
+    )
+    direct = build.call(ring_s=4.0, talk_s=9.0, repetition=4)
+    direct.caller.talk(A, ("198.51.100.20", 6001), 1.0, 11.0, 150, 150)
+    direct.callee.talk(B, ("203.0.113.7", 5001), 1.0, 11.0, 150, 150)
+    other.caller.packets, other.callee.packets = other.caller.packets[:9], other.callee.packets[:9]
+    for side, addresses, local in ((seen.callee, ("203.0.113.7",), B), (seen.caller, ("198.51.100.20",), A)):
+        for address in addresses:
+            side.put(2.0, *RELAYS[0], *local, build.stun(build.DATA_INDICATION, build.xored(build.PEER, address)))
+    build.dataset(tmp_path, [seen, unseen, other, direct], analysis=ANALYSIS)
+    rows = rows_of(tmp_path)
+    public, every = (rows[f"{name}_addresses_exposed_when_relayed"] for name in ("only_public", "all"))
+    assert (public["n"], public["N"], public["undecided"], public["holds"]) == (1, 3, 1, None)
+    assert (every["n"], every["N"], every["undecided"], every["holds"]) == (0, 3, 1, "no")
+    assert public["reason"] == "1 of 3 trials undecided: answered, but no conversation on the wire"
+    assert rows["all_addresses_exposed"]["N"] == 4

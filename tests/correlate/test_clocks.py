@@ -23,6 +23,15 @@ def test_a_drifting_clock_is_mapped_exactly_between_its_readings():
         assert clock.to_controller(at_ns + offset_ns) == at_ns
 
 
+def test_a_shifted_clock_stamped_all_so_much_later_and_is_as_good_as_before():
+    clock, later_ns = line(600), 3_600_000_000_007
+    shifted = clock.shifted(later_ns)
+    for time_ns in (T0_NS, T0_NS + 3_000_000_000, T0_NS + 2 * MINUTE_NS):
+        assert shifted.to_controller(time_ns) == clock.to_controller(time_ns) + later_ns
+    assert (shifted.bound_ns, shifted.elapsed_bound_ns, shifted.span_ns) == (50_600, 80_600, MINUTE_NS)
+    assert (shifted.known, UNKNOWN.shifted(later_ns).known) == (True, False)
+
+
 def test_a_clock_drifts_on_before_and_behind_its_readings():
     assert line(600).offset_ns(T0_NS - MINUTE_NS) == 3_000_000_000 - 600
     assert line(600).offset_ns(T0_NS + 2 * MINUTE_NS) == 3_000_000_000 + 1200

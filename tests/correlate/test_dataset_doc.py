@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from correlate import report
-from correlate.columns import columns
+from correlate.columns import columns, columns_of
 from correlate.dataset import Dataset
 from correlate.dataset.record import DOCUMENTS, Document
 from correlate.dimensions import DIMENSIONS
+from correlate.findings.sessions import COLUMNS
+from correlate.findings.wrong_pairs import WrongPair
 from correlate.pairs.sessions import RULES
 from correlate.tables import tables
 from correlate.tables.claims import claims
+from correlate.tables.figures import figures
 from correlate.tables.study import Study
 from lab.definitions.base import scalar_types
 
@@ -45,8 +48,20 @@ def test_every_column_of_a_finding_stands_in_its_section(name):
     assert [column for column in columns if column not in words] == []
 
 
+def test_every_column_of_a_wrong_pair_stands_in_its_section():
+    section = PAGE.split("### wrong_pairs.csv")[1].split("\n## ")[0].split("\n### ")[0]
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", section))))
+    columns = {re.sub("^(caller|callee)_(?!trial)", "SIDE_", column) for column in columns_of(WrongPair)}
+    assert columns - words == set()
+
+
 def _columns(name):
     return list(columns(dict(DIMENSIONS)[name]))
+
+
+def test_every_column_of_the_sessions_stands_in_their_section():
+    section = PAGE.split("### sessions.csv")[1].split("\n### ")[0]
+    assert set(COLUMNS) - set(re.findall(r"[A-Za-z0-9_]+", section)) == set()
 
 
 def test_every_key_of_every_document_has_its_row_in_the_words_of_its_model():
@@ -70,7 +85,7 @@ def test_every_column_of_every_table_and_every_file_is_explained(tmp_path, build
     build.dataset(tmp_path, [build.call()])
     report.build(Dataset(tmp_path))
     study = Study.of(Dataset(tmp_path))
-    columns = {column for each in (*tables(study), claims(study)) for column in each.columns}
+    columns = {column for each in (*tables(study), *figures(study), claims(study)) for column in each.columns}
     assert (columns | {"provenance"}) - WORDS == set()
     files = {path.name for path in tmp_path.iterdir()}
     assert {name for name in files if name not in PAGE} == set()

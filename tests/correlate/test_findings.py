@@ -135,8 +135,8 @@ def test_a_trial_that_is_not_read_has_the_shape_of_every_truth_with_nothing_in_i
     found = cases(Dataset(tmp_path))
     assert ([case.trial for case in found.read], list(found.unread)) == ([calls[0].trial], [calls[1].trial])
     assert shape(as_truth(found.read[0])) == shape(unread_as_truth())
-    for path in Dataset(tmp_path).findings_dir.glob("*.csv"):
-        with path.open(newline="") as file:
+    for name, _ in DIMENSIONS:
+        with (Dataset(tmp_path).findings_dir / f"{name}.csv").open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["trial"] == calls[1].trial]
         reason = found.unread[calls[1].trial]
         filled = [{column: cell for column, cell in row.items() if cell} for row in rows]

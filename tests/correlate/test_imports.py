@@ -115,7 +115,9 @@ def test_what_is_unknown_stays_unknown_and_says_so(exported):
     duration = case.duration["caller"]
     assert duration.longest_relay.duration_ns == 11_000_000_000
     assert (duration.longest_relay.first_ns, duration.bound_ns) == (None, None)
-    assert duration.reason.startswith("first, last, start, within_bound, bound: this clock was never compared")
+    assert duration.reason.startswith(
+        "first, last, start, within_bound, bound, media_span: this clock was never compared"
+    )
     servers = case.servers["caller"]
     assert servers.shared is None
     assert servers.reason == "shared, overlap: a clock was never compared"
@@ -136,6 +138,31 @@ def test_addresses_that_are_not_those_of_the_capture_say_no_more_than_none(expor
     assert (case.call.established, case.call.routing) == (True, "relay")
     assert case.endpoints["caller"].exposed == {"public": True, "private": None}
     assert (case.call.foreign_packets, case.volume["caller"].media.tx_packets) == (0, 120)
+
+
+NOBODY_ANSWERED = "maple-unknown-unknown-system_timeout-1: a conversation on the wire, but nobody answered (stated)"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "answered", "by", "is_conversation", "said"),
+    [
+        ("caller_hangs_up", True, "stated", True, []),
+        ("system_timeout", False, "stated", False, ["contradictions: 1 of 1 trials", NOBODY_ANSWERED]),
+        ("", None, "", True, []),
+    ],
+)
+def test_a_call_is_answered_as_its_list_states_and_by_the_wire_where_it_states_nothing(
+    exported, scenario, answered, by, is_conversation, said
+):
+    """The captures hold a conversation."""
+    folder, _ = exported
+    data = imported(folder, f"{SHORT},scenario\n0 caller.pcap,0 callee.pcap,maple,{scenario}")
+    (trial,) = data.trial_ids()
+    assert (data.record(trial).stated_answered, data.record(trial).observed_scenario) == (answered, None)
+    (case,) = cases(data).read
+    assert (case.answered, case.answered_by, case.is_conversation) == (answered, by, is_conversation)
+    assert report.remarks(data) == said
+    assert [line in data.report_path.read_text() for line in said[1:]] == [True for _ in said[1:]]
 
 
 def test_repetitions_count_up_where_none_is_given(exported):

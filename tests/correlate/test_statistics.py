@@ -2,7 +2,7 @@
 
 import pytest
 
-from correlate.tables.statistics import count, normalised, summary, why, wilson
+from correlate.tables.statistics import count, normalised, rank_sum, summary, why, wilson
 
 
 def test_weibull_quartiles_give_the_cell_of_table_7():
@@ -38,14 +38,46 @@ def test_one_value_has_no_spread():
         ([True, False, True], 2, 0, ""),
         ([True, None, False], 1, 1, "1 of 3 trials undecided: nobody looked"),
         ([False, None], 0, 1, "1 of 2 trials undecided: nobody looked"),
-        ([None, None], None, 2, "2 of 2 trials undecided: nobody looked"),
+        ([None, None], 0, 2, "2 of 2 trials undecided: nobody looked"),
         ([], None, 0, "no trial that could be read"),
     ],
 )
-def test_what_cannot_be_decided_counts_in_the_whole_alone_and_where_nothing_can_there_is_no_count(
+def test_what_cannot_be_decided_counts_in_the_whole_and_without_a_case_there_is_no_count(
     verdicts, n, undecided, reason
 ):
     counted = count(verdicts, lambda verdict: verdict)
     assert (counted["n"], counted["N"], counted["undecided"]) == (n, len(verdicts), undecided)
     assert (counted["wilson_low"] is None, counted["wilson_high"] is None) == (n is None, n is None)
     assert why(counted, "nobody looked") == reason
+
+
+def test_an_interval_runs_from_none_of_the_undecided_to_all_of_them():
+    """3 of 6 hold and 2 are undecided: from the lower end of 3/6 to the upper one of 5/6."""
+    counted = count([True, True, True, False, None, None], lambda verdict: verdict)
+    assert (counted["wilson_low"], counted["wilson_high"]) == (wilson(3, 6)[0], wilson(5, 6)[1])
+    assert (round(counted["wilson_low"], 4), round(counted["wilson_high"], 4)) == (0.1876, 0.9699)
+
+
+def test_what_is_all_undecided_may_be_anything():
+    counted = count([None, None], lambda verdict: verdict)
+    assert (counted["n"], counted["wilson_low"], counted["wilson_high"]) == (0, 0.0, 1.0)
+
+
+APART = ([1, 2, 3], [4, 5, 6])
+
+
+@pytest.mark.parametrize(
+    ("strata", "p", "least"),
+    [
+        ([APART], 0.1, 0.1),
+        ([APART, APART], 0.005, 0.005),
+        ([APART, ([1, 4, 5], [2, 3, 6])], 0.17, 0.005),
+        ([([1, 1, 1], [1, 1, 1])] * 2, 1.0, 0.005),
+        ([([1, 1], [1, 2])], 1.0, 1 / 3),
+        ([([1, 2], [])], 1.0, 1.0),
+        ([], 1.0, 1.0),
+    ],
+)
+def test_the_rank_sum_is_exact_within_each_stratum_and_says_the_least_that_it_can_give(strata, p, least):
+    """Three against three can never be below 0.1; twice three against three can."""
+    assert rank_sum(strata) == (pytest.approx(p), pytest.approx(least))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -300,7 +301,7 @@ def test_a_server_is_undecided_not_unshared_where_a_clock_was_never_compared(tmp
     app = published()["table2"][0]["app"]
     calls = [conversation(build, app=app), conversation(build, app=app, repetition=2)]
     build.dataset(tmp_path, calls)
-    for number, expected in enumerate([(1, 2, 1, "differs (by construction)"), (None, 2, 2, "undecided")]):
+    for number, expected in enumerate([(1, 2, 1, "differs (by construction)"), (0, 2, 2, "undecided")]):
         build.forget(tmp_path, calls[number], clocks=["caller"])
         findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
         rows = tables(Study.of(Dataset(tmp_path)))[3].rows
@@ -344,5 +345,19 @@ def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_rec
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     table3 = tables(Study.of(Dataset(tmp_path)))[2]
     row = pick(table3, measure="callee_public", direction="all")
-    assert (row["n"], row["reason"]) == (None, UNRECORDED)
+    assert (row["n"], row["reason"]) == (0, UNRECORDED)
     assert pick(table3, measure="caller_public", direction="all")["n"] == 0
+
+
+@pytest.mark.parametrize(
+    ("starts_ns", "when"),
+    [
+        ((1_767_600_000_000_000_000, 1_768_200_000_000_000_000), "from 2026-01-05 to 2026-01-12 (UTC)"),
+        ((1_767_600_000_000_000_000, None), "from 2026-01-05 to 2026-01-05 (UTC)"),
+        ((None, None), "at times that nobody wrote down"),
+    ],
+)
+def test_what_intervals_speak_of_are_these_phones_and_these_nights(study, starts_ns, when):
+    cases = [replace(case, started_ns=at_ns) for case, at_ns in zip(study.read, starts_ns, strict=False)]
+    scope = replace(study, read=tuple(cases)).scope
+    assert scope.startswith(f"Intervals and quartiles speak of calls between these phones (alpha, bravo) {when}: ")

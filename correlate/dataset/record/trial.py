@@ -184,6 +184,9 @@ class TrialRecord(Document):
     observed_scenario: Name | None
     """The scenario that the phones showed: the one that was asked, else the attempt is void; null where nobody
     looked"""
+    stated_answered: bool | None = None
+    """Whether the call was answered as the list of an import states it, by the scenario that it names; null where it
+    names none and in a run, whose phones were looked at. It may be left out"""
     sides: BySide[Side]
     """`caller` and `callee`: one phone each, as below"""
     markers: Markers | None

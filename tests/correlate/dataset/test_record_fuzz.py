@@ -158,7 +158,7 @@ def places(dataset, trial):
 def test_one_wrong_value_in_each_field_is_one_line(made):
     dataset, trial = made
     of_trial, of_dataset = places(dataset, trial)
-    assert (len(of_trial), len(of_dataset)) == (95, 67)
+    assert (len(of_trial), len(of_dataset)) == (96, 67)
     for number, place in enumerate(of_trial):
         check_trial(dataset, trial, place, WRONG[number % len(WRONG)], wholly=number % 10 == 0)
     for number, place in enumerate(of_dataset):

@@ -114,7 +114,7 @@ def test_of_turn_over_tcp_each_frame_that_carries_media_is_one(captured):
         segment(server, PHONE, stun(0x0103) + indication, 1),
     )
     (found,) = units(of).by_conversation(1)
-    assert (found.tx.packets, found.tx.payload_bytes) == (2, 104 + 101)
+    assert (found.tx.packets, found.tx.payload_bytes) == (2, 104 + 104)
     assert (found.rx.packets, found.rx.payload_bytes) == (1, len(indication))
     # Both frames were completed by the second segment: its bytes count once.
     assert found.tx.frame_bytes == 40 + len(sent) - 50

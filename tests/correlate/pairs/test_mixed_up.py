@@ -8,6 +8,7 @@ import pytest
 
 from correlate import findings, pairs
 from correlate.dataset import Dataset
+from correlate.errors import Unreadable
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 RELAY = ("192.0.2.50", 3478)
@@ -132,6 +133,16 @@ def test_a_call_within_one_network_has_the_same_datagrams_at_both_ends_but_at_ot
 
 def test_captures_that_fit_the_other_sides_addresses_are_swapped(why, build):
     assert why(answered(build), lambda caller, callee: (callee, caller)) == SWAPPED
+
+
+def test_a_swapped_capture_that_does_not_tell_the_phone_is_unreadable_for_that_reason(why, build):
+    """Two addresses alone, and no TURN."""
+    call = build.call()
+    call.caller.talk(A, ("198.51.100.20", 6001), 1.0, 40.0, 120, 110)
+    call.callee.talk(B, ("203.0.113.7", 5001), 1.0, 40.0, 110, 120)
+    with pytest.raises(Unreadable) as caught:
+        why(call, lambda caller, callee: (callee, caller), markers=False)
+    assert str(caught.value).endswith(f"; record its addresses ({SWAPPED})")
 
 
 @pytest.mark.parametrize(("at_caller", "told"), [("callee", SWAPPED), ("caller", "")])

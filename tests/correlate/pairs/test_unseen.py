@@ -10,7 +10,7 @@ from correlate.pairs.unseen import unseen
 from tests.correlate.packets import SYN, address, channel, datagram, ip, message, pcap, segment
 
 A, TURN, WEB = ("192.168.1.10", 40000), ("198.51.100.2", 3478), ("198.51.100.2", 443)
-ELSEWHERE = ("198.51.100.77", 443)
+ELSEWHERE, ELSEWHERE_5349 = ("198.51.100.77", 443), ("198.51.100.77", 5349)
 OWN = addresses.own_addresses([ip_address(A[0])], [])
 ALLOCATE = message(0x0003)
 HELLO = b"\x16\x03\x01\x02\x00" + bytes(range(200))
@@ -34,9 +34,13 @@ def unseen_in(of, ports=()):
     [
         (WEB, (), "TCP from 192.168.1.10 port 40000 to 198.51.100.2 port 443: encrypted (TLS)"),
         (ELSEWHERE, (), None),
-        (ELSEWHERE, (443,), "TCP from 192.168.1.10 port 40000 to 198.51.100.77 port 443: encrypted (TLS)"),
+        (ELSEWHERE_5349, (), None),
+        (ELSEWHERE_5349, (5349,), "TCP from 192.168.1.10 port 40000 to 198.51.100.77 port 5349: encrypted (TLS)"),
+        # Every phone has TLS on 443, whatever the app relays there.
+        (ELSEWHERE, (443,), None),
+        (WEB, (443,), "TCP from 192.168.1.10 port 40000 to 198.51.100.2 port 443: encrypted (TLS)"),
     ],
-    ids=["a TURN server", "anybody else", "a relay port of the app"],
+    ids=["a TURN server", "anybody else", "another port", "a relay port of the app", "port 443", "a TURN server's 443"],
 )
 def test_tls_is_unseen_where_stun_is_known_to_go_and_outside_elsewhere(seen, far, ports, why):
     of = seen(datagram(A, TURN, ALLOCATE), segment(A, far, 5, flags=SYN), segment(A, far, 6, HELLO))
