@@ -115,7 +115,7 @@ class Study:
         when = f"from {days[0]} to {days[-1]} (UTC)" if days else "at times that nobody wrote down"
         return (
             f"Intervals and quartiles speak of calls between these phones ({', '.join(self.devices)}) {when}: how far "
-            "chance may have moved its figures then. They say nothing of other phones, networks or nights."
+            "chance may have moved these figures. They say nothing of other phones, networks or nights."
         )
 
     @property
