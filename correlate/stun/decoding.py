@@ -5,7 +5,7 @@ from collections.abc import Container as Set
 from typing import Literal, NamedTuple
 
 from correlate.stun import attributes as meaning
-from correlate.stun.attributes import COOKIE_BYTES, DATA, Attributes
+from correlate.stun.attributes import COOKIE_BYTES, DATA, USERNAME, Attributes
 from correlate.trace.addresses import Address
 
 HEADER_BYTES = 20
@@ -29,7 +29,7 @@ class Decoded(NamedTuple):
 
     `nested` is the innermost container around it, `channel` the number of the innermost ChannelData around it.
     `unpadded` are its attributes as some that do not pad write them (RFC 8489 14 does), where `attributes`, read as
-    padded, do not end with the message; else it is empty.
+    padded, do not end with the message; else it is empty. A USERNAME that the capture cut is in neither.
     """
 
     type: int
@@ -143,7 +143,11 @@ class _Walk:
         there = data[HEADER_BYTES:end]
         found, unpadded, fits = attributes(there, end - HEADER_BYTES)
         transaction = data[COOKIE_END if cookie else 4 : HEADER_BYTES]
-        values, other_values = (tuple(each[:2] for each in every) for every in (found, unpadded))
+        # What is left of a name that was cut is the name of somebody else.
+        whole = (
+            [each for each in every if each[0] != USERNAME or len(each[1]) >= each[2]] for every in (found, unpadded)
+        )
+        values, other_values = (tuple(each[:2] for each in every) for every in whole)
         self.found.append(Decoded(kind, transaction, channel, nested, values, cookie, other_values))
         for attribute, value, declared in dict.fromkeys((*found, *unpadded)):
             if attribute == DATA:

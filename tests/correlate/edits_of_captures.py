@@ -92,6 +92,13 @@ FILES = (
         changes=OTHER_MEDIA,
     ),
     Edited("both captures kept 96 bytes of each frame", RELAYED, on("both", captures.snapped(96)), (*CALL, "service")),
+    real(
+        "both captures kept 96 bytes of each frame, which is half of TURN over TCP",
+        "tcp_all_voice",
+        on("both", captures.snapped(96)),
+        ("user_ids",),
+        changes=dict.fromkeys((*EXPOSED, "duration"), ANY),
+    ),
     Edited("a capture lost a fifth of the media", RELAYED, on("callee", captures.lossy(0.2)), changes={"media": ANY}),
     Edited("the caller's capture has every frame twice", RELAYED, on("caller", captures.twice), CALL),
     Edited(

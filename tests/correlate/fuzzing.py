@@ -180,7 +180,10 @@ def plainly(data: bytes) -> object:
         return None
     datagrams = plain.datagrams(found)
     messages = [
-        (*plain.ends(one), message[:-1]) for one in datagrams if one.is_whole for message in plain.messages(one.payload)
+        (*plain.ends(one), message[:-1])
+        for one in datagrams
+        if one.is_whole
+        for message in plain.messages(one.payload, max(one.payload_bytes - len(one.payload), 0))
     ]
     return plain.flows(datagrams), messages, [one.frame for one in datagrams], len(links)
 

@@ -283,19 +283,29 @@ def is_classic(one: Datagram) -> bool:
 Message = tuple[int, bytes, int | None, str | None, tuple[tuple[int, bytes], ...], bool, tuple[tuple[int, bytes], ...]]
 
 
-def messages(data: bytes, channel: int | None = None, nested: str | None = None, depth: int = 8) -> list[Message]:
-    """Type, transaction, channel, container, attributes, True (a cookie) and unpadded attributes of every message."""
+def messages(
+    data: bytes, missing: int = 0, channel: int | None = None, nested: str | None = None, depth: int = 8
+) -> list[Message]:
+    """Type, transaction, channel, container, attributes, True (a cookie) and unpadded attributes of every message;
+    `missing` bytes behind `data` were not captured. A USERNAME of which some are missing is no attribute."""
     found: list[Message] = []
     while depth and begins(data):
         kind, length = number(data, 0, 2), number(data, 2, 2)
         if kind >> 14:
-            found += messages(data[4 : 4 + length], kind, "channel", depth - 1)
+            lacks = min(missing, max(4 + length - len(data), 0))
+            found += messages(data[4 : 4 + length], lacks, kind, "channel", depth - 1)
             size = 4 + length
         else:
-            values, others = attributes(data[20 : 20 + length])
-            found.append((kind, data[8:20], channel, nested, tuple(values), True, tuple(others)))
-            inner = [value for number_, value in dict.fromkeys((*values, *others)) if number_ == 0x13]
-            found += [one for value in inner for one in messages(value, channel, "data", depth - 1)]
+            lacks = min(missing, max(20 + length - len(data), 0))
+            values, others = (
+                [(kind_, value, min(lacks, short)) for kind_, value, short in each]
+                for each in attributes(data[20 : 20 + length])
+            )
+            whole = (tuple(each[:2] for each in every if each[0] != 6 or not each[2]) for every in (values, others))
+            padded, unpadded = whole
+            found.append((kind, data[8:20], channel, nested, padded, True, unpadded))
+            inner = [(value, short) for kind_, value, short in dict.fromkeys((*values, *others)) if kind_ == 0x13]
+            found += [one for value, short in inner for one in messages(value, short, channel, "data", depth - 1)]
             size = 20 + length
         data = data[size if begins(data[size:]) else size + -size % 4 :]
     return found
@@ -305,7 +315,11 @@ def begins(data: bytes) -> bool:
     return len(data) >= 4 and (data[0] >> 6 == 1 or (data[0] < 0x40 and data[4:8] == b"\x21\x12\xa4\x42"))
 
 
-def attributes(body: bytes) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes]]]:
+Value = tuple[int, bytes, int]
+"""Type, value, and how many bytes it is shorter than its length says."""
+
+
+def attributes(body: bytes) -> tuple[list[Value], list[Value]]:
     """As padded; and where these lead to none of the ends of the body but a mixture does, as that mixture."""
 
     @cache
@@ -326,5 +340,6 @@ def attributes(body: bytes) -> tuple[list[tuple[int, bytes]], list[tuple[int, by
     return value(body, padded), value(body, mixture)
 
 
-def value(body: bytes, offsets: Iterable[int]) -> list[tuple[int, bytes]]:
-    return [(number(body, at, 2), body[at + 4 : at + 4 + number(body, at + 2, 2)]) for at in offsets]
+def value(body: bytes, offsets: Iterable[int]) -> list[Value]:
+    found = [(number(body, at, 2), number(body, at + 2, 2), body[at + 4 :]) for at in offsets]
+    return [(kind, rest[:size], max(size - len(rest), 0)) for kind, size, rest in found]

@@ -41,9 +41,9 @@ def found(ran, tmp_path_factory):
         if edit.says not in kept:
             folder = tmp_path_factory.mktemp("edited")
             trial = real(edit.source) if edit.app else virtual(ran, edit.source)
-            before = [list(side.packets) for side in trial.sides]
+            before = state(trial)
             edit.edit(trial)
-            assert [side.packets for side in trial.sides] != before or trial.sides[0].snaplen == 96
+            assert state(trial) != before, "the edit changes nothing"
             dataset = (
                 write_real(edit.source, trial, edit.app, folder)
                 if edit.app
@@ -53,6 +53,11 @@ def found(ran, tmp_path_factory):
         return kept[edit.says]
 
     return measured
+
+
+def state(trial):
+    sides = [(list(side.packets), side.snaplen) for side in trial.sides]
+    return sides, list(trial.clocks), dict(trial.noted), trial.observed
 
 
 def right_of(edit, right):

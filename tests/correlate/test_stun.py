@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correlate import stun
+from correlate.stun.decoding import contents
 from correlate.stun.suspects import candidates
 
 COOKIE = bytes.fromhex("2112a442")
@@ -220,6 +221,26 @@ def test_lengths_that_lie_are_clipped():
 def test_a_message_that_the_snapshot_length_cut_still_counts():
     (decoded,) = stun.decode(message(attribute(6, b"abcd"))[:18])
     assert (decoded.type, decoded.transaction, decoded.attributes) == (1, TRANSACTION[:10], ())
+
+
+@pytest.mark.parametrize(
+    ("size", "name"),
+    [(33, "abcd:efgh"), (32, None), (29, None), (28, None), (24, None)],
+    ids=[
+        "its last byte is there",
+        "its last byte is not",
+        "up to the colon",
+        "a part of the first",
+        "its header alone",
+    ],
+)
+def test_a_username_that_the_snapshot_length_cut_is_none(size, name):
+    whole = message(attribute(6, b"abcd:efgh"))
+    for head, payload in ((0, whole), (24, message(attribute(0x13, whole), kind=0x0016)), (4, channel(whole))):
+        *_, found = contents(payload[: head + size], len(payload)).messages
+        assert (found.type, found.username) == (1, name)
+        *_, every = contents(payload, len(payload)).messages
+        assert every.username == "abcd:efgh"
 
 
 def test_ipv6_under_a_cut_transaction_cannot_be_told():
