@@ -204,20 +204,25 @@ def _louder(talks: list[Case]) -> str:
 
 
 def _is_matched(case: Case) -> bool | None:
-    difference_s = predicates.duration_difference_s(case, "longest_relay")
+    """None where the longest sessions of both sides are not known to be the same one."""
+    is_same = case.duration["caller"].longest_relay.identity is not None
+    difference_s = predicates.duration_difference_s(case, "longest_relay") if is_same else None
     return None if difference_s is None else difference_s <= predicates.MATCHED_S
 
 
 def _durations(cases: list[Case]) -> Leak:
     what, question = "matching durations", "Does the longest relayed session last equally long on both sides?"
     told = [case for case in cases if not predicates.is_void(case)]
-    differences = [predicates.duration_difference_s(case, "longest_relay") for case in told]
-    differences_s = [each for each in differences if each is not None]
-    found = summary(differences_s)
+    same = [case for case in told if _is_matched(case) is not None]
+    differences = [predicates.duration_difference_s(case, "longest_relay") for case in same]
+    found = summary([each for each in differences if each is not None])
     if found.median is None:
         return Leak(what, question, "no trial to tell", "unknown")
-    matched = sum(difference_s <= predicates.MATCHED_S for difference_s in differences_s)
+    matched, other = sum(_is_matched(case) is True for case in same), len(told) - len(same)
     answer = (
         f"{matched} of {len(cases)} trials to within {predicates.MATCHED_S:g} s; median difference {found.median:.3f} s"
     )
-    return Leak(what, question, f"{answer}, at most {found.maximum:.3f} s", _level(matched, len(cases)))
+    answer += f", at most {found.maximum:.3f} s"
+    answer += f"; {other} whose longest sessions are not the same" if other else ""
+    level = _level(matched, len(cases))
+    return Leak(what, question, answer, "unknown" if level == "never" and other else level)

@@ -346,6 +346,23 @@ def test_what_two_different_calls_show_as_often_is_no_leak_in_the_verdict(tmp_pa
     assert ">as by chance</span>" in (tmp_path / "report.html").read_text()
 
 
+def test_durations_of_two_different_sessions_match_nothing(tmp_path, build):
+    """Equally long on both sides, with one server in the first call, with two in the second."""
+    calls = []
+    for repetition, far in ((1, RELAY), (2, ("198.51.100.50", 3478))):
+        call = build.call(repetition=repetition)
+        for trace, local, server in ((call.caller, A, RELAY), (call.callee, B, far)):
+            trace.relay(local, server, 0.0)
+            trace.talk(local, server, 2.0, 12.0, 150, 150)
+        calls.append(call)
+    build.dataset(tmp_path, calls)
+    report.build(Dataset(tmp_path))
+    (app,) = verdicts(Study.of(Dataset(tmp_path)))
+    (told,) = (leak for leak in app.phases[-1].leaks if leak.what == "matching durations")
+    assert (told.level, told.answer.split("; ")[0]) == ("sometimes", "1 of 2 trials to within 3 s")
+    assert "; 1 whose longest sessions are not the same" in told.answer
+
+
 def test_a_service_that_nobody_wrote_down_is_not_decided_in_the_verdict(tmp_path, build):
     build.dataset(tmp_path, [one_call(build, service="unknown")])
     report.build(Dataset(tmp_path))
