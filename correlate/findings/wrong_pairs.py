@@ -231,6 +231,7 @@ def _as_case(wrong: WrongPair, cases: Mapping[str, Case]) -> Case:
         duration={
             side: replace(
                 case.duration[side],
+                longest_relay=replace(case.duration[side].longest_relay, identity=wrong.longest_relay_identity),
                 best_match=Timing(leg.best_match_duration_ns, identity=wrong.best_match_identity),
                 p2p=Timing(leg.p2p_duration_ns, identity=wrong.p2p_identity),
             )
