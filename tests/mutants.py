@@ -95,7 +95,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "correlate/pairs/segments", "- end <= GAP_NS", "- end < GAP_NS"),
     ("boundary", "correlate/pairs/segments", ">= MEDIA_DATAGRAMS", "> MEDIA_DATAGRAMS"),
     ("value", "correlate/pairs/media", " | (udp.payload_bytes > 0)", " | (udp.payload_bytes >= 0)"),
-    ("verdict", "correlate/pairs/media", "and each.row not in holds_messages", ""),
+    ("verdict", "correlate/pairs/media", "each.nested is None and each.carries_data", "each.nested is None"),
     ("value", "correlate/pairs/media", "wire[frame - 1] * is_first", "wire[frame - 1]"),
     ("boundary", "correlate/pairs/media", "return max(Frame(", "return min(Frame("),
     ("verdict", "correlate/pairs/negotiated", "_agents(a.messages) & _a", "_agents(a.messages) | _a", ESTABLISHED),

@@ -108,9 +108,8 @@ def media_rows(window: Window) -> Column:
         rows = np.unique(np.array(in_channel))
         behind = udp.payload_bytes[rows] - CHANNEL_HEADER_BYTES - u16(udp.head[rows], 2)
         is_media[rows[behind < CHANNEL_HEADER_BYTES]] = False
-    holds_messages = {each.row for each in window.messages if each.nested == "data"}
     for each in window.messages:
-        if each.transport == "udp" and each.nested is None and each.carries_data and each.row not in holds_messages:
+        if each.transport == "udp" and each.nested is None and each.carries_data:
             is_media[each.row] = True
     return np.flatnonzero(is_datagram & is_media)
 

@@ -226,6 +226,18 @@ def test_tls_on_both_sides_beside_silent_sessions_of_the_call_is_undecided(facts
     )
 
 
+def test_turn_over_tcp_that_was_looked_into_holds_no_media_where_there_are_none(facts):
+    """As many segments each way as a call has, of keep-alives alone."""
+
+    def silent(local):
+        refresh = [struct.pack(">HHI", kind, 0, 0x2112A442) + bytes(12) for kind in (4, 0x104)]
+        ways = ((local, TURN, refresh[0]), (TURN, local, refresh[1]))
+        return [segment(*way) for _ in range(120) for way in ways]
+
+    found = facts(silent(A), silent(B))["endpoints"]["caller"]
+    assert (found["established"], found["routing"]) == (False, None)
+
+
 def test_tls_on_one_side_of_a_silent_call_is_no_conversation(facts):
     found = facts([*udp_call(A, 3), *in_tls(A, 100)], [*udp_call(B, 3), *in_tls(B, 99)])["endpoints"]["caller"]
     assert (found["established"], found["routing"]) == (False, None)
