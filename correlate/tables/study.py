@@ -21,6 +21,7 @@ from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
 from correlate.tables.membership import left_out
 
 MODELLED = "modelled"
+UNDATED = "at times that nobody wrote down"
 
 
 def published() -> dict[str, Any]:
@@ -112,7 +113,8 @@ class Study:
         """What an interval speaks of: these phones, at these times, and nothing beyond."""
         starts_ns = [case.started_ns for case in self.cases if case.started_ns is not None]
         days = [datetime.fromtimestamp(each // 10**9, UTC).date() for each in sorted(starts_ns)]
-        when = f"from {days[0]} to {days[-1]} (UTC)" if days else "at times that nobody wrote down"
+        spans = len(set(days)) > 1
+        when = f"from {days[0]} to {days[-1]} (UTC)" if spans else f"of {days[0]} (UTC)" if days else UNDATED
         return (
             f"Intervals and quartiles speak of calls between these phones ({', '.join(self.devices)}) {when}: how far "
             "chance may have moved these figures. They say nothing of other phones, networks or nights."

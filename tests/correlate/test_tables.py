@@ -353,7 +353,7 @@ def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_rec
     ("starts_ns", "when"),
     [
         ((1_767_600_000_000_000_000, 1_768_200_000_000_000_000), "from 2026-01-05 to 2026-01-12 (UTC)"),
-        ((1_767_600_000_000_000_000, None), "from 2026-01-05 to 2026-01-05 (UTC)"),
+        ((1_767_600_000_000_000_000, None), "of 2026-01-05 (UTC)"),
         ((None, None), "at times that nobody wrote down"),
     ],
 )
