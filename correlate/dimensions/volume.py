@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Sided, Vantage
+from correlate.pairs.established import named
 from correlate.pairs.frames import Evidence, evidence
 from correlate.pairs.sessions import RULES, Session, media_span
 from correlate.pairs.transport import MEDIA_NOT_UDP
@@ -28,8 +29,8 @@ class Traffic:
 @dataclass(frozen=True)
 class MediaTotals:
     """The call's datagrams that are no STUN, and of TURN over TCP its frames that are none; zero, not None, in a silent
-    call; None where this side's media are in TCP that nobody can look into or of which frames are cut off or lost, or
-    were captured twice."""
+    call; None where this side's media are in TCP that nobody can look into or of which frames are cut off or lost, were
+    captured twice, or may be on a path that no rule claims."""
 
     tx_packets: int | None = None
     rx_packets: int | None = None
@@ -181,6 +182,10 @@ def _reasons(pair: CallPair, own: Vantage, other: Vantage) -> list[Reason]:
         for side in (own, other)
         if not _is_whole(side)
     ]
+    for side in (own, other):
+        if side.unclaimed:
+            names = ("media", "crosswise") if side is own else ("crosswise",)
+            reasons.append(Reason(names, named(side.phone, side.unclaimed)))
     hidden = [side for side in (own, other) if _is_hidden(pair, side)]
     if hidden:
         where = "both sides" if len(hidden) == 2 else hidden[0].phone
@@ -248,7 +253,7 @@ def relayed_of(side: Vantage) -> Relayed:
 
 
 def _media(pair: CallPair, side: Vantage) -> MediaTotals:
-    if _is_hidden(pair, side) or side.repeats.flagged or not _is_whole(side):
+    if _is_hidden(pair, side) or side.repeats.flagged or not _is_whole(side) or side.unclaimed:
         return MediaTotals()
     tx, rx = side.media
     return MediaTotals(tx.packets, rx.packets, tx.payload_bytes, rx.payload_bytes)

@@ -52,11 +52,14 @@ class Transport:
 
 
 def transport(window: Window, own: OwnAddresses, known: Connections) -> Transport:
-    """What a phone sends and receives over TCP and QUIC. The `known` connections were looked into."""
+    """What a phone sends and receives over TCP and QUIC. The `known` connections were looked into, where they are
+    whole."""
     udp, of = window.trace.udp, window.flows.of
     quic, sent = np.isin(of, np.unique(of[is_quic(udp)])), is_sent(udp, own)
     tx, rx = (int(udp.payload_bytes[quic & rows].sum()) for rows in (sent, ~sent))
-    looked_into = {(fold(each.local), each.local_port, each.remote, each.remote_port) for each in known.table}
+    looked_into = {
+        (fold(each.local), each.local_port, each.remote, each.remote_port) for each in known.table if each.is_whole
+    }
     return Transport(_tcp(window.segments, own, looked_into), tx, rx)
 
 

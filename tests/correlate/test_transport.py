@@ -238,6 +238,20 @@ def test_turn_over_tcp_that_was_looked_into_holds_no_media_where_there_are_none(
     assert (found["established"], found["routing"]) == (False, None)
 
 
+def test_turn_over_tcp_whose_frames_are_cut_off_is_never_no_conversation(facts):
+    """Segments of two frames, of which the second, all of the media, begins behind the cut."""
+    check = struct.pack(">HHI", 0x0016, 980, 0x2112A442) + bytes(12) + struct.pack(">HH", 0x8022, 976) + bytes(976)
+    both = check + struct.pack(">HH", 0x4000, 96) + b"\x80" * 96
+
+    def cut(local):
+        ways = ((local, TURN), (TURN, local))
+        return [segment(*ends, both) for _ in range(120) for ends in ways]
+
+    found = facts(cut(A), cut(B), snaplen=640)
+    endpoint, counted = found["endpoints"]["caller"], found["volume"]["caller"]
+    assert (endpoint["established"], endpoint["routing"], counted["media_tx_packets"]) == (None, None, None)
+
+
 def test_tls_on_one_side_of_a_silent_call_is_no_conversation(facts):
     found = facts([*udp_call(A, 3), *in_tls(A, 100)], [*udp_call(B, 3), *in_tls(B, 99)])["endpoints"]["caller"]
     assert (found["established"], found["routing"]) == (False, None)

@@ -4,7 +4,7 @@ import pytest
 
 from correlate import pairs
 from correlate.dataset import Dataset
-from correlate.dimensions import endpoints
+from correlate.dimensions import endpoints, volume
 from correlate.stun import DATA, USERNAME
 from tests.correlate.conftest import channel, stun, xored
 
@@ -157,7 +157,11 @@ def test_the_route_is_undecided_where_a_path_that_no_rule_claims_could_turn_it(
         trace.talk(local, ODD, 9.0, 15.0, unclaimed, unclaimed, payload=RTP)
     build.dataset(tmp_path, [call], analysis=PORTS)
     dataset = Dataset(tmp_path)
-    found = endpoints.measure(pairs.load(dataset, call.trial, dataset.info().apps, {})).a
+    pair = pairs.load(dataset, call.trial, dataset.info().apps, {})
+    found, counted = endpoints.measure(pair).a, volume.measure(pair).a
+    # How many media the call has nobody knows either.
+    assert (counted.media.tx_packets, counted.crosswise.tx_less_rx_packets) == (None, None)
+    assert "no rule of the app claims" in counted.reasons["media_tx_packets"]
     assert (found.established, found.routing) == (True, route)
     assert ("routing" in found.reasons) is (route is None)
     assert route or "alpha has what may be a conversation that no rule" in found.reasons["routing"]
