@@ -61,8 +61,7 @@ class Bench:
     def _open_laptop(self) -> Laptop:
         spec, prefix = self.spec.laptop, self.kind.laptop_prefix
         if spec.agent is None:
-            # A bench has a folder of its own: what captures into it is never another bench's.
-            return BashLaptop(prefix, f"{spec.directory}/{self.spec.name}", self.clock)
+            return BashLaptop(prefix, self.kind.laptop_directory(self.spec), self.clock)
         return AgentLaptop([*prefix, *spec.agent], spec.directory, self.spec.name)
 
     def _swept(self, phone: Phone) -> Phone:
@@ -78,7 +77,7 @@ class Bench:
 
     def check_health(self) -> None:
         """Raise `BenchUnhealthy` unless the bench, both phones' shells and the laptop's answer."""
-        self.clock.now_ns()
+        self.kind.check_health()
         for phone in self.phones.values():
             phone.device.run("true")
         self.laptop.check_health()

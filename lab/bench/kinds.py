@@ -22,6 +22,14 @@ class Kind(Protocol):
 
     def serial(self, phone: PhoneSpec) -> str: ...
 
+    def check_health(self) -> None:
+        """Raise `BenchUnhealthy` where the bench as a whole has gone."""
+        ...
+
+    def laptop_directory(self, spec: BenchSpec) -> str:
+        """Where on the laptop captures go: what captures there is never another bench's."""
+        ...
+
     def begin(self, planned: PlannedTrial, seed: int, attempt: int) -> None: ...
 
     def end(self, truth: Path | None) -> list[str]: ...
@@ -31,4 +39,6 @@ class Kind(Protocol):
 
 def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> Kind:
     """The bench's own kind, started; without `phones`, for its clock and its resolver, it holds no phone."""
-    return VirtualBench(lab_, spec, stop) if spec.kind == "virtual" else RealBench(spec, stop, phones=phones)
+    if spec.kind == "real":
+        return RealBench(spec, stop, phones=phones)
+    return VirtualBench(lab_, spec, stop, phones=phones)

@@ -38,6 +38,12 @@ class RealBench:
             raise PhoneTrouble(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
         return phone.serial
 
+    def check_health(self) -> None:
+        """Phones and laptop answer for themselves."""
+
+    def laptop_directory(self, spec: BenchSpec) -> str:
+        return f"{spec.laptop.directory}/{spec.name}"
+
     def begin(self, planned: PlannedTrial, seed: int, attempt: int) -> None:
         """Nothing to do: a real bench has no state that could be set."""
 

@@ -1,4 +1,4 @@
-"""The virtual bench, as its controller sees it."""
+"""A bench whose phones are emulated, as its controller sees it: the virtual bench, and the rig."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import lab.virtual
-from lab.clocks.bench_time import BenchClock
+from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
-from lab.errors import BenchUnhealthy
+from lab.errors import AttemptVoid, BenchUnhealthy
 from lab.phone.adb import LabClient
 from lab.programs.processes import Program, last_line
 
@@ -39,9 +39,14 @@ class VirtualClock:
 
 
 class VirtualBench:
-    """The bench process and its control channel: advance, begin, fail_next, end."""
+    """The bench process and its control channel: advance, begin, fail_next, end.
 
-    def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop) -> None:
+    Bench time is virtual on a virtual bench and wall time on a rig, whose networks and calls are real. Without `phones`
+    a rig is a resolver alone.
+    """
+
+    def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
+        self._name = "virtual bench" if spec.kind == "virtual" else spec.kind
         with ExitStack() as stack:
             # A file without a name: whatever way this process ends, nobody has to remove it.
             self._log = stack.enter_context(tempfile.TemporaryFile())
@@ -49,16 +54,16 @@ class VirtualBench:
             stack.callback(shutil.rmtree, self._root, ignore_errors=True)
             self._program = Program([sys.executable, "-m", lab.virtual.__name__], other=self._log.fileno())
             stack.callback(self._program.end)
-            self.started = self._asked(
-                START_S, scenarios=str(lab_.directory.resolve()), bench=spec.name, root=str(self._root)
-            )
+            where = {"scenarios": str(lab_.directory.resolve()), "bench": spec.name, "root": str(self._root)}
+            self.started = self._asked(START_S, **where, phones=phones)
             self._end = stack.pop_all()
-        self.clock: BenchClock = VirtualClock(self, stop)
-        self.client = LabClient("127.0.0.1", self.started["adb_port"])
-        self.laptop_prefix = [str(part) for part in self.started["laptop"]]
+        self.clock: BenchClock = VirtualClock(self, stop) if spec.kind == "virtual" else WallClock(stop)
+        adb_port = self.started.get("adb_port", 0)
+        self.client = LabClient("127.0.0.1", adb_port)
+        self.laptop_prefix = [str(part) for part in self.started.get("laptop", [])]
         self.resolver: tuple[str, int] | None = ("127.0.0.1", self.started["resolver_port"])
-        self.hint = f"The phones are behind an adb server of their own: adb -P {self.started['adb_port']} devices"
-        self._ports = {phone["name"]: phone["port"] for phone in self.started["phones"]}
+        self.hint = f"The phones are behind an adb server of their own: adb -P {adb_port} devices"
+        self._ports = {phone["name"]: phone["port"] for phone in self.started.get("phones", [])}
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request over the control channel. Raises `BenchUnhealthy` when the bench is gone or refuses it."""
@@ -69,12 +74,12 @@ class VirtualBench:
             self._program.send(json.dumps(request).encode() + b"\n")
             answer = json.loads(self._program.read_line(within_s))
         except TimeoutError as error:
-            raise BenchUnhealthy(f"the virtual bench does not answer in {within_s:g} s; run again") from error
+            raise BenchUnhealthy(f"the {self._name} does not answer in {within_s:g} s; run again") from error
         except (EOFError, OSError, ValueError) as error:
             said = last_line(self._log) or "it left no message"
-            raise BenchUnhealthy(f"the virtual bench has ended: {said}; run again") from error
+            raise BenchUnhealthy(f"the {self._name} has ended: {said}; run again") from error
         if "error" in answer:
-            raise BenchUnhealthy(f"the virtual bench refuses: {answer['error']}")
+            raise BenchUnhealthy(f"the {self._name} refuses: {answer['error']}")
         return dict(answer)
 
     def serial(self, phone: PhoneSpec) -> str:
@@ -84,6 +89,14 @@ class VirtualBench:
             raise BenchUnhealthy(f"{phone.name}: adb says: {said}")
         return address
 
+    def check_health(self) -> None:
+        """Raise `BenchUnhealthy` where the bench process has gone."""
+        self.ask(op="advance", ns=0)
+
+    def laptop_directory(self, spec: BenchSpec) -> str:
+        """A folder on the laptop that is this bench's alone."""
+        return str(self.started.get("laptop_directory") or f"{spec.laptop.directory}/{spec.name}")
+
     def begin(self, planned: PlannedTrial, seed: int, attempt: int) -> None:
         """Set the attempt's key, instant and possible routes, and a clean state."""
         trial = planned.trial.id
@@ -92,8 +105,13 @@ class VirtualBench:
         self.ask(op="begin", key=key, trial=trial, attempt=attempt, start_ns=start_ns, direct=planned.direct)
 
     def end(self, truth: Path | None) -> list[str]:
-        """Have the truth written; the commands that the phones did not know."""
+        """Have the truth written; the commands that the phones did not know.
+
+        Raises `AttemptVoid`, `bench_trouble`, where something inside the bench failed during the attempt.
+        """
         answer = self.ask(op="end", truth=None if truth is None else str(truth.resolve()))
+        if truth is not None and answer.get("trouble"):
+            raise AttemptVoid("bench_trouble", str(answer["trouble"])[:300])
         return [str(command) for command in answer.get("refused", [])]
 
     def close(self) -> None:

@@ -117,5 +117,5 @@ def _record(attempt: Attempt, bench: Bench, truth: Path) -> None:
     try:
         attempt.run(truth)
     except (PhoneTrouble, LaptopTrouble):
-        bench.clock.now_ns()
+        bench.kind.check_health()
         raise

@@ -12,6 +12,7 @@ from lab.virtual.adb.daemon import listen
 from lab.virtual.adb.server import AdbServer
 from lab.virtual.adb.services import PhoneServices
 from lab.virtual.commands.pcapdroid import Pcapdroid
+from lab.virtual.commands.tables import of_emulated_phone
 from lab.virtual.faults import Faults
 from lab.virtual.handset.exchange import Exchange
 from lab.virtual.handset.handset import Handset
@@ -59,14 +60,14 @@ class EmulatedBench:
         handset = Handset(name, contacts, apps, self.world, self.exchange)
         phone = VirtualPhone(spec, spec.emulation, handset, self.network, root, self.faults, self.ledger.clock_read)
         if spec.emulation.pcapdroid is not None:
-            phone.pcapdroid = Pcapdroid(phone, spec.emulation.pcapdroid)
+            phone.pcapdroid = Pcapdroid(phone, self.network, spec.emulation.pcapdroid)
         return phone
 
     async def start(self) -> dict[str, Any]:
         """Open all ports; what the first line of the control channel says."""
         ports = []
         for phone in self.phones.values():
-            server, port = await listen(PhoneServices(phone))
+            server, port = await listen(PhoneServices(phone, of_emulated_phone(phone, self.network)))
             self._servers.append(server)
             ports.append({"name": phone.name, "port": port})
         prefix = await self.standins.start()

@@ -4,13 +4,31 @@ It knows advance, begin, fail_next and end; what handsets do comes from the taps
 stand-in has written and acknowledged all that is due.
 """
 
+import inspect
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
-from lab.virtual.bench import EmulatedBench
+from lab.virtual.world import World
 
 BEGIN_KEYS = {"key": str, "trial": str, "attempt": int, "start_ns": int, "direct": bool}
+
+
+Answer = dict[str, Any] | None
+
+
+class ControlledBench(Protocol):
+    """The bench behind the channel. `begin` and `end` of one that lives in real time are awaited."""
+
+    world: World
+
+    def advance(self, ns: int) -> None: ...
+
+    def begin(self, key: str, trial: str, attempt: int, start_ns: int, direct: bool) -> Awaitable[None] | None: ...
+
+    def fail_next(self, what: str, on: str, times: int = 1, **details: Any) -> None: ...
+
+    def end(self, truth: str | None) -> dict[str, Any] | Awaitable[dict[str, Any]]: ...
 
 
 class BadRequest(ValueError):
@@ -33,9 +51,9 @@ def _taken(request: dict[str, Any], wanted: dict[str, type]) -> dict[str, Any]:
 class Control:
     """Answers requests for one bench."""
 
-    def __init__(self, bench: EmulatedBench) -> None:
+    def __init__(self, bench: ControlledBench) -> None:
         self._bench = bench
-        self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+        self._operations: dict[str, Callable[[dict[str, Any]], Answer | Awaitable[Answer]]] = {
             "advance": self._advance,
             "begin": self._begin,
             "fail_next": self._fail_next,
@@ -45,13 +63,14 @@ class Control:
     async def answer(self, line: bytes) -> bytes:
         """The answer to one line, with its newline."""
         try:
-            result = self._done(line)
+            asked = self._done(line)
+            result = (await asked if inspect.isawaitable(asked) else asked) or {}
         except (BadRequest, ValueError, TypeError) as error:
             return json.dumps({"error": str(error)}).encode() + b"\n"
         await self._bench.world.settle()
         return json.dumps({"now_ns": self._bench.world.now_ns, **result}).encode() + b"\n"
 
-    def _done(self, line: bytes) -> dict[str, Any]:
+    def _done(self, line: bytes) -> Answer | Awaitable[Answer]:
         try:
             request = json.loads(line)
         except ValueError as error:
@@ -61,13 +80,13 @@ class Control:
         operation = self._operations.get(request["op"])
         if operation is None:
             raise BadRequest(f"unknown op {request['op']!r}; there is {', '.join(self._operations)}")
-        return operation(request) or {}
+        return operation(request)
 
     def _advance(self, request: dict[str, Any]) -> None:
         self._bench.advance(_taken(request, {"ns": int})["ns"])
 
-    def _begin(self, request: dict[str, Any]) -> None:
-        self._bench.begin(**_taken(request, BEGIN_KEYS))
+    def _begin(self, request: dict[str, Any]) -> Awaitable[None] | None:
+        return self._bench.begin(**_taken(request, BEGIN_KEYS))
 
     def _fail_next(self, request: dict[str, Any]) -> None:
         given = {name: value for name, value in request.items() if name != "op"}
@@ -76,7 +95,7 @@ class Control:
                 raise BadRequest(f"fail_next needs {name}, a text")
         self._bench.fail_next(**given)
 
-    def _end(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _end(self, request: dict[str, Any]) -> dict[str, Any] | Awaitable[dict[str, Any]]:
         truth = request.get("truth")
         if truth is not None and not isinstance(truth, str):
             raise BadRequest("truth must be a path or null")

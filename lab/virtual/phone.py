@@ -1,7 +1,8 @@
 """A virtual phone: the machine that its shells run on, with its files, settings, log, apps and wrong clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -11,9 +12,7 @@ from lab.virtual.clocks import DriftingClock
 from lab.virtual.faults import Faults
 from lab.virtual.files import Files
 from lab.virtual.handset.handset import Handset
-from lab.virtual.network import vpn
 from lab.virtual.network.addresses import Interface
-from lab.virtual.network.network import Network
 from lab.virtual.network.usage import Usage
 from lab.virtual.processes import ProcessTable
 from lab.virtual.props import properties
@@ -61,6 +60,22 @@ class InstalledApp(Protocol):
     def kill(self) -> None: ...
 
 
+class PhoneNetwork(Protocol):
+    """What a phone tells of its network, by the phone's name: an emulated one, or the kernel's."""
+
+    def interfaces(self, phone: str) -> list[Interface]: ...
+
+    def usage(self, phone: str) -> Usage: ...
+
+    def clat(self, phone: str) -> tuple[str, IPv6Address | None]:
+        """The interface of the default network, and the address of a CLAT on it."""
+        ...
+
+    def raise_other_vpn(self, phone: str) -> None:
+        """Some other app's VPN goes up."""
+        ...
+
+
 class VirtualPhone:
     """One phone of the bench. `agent` listens while it runs; `pcapdroid` is there where it is installed.
 
@@ -76,7 +91,7 @@ class VirtualPhone:
         spec: PhoneSpec,
         emulation: PhoneEmulation,
         handset: Handset,
-        network: Network,
+        network: PhoneNetwork,
         root: Path,
         faults: Faults,
         on_clock_read: Callable[[str, int], None],
@@ -103,16 +118,15 @@ class VirtualPhone:
         self.log.clear()
         self._write_anycast()
         if self.faults.take("vpn", self.name):
-            self.network.datapath.raise_vpn(self.name, vpn.other())
+            self.network.raise_other_vpn(self.name)
         if self.pcapdroid is not None:
             self.pcapdroid.begin()
 
     def _write_anycast(self) -> None:
         """The addresses that are on no interface: a CLAT's is a member of an anycast group (Linux, ac6_seq_show)."""
-        access, file = self.network.datapath.accesses[self.name], self.files.on_disk("/proc/net/anycast6")
+        (interface, clat), file = self.network.clat(self.name), self.files.on_disk("/proc/net/anycast6")
         file.parent.mkdir(parents=True, exist_ok=True)
-        line = f"{2:<4} {access.spec.interface:<15} {int(access.clat or 0):032x} {1:>5}\n"
-        file.write_text("" if access.clat is None else line)
+        file.write_text("" if clat is None else f"{2:<4} {interface:<15} {int(clat):032x} {1:>5}\n")
 
     def write_log(self, priority: str, tag: str, text: str) -> None:
         """A line of the log, as of now."""
@@ -127,11 +141,11 @@ class VirtualPhone:
         return self.clock.at(self.world.now_ns)
 
     def interfaces(self) -> list[Interface]:
-        return self.network.datapath.interfaces(self.name)
+        return self.network.interfaces(self.name)
 
     def usage(self) -> Usage:
         """What its apps sent and received."""
-        return self.network.usages[self.name]
+        return self.network.usage(self.name)
 
     def other_packages(self) -> Mapping[str, str]:
         """What is installed beside the system's packages and the apps that call, with versions."""
@@ -141,12 +155,12 @@ class VirtualPhone:
         """Installed packages."""
         return sorted([*SYSTEM_PACKAGES, *self.other_packages(), *(app.package for app in self.apps.values())])
 
-    async def charged_call(self, name: str, call: Callable[[], T]) -> T:
+    async def charged_call(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         """Run a call of the agent between its way up and its way down; its answer may leave when this returns."""
         cost = self.costs["agent"]
         self.world.spend(*cost.up_ns, f"{self.name}/up/agent/{name}")
         try:
-            return call()
+            return await call()
         finally:
             self.world.spend(*cost.down_ns, f"{self.name}/down/agent/{name}")
             await self.world.settle()

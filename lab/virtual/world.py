@@ -79,6 +79,10 @@ class World:
         for flush in self.flushers:
             flush(self.now_ns)
 
+    async def pass_until(self, when_ns: int) -> None:
+        """Let time pass until then, on behalf of something inside the bench that waits."""
+        self.advance_to(when_ns)
+
     async def settle(self) -> None:
         """Return once every stand-in has written and acknowledged all that is due by now."""
         for wait in tuple(self.settlers):

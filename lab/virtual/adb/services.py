@@ -7,11 +7,10 @@ import struct
 
 from lab.virtual.adb.daemon import FEATURES, AdbStream, Device, Service, StreamClosed
 from lab.virtual.adb.sync import SyncService
-from lab.virtual.commands.tables import of_phone
 from lab.virtual.files import SHELL_UID
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.interpreter import Interpreter
-from lab.virtual.shell.machine import Streams
+from lab.virtual.shell.machine import Software, Streams
 from lab.virtual.shell.parser import Simple, While, parse
 from lab.virtual.shell.terminal import Peer, Terminal, operation
 from lab.virtual.shell.tty import LineDiscipline
@@ -25,8 +24,8 @@ FREE_COMMANDS = (["app_process"], ["md5sum"], ["toybox", "md5sum"], ["sh"], ["su
 class PhoneServices(Device):
     """One phone as the device of its ADB daemon."""
 
-    def __init__(self, phone: VirtualPhone) -> None:
-        self._phone, self._software = phone, of_phone(phone)
+    def __init__(self, phone: VirtualPhone, software: Software) -> None:
+        self._phone, self._software = phone, software
 
     def banner(self) -> str:
         names = ("ro.product.name", "ro.product.model", "ro.product.device")

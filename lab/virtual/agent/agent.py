@@ -4,6 +4,7 @@ Method names, parameters and error texts as uiautomator2 3.7.1 uses them; an unk
 """
 
 import base64
+import inspect
 import io
 import json
 from collections.abc import Callable
@@ -73,14 +74,15 @@ class Agent:
             answer["error"] = {"code": error.code, "message": error.message, "data": error.data}
         return json.dumps(answer).encode()
 
-    def call(self, method: str, params: Any) -> Any:
+    async def call(self, method: str, params: Any) -> Any:
         """Run one method, in no time but what a wait takes. Raises RpcError."""
         function = self._methods.get(method)
         if function is None:
             self._phone.refused.append(f"{self._phone.name}: agent: {method}")
             raise RpcError(UNKNOWN_METHOD, "method not found")
         try:
-            return function(**params) if isinstance(params, dict) else function(*params)
+            result = function(**params) if isinstance(params, dict) else function(*params)
+            return await result if inspect.isawaitable(result) else result
         except (UnknownSelector, UnknownKey) as error:
             self._phone.refused.append(f"{self._phone.name}: agent: {method}: {error}")
             raise RpcError(REFUSED, f"java.lang.IllegalArgumentException: {error}") from error
@@ -107,16 +109,16 @@ class Agent:
             raise RpcError(NOT_FOUND, "androidx.test.uiautomator.UiObjectNotFoundException", json.dumps(shown))
         return found[0]
 
-    def _wait(self, holds: Callable[[], bool], timeout_ms: int) -> bool:
+    async def _wait(self, holds: Callable[[], bool], timeout_ms: int) -> bool:
         """Let bench time pass from event to event until it holds; False where it does not by the deadline."""
         world = self._phone.world
         deadline_ns = world.now_ns + timeout_ms * 1_000_000
         while not holds():
             due_ns = world.next_event_ns()
             if due_ns is None or due_ns > deadline_ns:
-                world.advance_to(deadline_ns)
+                await world.pass_until(deadline_ns)
                 return holds()
-            world.advance_to(due_ns)
+            await world.pass_until(due_ns)
         return True
 
     # -- gestures and keys

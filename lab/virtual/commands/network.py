@@ -5,12 +5,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from lab.virtual.commands.networktext import addresses_text
 from lab.virtual.network.addresses import Interface
+from lab.virtual.network.network import Network
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import SIGNAL_NUMBERS
 from lab.virtual.shell.machine import Call, Result, Unbuilt, options
 
 
-def ip(phone: VirtualPhone, call: Call) -> int:
+def ip(phone: VirtualPhone, network: Network, call: Call) -> int:
     """ip [-4|-6] [-o] addr [show [dev] NAME]; ip route [get ADDRESS]."""
     words = call.argv[1:]
     family = "4" if "-4" in words else "6" if "-6" in words else ""
@@ -22,7 +23,7 @@ def ip(phone: VirtualPhone, call: Call) -> int:
             raise Unbuilt("built as 'ip addr [show [dev] NAME]' only")
         return show_addresses(phone, call, family, one_line, names)
     if words[:2] in (["route", "get"], ["r", "get"]) and len(words) == 3:
-        return route_get(phone, call, words[2])
+        return route_get(phone, network, call, words[2])
     raise Unbuilt("built as 'ip addr' and 'ip route get' only")
 
 
@@ -36,13 +37,13 @@ def show_addresses(phone: VirtualPhone, call: Call, family: str, one_line: bool,
     return call.say(addresses_text(interfaces, family, one_line))
 
 
-def route_get(phone: VirtualPhone, call: Call, text: str) -> int:
+def route_get(phone: VirtualPhone, network: Network, call: Call, text: str) -> int:
     try:
         destination = ip_address(text)
     except ValueError:
         call.streams.err.write(f'Error: any valid prefix is expected rather than "{text}".\n'.encode())
         return 1
-    interface = phone.network.datapath.route(phone.name, destination)
+    interface = network.datapath.route(phone.name, destination)
     source = source_address(interface, destination) if interface else None
     if interface is None or source is None:
         call.streams.err.write(b"RTNETLINK answers: Network is unreachable\n")
@@ -56,7 +57,7 @@ def source_address(interface: Interface, destination: IPv4Address | IPv6Address)
     return next((one for one in same if not one.is_link_local), same[0] if same else None)
 
 
-async def nc(phone: VirtualPhone, call: Call) -> int:
+async def nc(phone: VirtualPhone, network: Network, call: Call) -> int:
     """nc -u [-w SECONDS] ADDRESS PORT: one datagram from standard input; what comes back goes to standard output.
 
     Like toybox' it goes on when its input has ended, until it is ended itself: `-w` is for connecting alone.
@@ -69,12 +70,12 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
     except ValueError:
         return call.fail(f"{operands[0]}: No address associated with hostname")
     payload = await call.streams.input.read_all()
-    if phone.network.datapath.route(phone.name, destination) is None:
+    if network.datapath.route(phone.name, destination) is None:
         return call.fail("connect: Network is unreachable")
     world, until_ns = phone.world, call.shell.ends_at_ns
     left_ns = 0 if until_ns is None else until_ns - world.now_ns
     if payload:
-        answer = phone.network.send_udp(phone.name, destination, int(operands[1]), payload, left_ns)
+        answer = network.send_udp(phone.name, destination, int(operands[1]), payload, left_ns)
         call.streams.out.write(answer or b"")
     if until_ns is None:
         process = call.shell.process
@@ -86,4 +87,4 @@ async def nc(phone: VirtualPhone, call: Call) -> int:
     return 128 + SIGNAL_NUMBERS["TERM"]
 
 
-COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {"ip": ip, "nc": nc}
+COMMANDS: dict[str, Callable[[VirtualPhone, Network, Call], Result]] = {"ip": ip, "nc": nc}

@@ -12,6 +12,7 @@ from lab.virtual.files import SHELL_UID
 from lab.virtual.handset.windows import Node, Shown, Window
 from lab.virtual.network import vpn
 from lab.virtual.network.capturefile import PCAPDROID_BLOCKS, Capture
+from lab.virtual.network.network import Network
 from lab.virtual.phone import VirtualPhone
 
 PACKAGE = "com.emanuelef.remote_capture"
@@ -51,8 +52,8 @@ class Pcapdroid:
     package = PACKAGE
     component = f"{PACKAGE}/{ACTIVITY}"
 
-    def __init__(self, phone: VirtualPhone, emulation: PcapdroidEmulation) -> None:
-        self._phone, self._key, self.version = phone, emulation.key, emulation.version
+    def __init__(self, phone: VirtualPhone, network: Network, emulation: PcapdroidEmulation) -> None:
+        self._phone, self._network, self._key, self.version = phone, network, emulation.key, emulation.version
         self._capture: Capture | None = None
         self._descriptor: int | None = None
         self._header: bytes | None = None
@@ -101,7 +102,7 @@ class Pcapdroid:
         world.after(world.chance(name).randrange(*span_ns), act)
 
     def _up(self, extras: Mapping[str, str]) -> None:
-        phone, network, ip_mode = self._phone, self._phone.network, extras.get("ip_mode", "ipv4")
+        phone, network, ip_mode = self._phone, self._network, extras.get("ip_mode", "ipv4")
         packages = frozenset(extras["app_filter"].split(",")) if "app_filter" in extras else frozenset(phone.packages())
         # Android goes from one VPN to the next: whatever was up is revoked.
         below = network.datapath.accesses[phone.name]
@@ -119,7 +120,7 @@ class Pcapdroid:
     def _strike(self, fault: Mapping[str, object]) -> None:
         generation = self._generation
         if fault.get("how") == "dropped":
-            self._phone.network.datapath.vpns[self._phone.name].dropped += int(str(fault.get("packets", 1)))
+            self._network.datapath.vpns[self._phone.name].dropped += int(str(fault.get("packets", 1)))
             self._phone.world.after(int(str(fault.get("after_ns", 0))), self._write_devices)
         elif fault.get("how") == "killed":
 
@@ -152,7 +153,7 @@ class Pcapdroid:
     def _close(self) -> None:
         if self._capture is not None:
             self._capture = None
-            self._phone.network.datapath.lower_vpn(self._phone.name)
+            self._network.datapath.lower_vpn(self._phone.name)
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -160,7 +161,7 @@ class Pcapdroid:
 
     def _write_devices(self) -> None:
         """/proc/net/dev (Linux, dev_seq_printf_stats). Its bytes and packets are not kept, what was dropped is."""
-        network, file = self._phone.network, self._phone.files.on_disk("/proc/net/dev")
+        network, file = self._network, self._phone.files.on_disk("/proc/net/dev")
         file.parent.mkdir(parents=True, exist_ok=True)
         up, lines = network.datapath.vpns.get(self._phone.name), []
         for one in network.datapath.interfaces(self._phone.name):

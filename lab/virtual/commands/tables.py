@@ -1,12 +1,13 @@
 """What phones and the laptop can run: the tables of all command modules, put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from lab.virtual.commands import android, arguments, files, laptop, logcat, network, system, text
 from lab.virtual.commands.dumpcap import dumpcap_in_shell
 from lab.virtual.commands.tcpdump import executable, tcpdump
 from lab.virtual.laptop import VirtualLaptop
+from lab.virtual.network.network import Network
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.machine import Call, Command, Result, Software
 
@@ -16,10 +17,10 @@ COMMON: dict[str, Command] = {**arguments.COMMANDS, **text.COMMANDS, **files.COM
 OF_PHONES: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     **android.COMMANDS,
     **logcat.COMMANDS,
-    **network.COMMANDS,
     **system.OF_PHONES,
-    "tcpdump": tcpdump,
 }
+
+ON_NETWORKS: dict[str, Callable[[VirtualPhone, Network, Call], Result]] = {**network.COMMANDS, "tcpdump": tcpdump}
 
 OF_LAPTOPS: dict[str, Callable[[VirtualLaptop, Call], Result]] = {**laptop.COMMANDS, "dumpcap": dumpcap_in_shell}
 
@@ -35,10 +36,18 @@ async def toybox(call: Call) -> int:
     return await call.shell.call(Call(call.argv[1:], call.streams, call.shell, by_shell=False))
 
 
-def of_phone(phone: VirtualPhone) -> Software:
-    """What a phone can run; a file that was pushed too."""
+def of_phone(
+    phone: VirtualPhone, on_network: Mapping[str, Command], program: Callable[[str], Command | None] = lambda path: None
+) -> Software:
+    """What a phone can run: `on_network` are its commands that use the network, `program` is what a file runs as."""
     own = {name: partial(function, phone) for name, function in OF_PHONES.items()}
-    return Software({**COMMON, **own, "toybox": toybox}, partial(executable, phone))
+    return Software({**COMMON, **own, **on_network, "toybox": toybox}, program)
+
+
+def of_emulated_phone(phone: VirtualPhone, on: Network) -> Software:
+    """What a phone on an emulated network can run; a file that was pushed too."""
+    on_network = {name: partial(function, phone, on) for name, function in ON_NETWORKS.items()}
+    return of_phone(phone, on_network, partial(executable, phone, on))
 
 
 def of_laptop(laptop: VirtualLaptop) -> Software:

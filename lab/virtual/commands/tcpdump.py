@@ -12,6 +12,8 @@ from functools import partial
 
 from lab.virtual.files import ROOT_UID
 from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture, slot_bytes
+from lab.virtual.network.network import Network
+from lab.virtual.network.wire import Wire
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import Process
 from lab.virtual.shell.machine import Call, Command, Unbuilt, options
@@ -51,32 +53,32 @@ def parsed(call: Call) -> Options:
     return Options(given["i"], given["w"], snaplen, "--immediate-mode" in call.argv, seconds)
 
 
-async def tcpdump(phone: VirtualPhone, call: Call) -> int:
+async def tcpdump(phone: VirtualPhone, network: Network, call: Call) -> int:
     """The one that the system brings; where it brings none, a shell finds none."""
     if phone.emulation.tcpdump is None:
         call.streams.err.write(b"sh: tcpdump: inaccessible or not found\n")
         return 127
-    return await run(phone, call, phone.emulation.tcpdump)
+    return await run(phone, network, call, phone.emulation.tcpdump)
 
 
-def executable(phone: VirtualPhone, path: str) -> Command | None:
+def executable(phone: VirtualPhone, network: Network, path: str) -> Command | None:
     """A file that was pushed and may be run; what it is, is read in it."""
     file = phone.files.on_disk(path)
     if not file.is_file() or not file.stat().st_mode & stat.S_IXUSR:
         return None
-    return partial(pushed, phone, file.read_bytes())
+    return partial(pushed, phone, network, file.read_bytes())
 
 
-async def pushed(phone: VirtualPhone, program: bytes, call: Call) -> int:
+async def pushed(phone: VirtualPhone, network: Network, program: bytes, call: Call) -> int:
     """A file that somebody put on the phone: a tcpdump for its processor, or nothing that it can run."""
     version = _VERSION.search(program)
     if program[:5] != b"\x7fELF\x02" or program[18:20] != _AARCH64 or version is None:
         call.streams.err.write(f"sh: {call.argv[0]}: not executable: 64-bit ELF file\n".encode())
         return 126
-    return await run(phone, call, version[1].decode())
+    return await run(phone, network, call, version[1].decode())
 
 
-async def run(phone: VirtualPhone, call: Call, version: str) -> int:
+async def run(phone: VirtualPhone, network: Network, call: Call, version: str) -> int:
     if call.argv[1:] == ["--version"]:
         return call.say(f"tcpdump version {version}\nlibpcap version 1.10.5\n")
     given = parsed(call)
@@ -86,7 +88,7 @@ async def run(phone: VirtualPhone, call: Call, version: str) -> int:
         call.fail(f"{given.interface}: You don't have permission to perform this capture on that device")
         call.streams.err.write(b"(socket: Operation not permitted)\n")
         return 1
-    wire = phone.network.datapath.wires[phone.name]
+    wire = network.datapath.wires[phone.name]
     if given.interface != wire.name:
         call.fail(f"{given.interface}: No such device exists")
         call.streams.err.write(b"(No such device exists)\n")
@@ -95,7 +97,7 @@ async def run(phone: VirtualPhone, call: Call, version: str) -> int:
         descriptor = phone.files.open_write(call.path(given.file), call.uid)
     except OSError as error:
         return call.fail(f"{given.file}: {error.strerror}")
-    running = Tcpdump(phone, call, given, descriptor)
+    running = Tcpdump(phone, wire, call, given, descriptor)
     try:
         await call.shell.keeper.park()
         await running.process.ended.wait()
@@ -107,8 +109,8 @@ async def run(phone: VirtualPhone, call: Call, version: str) -> int:
 class Tcpdump:
     """A tcpdump that captures until a signal ends it."""
 
-    def __init__(self, phone: VirtualPhone, call: Call, given: Options, descriptor: int) -> None:
-        self._phone, self._call, self._given = phone, call, given
+    def __init__(self, phone: VirtualPhone, wire: Wire, call: Call, given: Options, descriptor: int) -> None:
+        self._phone, self._wire, self._call, self._given = phone, wire, call, given
         self._descriptor: int | None = descriptor
         self._stopping = False
         self.process: Process = call.shell.process
@@ -116,7 +118,6 @@ class Tcpdump:
         self.process.on_signal = self._signalled
         phone.processes.number(self.process)
         buffering = IMMEDIATE if given.immediate else TCPDUMP_BLOCKS
-        wire = phone.network.datapath.wires[phone.name]
         room = slot_bytes(given.snaplen, wire.link_type) if given.immediate else None
         self._capture = Capture(wire, "pcap", given.snaplen, buffering, phone.clock.at, self._write, room=room)
         self._later("listening", LISTENING_NS, self._listening)
@@ -134,7 +135,7 @@ class Tcpdump:
 
     def _listening(self) -> None:
         if self.process.code is None:
-            link = LINK_NAMES[self._phone.network.datapath.wires[self._phone.name].link_type]
+            link = LINK_NAMES[self._wire.link_type]
             size = f"snapshot length {self._given.snaplen} bytes"
             self._call.fail(f"listening on {self._given.interface}, link-type {link}, {size}")
 

@@ -127,12 +127,12 @@ class _Line:
 class Exchange:
     """Signals calls between its `subscribers`, by phone; a phone has at most one call at a time.
 
-    `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks.
+    `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks. An answered call
+    is connected after the app's own times, or `by_media`: when a listener says `media_connected`.
     """
 
-    def __init__(self, world: World, listeners: list[CallListener]) -> None:
-        self.world = world
-        self.listeners = listeners
+    def __init__(self, world: World, listeners: list[CallListener], *, by_media: bool = False) -> None:
+        self.world, self.listeners, self.by_media = world, listeners, by_media
         self.subscribers: dict[str, Subscriber] = {}
         self.networks: Mapping[str, str] = {}
         self.calls: list[Call] = []
@@ -231,10 +231,18 @@ class Exchange:
         signal_ns = self._draw(line, "ring_signal", call.app.timers.signal_s)
         self._later(line, signal_ns, lambda: self.subscribers[call.caller].callee_rings(call))
 
+    def media_connected(self, call: Call) -> None:
+        """Both phones have a path for media: where `by_media`, they show the conversation from now on."""
+        if call.ended_ns is None:
+            for phone in (call.callee, call.caller):
+                self.subscribers[phone].connected(call)
+
     def _answered(self, line: _Line) -> None:
         call = line.call
         call.answered_ns = self.world.now_ns
         self._tell("answered", call)
+        if self.by_media:
+            return
         self.subscribers[call.callee].connected(call)
         signal_ns = self._draw(line, "answer_signal", call.app.timers.signal_s)
         self._later(line, signal_ns, lambda: self.subscribers[call.caller].connected(call))

@@ -1,13 +1,14 @@
 """The network of the virtual bench: its calls, probes and background, and what a test asks of them."""
 
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 
 from lab.definitions.bench import BenchSpec, PhoneSpec
 from lab.definitions.virtual_app import VirtualApp
 from lab.definitions.virtual_network import AccessNetwork, PhoneEmulation
 from lab.virtual.handset.exchange import Call
-from lab.virtual.network import stunwire
-from lab.virtual.network.addresses import VPN_IPV4, VPN_IPV6, Address, Endpoint
+from lab.virtual.network import stunwire, vpn
+from lab.virtual.network.addresses import VPN_IPV4, VPN_IPV6, Address, Endpoint, Interface
 from lab.virtual.network.datapath import SHELL, Datapath
 from lab.virtual.network.drops import Drop, drop
 from lab.virtual.network.ledger import Ledger
@@ -93,6 +94,23 @@ class Network:
     def elsewhere(self, phone: str, kind: Kind, payload_bytes: int) -> None:
         """Have the app send so many bytes of its next call over a network that is not the phone's default one."""
         self._elsewhere.append((phone, kind, payload_bytes))
+
+    def interfaces(self, phone: str) -> list[Interface]:
+        """A phone's interfaces, its VPN's too."""
+        return self.datapath.interfaces(phone)
+
+    def usage(self, phone: str) -> Usage:
+        """What the apps of a phone sent and received in this attempt."""
+        return self.usages[phone]
+
+    def clat(self, phone: str) -> tuple[str, IPv6Address | None]:
+        """The interface of a phone's default network, and the address of a CLAT on it."""
+        access = self.datapath.accesses[phone]
+        return access.spec.interface, access.clat
+
+    def raise_other_vpn(self, phone: str) -> None:
+        """A VPN of some other app goes up on a phone."""
+        self.datapath.raise_vpn(phone, vpn.other())
 
     def kind(self, phone: str) -> Kind:
         """What kind of network a phone's default one is."""

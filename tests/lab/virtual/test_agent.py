@@ -159,15 +159,15 @@ def test_a_wait_jumps_from_event_to_event_until_it_holds(phone):
     phone.handset.shown = []
     phone.world.after(3_000_000_000, lambda: phone.handset.shown.append(BUTTON))
     before = phone.world.now_ns
-    assert phone.agent.call("waitForExists", [{"description": "End call"}, 10_000]) is True
+    assert asyncio.run(phone.agent.call("waitForExists", [{"description": "End call"}, 10_000])) is True
     assert phone.world.now_ns == before + 3_000_000_000
 
 
 def test_a_wait_that_is_in_vain_takes_its_time_of_bench_time(phone):
     before = phone.world.now_ns
-    assert phone.agent.call("waitUntilGone", [{"description": "End call"}, 2_500]) is False
+    assert asyncio.run(phone.agent.call("waitUntilGone", [{"description": "End call"}, 2_500])) is False
     assert phone.world.now_ns == before + 2_500_000_000
-    assert phone.agent.call("waitForExists", [{"text": "0:07"}, 2_500]) is True
+    assert asyncio.run(phone.agent.call("waitForExists", [{"text": "0:07"}, 2_500])) is True
     assert phone.world.now_ns == before + 2_500_000_000
 
 
