@@ -71,7 +71,7 @@ class Chromium:
         ours_in, theirs_out = os.pipe()
         # Numbers of their own, so that none is 3 or 4 before the shell puts them there.
         given = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (theirs_in, theirs_out)]
-        words = ["sh", "-c", _WITH_PIPE, "sh", *map(str, given), *self._argv]
+        words = ["bash", "-c", _WITH_PIPE, "bash", *map(str, given), *self._argv]
         self._child = Child([*self._prefix, *words], self._log)
         try:
             await self._child.start(descriptors=given)

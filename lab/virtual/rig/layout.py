@@ -145,8 +145,10 @@ def commands(rig: Layout) -> list[tuple[str, str]]:
 
 def _of_internet(rig: Layout) -> list[tuple[str, str]]:
     """The servers' addresses, and an end for what goes anywhere else."""
+    # No blackhole: that fails to send what coturn itself sends there, and coturn then closes the whole allocation.
+    nowhere = ["link add nowhere0 type veth peer name nowhere1", "link set nowhere0 up arp off", "link set nowhere1 up"]
     lines = [f"addr add {address}/{address.max_prefixlen} dev lo" for address in rig.addresses]
-    return [("internet", line) for line in ("route add blackhole 0.0.0.0/0", *lines)]
+    return [("internet", line) for line in (*nowhere, "route add default dev nowhere0", *lines)]
 
 
 def _of_ipv6(rig: Layout) -> list[tuple[str, str]]:
@@ -164,5 +166,5 @@ def _of_ipv6(rig: Layout) -> list[tuple[str, str]]:
         ("carrier", f"route add default via {internet} dev wan0"),
         ("internet", f"addr add {internet}/{TRANSIT.prefixlen} dev carrier0 nodad"),
         ("internet", f"route add {phone.network} via {carrier}"),
-        ("internet", "route add blackhole ::/0"),
+        ("internet", "route add ::/0 dev nowhere0"),
     ]
