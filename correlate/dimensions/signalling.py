@@ -85,14 +85,13 @@ def bits(fragment: str) -> int:
 
 
 def fragments(side: Vantage, analysis: Analysis) -> frozenset[str]:
-    """ICE fragments in USERNAMEs with a colon, outer and nested; of the app's lengths, if it has any."""
+    """ICE fragments, outer and nested; of the app's lengths, if it has any."""
     lengths = analysis.user_id_lengths
     return frozenset(fragment for fragment in _of_any_length(side) if not lengths or len(fragment) in lengths)
 
 
 def _of_any_length(side: Vantage) -> set[str]:
-    names = {message.username for message in side.messages if message.username and ":" in message.username}
-    return {fragment for name in names for fragment in name.split(":") if fragment}
+    return {fragment for message in side.messages for fragment in message.ice_fragments}
 
 
 def closest_sessions(side: Vantage, rule: RoleRule) -> tuple[Conversation, ...]:
@@ -132,10 +131,8 @@ def _id_facts(own: Vantage, shared: tuple[str, ...]) -> Iterator[tuple[str, str,
     """The first USERNAME with each user id."""
     first: dict[str, Frame] = {}
     for message in own.messages:
-        name = message.username
-        if name and ":" in name:
-            for fragment in name.split(":"):
-                first.setdefault(fragment, Frame(message.frame, message.time_ns))
+        for fragment in message.ice_fragments:
+            first.setdefault(fragment, Frame(message.frame, message.time_ns))
     for user_id in shared:
         yield f"user id {user_id}", own.phone, first[user_id]
 

@@ -38,8 +38,7 @@ def negotiated(a: Window, b: Window) -> Negotiated:
 
 def agents(message: Message) -> Agents | None:
     """The ICE agents of a connectivity check; None for a message that is none."""
-    name = message.username
-    return frozenset(name.split(":")) if name and ":" in name else None
+    return frozenset(message.ice_fragments) or None
 
 
 def _agents(messages: Iterable[Message]) -> frozenset[Agents]:

@@ -41,6 +41,7 @@ ATTRIBUTES = (
     Attribute(0x0013, "DATA", "messages", None),  # RFC 8656 18.4
 )
 CHANNEL_NUMBER = 0x000C  # RFC 8656 18.1
+REALM = 0x0014  # RFC 8489 14.9
 NAMES = {each.number: each.name for each in ATTRIBUTES}
 CLIENT_ADDRESSES = tuple(each.number for each in ATTRIBUTES if each.named == "client")
 RELAY_ADDRESSES = tuple(each.number for each in ATTRIBUTES if each.named == "relay")
@@ -65,6 +66,19 @@ def username(attributes: Attributes, otherwise: Attributes = ()) -> str | None:
                 return None
             return text if text.isprintable() else None
     return None
+
+
+def ice_fragments(attributes: Attributes, otherwise: Attributes = ()) -> tuple[str, ...]:
+    """The fragments in the USERNAME of a connectivity check, with a colon between (RFC 8445 section 7.2.2); none in any
+    other message.
+
+    With a REALM a USERNAME is a long-term credential (RFC 8489 section 9.2). Those for TURN servers are often an expiry,
+    a colon and a name, and two sides may well have the same expiry.
+    """
+    name = username(attributes, otherwise)
+    if name is None or ":" not in name or any(kind == REALM for kind, _ in (*attributes, *otherwise)):
+        return ()
+    return tuple(fragment for fragment in name.split(":") if fragment)
 
 
 def addresses(attributes: Attributes, transaction: bytes) -> tuple[tuple[int, Address, int], ...]:

@@ -66,6 +66,11 @@ class Message(NamedTuple):
         return meaning.username(self.attributes, self.unpadded)
 
     @property
+    def ice_fragments(self) -> tuple[str, ...]:
+        """The user name fragments of a connectivity check; none in any other message."""
+        return meaning.ice_fragments(self.attributes, self.unpadded)
+
+    @property
     def addresses(self) -> tuple[tuple[int, Address, int], ...]:
         """As of Decoded."""
         return meaning.addresses((*self.attributes, *self.unpadded), self.transaction)

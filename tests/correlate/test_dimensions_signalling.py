@@ -37,6 +37,15 @@ def test_a_fragment_on_one_wire_alone_is_no_user_id(build, measure):
     assert measure(with_ids(build, b"kSty:XpJs", b"aaaa:bbbb"))["signalling"]["caller"]["user_ids"] == []
 
 
+def test_the_expiry_in_two_credentials_of_a_turn_server_is_no_user_id(build, measure):
+    call = with_ids(build, b"kSty:XpJs", b"aaaa:bbbb")
+    for capture, near, name in ((call.caller, A, b"1795914992:anna"), (call.callee, B, b"1795914992:bert")):
+        credential = ((build.USERNAME, name), (0x0014, b"turn.example"), (0x0015, b"nonce"))
+        capture.put(0.5, *near, *RELAYS[0], build.stun(0x0003, *credential))
+    found = measure(call)["signalling"]["caller"]
+    assert (found["user_ids"], found["own_fragments"], found["reasons"].get("user_ids")) == ([], 2, None)
+
+
 @pytest.mark.parametrize(
     ("shared", "user_ids", "bits"),
     [

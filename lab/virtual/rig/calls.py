@@ -24,8 +24,8 @@ Step = Literal["placed", "rung", "answered", "flow", "ended"]
 class End:
     """One end of a call: its browser, and what became of it. Instants are in ns since the epoch.
 
-    `taken` are the candidates of the other end that this one was given, in text, `gathered` its own as its browser told
-    them, `sdp` its own description.
+    `taken` are the candidates of the other end that this one was given, in text, and when; `gathered` its own, with the
+    URL of the server that gave it; `sdp` its own description.
     """
 
     browser: Chromium
@@ -37,7 +37,7 @@ class End:
     closed_ns: int | None = None
     may_receive: bool = False
     held: list[dict[str, Any]] = field(default_factory=list)
-    gathered: list[str] = field(default_factory=list)
+    gathered: dict[str, str | None] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
     statistics: list[dict[str, Any]] = field(default_factory=list)
 
@@ -95,7 +95,7 @@ class RigCall:
         if kind in ("opened", "gathering", "closed"):
             setattr(end, f"{kind}_ns", at_ns)
         elif kind == "candidate":
-            self._gathered(end, event["candidate"])
+            self._gathered(end, event["candidate"], event.get("url"))
         elif kind == "took":
             end.taken.setdefault(event["candidate"], at_ns)
         elif kind == "connection" and event["state"] == "connected" and end.connected_ns is None:
@@ -103,8 +103,8 @@ class RigCall:
             if self.connected:
                 self.on_connected(self.call)
 
-    def _gathered(self, end: End, candidate: dict[str, Any]) -> None:
-        end.gathered.append(candidate["candidate"])
+    def _gathered(self, end: End, candidate: dict[str, Any], url: str | None) -> None:
+        end.gathered[candidate["candidate"]] = url
         text = signalled(self.app, candidate["candidate"])
         if text is not None:
             end.held.append(candidate | {"candidate": text})

@@ -50,7 +50,8 @@ def relayed(log: str, user: str) -> Relayed:
 
 
 def configuration(layout: Layout, secret: str, root: Path) -> str:
-    """coturn's file. Every address listens on 3478, and on the further ports that the apps use."""
+    """coturn's file. Every address listens on 3478 and on the apps' further ports, and is the relayed address of whoever
+    asks it, in its family."""
     lines = [
         f"listening-port={DEFAULT_PORT}",
         "fingerprint",
@@ -70,7 +71,6 @@ def configuration(layout: Layout, secret: str, root: Path) -> str:
         f"userdb={root / 'turnserver.db'}",
     ]
     lines += [f"listening-ip={address}" for address in layout.addresses]
-    lines += [f"relay-ip={address}" for address in layout.addresses]
     for server in layout.servers:
         if server.port != DEFAULT_PORT:
             address = f"[{server.address}]" if server.address.version == 6 else server.address

@@ -54,14 +54,31 @@ def checked(end: End) -> bool:
     return any(pair.get("requestsSent", 0) or pair.get("requestsReceived", 0) for pair in pairs)
 
 
+def parts(candidate: str) -> tuple[Address | None, int, str]:
+    """Address (None for a name), port and type of a candidate attribute (RFC 8839 section 5.1)."""
+    words = candidate.split()
+    try:
+        address = ip_address(words[4])
+    except ValueError:
+        address = None
+    return address, int(words[5]), words[words.index("typ") + 1]
+
+
 def servers(end: End, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The servers that gave this end a relayed candidate, by address and port. One that is asked for an address alone is
-    no server of the call: anything may ask one."""
+    """The servers of one end's call, by address and port: those that gave it a relayed candidate, and relayed addresses
+    of the other end that it checked from an address of its own.
+
+    One that was asked for an address alone is no server of the call: anything may ask one.
+    """
     found = set()
-    for candidate in of_type(end.statistics, "local-candidate"):
-        url = _URL.fullmatch(candidate.get("url", ""))
-        if url is not None and candidate["candidateType"] == "relay":
-            found.add((ip_address(url[1]), int(url[2])))
+    for candidate, url in end.gathered.items():
+        server = _URL.fullmatch(url or "")
+        if server is not None and parts(candidate)[2] == "relay":
+            found.add((ip_address(server[1]), int(server[2])))
+    own = {address.version for address, _, kind in map(parts, end.gathered) if address and kind == "host"}
+    for address, port, kind in map(parts, end.taken):
+        if address is not None and kind == "relay" and address.version in own:
+            found.add((address, port))
     listed = sorted(found, key=lambda server: (str(server[0]), server[1]))
     return [{"address": str(a), "port": port, "name": names.get(str(a))} for a, port in listed]
 
@@ -79,14 +96,7 @@ def shared(app: VirtualApp, caller: list[dict[str, Any]], callee: list[dict[str,
 
 def shown(end: End) -> set[Address]:
     """The addresses of the other end that this one was given, and so checked or asked its relay to permit."""
-    found = set()
-    for candidate in end.taken:
-        words = candidate.split()
-        try:
-            found.add(ip_address(words[4]))
-        except (IndexError, ValueError):
-            continue  # A name for an address is none.
-    return found
+    return {address for address, _, _ in map(parts, end.taken) if address is not None}
 
 
 def exposed(call: RigCall, addresses: Addresses) -> dict[str, bool]:
@@ -128,7 +138,7 @@ def browser(end: End) -> dict[str, Any]:
         "gathering_ns": end.gathering_ns,
         "connected_ns": end.connected_ns,
         "closed_ns": end.closed_ns,
-        "candidates": end.gathered,
+        "candidates": list(end.gathered),
         "taken": end.taken,
         "pair": selected(end.statistics),
     }
@@ -179,7 +189,7 @@ def user_ids(call: RigCall, app: VirtualApp) -> list[str]:
     return sorted(one for one in found if length in (None, len(one)))
 
 
-def contradictions(found: Mapping[str, Any], relayed: Mapping[str, Relayed]) -> list[str]:
+def contradictions(found: Mapping[str, Any], relayed: Mapping[Role, Relayed]) -> list[str]:
     """Where the browsers and the TURN server say otherwise: whether the server carried the conversation."""
     if not found["established"]:
         carried = [side for side, one in relayed.items() if one.from_peers and one.to_peers]

@@ -134,7 +134,11 @@ def earlier(tmp_path):
     """Scenarios as they were with 256, in a folder with a blank in its name."""
     scenarios = Path(shutil.copytree(SCENARIOS, tmp_path / "of my lab" / "scenarios"))
     for file in scenarios.glob("benches/*.yaml"):
-        file.write_text(file.read_text().replace("snaplen_bytes: 640\n", "snaplen_bytes: 256\n"))
+        file.write_text(
+            file.read_text()
+            .replace("snaplen_bytes: 640\n", "snaplen_bytes: 256\n")
+            .replace("snaplen_bytes: 1600\n", "snaplen_bytes: 256\n")
+        )
     return scenarios
 
 
@@ -268,6 +272,9 @@ class StoppedKind:
         self._stop.request()
         raise self._error
 
+    def check_health(self) -> None:
+        pass
+
     def end(self, truth) -> list[str]:
         assert truth is None
         return []
@@ -301,14 +308,17 @@ def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keep
 class FailingKind:
     """A bench on which every attempt fails so as it begins."""
 
-    def __init__(self, error: Exception) -> None:
-        self._error = error
+    def __init__(self, error: Exception, asked=lambda: None) -> None:
+        self._error, self.asked = error, asked
 
     def begin(self, *_planned) -> None:
         raise self._error
 
     def end(self, truth) -> list[str]:
         return []
+
+    def check_health(self) -> None:
+        self.asked()
 
 
 @pytest.mark.parametrize(
@@ -326,7 +336,7 @@ def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_rea
     device = SimpleNamespace(run=health.append)
     bench.phones = {phone.name: SimpleNamespace(device=device) for phone in run.spec.phones}
     bench.laptop = SimpleNamespace(check_health=lambda: None)
-    bench.kind, bench.clock = FailingKind(error), StandingClock()
+    bench.kind, bench.clock = FailingKind(error, lambda: health.append("bench")), StandingClock()
     item, out = run.planned[0], io.StringIO()
     assert not run_one(run, bench, item, Progress(Console(file=out, width=200)))
     kept = sorted(run.dataset.attempts_dir.iterdir())
@@ -334,8 +344,8 @@ def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_rea
     voids = [json.loads((path / "void.json").read_text()) for path in kept]
     assert {(void["reason"], void["text"]) for void in voids} == {(reason, "too loud")}
     assert events(run.dataset) == [("begun", None), *[("attempt", item.trial.id), ("void", item.trial.id)] * 4]
-    # Where the bench is to blame, both phones are asked whether they still answer.
-    assert health == ["true", "true"] * asked
+    # Where the bench may be to blame it is asked whether it still answers, and before the next attempt the phones are too.
+    assert health == ["bench", "bench", "true", "true"] * asked
     said = [line.partition(" s  ")[2] for line in out.getvalue().splitlines()]
     told = f": {reason}: too loud"
     assert said == [f"{void}{told}" for void in ("void", "void, retry 1", "void, retry 2", "void, retry 3")]
