@@ -72,7 +72,7 @@ def ice_fragments(attributes: Attributes, otherwise: Attributes = ()) -> tuple[s
     """The fragments in the USERNAME of a connectivity check, with a colon between (RFC 8445 section 7.2.2); none in any
     other message.
 
-    With a REALM a USERNAME is a long-term credential (RFC 8489 section 9.2). Those for TURN servers are often an expiry,
+    With a REALM a USERNAME is a long-term credential (RFC 8489 section 9.2). For TURN servers they are often an expiry,
     a colon and a name, and two sides may well have the same expiry.
     """
     name = username(attributes, otherwise)

@@ -50,8 +50,7 @@ def relayed(log: str, user: str) -> Relayed:
 
 
 def configuration(layout: Layout, secret: str, root: Path) -> str:
-    """coturn's file. Every address listens on 3478 and on the apps' further ports, and is the relayed address of whoever
-    asks it, in its family."""
+    """coturn's file. Every address listens on 3478 and on the apps' further ports."""
     lines = [
         f"listening-port={DEFAULT_PORT}",
         "fingerprint",

@@ -344,7 +344,7 @@ def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_rea
     voids = [json.loads((path / "void.json").read_text()) for path in kept]
     assert {(void["reason"], void["text"]) for void in voids} == {(reason, "too loud")}
     assert events(run.dataset) == [("begun", None), *[("attempt", item.trial.id), ("void", item.trial.id)] * 4]
-    # Where the bench may be to blame it is asked whether it still answers, and before the next attempt the phones are too.
+    # Where the bench may be to blame it is asked whether it answers, and before the next attempt the phones are too.
     assert health == ["bench", "bench", "true", "true"] * asked
     said = [line.partition(" s  ")[2] for line in out.getvalue().splitlines()]
     told = f": {reason}: too loud"
