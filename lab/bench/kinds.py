@@ -42,3 +42,8 @@ def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop, *, phones: bool = True) ->
     if spec.kind == "real":
         return RealBench(spec, stop, phones=phones)
     return VirtualBench(lab_, spec, stop, phones=phones)
+
+
+def side_by_side(spec: BenchSpec) -> bool:
+    """Whether such a bench may be open several times at once: each time it is processes and phones of its own."""
+    return spec.kind in ("virtual", "rig")
