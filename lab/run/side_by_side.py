@@ -45,8 +45,9 @@ class Trials:
         with self._changed:
             self._todo.append(item)
             self._benches -= 1
+            left = self._benches
         self.made()
-        return self._benches
+        return left
 
     @contextmanager
     def until_an_error(self) -> Iterator[None]:
