@@ -28,7 +28,7 @@ from lab.run.matrix import run_missing
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
 from lab.run.progress import Progress
-from tests.end_to_end.runs import BIN, ROOT, invoke
+from tests.end_to_end.runs import BIN, ROOT
 
 TRIALS = [f"whatsapp-voice-lte_to_fixed-{name}-1" for name in ("callee_hangs_up", "caller_cancels", "callee_rejects")]
 """The one that talks comes first: the others still have something to do then."""
@@ -156,7 +156,7 @@ def test_a_signal_ends_all_benches_in_order_and_the_next_run_gives_the_same_byte
         run_missing(run, At("talking", lambda: os.kill(os.getpid(), signal.SIGINT)), Stop())
     is_ended_in_order(run.dataset.path, temporary)
     assert benches_of(os.getpid()) == []
-    assert run_missing(run, At(), Stop())
+    assert run_missing(planned(run.dataset.path, 1), At(), Stop())
     assert recorded(run.dataset.path) == alone
 
 
@@ -206,9 +206,8 @@ def test_benches_that_cannot_be_are_refused_with_exit_code_2_and_nothing_is_begu
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_plan_for_several_benches_says_the_time_of_each(tmp_path):
-    done = invoke("run-matrix", "--matrix", "smoke", "--benches", "2", "--dry-run", "--dataset", str(tmp_path / "d"))
-    assert done.returncode == 0
-    summary = done.stdout.splitlines()[-1]
+def test_a_plan_for_several_benches_says_the_time_of_each(tmp_path, capsys):
+    tasks.run_matrix(Context(), matrix="smoke", dataset=str(tmp_path / "d"), dry_run=True, benches="2")
+    summary = capsys.readouterr().out.splitlines()[-1]
     assert ", which the virtual bench does not wait for, on each of 2 benches, about " in summary
     assert summary.startswith("20 of 20 trials to run: 20 calls, about 9 min of bench time, ")
