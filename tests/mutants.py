@@ -27,7 +27,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/run/attempt", "range(1 + NOISY_RESTARTS)", "range(NOISY_RESTARTS)"),
     ("verdict", "lab/run/attempt", "OWN_STAMPS or is_other", "OWN_STAMPS and is_other"),
     ("verdict", "lab/run/attempt", "capture_clocks.without_step(who, lines[who])", "continue"),
-    ("value", "lab/run/description", '"modelled" if spec.kind ==', '"modelled" if spec.kind !=', MATRIX),
+    ("value", "lab/run/description", '"rig": "rehearsed"', '"rig": "measured"', MATRIX),
     ("verdict", "lab/run/description", '"matrix", "seed", "scenario_hash"', '"matrix", "scenario_hash"', MATRIX),
     ("value", "lab/run/events", '"event": event, **fields', '"event": event', ATTEMPT),
     ("verdict", "lab/run/matrix", 'else "bench_trouble"', 'else "void"'),

@@ -24,18 +24,11 @@ from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
 from correlate.tables.figures import figures
 from correlate.tables.layout import Table, as_csv, as_markdown
-from correlate.tables.study import MODELLED, Study, checked
+from correlate.tables.study import Study, checked
 from correlate.tables.with_left_out import noted
 from correlate.trace.duplicates import ADVICE
 
 __all__ = ["build", "findings", "read_findings", "remarks", "render", "server_addresses", "unread"]
-
-PROVENANCE = {
-    "modelled": "Modelled: an emulated bench made this traffic. It shows that the harness and the analysis work, and "
-    "nothing about the real apps. The model follows the paper, so every comparison with it is by construction.",
-    "rehearsed": "Rehearsed: real calls on a rig without phones made this traffic. They are not calls of the apps.",
-    "measured": "Measured: real phones made this traffic.",
-}
 
 
 def findings(dataset: Dataset) -> list[Measured]:
@@ -173,8 +166,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
     return _template().render(
         info=study.info,
         provenance=study.provenance,
-        is_modelled=study.provenance == MODELLED,
-        provenance_text=PROVENANCE[study.provenance],
+        meaning=study.meaning,
         complete=len(study.read) + len(study.unread),
         planned=len(study.info.plan),
         unread=study.unread,

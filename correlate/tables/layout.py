@@ -5,6 +5,9 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from correlate.dataset.record import Provenance
+from correlate.tables.provenance import MEANINGS
+
 Cell = str | int | float | None
 Row = dict[str, Cell]
 
@@ -18,7 +21,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, Cell], ...]
     notes: tuple[str, ...]
-    provenance: str
+    provenance: Provenance
 
     def shown(self) -> list[list[str]]:
         """The cells as text, row by row."""
@@ -50,7 +53,12 @@ class Grid:
 
 
 def table(
-    name: str, title: str, columns: str, rows: Sequence[Mapping[str, Cell]], notes: Sequence[str], provenance: str
+    name: str,
+    title: str,
+    columns: str,
+    rows: Sequence[Mapping[str, Cell]],
+    notes: Sequence[str],
+    provenance: Provenance,
 ) -> Table:
     """A `Table` whose `columns` are given as words."""
     return Table(name, title, tuple(columns.split()), tuple(rows), tuple(notes), provenance)
@@ -86,7 +94,7 @@ def as_csv(of: Table) -> str:
 
 def as_markdown(of: Table, grids: Sequence[Grid] = (), scope: str = "") -> str:
     """Title, provenance, what intervals speak of (`scope`), the grids (without any: the plain one), notes."""
-    lines = [f"# {of.title}", "", f"provenance: {of.provenance}", "", *([scope, ""] if scope else [])]
+    lines = [f"# {of.title}", "", f"provenance: {MEANINGS[of.provenance].label}", "", *([scope, ""] if scope else [])]
     for number, each in enumerate(grids or [plain(of)]):
         lines += ["", *_block(each)] if number and not each.is_folded else _block(each)
     if not of.rows:

@@ -63,7 +63,7 @@ def _listed(study: Study, app: str, address: str, is_used: bool, in_paper: bool)
         published = next(row["addresses"] for row in study.paper["table4"] if row["app"] == app)
         names = [row["name"] for row in study.paper["table5"] if row["app"] == app and row["address"] in published]
         if own is not None and own in {cluster(name) for name in names}:
-            return "twin of a published server" + study.by_construction
+            return "twin of a published server" + study.meaning.proviso
     return study.compare(is_used == in_paper)
 
 

@@ -13,14 +13,14 @@ from typing import Any
 
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
-from correlate.dataset.record import Analysis, DatasetRecord
+from correlate.dataset.record import Analysis, DatasetRecord, Provenance
 from correlate.dataset.record.analysis import GENERIC
 from correlate.findings import wrong_pairs
 from correlate.findings.cases import Case, cases
 from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
 from correlate.tables.membership import left_out
+from correlate.tables.provenance import MEANINGS, Meaning
 
-MODELLED = "modelled"
 UNDATED = "at times that nobody wrote down"
 
 
@@ -74,9 +74,14 @@ class Study:
         return replace(self, out={})
 
     @property
-    def provenance(self) -> str:
-        """`modelled` or `measured`, as the dataset says."""
+    def provenance(self) -> Provenance:
+        """`modelled`, `rehearsed` or `measured`, as the dataset says."""
         return self.info.provenance
+
+    @property
+    def meaning(self) -> Meaning:
+        """What that means beside the paper."""
+        return MEANINGS[self.info.provenance]
 
     @cached_property
     def apps(self) -> list[str]:
@@ -159,13 +164,8 @@ class Study:
         return unlike(self.installed[app], self.info.apps[app].version) if app in self.installed else ""
 
     def compare(self, is_equal: bool) -> str:
-        """How an agreement is worded: what a model took from the paper agrees with it by construction."""
-        return ("equal" if is_equal else "differs") + self.by_construction
-
-    @property
-    def by_construction(self) -> str:
-        """What is added to every comparison of a modelled dataset with the paper."""
-        return " (by construction)" if self.provenance == MODELLED else ""
+        """How an agreement is worded: only of what was measured on the apps it says something about them."""
+        return ("equal" if is_equal else "differs") + self.meaning.proviso
 
     @staticmethod
     def _ordered(found: Iterable[str], known: list[str]) -> list[str]:

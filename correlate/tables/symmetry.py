@@ -168,7 +168,7 @@ def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:
     if not low <= median <= high:
         return {"difference": ours.median - median, "agreement": "erratum, not compared"}
     word = "within the paper's range" if low <= ours.median <= high else "outside the paper's range"
-    return {"difference": ours.median - median, "agreement": word + study.by_construction}
+    return {"difference": ours.median - median, "agreement": word + study.meaning.proviso}
 
 
 def _is_conversation(case: Case) -> bool:

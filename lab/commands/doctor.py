@@ -13,12 +13,13 @@ from pathlib import Path
 
 import lab
 from lab.bench.bench import Bench
+from lab.bench.kinds import lacking
 from lab.capture import pcapdroid
 from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
-from lab.definitions import App, PhoneSpec
+from lab.definitions import App, BenchSpec, PhoneSpec
 from lab.errors import LabError
 from lab.laptop.agent.coalescing import OFF
 from lab.phone import netstats, push
@@ -42,9 +43,19 @@ class Check:
 
 
 def examine(run: Run, stop: Stop) -> list[Check]:
-    """All checks of a bench for a matrix; it never stops at the first that fails."""
-    lab_, spec = run.lab, run.spec
-    checks = list(_controller(run))
+    """All checks of a bench for a matrix; it never stops at the first that fails.
+
+    A rig on a machine that lacks something is not opened: all that would follow from that one lack.
+    """
+    needs = list(_needs(run.spec))
+    unmet = [check.found for check in needs if not check.ok]
+    opened = [_not_open(run.spec, f"not opened: {'; '.join(unmet)}")] if unmet else _opened(run, stop)
+    return [*_controller(run), *needs, *opened]
+
+
+def _opened(run: Run, stop: Stop) -> list[Check]:
+    """The checks that take an open bench."""
+    lab_, spec, checks = run.lab, run.spec, list[Check]()
     try:
         with Bench(lab_, spec, stop, partly=True) as bench:
             checks.append(Check("bench", spec.name, True, "is open", ""))
@@ -55,8 +66,21 @@ def examine(run: Run, stop: Stop) -> list[Check]:
                 checks.append(Check("reachable", name, False, str(trouble), "connect it and accept its prompt"))
             checks += _laptop_that_answers(bench)
     except LabError as error:
-        checks.append(Check("bench", spec.name, False, str(error), "mend what is named, then run doctor again"))
+        checks.append(_not_open(spec, str(error)))
     return checks
+
+
+def _not_open(spec: BenchSpec, why: str) -> Check:
+    return Check("bench", spec.name, False, why, "mend what is named, then run doctor again")
+
+
+def _needs(spec: BenchSpec) -> Iterator[Check]:
+    """What a rig needs of this machine; no other kind of bench needs anything that its own checks would not find."""
+    unmet = lacking(spec)
+    for what, fix in unmet:
+        yield Check("rig needs", spec.name, False, what, fix)
+    if spec.kind == "rig" and not unmet:
+        yield Check("rig needs", spec.name, True, "root, network namespaces, TUN and all programs are there", "")
 
 
 def _controller(run: Run) -> Iterator[Check]:

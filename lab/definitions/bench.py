@@ -1,5 +1,6 @@
 """A bench: two phones, a laptop, and what the operator says about them."""
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal, Self
 
@@ -31,6 +32,9 @@ class Contact(Model):
 
 VANTAGES = {"tcpdump": "interface", "dumpcap": "hotspot", "pcapdroid": "vpn"}
 """Where each kind of capture sees a phone's traffic, as the dataset labels it."""
+
+RIG_CAPTURES = {"raw": "tcpdump", "ethernet": "dumpcap"}
+"""What captures a phone of a rig, by its link: the carrier's on the phone itself, the hotspot's on the laptop."""
 
 
 class PhoneSpec(Model):
@@ -109,7 +113,7 @@ class BenchSpec(Model):
     """A bench file, with its local file merged over it."""
 
     name: Name
-    kind: Literal["virtual", "real"]
+    kind: Literal["virtual", "rig", "real"]
     local: LocalFile | None = None
     phones: Annotated[list[PhoneSpec], Field(min_length=2, max_length=2)]
     laptop: LaptopSpec
@@ -131,12 +135,47 @@ class BenchSpec(Model):
         serials = [phone.serial for phone in self.phones if phone.serial is not None]
         found += [(("phones", index, "serial"), f"a second phone with serial {n}") for index, n in repeated(serials)]
         found += [*self._same_accounts(), *self._long_directions()]
-        if self.kind == "virtual":
+        if self.emulated:
             found += self._callees_not_allowed()
             if self.laptop.agent is not None:
-                found.append((("laptop", "agent"), "the laptop of a virtual bench needs no agent"))
+                found.append((("laptop", "agent"), f"the laptop of a {self.kind} bench needs no agent"))
+        if self.kind == "rig":
+            found += self._not_for_a_rig()
         refuse(found)
         return self
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its handsets are emulated: virtual, or a rig."""
+        return self.kind != "real"
+
+    def _not_for_a_rig(self) -> list[tuple[Place, str]]:
+        """A rig has one phone on the carrier's link, one on the hotspot, and this machine as its laptop."""
+        found: list[tuple[Place, str]] = []
+        links = [phone.emulation.access.link for phone in self.phones if phone.emulation is not None]
+        if len(links) == 2 and links[0] == links[1]:
+            text = (
+                f"both phones have link {links[0]}; a rig has one of link raw (carrier) and one of ethernet (hotspot)"
+            )
+            found.append((("phones", 1, "emulation", "access", "link"), text))
+        for index, phone in enumerate(self.phones):
+            found += [(("phones", index, *place), text) for place, text in self._phone_not_for_a_rig(phone)]
+        if self.laptop.emulation is not None:
+            found.append((("laptop", "emulation"), "a rig's laptop is this machine: leave 'emulation' out"))
+        return found
+
+    def _phone_not_for_a_rig(self, phone: PhoneSpec) -> Iterator[tuple[Place, str]]:
+        if phone.emulation is None:
+            return
+        access = phone.emulation.access
+        capture = RIG_CAPTURES[access.link]
+        if phone.capture != capture:
+            yield ("capture",), f"a rig captures its phone of link {access.link} by {capture}, not {phone.capture}"
+        if access.clat:
+            yield ("emulation", "access", "clat"), "a rig translates no addresses of IPv4 and IPv6: no clat"
+        if access.link == "ethernet" and not any(self.laptop.hotspot_address in one for one in access.ipv4):
+            text = f"the laptop's hotspot_address {self.laptop.hotspot_address} is in none of these networks"
+            yield ("emulation", "access", "ipv4"), text
 
     def _same_accounts(self) -> list[tuple[Place, str]]:
         first, second = self.phones

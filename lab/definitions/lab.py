@@ -240,7 +240,8 @@ def cross_mistakes(found: Found) -> list[Mistake]:
         _contacts,
         _keys,
         _virtual_apps,
-        _virtual_benches,
+        _emulated_benches,
+        _networks_of_rigs,
     )
     return [mistake for one in checks for mistake in one(found)]
 
@@ -299,17 +300,34 @@ def _virtual_apps(found: Found) -> Iterator[Mistake]:
             yield virtual.mistake(("name",), _unknown("app", virtual.value.name, apps))
 
 
-def _virtual_benches(found: Found) -> Iterator[Mistake]:
-    """A virtual bench has no local file for what is missing: contacts and emulations must be there."""
+def _emulated_benches(found: Found) -> Iterator[Mistake]:
+    """An emulated bench has no local file for what is missing: contacts and emulations must be there."""
     for bench in found.files["benches"].values():
-        if bench.value.kind != "virtual":
+        spec: BenchSpec = bench.value
+        if not spec.emulated:
             continue
-        for index, phone in enumerate(bench.value.phones):
+        played = [name for name, app in found.files["virtual"].items() if spec.kind == "virtual" or app.value.rig]
+        for index, phone in enumerate(spec.phones):
             if phone.emulation is None:
                 yield bench.mistake(("phones", index), f"missing key 'emulation': phone '{phone.name}' is virtual")
-            for app in found.files["virtual"]:
+            for app in played:
                 if phone.address_in(app) is None:
                     text = f"no contact of phone '{phone.name}' for app '{app}', which is emulated"
                     yield bench.mistake(("phones", index, "contacts"), text)
-        if bench.value.laptop.emulation is None:
+        if spec.kind == "virtual" and spec.laptop.emulation is None:
             yield bench.mistake(("laptop",), "missing key 'emulation': the laptop is virtual")
+
+
+def _networks_of_rigs(found: Found) -> Iterator[Mistake]:
+    """Nobody is ever told a relay for a network that no rig has, and a phone that is told none can call nobody."""
+    rigs = [bench.value for bench in found.files["benches"].values() if bench.value.kind == "rig"]
+    labels = list(dict.fromkeys(phone.network for rig in rigs for phone in rig.phones))
+    for app in found.files["virtual"].values() if rigs else ():
+        named = [relay.network for relay in app.value.rig.relays] if app.value.rig else [None]
+        strangers = [(i, name) for i, name in enumerate(named) if name is not None and name not in labels]
+        for index, network in strangers:
+            yield app.mistake(("rig", "relays", index, "network"), _unknown("network", network, labels))
+        if not strangers and None not in named:
+            for label in (label for label in labels if label not in named):
+                text = f"no relay for a phone on network '{label}'; name one, or one for all"
+                yield app.mistake(("rig", "relays"), text)

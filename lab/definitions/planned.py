@@ -1,4 +1,4 @@
-"""The trials of a full matrix with their place and, on a virtual bench, their possible routes."""
+"""The trials of a full matrix with their place and, on an emulated bench, their possible routes."""
 
 import random
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from lab.definitions.matrix import Trial
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial with its place in the full matrix and, on a virtual bench, whether a direct route is possible."""
+    """A trial with its place in the full matrix and, on an emulated bench, whether a direct route is possible."""
 
     trial: Trial
     index: int
@@ -19,13 +19,13 @@ class PlannedTrial:
 
 
 def plan_routes(lab_: Lab, trials: Sequence[Trial], spec: BenchSpec, seed: int) -> list[PlannedTrial]:
-    """The trials of a full matrix with their place, and on a virtual bench whether a direct route is possible.
+    """The trials of a full matrix with their place, and on an emulated bench whether a direct route is possible.
 
     Of each full cell (app, caller's network, scenario) of the emulated app's `direct` counts an exact sample is drawn
     by seed; of a smaller cell the same share, rounded down or up by chance.
     """
     direct: set[str] = set()
-    for app in lab_.virtual_apps.values() if spec.kind == "virtual" else ():
+    for app in lab_.virtual_apps.values() if spec.emulated else ():
         for count in app.network.direct:
             cell = sorted(
                 trial.id

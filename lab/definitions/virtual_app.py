@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from lab.definitions.base import Model, Name, Place, Service, refuse, repeated
+from lab.definitions.rig import RigCalls, unlike
 from lab.definitions.scenario import Uniform
 from lab.definitions.virtual_network import AppNetwork
 from lab.definitions.yaml import did_you_mean
@@ -210,6 +211,7 @@ class VirtualApp(Model):
     """An emulated app. `launch`, `chat`, `outgoing`, ... name its screens for these states.
 
     `telecom` is the app's self-managed ConnectionService, absent where the app does not tell Android of its calls.
+    `rig` is how two browsers play its calls, absent where they cannot: then the app is not for a bench of kind rig.
     """
 
     name: Name
@@ -234,6 +236,7 @@ class VirtualApp(Model):
     timers: Timers
     screens: list[VirtualScreen] = Field(min_length=1)
     network: AppNetwork
+    rig: RigCalls | None = None
 
     def screen(self, name: str) -> VirtualScreen:
         """The screen of that name; it exists for every name that the definition holds."""
@@ -267,6 +270,11 @@ class VirtualApp(Model):
                 hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
                 found.append((place, f"no screen '{name}'{hint}"))
         refuse(found)
+        return self
+
+    @model_validator(mode="after")
+    def _browsers_play_the_same_app(self) -> Self:
+        refuse((("rig", *place), text) for place, text in (unlike(self.rig, self.network) if self.rig else ()))
         return self
 
     @model_validator(mode="after")

@@ -10,10 +10,13 @@ from pathlib import Path
 from correlate import files
 from correlate.dataset.anchors import SCENARIOS
 from correlate.dataset.durable import unfinished
-from correlate.dataset.record import LIBRARY, SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry
+from correlate.dataset.record import LIBRARY, SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry, Provenance
 from lab.definitions import BenchSpec, PlannedTrial
 from lab.errors import BadInput
 from lab.run.plan import Run
+
+PROVENANCES: dict[str, Provenance] = {"virtual": "modelled", "rig": "rehearsed", "real": "measured"}
+"""What the traffic of each kind of bench is."""
 
 LIBRARIES = ("im-call-lab", "adbutils", "uiautomator2", "dnspython", LIBRARY, "numpy", "pydantic", "PyYAML")
 
@@ -39,7 +42,7 @@ def _used_files(run: Run) -> dict[str, Path]:
     names = [f"benches/{run.spec.name}.yaml", f"matrices/{run.matrix.name}.yaml"]
     names += [f"calls/{name}.yaml" for name in run.matrix.scenarios]
     names += [f"apps/{name}.yaml" for name in run.matrix.apps]
-    if run.spec.kind == "virtual":
+    if run.spec.emulated:
         names += [f"virtual/{name}.yaml" for name in run.matrix.apps]
     return {name: root / name for name in sorted(names)}
 
@@ -55,7 +58,7 @@ def describe(run: Run) -> DatasetRecord:
         bench=spec.name,
         matrix=run.matrix.name,
         seed=run.seed,
-        provenance="modelled" if spec.kind == "virtual" else "measured",
+        provenance=PROVENANCES[spec.kind],
         contact=spec.contact,
         approval=spec.approval,
         scenario_hash=scenario_hash(run),

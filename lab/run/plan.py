@@ -53,10 +53,18 @@ def prepare(options: Options) -> Run:
 
 
 def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:
-    lacking = [name for name in matrix.apps if spec.kind == "virtual" and name not in lab.virtual_apps]
-    if lacking:
-        why = f"missing, bench {spec.name} needs it; write it (docs/add-an-app.md), or name a real bench with --bench"
-        raise BadInput("\n".join(f"{lab.directory}/virtual/{name}.yaml: {why}" for name in lacking))
+    mistakes: list[str] = []
+    for name in matrix.apps if spec.emulated else ():
+        app, needed = lab.virtual_apps.get(name), f"bench {spec.name} needs it; write it"
+        if app is None:
+            why = f"missing, {needed} (docs/add-an-app.md), or name a real bench with --bench"
+        elif spec.kind == "rig" and app.rig is None:
+            why = f"no section 'rig', {needed} (docs/rig.md), or take the app out of matrix {matrix.name}"
+        else:
+            continue
+        mistakes.append(f"{lab.directory}/virtual/{name}.yaml: {why}")
+    if mistakes:
+        raise BadInput("\n".join(mistakes))
 
 
 def _require_side_by_side(spec: BenchSpec, benches: int) -> None:

@@ -13,11 +13,13 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from lab.definitions import Lab
 from lab.errors import LabError
 from lab.virtual.bench import EmulatedBench
 from lab.virtual.control import Control
+from lab.virtual.rig.bench import RigBench
 
 LINE_LIMIT_BYTES = 1 << 20
 
@@ -29,10 +31,13 @@ def write_line(data: bytes) -> None:
         view = view[os.write(1, view) :]
 
 
-def configured(config: dict[str, str], root: Path) -> EmulatedBench:
+def configured(config: dict[str, Any], root: Path) -> EmulatedBench | RigBench:
     """The bench that the first line asks for. Raises LabError or KeyError."""
     lab = Lab.load(Path(config["scenarios"]))
-    return EmulatedBench(lab.bench(config["bench"]), lab.virtual_apps, root)
+    spec = lab.bench(config["bench"])
+    if spec.kind == "rig":
+        return RigBench(spec, lab.virtual_apps, root, phones=config["phones"])
+    return EmulatedBench(spec, lab.virtual_apps, root)
 
 
 async def serve(requests: asyncio.StreamReader) -> int:

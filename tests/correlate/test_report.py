@@ -223,6 +223,40 @@ def test_the_page_says_provenance_first_then_the_verdict_then_the_tables(built):
     assert "://" not in page.replace("https://doi.org", "")
 
 
+@pytest.mark.parametrize(
+    ("provenance", "said", "beside", "warns"),
+    [
+        (
+            "modelled",
+            "Modelled: an emulated bench made this traffic.",
+            "This traffic was modelled on the paper: agreement with it is by construction.",
+            True,
+        ),
+        (
+            "rehearsed",
+            "Rehearsed: real calls of Chromium (libwebrtc) through real NATs and a real TURN server in network "
+            "namespaces; the handsets and their apps are emulated: nothing here is about the real apps.</p>",
+            "The paper measured the apps, and browsers made these calls in their place: neither agreement nor "
+            "difference says anything about an app.</p>",
+            True,
+        ),
+        ("measured", "Measured: real phones made this traffic.", "column evidence.</p>", False),
+    ],
+)
+def test_the_page_says_what_made_the_traffic_and_what_that_means_beside_the_paper(
+    tmp_path, build, provenance, said, beside, warns
+):
+    build.dataset(tmp_path, [one_call(build)], provenance=provenance)
+    report.build(Dataset(tmp_path))
+    page = Dataset(tmp_path).report_path.read_text()
+    box = f'<p class="box{" warn" if warns else ""}"><strong>provenance: {provenance}.</strong> {said}'
+    assert (box in page, beside in page) == (True, True)
+    label = "rehearsed (calls of browsers, not of the apps)" if provenance == "rehearsed" else provenance
+    assert f'<div class="soft">1 of 1 trials, {label}</div>' in page
+    # Twelve tables and figures; and linking says it at its end, or why it was not computed.
+    assert page.count(f'<div class="soft">provenance: {label}</div>') == 12
+
+
 def test_the_page_names_the_version_that_was_installed_and_that_the_file_says_another(tmp_path, build):
     call = one_call(build)
     call.caller.version = call.callee.version = "2.99.0.1"

@@ -243,9 +243,8 @@ def test_published_cells_are_all_there():
     assert len(marked) == 3
 
 
-@pytest.fixture
-def known(tmp_path, build):
-    """One trial of an app that the paper knows, whose name is data here too."""
+def of_a_known_app(tmp_path, build, **keys):
+    """The tables of one trial of an app that the paper knows, whose name is data here too."""
     app = published()["table2"][0]["app"]
     call = conversation(build, end_s=30.0, app=app, service="video")
     call.caller, call.callee = call.callee, call.caller
@@ -257,9 +256,14 @@ def known(tmp_path, build):
         "services": ["voice", "video"],
         "analysis": {"relay_ports": [3478]},
     }
-    build.dataset(tmp_path, [call], apps={app: entry})
+    build.dataset(tmp_path, [call], apps={app: entry}, **keys)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     return {each.name: each for each in tables(Study.of(Dataset(tmp_path)))}
+
+
+@pytest.fixture
+def known(tmp_path, build):
+    return of_a_known_app(tmp_path, build)
 
 
 def test_published_cells_stand_beside_ours(known):
@@ -272,6 +276,24 @@ def test_published_cells_stand_beside_ours(known):
     assert (duration["median"], duration["paper_median"], round(duration["difference"], 3)) == (1.0, 1.663, -0.663)
     assert duration["agreement"] == "within the paper's range (by construction)"
     assert duration["erratum"] == "the text says that this app's medians stay below 1.4 s"
+
+
+@pytest.mark.parametrize(
+    ("provenance", "label", "proviso"),
+    [
+        ("modelled", "modelled", " (by construction)"),
+        ("rehearsed", "rehearsed (calls of browsers, not of the apps)", " (rehearsed, not the app)"),
+        ("measured", "measured", ""),
+    ],
+)
+def test_a_comparison_with_the_paper_says_that_it_is_not_of_the_apps(tmp_path, build, provenance, label, proviso):
+    known = of_a_known_app(tmp_path, build, provenance=provenance)
+    assert known["table2"].rows[0]["agreement"] == f"equal{proviso}"
+    assert pick(known["table4"], address="31.13.87.50")["agreement"] == f"differs{proviso}"
+    keys = {"caller_device": "Device 2 (bravo)", "service": "video", "measure": "absolute", "session": "longest_relay"}
+    assert pick(known["table6"], **keys)["agreement"] == f"within the paper's range{proviso}"
+    assert f"\n\nprovenance: {label}\n\n" in as_markdown(known["table3"])
+    assert {row[-1] for row in csv.reader(io.StringIO(as_csv(known["table3"])))} == {"provenance", provenance}
 
 
 def test_an_impossible_published_cell_is_marked_and_never_compared(known):

@@ -4,7 +4,7 @@ RE2."""
 from correlate.dataset.record.analysis import Analysis, RoleRule, UserIds
 from correlate.dataset.record.base import ID_CHARACTERS, SCHEMA, Document, Name, Port, Role, Service, nullable
 from correlate.dataset.record.history import JournalLine, VoidRecord
-from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry
+from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry, Provenance
 from correlate.dataset.record.patterns import LIBRARY, refusal
 from correlate.dataset.record.trial import (
     Addresses,
@@ -30,6 +30,6 @@ DOCUMENTS: dict[str, type[Document]] = {
 __all__ = [
     "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Clock",
     "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Machine", "Markers", "Name",
-    "PlanEntry", "Port", "Reading", "Role", "RoleRule", "Service", "Side", "TrialRecord", "UserIds", "VoidRecord",
-    "WayOut", "nullable", "refusal",
+    "PlanEntry", "Port", "Provenance", "Reading", "Role", "RoleRule", "Service", "Side", "TrialRecord", "UserIds",
+    "VoidRecord", "WayOut", "nullable", "refusal",
 ]  # fmt: skip

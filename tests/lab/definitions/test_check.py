@@ -178,7 +178,7 @@ def test_an_unknown_name_on_the_command_line_gets_a_suggestion(scenarios: Path):
     with pytest.raises(BadInput, match=r"^no matrix 'papr'; did you mean 'paper'\?$"):
         lab.matrix("papr")
     with pytest.raises(
-        BadInput, match=r"^no bench 'zzz'; there is lte_hotspot, pcapdroid, pixels, virtual, virtual_constant$"
+        BadInput, match=r"^no bench 'zzz'; there is lte_hotspot, pcapdroid, pixels, rig, virtual, virtual_constant$"
     ):
         lab.bench("zzz")
 

@@ -26,7 +26,9 @@ def cell(trial: Trial) -> tuple[str, str, str]:
     return (trial.app, trial.direction, trial.scenario)
 
 
-@pytest.mark.parametrize(("name", "trials"), [("paper", 180), ("smoke", 20), ("invented", 180), ("negotiated", 120)])
+@pytest.mark.parametrize(
+    ("name", "trials"), [("paper", 180), ("smoke", 20), ("invented", 180), ("negotiated", 120), ("rig", 100)]
+)
 def test_a_matrix_has_each_of_its_trials_once(bench: BenchSpec, name: str, trials: int):
     planned = plan(read(SCENARIOS / "matrices" / f"{name}.yaml", Matrix), bench, 1)
     assert len(planned) == trials

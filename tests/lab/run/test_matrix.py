@@ -217,8 +217,13 @@ def test_a_dataset_keeps_the_bytes_of_its_yaml_whatever_ends_their_lines(tmp_pat
     assert (tmp_path / "d/scenarios/matrices/smoke.yaml").read_bytes() == data
 
 
-@pytest.mark.parametrize(("bench", "provenance"), [("virtual", "modelled"), ("pixels", "measured")])
-def test_what_an_emulated_bench_gives_is_modelled_and_what_phones_give_measured(tmp_path, bench, provenance):
+KINDS = [("virtual", "modelled"), ("rig", "rehearsed"), ("pixels", "measured")]
+
+
+@pytest.mark.parametrize(("bench", "provenance"), KINDS)
+def test_a_virtual_bench_gives_what_is_modelled_a_rig_what_is_rehearsed_and_phones_what_is_measured(
+    tmp_path, bench, provenance
+):
     assert describe(planned(tmp_path, bench=bench)).provenance == provenance
 
 

@@ -1,0 +1,182 @@
+"""The truth of a rig's attempt: from the operator, session descriptions, candidates, getStats and coturn's log.
+
+No packet is looked at. What none of these witnesses can tell is null; where two of them disagree, `contradictions` has
+it. W3C "Identifiers for WebRTC's Statistics API" names the fields of getStats.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from lab.definitions.base import Role
+from lab.definitions.virtual_app import VirtualApp
+from lab.virtual.network.addresses import Address
+from lab.virtual.rig.calls import OTHER, SIDES, End, RigCall
+
+_UFRAG = re.compile(r"a=ice-ufrag:(\S+)")
+_URL = re.compile(r"(?:turns?|stun):\[?([0-9a-fA-F.:]+?)\]?:(\d+)(?:\?.*)?")
+Statistics = Sequence[Mapping[str, Any]]
+Addresses = Mapping[str, tuple[frozenset[Address], frozenset[Address]]]
+"""Private and public addresses of each phone."""
+
+
+def of_type(statistics: Statistics, *types: str) -> list[Mapping[str, Any]]:
+    return [one for one in statistics if one["type"] in types]
+
+
+def selected(statistics: Statistics) -> dict[str, Any] | None:
+    """The candidate pair that carried the call, with the types of its two candidates; None without one."""
+    by_id = {one["id"]: one for one in statistics}
+    transport = next(iter(of_type(statistics, "transport")), {})
+    pair = by_id.get(transport.get("selectedCandidatePairId", ""))
+    if pair is None:
+        return None
+    local, remote = by_id.get(pair["localCandidateId"], {}), by_id.get(pair["remoteCandidateId"], {})
+    return {
+        "local": local.get("candidateType"),
+        "remote": remote.get("candidateType"),
+        "protocol": local.get("relayProtocol", local.get("protocol")),
+        "sent": pair.get("packetsSent"),
+        "received": pair.get("packetsReceived"),
+    }
+
+
+def ids(end: End) -> list[str]:
+    """The username fragments of an end's own description."""
+    return sorted(set(_UFRAG.findall(end.sdp or "")))
+
+
+def checked(end: End) -> bool:
+    """Whether a connectivity check passed this end's interface: it sent some, or some reached it."""
+    pairs = of_type(end.statistics, "candidate-pair")
+    return any(pair.get("requestsSent", 0) or pair.get("requestsReceived", 0) for pair in pairs)
+
+
+def servers(end: End, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The servers that gave this end a candidate, by address and port."""
+    found = set()
+    for candidate in of_type(end.statistics, "local-candidate"):
+        url = _URL.fullmatch(candidate.get("url", ""))
+        if url is not None:
+            found.add((ip_address(url[1]), int(url[2])))
+    listed = sorted(found, key=lambda server: (str(server[0]), server[1]))
+    return [{"address": str(a), "port": port, "name": names.get(str(a))} for a, port in listed]
+
+
+def shared(app: VirtualApp, caller: list[dict[str, Any]], callee: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The caller's servers whose host and port the callee has too; IPv4 and IPv6 of one relay are one host."""
+    hosts = {str(a): index for index, one in enumerate(app.network.relays) for a in (one.ipv4, one.ipv6) if a}
+
+    def host(server: Mapping[str, Any]) -> tuple[object, int]:
+        return hosts.get(server["address"], server["address"]), server["port"]
+
+    there = {host(server) for server in callee}
+    return [server for server in caller if host(server) in there]
+
+
+def shown(end: End) -> set[Address]:
+    """The addresses of the other end that this one was given, and so checked or asked its relay to permit."""
+    found = set()
+    for candidate in end.taken:
+        words = candidate.split()
+        try:
+            found.add(ip_address(words[4]))
+        except (IndexError, ValueError):
+            continue  # A name for an address is none.
+    return found
+
+
+def exposed(call: RigCall, addresses: Addresses) -> dict[str, bool]:
+    """Whether the other side was given a private or a public address of each side."""
+    phones = {"caller": call.call.caller, "callee": call.call.callee}
+    found: dict[str, bool] = {}
+    for side in SIDES:
+        private, public = addresses[phones[side]]
+        given = shown(call.ends[OTHER[side]])
+        found |= {f"{side}_public": bool(given & public), f"{side}_private": bool(given & private)}
+    return found
+
+
+def media(end: End) -> dict[str, int | None]:
+    """What the browser's transport sent and received, checks left out: RTP, RTCP and DTLS, as one datagram each.
+
+    Bytes are null: the browser counts them without the framing of a relay.
+    """
+    transport = next(iter(of_type(end.statistics, "transport")), {})
+    packets = {"tx_packets": transport.get("packetsSent", 0), "rx_packets": transport.get("packetsReceived", 0)}
+    return packets | {"tx_payload_bytes": None, "rx_payload_bytes": None}
+
+
+def both_ways(statistics: Statistics) -> bool:
+    """Whether a check between two addresses that are not a relay's was answered."""
+    by_id = {one["id"]: one for one in statistics}
+    for pair in of_type(statistics, "candidate-pair"):
+        kinds = [by_id.get(pair[name], {}).get("candidateType") for name in ("localCandidateId", "remoteCandidateId")]
+        if "relay" not in kinds and pair.get("responsesReceived", 0):
+            return True
+    return False
+
+
+def browser(end: End) -> dict[str, Any]:
+    """What one browser says of its end."""
+    return {
+        "version": end.version,
+        "opened_ns": end.opened_ns,
+        "gathering_ns": end.gathering_ns,
+        "connected_ns": end.connected_ns,
+        "closed_ns": end.closed_ns,
+        "candidates": end.gathered,
+        "taken": end.taken,
+        "pair": selected(end.statistics),
+    }
+
+
+def truth(call: RigCall | None, addresses: Addresses, names: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of the truth but `trial`, `attempt`, `clocks` and `capture_restarts`; `rig` has the witnesses."""
+    if call is None:
+        return {"observed_scenario": None, "caller": None, "established": False, "rig": {"failures": []}}
+    app, ends = call.call.app, call.ends
+    assert app.rig is not None
+    pairs = {side: selected(end.statistics) for side, end in ends.items()}
+    established = call.call.answered_ns is not None and call.connected and all(pairs.values())
+    listed = {side: servers(end, names) for side, end in ends.items()}
+    unplayed = {one.field: one.reason for one in app.rig.unplayed}
+    return {
+        "observed_scenario": call.call.scenario,
+        "caller": call.call.caller,
+        "established": established,
+        "routing": routing(pairs.values()) if established else None,
+        "p2p_observed": any(both_ways(end.statistics) for end in ends.values()),
+        "service": call.call.service if established else None,
+        "role": None,
+        "exposed": exposed(call, addresses),
+        "servers": listed | {"shared": shared(app, listed["caller"], listed["callee"])},
+        "user_ids": user_ids(call, app),
+        "media": {side: media(end) for side, end in ends.items()},
+        "rig": {
+            "unplayed": unplayed,
+            "failures": call.failures,
+            "browsers": {side: browser(end) for side, end in ends.items()},
+        },
+    }
+
+
+def routing(pairs: Iterable[Mapping[str, Any] | None]) -> str:
+    """`relay` where any end of the pair in use is a relay's."""
+    kinds = [pair[end] for pair in pairs if pair is not None for end in ("local", "remote")]
+    return "relay" if "relay" in kinds else "p2p"
+
+
+def user_ids(call: RigCall, app: VirtualApp) -> list[str]:
+    """The username fragments that both sides' checks carried; those of the app's length, where it states one."""
+    if not all(checked(end) for end in call.ends.values()):
+        return []
+    found = {one for end in call.ends.values() for one in ids(end)}
+    length = app.network.user_ids.length if app.network.user_ids is not None else None
+    return sorted(one for one in found if length in (None, len(one)))
+
+
+def side_of(phone: str, call: RigCall | None) -> Role | None:
+    """The side of a phone in a call."""
+    return None if call is None else call.call.role(phone)
