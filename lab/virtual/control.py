@@ -20,7 +20,8 @@ Answer = dict[str, Any] | None
 class ControlledBench(Protocol):
     """The bench behind the channel. `begin` and `end` of one that lives in real time are awaited."""
 
-    world: World
+    @property
+    def world(self) -> World: ...
 
     def advance(self, ns: int) -> None: ...
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.definitions import BenchSpec, VirtualApp
+from lab.definitions.base import Role
 from lab.definitions.virtual_network import AccessNetwork
 from lab.errors import BadInput, BenchUnhealthy
 from lab.virtual.adb.daemon import listen
@@ -19,7 +20,7 @@ from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.handset.handset import Handset
 from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.rig import nat, truth
+from lab.virtual.rig import nat
 from lab.virtual.rig.calls import SIDES, RigCall, RigOperator
 from lab.virtual.rig.children import SYSTEM_PATH, run
 from lab.virtual.rig.chromium import Chromium
@@ -29,6 +30,8 @@ from lab.virtual.rig.network import RigNetwork
 from lab.virtual.rig.policy import options
 from lab.virtual.rig.programs import commands
 from lab.virtual.rig.spaces import Spaces, sweep
+from lab.virtual.rig.truth import contradictions, side_of
+from lab.virtual.rig.truth import truth as truth_of
 from lab.virtual.rig.world import RealWorld
 
 SPEECH = (
@@ -182,7 +185,7 @@ class RigBench:
         given = {}
         for side in SIDES:
             phone = self.spec.phone(getattr(call, side))
-            user = f"{self._begun['trial']}.{self._begun['attempt']}.{side}"
+            user = self._user(side)
             link = self.layout.access(phone).link
             given[side] = options(
                 app,
@@ -197,17 +200,25 @@ class RigBench:
         made.on_connected = self.exchange.media_connected
         return made
 
+    def _user(self, side: Role) -> str:
+        """Who a side of this attempt is for the TURN server."""
+        return f"{self._begun['trial']}.{self._begun['attempt']}.{side}"
+
     def fail_next(self, what: str, on: str, times: int = 1, **details: Any) -> None:
         """Raises ValueError: what is real here fails by itself."""
         raise ValueError("the rig makes no faults; the virtual bench does")
 
-    async def end(self, truth_path: str | None) -> dict[str, Any]:
+    async def end(self, truth: str | None) -> dict[str, Any]:
         """End the attempt: the truth is written if a path is given. `trouble` is what failed in a browser."""
         self.exchange.drop()
         await self.operator.finish()
         call = self.operator.calls[-1] if self.operator.calls else None
-        if truth_path is not None:
-            write_json(Path(truth_path), self._truth(call))
+        if truth is not None:
+            found = self._truth(call)
+            relayed = dict(zip(SIDES, await self.coturn.relayed([self._user(side) for side in SIDES]), strict=True))
+            found["rig"]["relayed"] = {side: vars(one) for side, one in relayed.items()}
+            found["rig"]["contradictions"] = contradictions(found, relayed)
+            write_json(Path(truth), found)
         refused = [text for phone in self.phones.values() for text in phone.refused]
         for phone in self.phones.values():
             phone.processes.begin()
@@ -226,7 +237,7 @@ class RigBench:
             self.layout.hotspot.name: {self.layout.hotspot_ends()[0].ip},
         }
         addresses = {name: (frozenset(private[name]), frozenset(public[name])) for name in public}
-        found = truth.truth(call, addresses, self._names)
+        found = truth_of(call, addresses, self._names)
         found["rig"]["nat"] = {"carrier": self._nats.carrier, "home": self._nats.home}
         found["clocks"] = self._clocks(call)
         found["capture_restarts"] = max([0, *(count - 1 for count in self.captures.values())])
@@ -236,7 +247,7 @@ class RigBench:
         """The laptop's clock is the controller's own."""
         clocks: dict[str, Any] = {"laptop": {"offset_before_ns": 0, "offset_after_ns": 0, "drift_ppm": 0.0}}
         for name, phone in self.phones.items():
-            reads, side = self.clock_reads.get(name, []), truth.side_of(name, call)
+            reads, side = self.clock_reads.get(name, []), side_of(name, call)
             if side is not None:
                 before, after = (reads[0], reads[-1]) if reads else (None, None)
                 drift_ppm = phone.clock.drift_ppb / 1000

@@ -7,21 +7,46 @@ import base64
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import BenchUnhealthy
 from lab.virtual.rig.children import Child
 from lab.virtual.rig.layout import Layout
+from lab.virtual.rig.world import pause
 
 DEFAULT_PORT = 3478
 READY_TRIES, READY_EVERY_S = 200, 0.05
 RELAY_PORTS = (40_100, 49_999)
 LIFETIME_S = 86_400
-LOG_WRITTEN_S = 6.0
-_USAGE = re.compile(r"user <\d+:([^>]{1,100})>[^\n]*? usage: [^\n]*?rp=(\d+), rb=\d+, sp=(\d+), sb=\d+")
-_PEER_USAGE = re.compile(r"user <\d+:([^>]{1,100})>[^\n]*? peer usage: [^\n]*?rp=(\d+), rb=\d+, sp=(\d+), sb=\d+")
-_CLOSED = re.compile(r"session (\d+): [^\n]*closed[^\n]*user <\d+:([^>]{1,100})>")
+CLOSED_TRIES, CLOSED_EVERY_S = 60, 0.1
+"""coturn closes an allocation a second after its client has given it up."""
+_SESSION = re.compile(r"session \d+: (new|closed|peer usage)\b[^\n]*?(?:username=|user )<\d+:([^>]{1,300})>([^\n]*)")
+_COUNTS = re.compile(r" rp=(\d{1,15}), rb=\d{1,15}, sp=(\d{1,15}), sb=\d{1,15}")
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """What the server did for one user: its allocations, those that are closed, and packets from and to its peers."""
+
+    allocations: int
+    closed: int
+    from_peers: int
+    to_peers: int
+
+
+def relayed(log: str, user: str) -> Relayed:
+    """What coturn's log says of a user. A usage is told in parts, each of what came since the one before."""
+    new = closed = received = sent = 0
+    for word, name, rest in _SESSION.findall(log):
+        if name != user:
+            continue
+        counts = _COUNTS.search(rest)
+        new, closed = new + (word == "new"), closed + (word == "closed")
+        if word == "peer usage" and counts is not None:
+            received, sent = received + int(counts[1]), sent + int(counts[2])
+    return Relayed(new, closed, received, sent)
 
 
 def configuration(layout: Layout, secret: str, root: Path) -> str:
@@ -86,6 +111,16 @@ class Coturn:
         name = f"{now_ns // 1_000_000_000 + LIFETIME_S}:{user}"
         digest = hmac.new(self._secret.encode(), name.encode(), "sha1").digest()
         return {"username": name, "credential": base64.b64encode(digest).decode()}
+
+    async def relayed(self, users: Sequence[str]) -> list[Relayed]:
+        """What it did for each user, once all their allocations are closed, or are not for some seconds."""
+        for _ in range(CLOSED_TRIES):
+            log = self.log.read_text(errors="replace")
+            found = [relayed(log, user) for user in users]
+            if all(one.closed >= one.allocations for one in found):
+                break
+            await pause(CLOSED_EVERY_S)
+        return found
 
     async def end(self) -> None:
         await self._child.end()

@@ -13,6 +13,7 @@ from lab.definitions.base import Role
 from lab.definitions.virtual_app import VirtualApp
 from lab.virtual.network.addresses import Address
 from lab.virtual.rig.calls import OTHER, SIDES, End, RigCall
+from lab.virtual.rig.coturn import Relayed
 
 _UFRAG = re.compile(r"a=ice-ufrag:(\S+)")
 _URL = re.compile(r"(?:turns?|stun):\[?([0-9a-fA-F.:]+?)\]?:(\d+)(?:\?.*)?")
@@ -54,11 +55,12 @@ def checked(end: End) -> bool:
 
 
 def servers(end: End, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The servers that gave this end a candidate, by address and port."""
+    """The servers that gave this end a relayed candidate, by address and port. One that is asked for an address alone is
+    no server of the call: anything may ask one."""
     found = set()
     for candidate in of_type(end.statistics, "local-candidate"):
         url = _URL.fullmatch(candidate.get("url", ""))
-        if url is not None:
+        if url is not None and candidate["candidateType"] == "relay":
             found.add((ip_address(url[1]), int(url[2])))
     listed = sorted(found, key=lambda server: (str(server[0]), server[1]))
     return [{"address": str(a), "port": port, "name": names.get(str(a))} for a, port in listed]
@@ -175,6 +177,20 @@ def user_ids(call: RigCall, app: VirtualApp) -> list[str]:
     found = {one for end in call.ends.values() for one in ids(end)}
     length = app.network.user_ids.length if app.network.user_ids is not None else None
     return sorted(one for one in found if length in (None, len(one)))
+
+
+def contradictions(found: Mapping[str, Any], relayed: Mapping[str, Relayed]) -> list[str]:
+    """Where the browsers and the TURN server say otherwise: whether the server carried the conversation."""
+    if not found["established"]:
+        carried = [side for side, one in relayed.items() if one.from_peers and one.to_peers]
+        return [f"no conversation, and coturn relayed packets both ways for the {side}" for side in carried]
+    texts = []
+    for side, one in relayed.items():
+        pair = found["rig"]["browsers"][side]["pair"]
+        is_relayed = 2 * one.to_peers > pair["sent"]
+        if is_relayed != (pair["local"] == "relay"):
+            texts.append(f"the {side} sent {pair['sent']} packets from a {pair['local']} candidate, coturn: {one}")
+    return texts
 
 
 def side_of(phone: str, call: RigCall | None) -> Role | None:
