@@ -36,6 +36,9 @@ RUN_HELP = {
     "seed": "seed of the order, of the draws and of an emulated bench",
     "scenarios": "folder of the YAML",
 }
+MATRIX_HELP = {"only": "app=whatsapp,service=voice", "dry-run": "only plan", "local": "the bench's local file"}
+MATRIX_HELP |= {"benches": "how many benches of an emulated kind run side by side, 1 to 8"}
+BENCH_HELP = {name: RUN_HELP[name] for name in ("bench", "scenarios")}
 PCAP_HELP = {"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"}
 
 
@@ -60,7 +63,7 @@ def exits() -> Iterator[None]:
         raise Exit(one_line(text), BenchUnhealthy.exit_code) from error
 
 
-@task(help=RUN_HELP | {"only": "app=whatsapp,service=voice", "dry-run": "only plan", "local": "the bench's local file"})
+@task(help=RUN_HELP | MATRIX_HELP)
 def run_matrix(
     _context: Context,
     bench: str = "virtual",
@@ -71,6 +74,7 @@ def run_matrix(
     only: str = "",
     dry_run: bool = False,
     local: str = "",
+    benches: str = "1",
 ) -> None:
     """Run the trials that are missing, then findings, names, tables and report."""
     with exits():
@@ -79,7 +83,7 @@ def run_matrix(
         from lab.run.options import Options
         from lab.run.plan import prepare
 
-        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local))
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local, benches))
         check_fits(run)
         show.plan(run) if dry_run else run_and_report(run)
 
@@ -185,7 +189,7 @@ def doctor(
         show.checks(doctor.examine(run, Stop()), as_json=json)
 
 
-@task(help={"bench": "the bench whose laptop gets it", "scenarios": RUN_HELP["scenarios"]})
+@task(help=BENCH_HELP | {"bench": "the bench whose laptop gets it"})
 def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -> None:
     """Put the agent on a bench's laptop, prove that it is there and that it answers; done again, nothing changes."""
     with exits():
@@ -195,13 +199,7 @@ def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -
         print(*install.install(Lab.load(Path(scenarios)).bench(bench)), sep="\n")
 
 
-@task(
-    help={
-        "file": "a tcpdump that was built for the phones",
-        "bench": RUN_HELP["bench"],
-        "scenarios": RUN_HELP["scenarios"],
-    }
-)
+@task(help=BENCH_HELP | {"file": "a tcpdump that was built for the phones"})
 def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
     """Install a tcpdump on the phones of a bench that are captured on themselves."""
     with exits():

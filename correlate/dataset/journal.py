@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 from itertools import count
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Journal:
 
     Each line is a `JournalLine`; the hash in it is of the bytes of the line before, line end excluded. What a power
     loss leaves of a last line that was never finished is no event: `append` cuts it off and says so with an event
-    `journal_cut` of its own.
+    `journal_cut` of its own. Several threads may append; what one appends is whole, and bound to what came before it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,17 +35,19 @@ class Journal:
         # How many lines there are, the last one's hash, and how long the file is then: where it is as long as that, it
         # is the one that this object wrote, for whoever appends holds the dataset.
         self._tail: tuple[int, str, int] | None = None
+        self._appending = threading.Lock()
 
     def append(self, event: str, **fields: object) -> JournalLine:
         """Writes one event, returns it as written once it is on the disk. Raises `BrokenJournal`."""
-        cut_bytes = 0
-        if self._tail is None or self._tail[2] != self.size_bytes():
-            entries, whole, head = self._load()
-            cut_bytes = self._cut_to(whole)
-            self._tail = (len(entries), head, whole)
-        if cut_bytes:
-            self._write("journal_cut", {"cut_bytes": cut_bytes})
-        return self._write(event, fields)
+        with self._appending:
+            cut_bytes = 0
+            if self._tail is None or self._tail[2] != self.size_bytes():
+                entries, whole, head = self._load()
+                cut_bytes = self._cut_to(whole)
+                self._tail = (len(entries), head, whole)
+            if cut_bytes:
+                self._write("journal_cut", {"cut_bytes": cut_bytes})
+            return self._write(event, fields)
 
     def read(self) -> list[JournalLine]:
         """All events; a last line that was never finished is left out. Raises `BrokenJournal` at any other break."""

@@ -45,6 +45,11 @@ def open_kind(lab_: Lab, spec: BenchSpec, stop: Stop, *, phones: bool = True) ->
     return VirtualBench(lab_, spec, stop, phones=phones)
 
 
+def side_by_side(spec: BenchSpec) -> bool:
+    """Whether such a bench may be open several times at once: each time it is processes and phones of its own."""
+    return spec.kind in ("virtual", "rig")
+
+
 def lacking(spec: BenchSpec) -> list[tuple[str, str]]:
     """What this machine lacks to be that bench, each with what to do; nothing for any kind but a rig."""
     return [(need.what, need.fix) for need in needs.lacking()] if spec.kind == "rig" else []

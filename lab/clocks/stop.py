@@ -9,15 +9,22 @@ from collections.abc import Iterator
 from lab.errors import Interrupted
 
 
+class _Held(threading.local):
+    """How often this thread holds a stop back."""
+
+    count = 0
+
+
 class Stop:
     """Ctrl-C and SIGTERM, told politely: the run ends at the next wait, with everything put back in order.
 
     While `held`, a signal is noted but does not interrupt, so that hanging up and stopping captures is never cut short.
+    Each thread holds it for itself: that one bench is put in order keeps no other one going.
     """
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._held = 0
+        self._held = _Held()
 
     def request(self, *_signal: object) -> None:
         """A signal handler: ask for the end of the run."""
@@ -29,20 +36,20 @@ class Stop:
 
     def check(self) -> None:
         """Raise `Interrupted` where the end was asked for and nothing holds it back."""
-        if self.requested and not self._held:
+        if self.requested and not self._held.count:
             raise Interrupted("interrupted; what is verified is kept, the trial that ran is run again next time")
 
     def wait(self, seconds: float) -> None:
         """Sleep in real time; a signal ends the sleep."""
-        self._event.wait(seconds) if not self._held else time.sleep(seconds)
+        self._event.wait(seconds) if not self._held.count else time.sleep(seconds)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        self._held += 1
+        self._held.count += 1
         try:
             yield
         finally:
-            self._held -= 1
+            self._held.count -= 1
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:

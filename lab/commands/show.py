@@ -53,11 +53,12 @@ def plan(run: Run) -> None:
     todo = [item for item in run.chosen if item.trial.id in missing]
     seconds = [_expected_s(run, item) for item in todo]
     size = sum(_expected_bytes(run, item, talk_s) for item, (_, talk_s) in zip(todo, seconds, strict=True))
-    minutes = sum(total for total, _ in seconds) / 60
+    minutes = sum(total for total, _ in seconds) / 60 / run.benches
     time = f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
+    each = f", on each of {run.benches} benches" if run.benches > 1 else ""
     note = " of bench time, which the virtual bench does not wait for" if run.spec.kind == "virtual" else ""
     out.print(
-        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {time}{note}, "
+        f"{len(todo)} of {len(run.chosen)} trials to run: {len(todo)} calls, about {time}{note}{each}, "
         f"about {size / 1e6:.0f} MB, into {escape(str(run.dataset.path))}",
         soft_wrap=True,
     )
@@ -120,6 +121,8 @@ def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
     out, path = console(), run.dataset.path
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
+    for line in progress.lost_benches:
+        out.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
     complete, planned = len(run.dataset.trial_ids()), len(run.planned)
     out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
     out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)

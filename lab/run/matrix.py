@@ -1,10 +1,12 @@
-"""A matrix: which trials are missing, running them one after the other, journalling, trying again.
+"""A matrix: which trials are missing, running them, journalling, trying again.
 
 A trial is complete when its folder stands under its final name; the journal is history. Whatever way a run ends, what
 was verified stays, and the next run takes up what is missing.
 """
 
 import shutil
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from correlate.dataset import AttemptFolder
@@ -17,6 +19,7 @@ from lab.run.description import check_fits, create
 from lab.run.options import holding
 from lab.run.plan import Run, check_callees
 from lab.run.progress import Progress
+from lab.run.side_by_side import share
 
 ROOM_BYTES = 32 << 20
 """What must be free for a trial to begin: its two captures, and evidence where it fails."""
@@ -29,6 +32,8 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
     """Run every chosen trial that is missing; whether the dataset is another one now, and is to be computed again.
 
     Raises `TrialsFailed` when some stay void, and what ends a run early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`.
+    Of several benches side by side all must open; one that is lost later is told in a line, and the others go on.
+    `BenchUnhealthy` is raised when the last one is lost, which leaves trials missing.
     Where nothing is missing nothing is written, but a journal that does not hold is set aside, and one that says
     otherwise than the folders of what there is is put right.
     """
@@ -60,43 +65,51 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
 
 def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop) -> list[str]:
     void: list[str] = []
-    with progress.showing(len(missing)), Bench(run.lab, run.spec, stop) as bench:
-        progress.say(bench.kind.hint)
+
+    def make(bench: Bench, item: PlannedTrial) -> None:
+        if not run_one(run, bench, item, progress):
+            void.append(item.trial.id)
+
+    with progress.showing(len(missing)), ExitStack() as opened:
+        benches = []
+        for _ in range(min(run.benches, len(missing))):
+            benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
+            progress.say(bench.kind.hint)
         run.dataset.journal.append("run", trials=len(missing), seed=run.seed)
-        for item in missing:
-            stop.check()
-            _require_room(run.dataset.path)
-            if not run_one(run, bench, item, progress):
-                void.append(item.trial.id)
+        share(missing, benches, partial(_require_leave, run.dataset.path, len(benches), stop), make, progress.lost)
         stop.check()
     return void
 
 
-def _require_room(path: Path) -> None:
-    free_bytes = shutil.disk_usage(path).free
-    if free_bytes < ROOM_BYTES:
-        free = f"{free_bytes >> 20} MiB are free, a trial may need {ROOM_BYTES >> 20}"
+def _require_leave(path: Path, at_once: int, stop: Stop) -> None:
+    """Raise where no further trial may begin: the end was asked for, or the disk may not hold so many at once."""
+    stop.check()
+    free_bytes, needed_bytes = shutil.disk_usage(path).free, at_once * ROOM_BYTES
+    if free_bytes < needed_bytes:
+        trials = "a trial" if at_once == 1 else f"{at_once} trials at once"
+        free = f"{free_bytes >> 20} MiB are free, {trials} may need {needed_bytes >> 20}"
         raise BenchUnhealthy(f"{path}: {free}; what is recorded is kept; make room and run again")
 
 
 def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress) -> bool:
     """Attempt one trial until it is complete, at most four times; False when all attempts are void."""
-    for retry in range(1 + FURTHER_ATTEMPTS):
-        progress.attempt(item.trial.id, retry)
-        with run.dataset.attempt(item.trial.id) as folder:
-            failed = _attempt(run, bench, item, folder, progress)
-        if failed is None:
-            progress.completed(item.trial.id)
-            return True
-        progress.void(item.trial.id, _reason(failed), str(failed))
-        if not isinstance(failed, AttemptVoid):
-            bench.check_health()
+    with progress.trial(item.trial.id):
+        for retry in range(1 + FURTHER_ATTEMPTS):
+            progress.attempt(item.trial.id, retry)
+            with run.dataset.attempt(item.trial.id) as folder:
+                failed = _attempt(run, bench, item, folder, progress)
+            if failed is None:
+                progress.completed(item.trial.id)
+                return True
+            progress.void(item.trial.id, _reason(failed), str(failed))
+            if not isinstance(failed, AttemptVoid):
+                bench.check_health()
     return False
 
 
 def _attempt(run: Run, bench: Bench, item: PlannedTrial, folder: AttemptFolder, progress: Progress) -> LabError | None:
     """Make one attempt; why it is void, None where it is complete. Raises what ends the run."""
-    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, progress.step)
+    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, partial(progress.step, item.trial.id))
     try:
         _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:

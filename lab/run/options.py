@@ -24,7 +24,11 @@ class Options:
     scenarios: str = "scenarios"
     only: str = ""
     local: str = ""
+    benches: int | str = 1
 
+
+MOST_BENCHES = 8
+"""How many benches one run may drive side by side; a core is well used by one or two."""
 
 FILTERS = ("app", "service", "direction", "scenario", "repetition", "id")
 
@@ -33,6 +37,13 @@ def parse_seed(text: int | str) -> int:
     """The number that `--seed` gives. Raises `BadInput`."""
     if not re.fullmatch(r"\d{1,18}", str(text), re.ASCII):
         raise BadInput(f"--seed {text}: write a whole number of at most 18 digits, without a sign")
+    return int(text)
+
+
+def parse_benches(text: int | str) -> int:
+    """The number that `--benches` gives. Raises `BadInput`."""
+    if not re.fullmatch(rf"[1-{MOST_BENCHES}]", str(text), re.ASCII):
+        raise BadInput(f"--benches {text}: write a whole number from 1 to {MOST_BENCHES}")
     return int(text)
 
 

@@ -8,7 +8,7 @@ from correlate.dataset import Dataset
 from lab.definitions import BenchSpec, Lab, Matrix, PlannedTrial, plan, plan_routes
 from lab.definitions.yaml import did_you_mean
 from lab.errors import BadInput
-from lab.run.options import Options, chosen, dataset_at, parse_seed
+from lab.run.options import Options, chosen, dataset_at, parse_benches, parse_seed
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Run:
     dataset: Dataset
     planned: tuple[PlannedTrial, ...]
     chosen: tuple[PlannedTrial, ...]
+    benches: int = 1
 
     def missing(self) -> list[PlannedTrial]:
         """The chosen trials that have no complete folder, in order."""
@@ -43,11 +44,12 @@ def prepare(options: Options) -> Run:
     """Read the YAML and lay the plan. Raises `BadInput`, also where an app has no emulation; touches nothing."""
     lab = Lab.load(Path(options.scenarios), Path(options.local) if options.local else None)
     spec, matrix = lab.bench(options.bench), lab.matrix(options.matrix)
-    seed = parse_seed(options.seed)
+    seed, benches = parse_seed(options.seed), parse_benches(options.benches)
+    _require_side_by_side(spec, benches)
     _require_emulations(lab, spec, matrix)
     planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
     dataset = dataset_at(options.dataset or f"datasets/{spec.name}-{matrix.name}")
-    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only))
+    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only), benches)
 
 
 def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:
@@ -63,6 +65,15 @@ def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:
         mistakes.append(f"{lab.directory}/virtual/{name}.yaml: {why}")
     if mistakes:
         raise BadInput("\n".join(mistakes))
+
+
+def _require_side_by_side(spec: BenchSpec, benches: int) -> None:
+    if benches > 1:
+        from lab.bench.kinds import side_by_side  # costs as much as all else that is planned
+
+        if not side_by_side(spec):
+            why = f"bench {spec.name} has one pair of phones; leave --benches out, or name an emulated bench"
+            raise BadInput(f"--benches {benches}: {why}")
 
 
 def check_callees(run: Run) -> None:

@@ -1,7 +1,10 @@
-"""What a run shows while it runs: one line a trial, and on a terminal a bar with the time that is left."""
+"""What a run shows while it runs: one line a trial that has ended, and on a terminal a bar with the time that is left,
+beside it what each trial that runs now is doing."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,13 +17,27 @@ from lab.clocks.real_time import elapsed
 from lab.errors import one_line
 
 
+@dataclass
+class _Running:
+    """A trial that runs."""
+
+    started: float
+    retry: int = 0
+    step: str = ""
+
+
 class Progress:
-    """Prints to `console`. Texts from phones and files are escaped; nothing in them can restyle the terminal."""
+    """Prints to `console`. Texts from phones and files are escaped; nothing in them can restyle the terminal.
+
+    Several trials may run at once, each told of by a thread of its own.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.voided: list[str] = []
-        self._trial, self._retry, self._started = "", 0, 0.0
+        self.lost_benches: list[str] = []
+        self._running: dict[str, _Running] = {}
+        self._telling = threading.Lock()
         self._done, self._total = 0, 0
         self._bar = Bar(
             TextColumn("[bold]{task.completed}[/]/{task.total}"),
@@ -47,31 +64,55 @@ class Progress:
         with self._bar:
             yield
 
-    def attempt(self, trial: str, retry: int) -> None:
-        """A trial begins, or begins again."""
-        if trial != self._trial:
-            self._started = elapsed()
-        self._trial, self._retry = trial, retry
-        self.step("starting")
+    @contextmanager
+    def trial(self, trial: str) -> Iterator[None]:
+        """A trial runs while the block does; what is told of it is told within."""
+        with self._telling:
+            self._running[trial] = _Running(elapsed())
+        try:
+            yield
+        finally:
+            with self._telling:
+                del self._running[trial]
+                self._show()
 
-    def step(self, name: str) -> None:
+    def attempt(self, trial: str, retry: int) -> None:
+        """The trial begins, or begins again."""
+        self._running[trial].retry = retry
+        self.step(trial, "starting")
+
+    def step(self, trial: str, name: str) -> None:
         """What the trial does now; only a terminal shows it."""
-        self._bar.update(self._task, description=escape(f"{name:<14} {self._trial}"))
+        with self._telling:
+            self._running[trial].step = name
+            self._show()
+
+    def _show(self) -> None:
+        now = (f"{running.step:<14} {trial}" for trial, running in self._running.items())
+        self._bar.update(self._task, description=escape("\n".join(now)))
 
     def completed(self, trial: str) -> None:
-        self._done += 1
-        self._bar.advance(self._task)
-        self._line(trial, f"complete, {_times(self._retry)}" if self._retry else "complete", "green")
+        retry = self._running[trial].retry
+        with self._telling:
+            self._done += 1
+            self._bar.advance(self._task)
+            self._line(trial, f"complete, {_times(retry)}" if retry else "complete", "green")
 
     def void(self, trial: str, reason: str, text: str) -> None:
-        why = one_line(f"{reason}: {text}")
-        self.voided.append(f"{trial}: {why}")
-        attempt = f"void, retry {self._retry}" if self._retry else "void"
-        self._line(trial, f"{attempt}: {why}", "yellow")
+        why, retry = one_line(f"{reason}: {text}"), self._running[trial].retry
+        with self._telling:
+            self.voided.append(f"{trial}: {why}")
+            self._line(trial, f"{f'void, retry {retry}' if retry else 'void'}: {why}", "yellow")
+
+    def lost(self, text: str) -> None:
+        """One of several benches is lost."""
+        self.lost_benches.append(text)
+        self.say("", one_line(text), "yellow")
 
     def _line(self, trial: str, outcome: str, style: str) -> None:
         count = f"{self._done:>{len(str(self._total))}}/{self._total}"
-        self.say(f"{count}  {trial:<52} {elapsed() - self._started:5.2f} s  ", outcome, style)
+        seconds = elapsed() - self._running[trial].started
+        self.say(f"{count}  {trial:<52} {seconds:5.2f} s  ", outcome, style)
 
     def say(self, text: str, styled: str = "", style: str = "") -> None:
         """Print one line; nothing for an empty one."""

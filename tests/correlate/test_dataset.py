@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -181,6 +182,15 @@ def test_another_schema_and_no_dataset_are_refused(made, tmp_path):
         dataset.info()
     with pytest.raises(BadDataset, match="cannot be read: No such file or directory"):
         Dataset(tmp_path / "nowhere").info()
+
+
+def test_lines_that_several_threads_append_are_all_there_and_bound_in_one_chain(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    with ThreadPoolExecutor(8) as pool:
+        written = list(pool.map(lambda number: journal.append("event", attempt=number), range(64)))
+    entries = Journal(journal.path).read()
+    assert sorted(entry.attempt for entry in entries) == list(range(64))
+    assert sorted(entry.seq for entry in written) == [entry.seq for entry in entries] == list(range(64))
 
 
 def test_the_journal_binds_each_line_to_the_one_before(tmp_path):

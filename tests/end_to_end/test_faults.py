@@ -307,9 +307,9 @@ class At(Progress):
         super().__init__(Console(file=io.StringIO()))
         self._where, self._act = (trial, event), act
 
-    def step(self, name):
-        super().step(name)
-        if (self._trial, name) == self._where:
+    def step(self, trial, name):
+        super().step(trial, name)
+        if (trial, name) == self._where:
             self._where = ("", "")
             self._act()
 

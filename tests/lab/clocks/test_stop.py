@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -18,6 +19,24 @@ def test_a_held_stop_waits_until_things_are_put_back_in_order() -> None:
         stop.check()
     with pytest.raises(Interrupted):
         stop.check()
+
+
+def test_a_stop_that_one_thread_holds_back_interrupts_the_others() -> None:
+    stop, other = Stop(), []
+    stop.request()
+
+    def check() -> None:
+        try:
+            stop.check()
+        except Interrupted:
+            other.append("interrupted")
+
+    with stop.held():
+        thread = threading.Thread(target=check)
+        thread.start()
+        thread.join()
+        stop.check()
+    assert other == ["interrupted"]
 
 
 def test_a_held_stop_does_not_cut_a_wait_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from correlate.dataset import Dataset
 from lab.bench.bench import Bench
+from lab.bench.kinds import side_by_side
 from lab.clocks.stop import Stop
 from lab.errors import AttemptVoid, BadInput, BenchUnhealthy, Interrupted, LaptopTrouble, PhoneTrouble
 from lab.run.description import check_fits, create, describe, scenario_hash
@@ -68,6 +69,26 @@ def test_only_that_names_nothing_is_refused(tmp_path, only, text):
 def test_a_seed_is_a_whole_number(tmp_path, seed):
     with pytest.raises(BadInput, match="write a whole number"):
         planned(tmp_path, seed=seed)
+
+
+@pytest.mark.parametrize("benches", ["", "0", "-1", "9", "1.5", "two", "02", "٢"])
+def test_benches_are_a_small_whole_number(tmp_path, benches):
+    with pytest.raises(BadInput) as raised:
+        planned(tmp_path, benches=benches)
+    assert str(raised.value) == f"--benches {benches}: write a whole number from 1 to 8"
+
+
+def test_several_benches_are_for_an_emulated_kind(tmp_path):
+    assert (planned(tmp_path).benches, planned(tmp_path, benches="8").benches) == (1, 8)
+    assert planned(tmp_path, bench="pixels", benches="1").benches == 1
+    with pytest.raises(BadInput) as raised:
+        planned(tmp_path, bench="pixels", benches="2")
+    assert str(raised.value) == (
+        "--benches 2: bench pixels has one pair of phones; leave --benches out, or name an emulated bench"
+    )
+    spec = planned(tmp_path).spec
+    kinds = {kind: side_by_side(spec.model_copy(update={"kind": kind})) for kind in ("virtual", "rig", "real")}
+    assert kinds == {"virtual": True, "rig": True, "real": False}
 
 
 def test_planning_and_asking_what_is_missing_touch_nothing(tmp_path):
@@ -272,12 +293,12 @@ class StoppedKind:
         self._stop.request()
         raise self._error
 
-    def check_health(self) -> None:
-        pass
-
     def end(self, truth) -> list[str]:
         assert truth is None
         return []
+
+    def check_health(self) -> None:
+        pass
 
 
 class StandingClock:
@@ -351,15 +372,24 @@ def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_rea
     assert said == [f"{void}{told}" for void in ("void", "void, retry 1", "void, retry 2", "void, retry 3")]
 
 
-@pytest.mark.parametrize("free_bytes", [ROOM_BYTES, ROOM_BYTES - 1])
-def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeypatch, free_bytes):
-    usage = namedtuple("usage", "total used free")
+@pytest.mark.parametrize(
+    ("benches", "short", "told"),
+    [
+        (1, 0, ""),
+        (1, 1, "31 MiB are free, a trial may need 32; "),
+        (3, 0, ""),
+        (3, 1, "95 MiB are free, 3 trials at once may need 96; "),
+        (8, 0, ""),  # There are no more benches than trials: four.
+    ],
+)
+def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeypatch, benches, short, told):
+    usage, free_bytes = namedtuple("usage", "total used free"), min(benches, 4) * ROOM_BYTES - short
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(1 << 40, 0, free_bytes))
-    run, begun = planned(tmp_path / "d", "repetition=1,scenario=caller_cancels"), []
+    run, begun = planned(tmp_path / "d", "repetition=1,scenario=caller_cancels", benches=benches), []
 
     class NoBench:
-        def __init__(self, *_planned):
-            self.kind = SimpleNamespace(hint="")
+        def __init__(self, _lab, _spec, stop):
+            self.kind, self.stop = SimpleNamespace(hint=""), stop
 
         def __enter__(self):
             return self
@@ -369,11 +399,11 @@ def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeyp
 
     monkeypatch.setattr("lab.run.matrix.Bench", NoBench)
     monkeypatch.setattr("lab.run.matrix.run_one", lambda run, bench, item, progress: not begun.append(item))
-    if free_bytes == ROOM_BYTES:
+    if not told:
         assert run_missing(run, Progress(Console(file=io.StringIO())), Stop())
-        assert begun == list(run.chosen)
+        assert sorted(item.index for item in begun) == sorted(item.index for item in run.chosen)
         return
-    with pytest.raises(BenchUnhealthy, match=r"/d: 31 MiB are free, a trial may need 32; what is recorded is kept"):
+    with pytest.raises(BenchUnhealthy, match=f"/d: {told}what is recorded is kept"):
         run_missing(run, Progress(Console(file=io.StringIO())), Stop())
     assert begun == []
 
