@@ -20,7 +20,7 @@ from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.handset.handset import Handset
 from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.rig import nat
+from lab.virtual.rig import nat, needs
 from lab.virtual.rig.calls import SIDES, RigCall, RigOperator
 from lab.virtual.rig.children import SYSTEM_PATH, run
 from lab.virtual.rig.chromium import Chromium
@@ -95,6 +95,8 @@ class RigBench:
         resolver_port = self._resolver.get_extra_info("sockname")[1]
         if not self._with_phones:
             return {"resolver_port": resolver_port}
+        if lacking := needs.lacking():
+            raise BenchUnhealthy("; ".join(f"{need.what}: {need.fix}" for need in lacking))
         await sweep()
         await self.spaces.up()
         await self._speak()

@@ -13,10 +13,11 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from lab.errors import BenchUnhealthy
-from lab.virtual.rig.children import Child
+from lab.virtual.rig.children import Child, run
 from lab.virtual.rig.layout import Address, Host
 from lab.virtual.rig.world import pause
 
+CERTIFICATE, KEY = "turnserver.crt", "turnserver.key"
 READY_TRIES, READY_EVERY_S = 200, 0.05
 RELAY_PORTS = (40_100, 49_999)
 LIFETIME_S = 86_400
@@ -55,10 +56,12 @@ def relayed(log: str, user: str) -> Relayed:
 
 
 def configuration(host: Host, secret: str, log: Path) -> str:
-    """coturn's file for one host. A relayed address is the host's own IPv4 or IPv6 address."""
+    """coturn's file for one host. A relayed address is the host's own IPv4 or IPv6 address. TLS and plain TCP are told
+    apart on every port."""
     first, *further = host.ports
     lines = [
         f"listening-port={first}",
+        f"tls-listening-port={first}",
         # The server's other ports, which it has for RFC 5780 alone, are never in the way of a further one.
         "no-rfc5780",
         "fingerprint",
@@ -67,7 +70,8 @@ def configuration(host: Host, secret: str, log: Path) -> str:
         "realm=rig.example",
         f"min-port={RELAY_PORTS[0]}",
         f"max-port={RELAY_PORTS[1]}",
-        "no-tls",
+        f"cert={log.with_name(CERTIFICATE)}",
+        f"pkey={log.with_name(KEY)}",
         "no-dtls",
         "no-cli",
         "no-multicast-peers",
@@ -88,7 +92,7 @@ class Coturn:
     """The servers of a rig; each writes its log and files into `root`."""
 
     def __init__(self, hosts: Sequence[Host], root: Path, inside: Callable[..., list[str]]) -> None:
-        self._secret = secrets.token_hex(16)
+        self._secret, self._root = secrets.token_hex(16), root
         self._servers: list[tuple[Host, Path, Child]] = []
         for index, host in enumerate(hosts):
             log = root / f"turnserver-{index}.log"
@@ -97,6 +101,9 @@ class Coturn:
 
     async def start(self) -> None:
         """Start all and wait until every address and port is open. Raises `BenchUnhealthy`."""
+        subject = ["-subj", "/CN=rig.example", "-days", "3650"]
+        files = ["-keyout", str(self._root / KEY), "-out", str(self._root / CERTIFICATE)]
+        await run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files])
         for host, log, child in self._servers:
             log.with_suffix(".conf").write_text(configuration(host, self._secret, log))
             await child.start()
