@@ -22,7 +22,7 @@ class RigRelay(Model):
     network: Name | None = None
     address: IPv4Address | IPv6Address
     port: Port
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
 
 
 class Unplayed(Model):

@@ -20,11 +20,11 @@ from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.handset.handset import Handset
 from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
-from lab.virtual.rig import nat
+from lab.virtual.rig import nat, needs
 from lab.virtual.rig.calls import SIDES, RigCall, RigOperator
 from lab.virtual.rig.children import SYSTEM_PATH, run
 from lab.virtual.rig.chromium import Chromium
-from lab.virtual.rig.coturn import Coturn
+from lab.virtual.rig.coturn import Coturn, Relayed
 from lab.virtual.rig.layout import layout
 from lab.virtual.rig.network import RigNetwork
 from lab.virtual.rig.policy import options
@@ -52,7 +52,7 @@ class RigBench:
         self._begun: dict[str, Any] = {}
         self.layout = layout(spec, apps.values())
         self.spaces = Spaces(self.layout, root)
-        self.coturn = Coturn(self.layout, root, self.spaces.inside)
+        self.coturn = Coturn(self.layout.hosts, root, self.spaces.inside)
         speech = root / "speech.wav"
         self.browsers = {
             name: Chromium(self.spaces.inside(space), root, space, speech) for name, space in self.layout.spaces.items()
@@ -95,6 +95,8 @@ class RigBench:
         resolver_port = self._resolver.get_extra_info("sockname")[1]
         if not self._with_phones:
             return {"resolver_port": resolver_port}
+        if lacking := needs.lacking():
+            raise BenchUnhealthy("; ".join(f"{need.what}: {need.fix}" for need in lacking))
         await sweep()
         await self.spaces.up()
         await self._speak()
@@ -214,11 +216,8 @@ class RigBench:
         await self.operator.finish()
         call = self.operator.calls[-1] if self.operator.calls else None
         if truth is not None:
-            found = self._truth(call)
             relayed = dict(zip(SIDES, await self.coturn.relayed([self._user(side) for side in SIDES]), strict=True))
-            found["rig"]["relayed"] = {side: vars(one) for side, one in relayed.items()}
-            found["rig"]["contradictions"] = contradictions(found, relayed)
-            write_json(Path(truth), found)
+            write_json(Path(truth), self._truth(call, relayed))
         refused = [text for phone in self.phones.values() for text in phone.refused]
         for phone in self.phones.values():
             phone.processes.begin()
@@ -226,7 +225,7 @@ class RigBench:
         failures = [text for one in self.operator.calls for text in one.failures]
         return {"refused": refused, "trouble": "; ".join(failures)}
 
-    def _truth(self, call: RigCall | None) -> dict[str, Any]:
+    def _truth(self, call: RigCall | None, relayed: Mapping[Role, Relayed]) -> dict[str, Any]:
         public: dict[str, set[Any]] = {self.layout.mobile.name: {self.layout.carrier_ends()[0].ip}}
         public[self.layout.hotspot.name] = {self.layout.home_ends()[0].ip}
         ipv6 = self.layout.mobile_ipv6()
@@ -237,7 +236,13 @@ class RigBench:
             self.layout.hotspot.name: {self.layout.hotspot_ends()[0].ip},
         }
         addresses = {name: (frozenset(private[name]), frozenset(public[name])) for name in public}
-        found = truth_of(call, addresses, self._names)
+        found = truth_of(call, addresses, relayed, self._names)
+        if call is not None:
+            found["rig"]["relayed"] = {
+                side: {"allocations": one.allocations, "from_peers": one.from_peers, "to_peers": one.to_peers}
+                for side, one in relayed.items()
+            }
+            found["rig"]["contradictions"] = contradictions(found, relayed)
         found["rig"]["nat"] = {"carrier": self._nats.carrier, "home": self._nats.home}
         found["clocks"] = self._clocks(call)
         found["capture_restarts"] = max([0, *(count - 1 for count in self.captures.values())])

@@ -25,11 +25,11 @@ MOBILE_CABLE, HOME_CABLE = 0, 1
 
 
 @dataclass(frozen=True)
-class Server:
-    """Where coturn listens."""
+class Host:
+    """One server: its addresses, of one or both families, and the UDP and TCP ports on which it listens."""
 
-    address: Address
-    port: int
+    addresses: tuple[Address, ...]
+    ports: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Layout:
     mobile: PhoneSpec
     hotspot: PhoneSpec
     hotspot_address: IPv4Address
-    servers: tuple[Server, ...]
+    hosts: tuple[Host, ...]
 
     @property
     def spaces(self) -> Mapping[str, str]:
@@ -49,7 +49,7 @@ class Layout:
     @property
     def addresses(self) -> list[Address]:
         """Those of the servers."""
-        return list(dict.fromkeys(server.address for server in self.servers))
+        return [address for host in self.hosts for address in host.addresses]
 
     def access(self, phone: PhoneSpec) -> AccessNetwork:
         assert phone.emulation is not None
@@ -93,12 +93,25 @@ def _pair(network: IPv4Network) -> tuple[IPv4Interface, IPv4Interface]:
     return IPv4Interface((first, network.prefixlen)), IPv4Interface((second, network.prefixlen))
 
 
+def hosts(spec: BenchSpec, apps: Iterable[VirtualApp]) -> tuple[Host, ...]:
+    """The servers of a rig: those of the apps' relays that browsers are told of, and the bench's own for STUN."""
+    ports: dict[tuple[Address, ...], set[int]] = {}
+    for app in apps:
+        for relay in app.network.relays:
+            addresses: tuple[Address, ...] = (relay.ipv4, *([relay.ipv6] if relay.ipv6 is not None else []))
+            told = app.rig.relays if app.rig is not None else []
+            used = {one.port for one in told if one.address in addresses}
+            if used:
+                ports.setdefault(addresses, set()).update(used)
+    for server in spec.stun_servers:
+        ports.setdefault((server.address,), set()).add(server.port)
+    return tuple(Host(addresses, tuple(sorted(used))) for addresses, used in ports.items())
+
+
 def layout(spec: BenchSpec, apps: Iterable[VirtualApp]) -> Layout:
-    """The rig of a bench file: its servers are all relays of the apps, and the bench's own STUN servers."""
+    """The rig of a bench file and its apps."""
     mobile = next(phone for phone in spec.phones if phone.emulation and phone.emulation.access.link == "raw")
-    servers = [Server(one.address, one.port) for app in apps if app.rig is not None for one in app.rig.relays]
-    servers += [Server(server.address, server.port) for server in spec.stun_servers]
-    return Layout(mobile, spec.other(mobile), spec.laptop.hotspot_address, tuple(dict.fromkeys(servers)))
+    return Layout(mobile, spec.other(mobile), spec.laptop.hotspot_address, hosts(spec, apps))
 
 
 def commands(rig: Layout) -> list[tuple[str, str]]:

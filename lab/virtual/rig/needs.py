@@ -22,6 +22,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "toybox": "toybox",
     "espeak-ng": "espeak-ng",
+    "openssl": "openssl",
 }
 """Each program that a rig runs, and the package of Debian that has it."""
 

@@ -28,7 +28,7 @@ def options(
     relayed = means(app.relayed, side, link) and not (direct and app.ice == "relay_unless_direct")
     relays = relays_for(app, network)
     if relayed:
-        urls = [f"turn:{_host(relay)}?transport={relay.transport}" for relay in relays]
+        urls = [_url(relay) for relay in relays]
         servers: list[dict[str, Any]] = [{"urls": urls, **credential()}]
     else:
         servers = [{"urls": [f"stun:{_host(relay)}" for relay in relays]}]
@@ -38,6 +38,12 @@ def options(
         "video": service == "video",
         "ufrag_characters": app.ufrag_characters,
     }
+
+
+def _url(relay: RigRelay) -> str:
+    """A TURN URI (RFC 7065)."""
+    scheme, transport = ("turns", "tcp") if relay.transport == "tls" else ("turn", relay.transport)
+    return f"{scheme}:{_host(relay)}?transport={transport}"
 
 
 def _host(relay: RigRelay) -> str:

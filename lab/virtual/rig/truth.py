@@ -16,7 +16,7 @@ from lab.virtual.rig.calls import OTHER, SIDES, End, RigCall
 from lab.virtual.rig.coturn import Relayed
 
 _UFRAG = re.compile(r"a=ice-ufrag:(\S+)")
-_URL = re.compile(r"(?:turns?|stun):\[?([0-9a-fA-F.:]+?)\]?:(\d+)(?:\?.*)?")
+CONVERSATION_PACKETS = 100
 Statistics = Sequence[Mapping[str, Any]]
 Addresses = Mapping[str, tuple[frozenset[Address], frozenset[Address]]]
 """Private and public addresses of each phone."""
@@ -64,17 +64,13 @@ def parts(candidate: str) -> tuple[Address | None, int, str]:
     return address, int(words[5]), words[words.index("typ") + 1]
 
 
-def servers(end: End, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The servers of one end's call, by address and port: those that gave it a relayed candidate, and relayed addresses
-    of the other end that it checked from an address of its own.
+def servers(end: End, relayed: Relayed, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The servers of one end's call, by address and port: those that allocated a relayed address for it, and relayed
+    addresses of the other end that it checked from an address of its own.
 
     One that was asked for an address alone is no server of the call: anything may ask one.
     """
-    found = set()
-    for candidate, url in end.gathered.items():
-        server = _URL.fullmatch(url or "")
-        if server is not None and parts(candidate)[2] == "relay":
-            found.add((ip_address(server[1]), int(server[2])))
+    found = set(relayed.asked)
     own = {address.version for address, _, kind in map(parts, end.gathered) if address and kind == "host"}
     for address, port, kind in map(parts, end.taken):
         if address is not None and kind == "relay" and address.version in own:
@@ -139,12 +135,15 @@ def browser(end: End) -> dict[str, Any]:
         "connected_ns": end.connected_ns,
         "closed_ns": end.closed_ns,
         "candidates": list(end.gathered),
+        "relays": sorted({url for candidate, url in end.gathered.items() if url and parts(candidate)[2] == "relay"}),
         "taken": end.taken,
         "pair": selected(end.statistics),
     }
 
 
-def truth(call: RigCall | None, addresses: Addresses, names: Mapping[str, str]) -> dict[str, Any]:
+def truth(
+    call: RigCall | None, addresses: Addresses, relayed: Mapping[Role, Relayed], names: Mapping[str, str]
+) -> dict[str, Any]:
     """The fields of the truth but `trial`, `attempt`, `clocks` and `capture_restarts`; `rig` has the witnesses."""
     if call is None:
         return {"observed_scenario": None, "caller": None, "established": False, "rig": {"failures": []}}
@@ -152,7 +151,7 @@ def truth(call: RigCall | None, addresses: Addresses, names: Mapping[str, str]) 
     assert app.rig is not None
     pairs = {side: selected(end.statistics) for side, end in ends.items()}
     established = call.call.answered_ns is not None and call.connected and all(pairs.values())
-    listed = {side: servers(end, names) for side, end in ends.items()}
+    listed = {side: servers(end, relayed[side], names) for side, end in ends.items()}
     unplayed = {one.field: one.reason for one in app.rig.unplayed}
     return {
         "observed_scenario": call.call.scenario,
@@ -192,14 +191,24 @@ def user_ids(call: RigCall, app: VirtualApp) -> list[str]:
 def contradictions(found: Mapping[str, Any], relayed: Mapping[Role, Relayed]) -> list[str]:
     """Where the browsers and the TURN server say otherwise: whether the server carried the conversation."""
     if not found["established"]:
-        carried = [side for side, one in relayed.items() if one.from_peers and one.to_peers]
+        carried = [side for side, one in relayed.items() if min(one.from_peers, one.to_peers) >= CONVERSATION_PACKETS]
         return [f"no conversation, and coturn relayed packets both ways for the {side}" for side in carried]
-    texts = []
+    texts = _of_allocations(found, relayed)
     for side, one in relayed.items():
         pair = found["rig"]["browsers"][side]["pair"]
         is_relayed = 2 * one.to_peers > pair["sent"]
         if is_relayed != (pair["local"] == "relay"):
             texts.append(f"the {side} sent {pair['sent']} packets from a {pair['local']} candidate, coturn: {one}")
+    return texts
+
+
+def _of_allocations(found: Mapping[str, Any], relayed: Mapping[Role, Relayed]) -> list[str]:
+    """A relayed candidate that a browser tells of, of a server that has not allocated it."""
+    texts = []
+    for side, one in relayed.items():
+        asked = {str(address) for address, _ in one.asked}
+        urls = [url for url in found["rig"]["browsers"][side]["relays"] if not any(each in url for each in asked)]
+        texts += [f"the {side} was given a candidate by {url}, and coturn knows of none" for url in urls]
     return texts
 
 
