@@ -21,7 +21,7 @@ from lab.programs.processes import Program, last_line
 EPOCH_NS = 1_767_571_200_000_000_000
 """The virtual bench's first instant: 2026-01-05 00:00:00 UTC."""
 
-START_S, CONTROL_S = 30.0, 120.0
+START_S, CONTROL_S = 60.0, 120.0
 
 
 class VirtualClock:

@@ -98,6 +98,17 @@ async def nc(inside: Inside, call: Call) -> int:
     return await _run(inside("toybox", "nc", "-u", *wait, str(address), operands[1]), call, data)
 
 
+def _rebuilt(call: Call) -> list[str]:
+    """A command line of tcpdump that `parsed` has understood, put together anew without its file: so no word of it
+    reaches the real program but as what it was understood to be."""
+    words = [word for word in call.argv if word != "--immediate-mode"]
+    given, _ = options(Call(words, call.streams, call.shell), "Uqnp", "iBswZGW")
+    immediate = ["--immediate-mode"] if "--immediate-mode" in call.argv else []
+    flags = [f"-{name}" for name in "Uqnp" if name in given]
+    valued = [word for name in "iBsGW" if name in given for word in (f"-{name}", given[name])]
+    return ["tcpdump", "-Z", "root", *immediate, *flags, *valued]
+
+
 async def tcpdump(phone: VirtualPhone, inside: Inside, on_start: Callable[[str], None], call: Call) -> int:
     """The real one, on the phone's files: a process of the phone, ended by its signals."""
     if call.argv[1:] == ["--version"]:
@@ -106,10 +117,9 @@ async def tcpdump(phone: VirtualPhone, inside: Inside, on_start: Callable[[str],
     if call.uid != ROOT_UID:
         call.fail(f"{given.interface}: You don't have permission to perform this capture on that device")
         return 1
-    words, path = list(call.argv[1:]), call.path(given.file)
+    path = call.path(given.file)
     phone.files.check_write(path, call.uid)
-    words = [str(phone.files.on_disk(path)) if word == given.file else word for word in words]
-    program = await _started(inside("tcpdump", "-Z", "root", *words))
+    program = await _started(inside(*_rebuilt(call), "-w", str(phone.files.on_disk(path))))
     known = call.shell.process
     known.args = call.argv
     phone.processes.number(known)
