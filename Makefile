@@ -40,4 +40,4 @@ bench: setup
 	$(BIN)/python benchmarks --write docs/benchmarks.md $(BENCH)
 
 soak: setup
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/soak.py $(SOAK)

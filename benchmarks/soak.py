@@ -1,21 +1,28 @@
-"""One seed after the other through the paper's matrix, until it is stopped, a dataset does not verify, or a finding is
-not the truth.
+"""Long campaigns, by name: `python benchmarks/soak.py [virtual | rig] [--first SEED] [--seeds N]`; without a name both.
 
-`python benchmarks/soak.py [FIRST_SEED] [SEEDS]`; each dataset is verified, compared with what the emulator wrote on
-the wire, and removed. What is undecided is counted, and so are addresses found as bytes: here both are chance.
+virtual: one seed after the other through the paper's matrix, until it is stopped, a dataset does not verify, or a
+finding is not the truth. Each dataset is verified, compared with what the emulator wrote on the wire, and removed. What
+is undecided is counted, and so are addresses found as bytes: here both are chance.
+
+rig: see `benchmarks.soak_rig`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import soak_rig
 from correlate import report
 from correlate.dataset import SIDES, Dataset
 from correlate.findings.cases import cases
+from lab.virtual.rig import needs
 
 BIN = Path(sys.executable).parent
 
@@ -40,7 +47,7 @@ def undecided(dataset: Dataset) -> str:
     return f"{nulls} exposures undecided, {sum(len(each.unexplained) for each in endpoints)} addresses unexplained"
 
 
-def main(first: int = 1, seeds: int = 5) -> None:
+def virtual(first: int, seeds: int) -> None:
     for seed in range(first, first + seeds):
         with tempfile.TemporaryDirectory(prefix="im-call-lab-soak-") as directory:
             dataset = Dataset(Path(directory) / "dataset")
@@ -52,5 +59,22 @@ def main(first: int = 1, seeds: int = 5) -> None:
             print(f"seed {seed}: complete, verified, equal to the truth; {undecided(dataset)}", flush=True)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=("virtual", "rig"))
+    parser.add_argument("--first", type=int, default=1, metavar="SEED")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N")
+    options = parser.parse_args()
+    lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if options.part != "virtual" else []
+    if options.part == "rig" and lacking:
+        sys.exit(f"soak rig: {'; '.join(lacking)}")
+    if options.part != "rig":
+        virtual(options.first, options.seeds)
+    if options.part is None and lacking:
+        print(f"soak rig: left out: {'; '.join(lacking)}")
+    elif options.part != "virtual":
+        soak_rig.run(options.first)
+
+
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:3]))
+    main()
