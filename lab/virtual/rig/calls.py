@@ -25,7 +25,8 @@ class End:
     """One end of a call: its browser, and what became of it. Instants are in ns since the epoch.
 
     `taken` are the candidates of the other end that this one was given, in text, and when; `gathered` its own, with the
-    URL of the server that gave it; `sdp` its own description.
+    URL of the server that gave it; `sdp` its own description; `checked` the addresses and
+    ports to which it sent checks, each with the type of its own candidate.
     """
 
     browser: Chromium
@@ -39,6 +40,7 @@ class End:
     held: list[dict[str, Any]] = field(default_factory=list)
     gathered: dict[str, str | None] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
+    checked: set[tuple[str, str, int]] = field(default_factory=set)
     statistics: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -96,6 +98,8 @@ class RigCall:
             setattr(end, f"{kind}_ns", at_ns)
         elif kind == "candidate":
             self._gathered(end, event["candidate"], event.get("url"))
+        elif kind == "checked":
+            end.checked.add((event["local"], str(event["address"]), int(event["port"])))
         elif kind == "took":
             end.taken.setdefault(event["candidate"], at_ns)
         elif kind == "connection" and event["state"] == "connected" and end.connected_ns is None:
@@ -146,13 +150,13 @@ class RigCall:
                 await end.browser.call("limitVideo", self.app.video_kbps)
 
     async def _ended(self) -> None:
-        """Read the statistics, then close both ends: first that of whoever ended the call."""
-        for end in self.ends.values():
-            end.statistics = await end.browser.call("statistics")
-        first: Role = "callee" if self.call.ended_by == "callee" else "caller"
-        for side in (first, OTHER[first]):
-            if self.ends[side].opened_ns is not None:
-                await self.ends[side].browser.call("closeCall")
+        """Close both ends at once, each right behind its statistics: what is counted is what was on the wire."""
+        opened = [end for end in self.ends.values() if end.opened_ns is not None]
+        closed = await asyncio.gather(*(end.browser.call("closeCall") for end in opened), return_exceptions=True)
+        for end, result in zip(opened, closed, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            end.statistics = result
 
     async def finish(self) -> None:
         """Return once the call is over; a call that is not over in time is a failure."""

@@ -64,17 +64,15 @@ def parts(candidate: str) -> tuple[Address | None, int, str]:
     return address, int(words[5]), words[words.index("typ") + 1]
 
 
-def servers(end: End, relayed: Relayed, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def servers(end: End, other: End, relayed: Relayed, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """The servers of one end's call, by address and port: those that allocated a relayed address for it, and relayed
     addresses of the other end that it checked from an address of its own.
 
     One that was asked for an address alone is no server of the call: anything may ask one.
     """
     found = set(relayed.asked)
-    own = {address.version for address, _, kind in map(parts, end.gathered) if address and kind == "host"}
-    for address, port, kind in map(parts, end.taken):
-        if address is not None and kind == "relay" and address.version in own:
-            found.add((address, port))
+    theirs = {(str(address), port) for address, port, kind in map(parts, other.gathered) if kind == "relay"}
+    found |= {(ip_address(a), port) for own, a, port in end.checked if own != "relay" and (a, port) in theirs}
     listed = sorted(found, key=lambda server: (str(server[0]), server[1]))
     return [{"address": str(a), "port": port, "name": names.get(str(a))} for a, port in listed]
 
@@ -151,7 +149,7 @@ def truth(
     assert app.rig is not None
     pairs = {side: selected(end.statistics) for side, end in ends.items()}
     established = call.call.answered_ns is not None and call.connected and all(pairs.values())
-    listed = {side: servers(end, relayed[side], names) for side, end in ends.items()}
+    listed = {side: servers(end, ends[OTHER[side]], relayed[side], names) for side, end in ends.items()}
     unplayed = {one.field: one.reason for one in app.rig.unplayed}
     return {
         "observed_scenario": call.call.scenario,
