@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from rich.console import Console
 
 from correlate.dataset import Dataset
 from lab.clocks.stop import Stop
@@ -71,3 +75,31 @@ class Started:
         """Ends it where it still runs."""
         self._process.terminate()
         self._process.wait()
+
+
+class At(Progress):
+    """Does something once, when any trial comes to a step; what it says is read from `out`."""
+
+    def __init__(self, step: str = "", act: Callable[[], None] = lambda: None) -> None:
+        super().__init__(Console(file=io.StringIO(), width=200))
+        self._at, self._act = step, act
+
+    def step(self, trial: str, name: str) -> None:
+        super().step(trial, name)
+        if name == self._at:
+            self._at = ""
+            self._act()
+
+    def lines(self) -> list[str]:
+        return self.console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def benches_of(pid: int) -> list[int]:
+    """The bench processes that a process has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"lab.virtual\0" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return sorted(found)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import signal
 import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
-from rich.console import Console
 
 import tasks
 from correlate import report
@@ -27,8 +24,7 @@ from lab.errors import BenchUnhealthy, Interrupted
 from lab.run.matrix import run_missing
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
-from lab.run.progress import Progress
-from tests.end_to_end.runs import BIN, ROOT
+from tests.end_to_end.runs import BIN, ROOT, At, benches_of
 
 TRIALS = [f"whatsapp-voice-lte_to_fixed-{name}-1" for name in ("callee_hangs_up", "caller_cancels", "callee_rejects")]
 """The one that talks comes first: the others still have something to do then."""
@@ -38,23 +34,6 @@ def planned(dataset: Path, benches: int) -> Run:
     scenarios = str(ROOT / "scenarios")
     run = prepare(Options(matrix="smoke", dataset=str(dataset), scenarios=scenarios, benches=benches))
     return run.only(*map(run.one, TRIALS))
-
-
-class At(Progress):
-    """Does something once, when any trial comes to a step; what it says is read from `out`."""
-
-    def __init__(self, step: str = "", act: Callable[[], None] = lambda: None) -> None:
-        super().__init__(Console(file=io.StringIO(), width=200))
-        self._at, self._act = step, act
-
-    def step(self, trial: str, name: str) -> None:
-        super().step(trial, name)
-        if name == self._at:
-            self._at = ""
-            self._act()
-
-    def lines(self) -> list[str]:
-        return self.console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
 
 def recorded(dataset: Path) -> dict[str, str]:
@@ -67,17 +46,6 @@ def recorded(dataset: Path) -> dict[str, str]:
 def journalled(dataset: Path) -> Counter[str]:
     """How many events of a kind the journal has."""
     return Counter(entry.event for entry in Dataset(dataset).journal.read())
-
-
-def benches_of(pid: int) -> list[int]:
-    """The bench processes that a process has started."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"lab.virtual\0" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return sorted(found)
 
 
 @pytest.fixture(scope="module")

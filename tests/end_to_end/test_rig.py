@@ -1,0 +1,183 @@
+"""The rig: real calls, whose findings are equal to what the browsers, the operator and coturn say of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import tasks
+from benchmarks import rehearsal, third_opinion
+from correlate import report
+from correlate.dataset import Dataset
+from lab.clocks.stop import Stop
+from lab.errors import BenchUnhealthy
+from lab.run.matrix import run_missing
+from lab.run.options import Options
+from lab.run.plan import Run, prepare
+from lab.virtual.rig import needs, spaces
+from tests.end_to_end.runs import BIN, ROOT, At, benches_of
+
+LACKING = "; ".join(f"{need.what}: {need.fix}" for need in needs.lacking())
+pytestmark = [pytest.mark.full, pytest.mark.skipif(LACKING != "", reason=f"no rig here: {LACKING}")]
+
+ROUTES = {
+    "whatsapp-voice-lte_to_fixed-caller_hangs_up-1": "p2p",
+    "snapchat-video-fixed_to_lte-callee_hangs_up-1": "relay",
+    "elder-voice-lte_to_fixed-callee_hangs_up-1": "relay",
+    "dogwood-voice-lte_to_fixed-caller_hangs_up-1": "relay",
+    "whatsapp-voice-fixed_to_lte-caller_hangs_up-1": "relay",
+    "messenger-voice-lte_to_fixed-caller_cancels-1": None,
+}
+SHORT = ["whatsapp-voice-lte_to_fixed-caller_cancels-1", "elder-voice-fixed_to_lte-caller_cancels-1"]
+
+
+def planned(dataset: Path, trials: list[str], benches: int = 1) -> Run:
+    where = {"dataset": str(dataset), "scenarios": str(ROOT / "scenarios"), "benches": benches}
+    run = prepare(Options(bench="rig", matrix="rig", **where))
+    return run.only(*map(run.one, trials))
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Six calls, three at a time."""
+    run = planned(tmp_path_factory.mktemp("rig") / "dataset", list(ROUTES), 3)
+    assert run_missing(run, At(), Stop())
+    tasks.analyse(run)
+    return run.dataset
+
+
+@pytest.fixture(scope="module")
+def compared(calls: Dataset) -> rehearsal.Compared:
+    return rehearsal.compare(calls)
+
+
+def test_every_finding_is_equal_to_the_truth_field_by_field(compared):
+    assert compared.differences == []
+    # Of each side's media the browser counts no bytes as framed; the other 18 fields of a trial are known.
+    assert {name for name, _ in compared.unjudged} == set(rehearsal.UNTOLD)
+    assert dict(compared.undecided) == {}
+    assert compared.equal == 6 * 18 - 2
+
+
+def test_the_calls_go_as_their_apps_and_nats_have_them(calls):
+    found = report.read_findings(calls)
+    assert {trial: values["routing"] for trial, values in found.items()} == ROUTES
+    assert found["snapchat-video-fixed_to_lte-callee_hangs_up-1"]["service"] == "video"
+    probed = found["messenger-voice-lte_to_fixed-caller_cancels-1"]
+    assert (probed["exposed"]["caller_public"], probed["exposed"]["callee_public"]) == (True, False)
+    assert calls.info().provenance == "rehearsed"
+    assert calls.verify() == []
+
+
+def test_media_are_within_eight_datagrams_of_what_the_browsers_counted(compared):
+    assert {way for way, _ in compared.surplus} == {"direct", "relayed", "none"}
+    assert {way: sum(n for (each, _), n in compared.surplus.items() if each == way) for way, _ in compared.surplus} == {
+        "direct": 4,
+        "relayed": 16,
+        "none": 4,
+    }
+    assert all(0 <= more <= 8 for _, more in compared.surplus)
+
+
+def test_clocks_are_within_their_bounds_and_instants_within_a_third_of_a_second(compared):
+    assert compared.wrong_clocks == []
+    assert compared.readings == 6 * 10
+    assert len(compared.distances["media_union begins"]) == len(compared.distances["media_union ends"]) == 10
+    assert all(abs(each) < 301_000_000 for found in compared.distances.values() for each in found)
+
+
+def test_tshark_sees_the_same_conversations_and_messages_in_every_capture(calls):
+    opinion = third_opinion.of_dataset(calls.path)
+    assert opinion.differences == []
+    assert opinion.compared["captures"] == 12
+    assert opinion.compared["UDP datagrams"] > 10_000
+    assert opinion.compared["STUN messages outermost over TCP"] > 10
+    assert opinion.compared["STUN messages nested"] > 100
+
+
+# -- whatever is killed
+
+
+def left() -> set[str]:
+    """The rigs' namespaces that are there."""
+    return {path.name for path in spaces.NETNS.glob(f"{spaces.PREFIX}.*")}
+
+
+def gone(condition, within_s: float = 10.0) -> bool:
+    """Whether something becomes true in that time."""
+    deadline = time.monotonic() + within_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def children(pid: int, word: bytes) -> list[int]:
+    """The processes that a process has started and that have this word in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and word in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def carrying(folder: Path) -> list[bytes]:
+    """Command lines of the processes that have a folder in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_bytes())
+    return found
+
+
+def test_nothing_is_left_of_a_controller_that_is_killed_in_a_call(tmp_path):
+    before, temporary, dataset = left(), tmp_path / "tmp", tmp_path / "dataset"
+    temporary.mkdir()
+    only = ["--matrix", "rig", "--only", f"id={SHORT[0]}", "--dataset", str(dataset)]
+    with subprocess.Popen(
+        [BIN / "invoke", "run-matrix", "--bench", "rig", *only], cwd=ROOT, env=os.environ | {"TMPDIR": str(temporary)}
+    ) as process:
+        events = dataset / "trials" / f"{SHORT[0]}.partial" / "events.jsonl"
+        assert gone(lambda: events.exists() and '"event": "ringing"' in events.read_text(), 60)
+        (bench,) = benches_of(process.pid)
+        assert len(left() - before) == 6
+        process.kill()
+    assert gone(lambda: left() - before == set() and carrying(temporary) == [])
+    assert not Path(f"/proc/{bench}").exists()
+    assert gone(lambda: list(temporary.iterdir()) == [])
+
+
+def test_what_a_killed_bench_leaves_is_swept_and_a_killed_browser_costs_one_attempt(tmp_path):
+    before, dataset, pids = left(), tmp_path / "dataset", []
+
+    def kill_bench() -> None:
+        pids.extend(benches_of(os.getpid()))
+        os.kill(pids[0], signal.SIGKILL)
+
+    with pytest.raises(BenchUnhealthy, match=r"^the rig has ended: it left no message; run again$"):
+        run_missing(planned(dataset, SHORT[:1]), At("ringing", kill_bench), Stop())
+    assert gone(lambda: not any(spaces.processes_in(name) for name in left() - before))
+    assert {name.split(".")[1] for name in left() - before} == {str(pids[0])}
+
+    def kill_browser() -> None:
+        (bench,) = benches_of(os.getpid())
+        browsers = children(bench, b"chromium-headless-shell")
+        assert len(browsers) == 2
+        os.kill(browsers[0], signal.SIGKILL)
+
+    progress = At("ringing", kill_browser)
+    assert run_missing(planned(dataset, SHORT[:1]), progress, Stop())
+    kept = Dataset(dataset)
+    events = [(entry.event, entry.payload.get("reason")) for entry in kept.journal.read()]
+    assert [name for name, _ in events if name in ("void", "completed")] == ["void", "completed"]
+    assert dict(events)["void"] == "bench_trouble"
+    assert kept.verify() == []
+    assert left() == before
