@@ -259,10 +259,10 @@ def moments(case: Case, truth: Truth, side: str) -> Iterator[tuple[str, int, Mom
     """What is seen in the controller's time, and when it should be: name, instant, moment.
 
     Sessions begin as `beginning` says. Media begin when the end connects: the handshake of DTLS is the first of them,
-    and `connected` its last. All end when the end closes: what follows is its farewell, and what was on its way.
+    and `connected` its last. All end while the end closes: what follows is what was on its way.
     """
     browser = truth["rig"]["browsers"][side]
-    closed = Moment(browser["closed_ns"], browser["closed_ns"]) if browser["closed_ns"] else None
+    closed = Moment(browser["closing_ns"], browser["closed_ns"]) if browser["closed_ns"] else None
     connected = Moment(browser["connected_ns"], browser["connected_ns"]) if browser["connected_ns"] else None
     for rule in (*SESSIONS, "media_union"):
         timing = case.duration[side].under(rule)

@@ -38,6 +38,7 @@ class End:
     opened_ns: int | None = None
     gathering_ns: int | None = None
     connected_ns: int | None = None
+    closing_ns: int | None = None
     closed_ns: int | None = None
     may_receive: bool = False
     held: list[dict[str, Any]] = field(default_factory=list)
@@ -99,7 +100,7 @@ class RigCall:
     def _heard(self, side: Role, event: dict[str, Any]) -> None:
         end, at_ns = self.ends[side], round(float(event["at_ms"]) * 1e6)
         kind = event["kind"]
-        if kind in ("opened", "gathering", "closed"):
+        if kind in ("opened", "gathering", "closing", "closed"):
             setattr(end, f"{kind}_ns", at_ns)
         elif kind == "candidate":
             self._gathered(end, event["candidate"], event.get("url"))

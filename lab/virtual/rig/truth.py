@@ -138,6 +138,7 @@ def browser(end: End) -> dict[str, Any]:
         "opened_ns": end.opened_ns,
         "gathering_ns": end.gathering_ns,
         "connected_ns": end.connected_ns,
+        "closing_ns": end.closing_ns,
         "closed_ns": end.closed_ns,
         "candidates": list(end.gathered),
         "relays": list(relays(end)),

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab.clocks.bench_time import WallClock, wait_until
+from lab.clocks.bench_time import WallClock, epoch_ns, wait_until
 from lab.clocks.stop import Stop
 from lab.errors import Interrupted
 
@@ -29,6 +29,10 @@ def test_a_step_of_the_controllers_own_clock_moves_no_bench_time(monkeypatch: py
     before_ns = clock.now_ns()
     monkeypatch.setattr(time, "time_ns", lambda: before_ns + 60_000_000_000)
     assert 0 <= clock.now_ns() - before_ns < 10_000_000_000
+
+
+def test_the_fastest_of_some_readings_tells_the_wall_clock_from_the_steady_one() -> None:
+    assert epoch_ns([(100, 5_000, 300), (1_000, 5_650, 1_100), (2_000, 6_999, 2_900)]) == 4_600
 
 
 def test_a_wait_looks_every_fifth_of_a_second_until_its_deadline() -> None:
