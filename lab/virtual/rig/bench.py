@@ -211,18 +211,18 @@ class RigBench:
         raise ValueError("the rig makes no faults; the virtual bench does")
 
     async def end(self, truth: str | None) -> dict[str, Any]:
-        """End the attempt: the truth is written if a path is given. `trouble` is what failed in a browser."""
+        """End the attempt: the truth is written if a path is given and no browser failed; `trouble` says what did."""
         self.exchange.drop()
         await self.operator.finish()
         call = self.operator.calls[-1] if self.operator.calls else None
-        if truth is not None:
+        failures = [text for one in self.operator.calls for text in one.failures]
+        if truth is not None and not failures:
             relayed = dict(zip(SIDES, await self.coturn.relayed([self._user(side) for side in SIDES]), strict=True))
             write_json(Path(truth), self._truth(call, relayed))
         refused = [text for phone in self.phones.values() for text in phone.refused]
         for phone in self.phones.values():
             phone.processes.begin()
             phone.refused.clear()
-        failures = [text for one in self.operator.calls for text in one.failures]
         return {"refused": refused, "trouble": "; ".join(failures)}
 
     def _truth(self, call: RigCall | None, relayed: Mapping[Role, Relayed]) -> dict[str, Any]:

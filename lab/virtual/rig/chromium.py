@@ -87,8 +87,9 @@ class Chromium:
         self._reading = loop.create_task(self._read(reader))
         try:
             await self._open_page()
-        except BrowserFailed as error:
-            raise BenchUnhealthy(f"{BINARY} does not start: {error}; {self._child.last_words()}") from error
+        except (BrowserFailed, TimeoutError) as error:
+            why = str(error) or f"its page is not there after {ANSWER_S:g} s"
+            raise BenchUnhealthy(f"{BINARY} does not start: {why}; {self._child.last_words()}") from error
 
     async def _open_page(self) -> None:
         self.version = str((await self._send("Browser.getVersion"))["product"])

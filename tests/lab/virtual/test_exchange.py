@@ -32,11 +32,11 @@ class Listener:
 
 
 class Bench:
-    def __init__(self, name="whatsapp", key="seed/trial/1", phones=("a", "b")):
+    def __init__(self, name="whatsapp", key="seed/trial/1", phones=("a", "b"), by_media=False):
         self.world = World()
         self.world.begin(key, 1000 * S)
         self.listener = Listener(self.world)
-        self.exchange = Exchange(self.world, [self.listener])
+        self.exchange = Exchange(self.world, [self.listener], by_media=by_media)
         self.app = emulated(name)
         for number, phone in enumerate(phones, 1):
             contacts = {name: f"1555555010{number}"}
@@ -101,6 +101,29 @@ def test_an_answer_connects_the_callee_first():
     bench.run(1.5)
     assert (bench.a.call.phase, bench.b.call.phase) == ("talking", "talking")
     assert call.scenario is None
+
+
+def test_where_media_decide_phones_talk_once_they_flow_and_leave_once_they_are_closed():
+    bench = Bench(by_media=True)
+    call = bench.place()
+    bench.run_until("rung")
+    bench.run(0.3)
+    bench.exchange.answer("b")
+    bench.run_until("answered")
+    bench.run(20)
+    assert (bench.a.call.phase, bench.b.call.phase) == ("ringing", "connecting")
+    bench.exchange.media_connected(call)
+    bench.run(2)
+    assert (bench.a.call.phase, bench.b.call.phase) == ("talking", "talking")
+    bench.exchange.media_closed(call)
+    assert bench.a.call is not None  # Nobody has hung up.
+    bench.exchange.hang_up("a")
+    bench.run(5)
+    assert (call.ended_by, bench.a.call.phase, bench.b.call.phase) == ("caller", "talking", "talking")
+    bench.exchange.media_closed(call)
+    assert (bench.a.call, bench.b.call) == (None, None)
+    bench.exchange.media_connected(call)
+    assert bench.a.call is None
 
 
 @pytest.mark.parametrize(
