@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -104,9 +105,9 @@ def test_tshark_sees_the_same_conversations_and_messages_in_every_capture(calls)
 # -- whatever is killed
 
 
-def left() -> set[str]:
-    """The rigs' namespaces that are there."""
-    return {path.name for path in spaces.NETNS.glob(f"{spaces.PREFIX}.*")}
+def left(names: Iterable[str]) -> list[str]:
+    """The namespaces of these names that are there."""
+    return [name for name in names if (spaces.NETNS / name).exists()]
 
 
 def gone(condition, within_s: float = 10.0) -> bool:
@@ -139,7 +140,7 @@ def carrying(folder: Path) -> list[bytes]:
 
 
 def test_nothing_is_left_of_a_controller_that_is_killed_in_a_call(tmp_path):
-    before, temporary, dataset = left(), tmp_path / "tmp", tmp_path / "dataset"
+    temporary, dataset = tmp_path / "tmp", tmp_path / "dataset"
     temporary.mkdir()
     only = ["--matrix", "rig", "--only", f"id={SHORT[0]}", "--dataset", str(dataset)]
     with subprocess.Popen(
@@ -147,27 +148,31 @@ def test_nothing_is_left_of_a_controller_that_is_killed_in_a_call(tmp_path):
     ) as process:
         events = dataset / "trials" / f"{SHORT[0]}.partial" / "events.jsonl"
         assert gone(lambda: events.exists() and '"event": "ringing"' in events.read_text(), 60)
-        assert len(benches_of(process.pid)) == 1
-        assert len(left() - before) == 6
+        (bench,) = benches_of(process.pid)
+        names = spaces.names_of(bench).values()
+        assert len(left(names)) == 6
         process.kill()
-    assert gone(lambda: left() - before == set() and carrying(temporary) == [])
+    assert gone(lambda: left(names) == carrying(temporary) == [])
     assert gone(lambda: list(temporary.iterdir()) == [])
 
 
 def test_what_a_killed_bench_leaves_is_swept_and_a_killed_browser_costs_one_attempt(tmp_path):
-    before, dataset, pids = left(), tmp_path / "dataset", []
+    dataset, names = tmp_path / "dataset", []
 
     def kill_bench() -> None:
-        pids.extend(benches_of(os.getpid()))
-        os.kill(pids[0], signal.SIGKILL)
+        (bench,) = benches_of(os.getpid())
+        names.extend(spaces.names_of(bench).values())
+        os.kill(bench, signal.SIGKILL)
 
     with pytest.raises(BenchUnhealthy, match=r"^the rig has ended: it left no message; run again$"):
         run_missing(planned(dataset, SHORT[:1]), At("ringing", kill_bench), Stop())
-    assert gone(lambda: not any(spaces.processes_in(name) for name in left() - before))
-    assert {name.split(".")[1] for name in left() - before} == {str(pids[0])}
+    assert gone(lambda: not any(map(spaces.processes_in, names)))
+    assert len(left(names)) == 6
 
     def kill_browser() -> None:
         (bench,) = benches_of(os.getpid())
+        assert left(names) == []
+        names.extend(spaces.names_of(bench).values())
         browsers = children(bench, b"chromium-headless-shell")
         assert len(browsers) == 2
         os.kill(browsers[0], signal.SIGKILL)
@@ -179,4 +184,5 @@ def test_what_a_killed_bench_leaves_is_swept_and_a_killed_browser_costs_one_atte
     assert [name for name, _ in events if name in ("void", "completed")] == ["void", "completed"]
     assert dict(events)["void"] == "bench_trouble"
     assert kept.verify() == []
-    assert left() == before
+    assert len(names) == 12
+    assert left(names) == []
