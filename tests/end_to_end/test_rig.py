@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ import tasks
 from benchmarks import rehearsal, third_opinion
 from correlate import report
 from correlate.dataset import Dataset
+from correlate.trace import Trace
 from lab.clocks.stop import Stop
 from lab.errors import BenchUnhealthy
 from lab.run.matrix import run_missing
@@ -100,6 +104,58 @@ def test_tshark_sees_the_same_conversations_and_messages_in_every_capture(calls)
     assert opinion.compared["UDP datagrams"] > 10_000
     assert opinion.compared["STUN messages outermost over TCP"] > 10
     assert opinion.compared["STUN messages nested"] > 100
+
+
+# -- a comparison that cannot fail is none
+
+
+def edited(dataset: Dataset, target: Path, trial: str, edit: Callable[[dict[str, Any]], None]) -> list[str]:
+    """What differs where the truth of a trial is another one: the first word behind the trial."""
+    shutil.copytree(dataset.path, target)
+    path = target / "truth" / f"{trial}.json"
+    truth = json.loads(path.read_text())
+    edit(truth)
+    path.write_text(json.dumps(truth))
+    return [text.removeprefix(f"{trial}: ").split()[0] for text in rehearsal.compare(Dataset(target)).differences]
+
+
+def test_another_truth_is_told_field_by_field(calls, tmp_path):
+    def edit(truth: dict[str, Any]) -> None:
+        truth["routing"], truth["service"], truth["p2p_observed"] = "relay", None, False
+        truth["exposed"]["callee_private"] = False
+        truth["servers"]["caller"].append({"address": "192.0.2.7", "port": 1, "name": None})
+        truth["user_ids"].append("more")
+        truth["media"]["callee"]["rx_packets"] -= 9
+        truth["rig"]["unplayed"] = {}
+        truth["rig"]["failures"] = ["a browser"]
+
+    assert edited(calls, tmp_path / "copy", "whatsapp-voice-lte_to_fixed-caller_hangs_up-1", edit) == [
+        *("failures:", "routing", "p2p_observed", "service", "user_ids", "exposed.callee_private", "servers.caller"),
+        "media.callee.rx_packets",
+    ]
+
+
+def test_other_instants_of_a_browser_are_told(calls, tmp_path):
+    def edit(truth: dict[str, Any]) -> None:
+        browser = truth["rig"]["browsers"]["callee"]
+        browser["gathering_ns"] -= 400_000_000
+        browser["closing_ns"] += 400_000_000
+        browser["closed_ns"] += 400_000_000
+
+    trial = "dogwood-voice-lte_to_fixed-caller_hangs_up-1"
+    assert edited(calls, tmp_path / "copy", trial, edit) == ["callee:"] * 5
+
+
+def test_a_packet_that_tshark_does_not_see_is_told(calls):
+    trial = "elder-voice-lte_to_fixed-callee_hangs_up-1"
+    path = calls.path / "trials" / trial / calls.record(trial).sides["caller"].capture
+    rows = third_opinion.fields(path, third_opinion.UDP)
+    without = next(row for row in rows if row["stun.id"])
+    seen, opinion = [row for row in rows if row is not without], third_opinion.Opinion()
+    told = list(third_opinion.of_conversations(opinion, Trace.read(path), seen))
+    assert len([text for text in told if " port " in text]) == len(told) >= 3
+    missed = third_opinion.ours(Trace.read(path))["outermost over UDP"] - third_opinion.messages(seen)[0]
+    assert list(missed) == [(int(without["frame.number"]), int(without["stun.type"], 16), without["stun.id"])]
 
 
 # -- whatever is killed
