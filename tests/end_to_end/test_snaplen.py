@@ -131,9 +131,9 @@ def test_a_dataset_of_a_real_bench_is_planned_by_the_command_of_its_refusal(tmp_
     scenarios, dataset = bench_of(tmp_path / "my lab", 640, ("whatsapp",), "callee_rejects"), tmp_path / "my data"
     (scenarios / "benches" / "pixels.local.yaml").write_text(LOCAL)
     file = scenarios / "benches" / "pixels.yaml"
-    file.write_text(file.read_text().replace("snaplen_bytes: 640\n", "snaplen_bytes: 256\n"))
+    file.write_text(file.read_text().replace("snaplen_bytes: 1600\n", "snaplen_bytes: 256\n"))
     create(prepare(Options("pixels", "few", str(dataset), scenarios=str(scenarios))))
-    file.write_text(file.read_text().replace("snaplen_bytes: 256\n", "snaplen_bytes: 640\n"))
+    file.write_text(file.read_text().replace("snaplen_bytes: 256\n", "snaplen_bytes: 1600\n"))
     refused = run(scenarios, dataset, "--bench", "pixels")
     command = shlex.split(refused.stderr.partition(FINISH)[2])
     planned = invoke(*command[1:], "--dry-run")

@@ -128,7 +128,8 @@ class Exchange:
     """Signals calls between its `subscribers`, by phone; a phone has at most one call at a time.
 
     `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks. An answered call
-    is connected after the app's own times, or `by_media`: when a listener says `media_connected`.
+    is connected after the app's own times and over after them; `by_media` when a listener says `media_connected` and
+    `media_closed`.
     """
 
     def __init__(self, world: World, listeners: list[CallListener], *, by_media: bool = False) -> None:
@@ -237,6 +238,12 @@ class Exchange:
             for phone in (call.callee, call.caller):
                 self.subscribers[phone].connected(call)
 
+    def media_closed(self, call: Call) -> None:
+        """Nothing of a call that has ended is sent any more: where `by_media`, the phones leave it now."""
+        for line in [one for one in self._lines.values() if one.call is call and one.over]:
+            for phone in (call.caller, call.callee):
+                self._leave(line, phone)
+
     def _answered(self, line: _Line) -> None:
         call = line.call
         call.answered_ns = self.world.now_ns
@@ -252,6 +259,8 @@ class Exchange:
         call = line.call
         self._close(line, by)
         self._tell("ended", call)
+        if self.by_media:
+            return
         for phone, role in ((call.caller, "caller"), (call.callee, "callee")):
             if role == by:
                 self._leave(line, phone)

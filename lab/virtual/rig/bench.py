@@ -199,7 +199,7 @@ class RigBench:
                 lambda user=user: self.coturn.credential(user, self.world.now_ns),  # type: ignore[misc]
             )
         made = RigCall(call, app, self.browsers, given)
-        made.on_connected = self.exchange.media_connected
+        made.on_connected, made.on_closed = self.exchange.media_connected, self.exchange.media_closed
         return made
 
     def _user(self, side: Role) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,9 +11,12 @@ from lab.definitions.rig import RigCalls
 from lab.virtual.handset.exchange import Call
 from lab.virtual.rig.chromium import BrowserFailed, Chromium
 from lab.virtual.rig.policy import signalled
+from lab.virtual.rig.world import pause
 
 OTHER: Mapping[Role, Role] = {"caller": "callee", "callee": "caller"}
 SIDES: tuple[Role, Role] = ("caller", "callee")
+ARRIVED_S = 0.1
+"""How long what was sent may be on its way to the other end."""
 OVER_S = 40.0
 """How long the last steps of a call may take: statistics and closing, after an answer that may still be on its way."""
 
@@ -63,6 +66,7 @@ class RigCall:
         self.failures: list[str] = []
         self.over = asyncio.Event()
         self.on_connected: Callable[[Call], None] = lambda call: None
+        self.on_closed: Callable[[Call], None] = lambda call: None
         self._steps: asyncio.Queue[Step] = asyncio.Queue()
         for side, end in self.ends.items():
             end.browser.heard = lambda event, side=side: self._heard(side, event)  # type: ignore[misc]
@@ -92,6 +96,7 @@ class RigCall:
                 self.failures.append(f"{name}: {error}")
             if name == "ended":
                 self.over.set()
+                self.on_closed(self.call)
 
     def _heard(self, side: Role, event: dict[str, Any]) -> None:
         end, at_ns = self.ends[side], round(float(event["at_ms"]) * 1e6)
@@ -154,13 +159,12 @@ class RigCall:
                 await end.browser.call("limitVideo", self.app.video_kbps)
 
     async def _ended(self) -> None:
-        """Close both ends at once, each right behind its statistics: what is counted is what was on the wire."""
+        """End both at once: their media, then, once all of it has arrived, the call; each counts right before that."""
         opened = [end for end in self.ends.values() if end.opened_ns is not None]
-        closed = await asyncio.gather(*(end.browser.call("closeCall") for end in opened), return_exceptions=True)
-        for end, result in zip(opened, closed, strict=True):
-            if isinstance(result, BaseException):
-                raise result
-            end.statistics = result
+        await _both(end.browser.call("stopMedia") for end in opened)
+        await pause(ARRIVED_S)
+        for end, statistics in zip(opened, await _both(end.browser.call("closeCall") for end in opened), strict=True):
+            end.statistics = statistics
 
     async def finish(self) -> None:
         """Return once the call is over; a call that is not over in time is a failure."""
@@ -171,6 +175,15 @@ class RigCall:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+
+
+async def _both(asked: Iterable[Awaitable[Any]]) -> list[Any]:
+    """All answers, once each is there. Raises the first failure then."""
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
 
 
 class RigOperator:

@@ -15,6 +15,7 @@ from lab.virtual.network.addresses import Address
 from lab.virtual.rig.calls import OTHER, SIDES, End, RigCall
 from lab.virtual.rig.coturn import Relayed
 
+_URL = re.compile(r"turns?:\[?([0-9a-fA-F.:]+?)\]?:(\d+)\?transport=(?:udp|tcp)")
 _UFRAG = re.compile(r"a=ice-ufrag:(\S+)")
 CONVERSATION_PACKETS = 100
 Statistics = Sequence[Mapping[str, Any]]
@@ -64,13 +65,19 @@ def parts(candidate: str) -> tuple[Address | None, int, str]:
     return address, int(words[5]), words[words.index("typ") + 1]
 
 
+def relays(end: End) -> dict[str, tuple[Address, int]]:
+    """The servers that gave this end a relayed candidate, by URL."""
+    urls = {url for candidate, url in end.gathered.items() if url and parts(candidate)[2] == "relay"}
+    return {url: server for url in sorted(urls) if (server := _server(url)) is not None}
+
+
 def servers(end: End, other: End, relayed: Relayed, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The servers of one end's call, by address and port: those that allocated a relayed address for it, and relayed
-    addresses of the other end that it checked from an address of its own.
+    """The servers of one end's call, by address and port: those that allocated a relayed address for it, by their log
+    and its own word, and relayed addresses of the other end that it checked from an address of its own.
 
     One that was asked for an address alone is no server of the call: anything may ask one.
     """
-    found = set(relayed.asked)
+    found = {*relayed.asked, *relays(end).values()}
     theirs = {(str(address), port) for address, port, kind in map(parts, other.gathered) if kind == "relay"}
     found |= {(ip_address(a), port) for own, a, port in end.checked if own != "relay" and (a, port) in theirs}
     listed = sorted(found, key=lambda server: (str(server[0]), server[1]))
@@ -135,7 +142,7 @@ def browser(end: End) -> dict[str, Any]:
         "closing_ns": end.closing_ns,
         "closed_ns": end.closed_ns,
         "candidates": list(end.gathered),
-        "relays": sorted({url for candidate, url in end.gathered.items() if url and parts(candidate)[2] == "relay"}),
+        "relays": list(relays(end)),
         "taken": end.taken,
         "pair": selected(end.statistics),
     }
@@ -203,13 +210,20 @@ def contradictions(found: Mapping[str, Any], relayed: Mapping[Role, Relayed]) ->
 
 
 def _of_allocations(found: Mapping[str, Any], relayed: Mapping[Role, Relayed]) -> list[str]:
-    """A relayed candidate that a browser tells of, of a server that has not allocated it."""
+    """An end whose browser and TURN servers count allocations otherwise. The servers may know of more: a candidate
+    that comes too late is told to nobody. Where the end of one was lost on the way they do not say which one."""
     texts = []
     for side, one in relayed.items():
-        asked = {str(address) for address, _ in one.asked}
-        urls = [url for url in found["rig"]["browsers"][side]["relays"] if not any(each in url for each in asked)]
-        texts += [f"the {side} was given a candidate by {url}, and coturn knows of none" for url in urls]
+        urls = found["rig"]["browsers"][side]["relays"]
+        named = sum(server in one.asked for server in map(_server, urls))
+        if len(urls) - named > one.allocations - len(one.asked):
+            texts.append(f"the {side} was given candidates by {', '.join(urls)}, coturn: {one}")
     return texts
+
+
+def _server(url: str) -> tuple[Address, int] | None:
+    matched = _URL.fullmatch(url)
+    return None if matched is None else (ip_address(matched[1]), int(matched[2]))
 
 
 def side_of(phone: str, call: RigCall | None) -> Role | None:
