@@ -258,19 +258,23 @@ def beginning(truth: Truth, side: str, remote: str) -> Moment | None:
 def moments(case: Case, truth: Truth, side: str) -> Iterator[tuple[str, int, Moment]]:
     """What is seen in the controller's time, and when it should be: name, instant, moment.
 
-    Sessions begin as `beginning` says. Media begin when the end connects: the handshake of DTLS is the first of them,
-    and `connected` its last. All end while the end closes: what follows is what was on its way.
+    Sessions begin as `beginning` says, of several servers with the first. Media begin with the handshake of DTLS, when
+    either end has found a pair, and the end is connected when that is over. All end while the end closes: what follows
+    was on its way.
     """
     browser = truth["rig"]["browsers"][side]
     closed = Moment(browser["closing_ns"], browser["closed_ns"]) if browser["closed_ns"] else None
-    connected = Moment(browser["connected_ns"], browser["connected_ns"]) if browser["connected_ns"] else None
+    paired = [each["ice_ns"] for each in truth["rig"]["browsers"].values() if each["ice_ns"]]
+    connected = Moment(min(paired), browser["connected_ns"]) if browser["connected_ns"] else None
     for rule in (*SESSIONS, "media_union"):
         timing = case.duration[side].under(rule)
         if timing.first_ns is None or timing.last_ns is None:
             continue
-        begun = connected if rule == "media_union" else beginning(truth, side, timing.remote or "")
-        if begun is not None:
-            yield f"{rule} begins", timing.first_ns, begun
+        begun = [beginning(truth, side, remote) for remote in (timing.remote or "").split(", ")]
+        known = [connected] if rule == "media_union" else begun
+        if all(known):
+            first = min(known, key=lambda each: each.last_ns)
+            yield f"{rule} begins", timing.first_ns, first
         if closed is not None:
             yield f"{rule} ends", timing.last_ns, closed
 

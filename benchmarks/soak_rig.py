@@ -7,7 +7,7 @@ Then it is removed; one in which anything differs stays, and the first differenc
 from __future__ import annotations
 
 import json
-import resource
+import os
 import shutil
 import subprocess
 import sys
@@ -31,34 +31,41 @@ CLOCKS_RIGHT = 0.95
 LOOK_EVERY_S = 5.0
 
 
-def proportional_set_kib(root: int) -> int:
-    """The memory of a process and of all that it started, what they share counted once (proc_pid_smaps(5), Pss)."""
-    parents, found = {}, 0
+def family(root: int) -> dict[int, list[str]]:
+    """A process and all that it started: process id -> the fields of its stat from the third on (proc_pid_stat(5))."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         # A process that ends meanwhile has none.
         with suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    for pid in parents:
-        above = pid
-        while above not in (0, root):
-            above = parents.get(above, 0)
-        with suppress(OSError):
-            if above == root:
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                found += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-    return found
+            found[int(stat.parent.name)] = stat.read_text().rpartition(")")[2].split()
+    parents = {pid: int(words[1]) for pid, words in found.items()}
+
+    def belongs(pid: int) -> bool:
+        while pid not in (0, root):
+            pid = parents.get(pid, 0)
+        return pid == root
+
+    return {pid: words for pid, words in found.items() if belongs(pid)}
+
+
+def proportional_set_kib(pid: int) -> int:
+    """The memory of a process; of what it shares with others its part (proc_pid_smaps(5), Pss)."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return 0
 
 
 class Costs:
-    """Of a program and all that it started: wall time, CPU time of those that have ended, and the most memory that was
-    seen."""
+    """Of a program and all that it started, as seen every 5 s: wall time, CPU time, and the most memory at once. What
+    ends between two looks is missed."""
 
     def __init__(self) -> None:
-        self.code, self.wall_s, self.cpu_s, self.memory_kib = 0, 0.0, 0.0, 0
+        self.code, self.wall_s, self.memory_kib = 0, 0.0, 0
+        self._ticks: dict[tuple[int, str], int] = {}
 
     def run(self, *command: str | Path) -> None:
-        over = threading.Event()
-        began_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        over, began_s = threading.Event(), time.monotonic()
         program = subprocess.Popen(command)
         watching = threading.Thread(target=self._watch, args=(program.pid, over))
         watching.start()
@@ -67,13 +74,18 @@ class Costs:
         finally:
             over.set()
             watching.join()
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.wall_s = time.monotonic() - began_s
-        self.cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def _watch(self, pid: int, over: threading.Event) -> None:
         while not over.wait(LOOK_EVERY_S):
-            self.memory_kib = max(self.memory_kib, proportional_set_kib(pid))
+            seen = family(pid)
+            self.memory_kib = max(self.memory_kib, sum(map(proportional_set_kib, seen)))
+            # Fields 14 and 15: user and system time; 22: when it started, since ids are used again.
+            self._ticks |= {(each, words[19]): int(words[11]) + int(words[12]) for each, words in seen.items()}
+
+    @property
+    def cpu_s(self) -> float:
+        return sum(self._ticks.values()) / os.sysconf("SC_CLK_TCK")
 
     def say(self, trials: int, rigs: int) -> str:
         each = f"{self.wall_s * rigs / max(1, trials):.0f} s and {self.cpu_s / max(1, trials):.0f} CPU s a trial"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,7 @@ import tasks
 from benchmarks import rehearsal, third_opinion
 from correlate import report
 from correlate.dataset import Dataset
+from correlate.trace import Trace
 from lab.clocks.stop import Stop
 from lab.errors import BenchUnhealthy
 from lab.run.matrix import run_missing
@@ -101,12 +106,64 @@ def test_tshark_sees_the_same_conversations_and_messages_in_every_capture(calls)
     assert opinion.compared["STUN messages nested"] > 100
 
 
+# -- a comparison that cannot fail is none
+
+
+def edited(dataset: Dataset, target: Path, trial: str, edit: Callable[[dict[str, Any]], None]) -> list[str]:
+    """What differs where the truth of a trial is another one: the first word behind the trial."""
+    shutil.copytree(dataset.path, target)
+    path = target / "truth" / f"{trial}.json"
+    truth = json.loads(path.read_text())
+    edit(truth)
+    path.write_text(json.dumps(truth))
+    return [text.removeprefix(f"{trial}: ").split()[0] for text in rehearsal.compare(Dataset(target)).differences]
+
+
+def test_another_truth_is_told_field_by_field(calls, tmp_path):
+    def edit(truth: dict[str, Any]) -> None:
+        truth["routing"], truth["service"], truth["p2p_observed"] = "relay", None, False
+        truth["exposed"]["callee_private"] = False
+        truth["servers"]["caller"].append({"address": "192.0.2.7", "port": 1, "name": None})
+        truth["user_ids"].append("more")
+        truth["media"]["callee"]["rx_packets"] -= 9
+        truth["rig"]["unplayed"] = {}
+        truth["rig"]["failures"] = ["a browser"]
+
+    assert edited(calls, tmp_path / "copy", "whatsapp-voice-lte_to_fixed-caller_hangs_up-1", edit) == [
+        *("failures:", "routing", "p2p_observed", "service", "user_ids", "exposed.callee_private", "servers.caller"),
+        "media.callee.rx_packets",
+    ]
+
+
+def test_other_instants_of_a_browser_are_told(calls, tmp_path):
+    def edit(truth: dict[str, Any]) -> None:
+        browser = truth["rig"]["browsers"]["callee"]
+        browser["gathering_ns"] -= 400_000_000
+        browser["closing_ns"] += 400_000_000
+        browser["closed_ns"] += 400_000_000
+
+    trial = "dogwood-voice-lte_to_fixed-caller_hangs_up-1"
+    assert edited(calls, tmp_path / "copy", trial, edit) == ["callee:"] * 5
+
+
+def test_a_packet_that_tshark_does_not_see_is_told(calls):
+    trial = "elder-voice-lte_to_fixed-callee_hangs_up-1"
+    path = calls.path / "trials" / trial / calls.record(trial).sides["caller"].capture
+    rows = third_opinion.fields(path, third_opinion.UDP)
+    without = next(row for row in rows if row["stun.id"])
+    seen, opinion = [row for row in rows if row is not without], third_opinion.Opinion()
+    told = list(third_opinion.of_conversations(opinion, Trace.read(path), seen))
+    assert len([text for text in told if " port " in text]) == len(told) >= 3
+    missed = third_opinion.ours(Trace.read(path))["outermost over UDP"] - third_opinion.messages(seen)[0]
+    assert list(missed) == [(int(without["frame.number"]), int(without["stun.type"], 16), without["stun.id"])]
+
+
 # -- whatever is killed
 
 
-def left() -> set[str]:
-    """The rigs' namespaces that are there."""
-    return {path.name for path in spaces.NETNS.glob(f"{spaces.PREFIX}.*")}
+def left(names: Iterable[str]) -> list[str]:
+    """The namespaces of these names that are there."""
+    return [name for name in names if (spaces.NETNS / name).exists()]
 
 
 def gone(condition, within_s: float = 10.0) -> bool:
@@ -139,7 +196,7 @@ def carrying(folder: Path) -> list[bytes]:
 
 
 def test_nothing_is_left_of_a_controller_that_is_killed_in_a_call(tmp_path):
-    before, temporary, dataset = left(), tmp_path / "tmp", tmp_path / "dataset"
+    temporary, dataset = tmp_path / "tmp", tmp_path / "dataset"
     temporary.mkdir()
     only = ["--matrix", "rig", "--only", f"id={SHORT[0]}", "--dataset", str(dataset)]
     with subprocess.Popen(
@@ -147,27 +204,31 @@ def test_nothing_is_left_of_a_controller_that_is_killed_in_a_call(tmp_path):
     ) as process:
         events = dataset / "trials" / f"{SHORT[0]}.partial" / "events.jsonl"
         assert gone(lambda: events.exists() and '"event": "ringing"' in events.read_text(), 60)
-        assert len(benches_of(process.pid)) == 1
-        assert len(left() - before) == 6
+        (bench,) = benches_of(process.pid)
+        names = spaces.names_of(bench).values()
+        assert len(left(names)) == 6
         process.kill()
-    assert gone(lambda: left() - before == set() and carrying(temporary) == [])
+    assert gone(lambda: left(names) == carrying(temporary) == [])
     assert gone(lambda: list(temporary.iterdir()) == [])
 
 
 def test_what_a_killed_bench_leaves_is_swept_and_a_killed_browser_costs_one_attempt(tmp_path):
-    before, dataset, pids = left(), tmp_path / "dataset", []
+    dataset, names = tmp_path / "dataset", []
 
     def kill_bench() -> None:
-        pids.extend(benches_of(os.getpid()))
-        os.kill(pids[0], signal.SIGKILL)
+        (bench,) = benches_of(os.getpid())
+        names.extend(spaces.names_of(bench).values())
+        os.kill(bench, signal.SIGKILL)
 
     with pytest.raises(BenchUnhealthy, match=r"^the rig has ended: it left no message; run again$"):
         run_missing(planned(dataset, SHORT[:1]), At("ringing", kill_bench), Stop())
-    assert gone(lambda: not any(spaces.processes_in(name) for name in left() - before))
-    assert {name.split(".")[1] for name in left() - before} == {str(pids[0])}
+    assert gone(lambda: not any(map(spaces.processes_in, names)))
+    assert len(left(names)) == 6
 
     def kill_browser() -> None:
         (bench,) = benches_of(os.getpid())
+        assert left(names) == []
+        names.extend(spaces.names_of(bench).values())
         browsers = children(bench, b"chromium-headless-shell")
         assert len(browsers) == 2
         os.kill(browsers[0], signal.SIGKILL)
@@ -179,4 +240,5 @@ def test_what_a_killed_bench_leaves_is_swept_and_a_killed_browser_costs_one_atte
     assert [name for name, _ in events if name in ("void", "completed")] == ["void", "completed"]
     assert dict(events)["void"] == "bench_trouble"
     assert kept.verify() == []
-    assert left() == before
+    assert len(names) == 12
+    assert left(names) == []

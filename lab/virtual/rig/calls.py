@@ -37,6 +37,7 @@ class End:
     sdp: str | None = None
     opened_ns: int | None = None
     gathering_ns: int | None = None
+    ice_ns: int | None = None
     connected_ns: int | None = None
     closing_ns: int | None = None
     closed_ns: int | None = None
@@ -108,6 +109,8 @@ class RigCall:
             end.checked.add((event["local"], str(event["address"]), int(event["port"])))
         elif kind == "took":
             end.taken.setdefault(event["candidate"], at_ns)
+        elif kind == "ice" and event["state"] == "connected" and end.ice_ns is None:
+            end.ice_ns = at_ns
         elif kind == "connection" and event["state"] == "connected" and end.connected_ns is None:
             end.connected_ns = at_ns
             if self.connected:

@@ -137,6 +137,7 @@ def browser(end: End) -> dict[str, Any]:
         "version": end.version,
         "opened_ns": end.opened_ns,
         "gathering_ns": end.gathering_ns,
+        "ice_ns": end.ice_ns,
         "connected_ns": end.connected_ns,
         "closing_ns": end.closing_ns,
         "closed_ns": end.closed_ns,
