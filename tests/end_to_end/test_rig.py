@@ -103,7 +103,7 @@ def test_tshark_sees_the_same_conversations_and_messages_in_every_capture(calls)
     assert opinion.compared["captures"] == 12
     assert opinion.compared["UDP datagrams"] > 10_000
     assert opinion.compared["STUN messages outermost over TCP"] > 10
-    assert opinion.compared["STUN messages nested"] > 100
+    assert opinion.compared["STUN messages nested over UDP"] > 100
 
 
 # -- a comparison that cannot fail is none
