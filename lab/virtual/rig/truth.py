@@ -50,9 +50,10 @@ def ids(end: End) -> list[str]:
 
 
 def checked(end: End) -> bool:
-    """Whether a connectivity check passed this end's interface: it sent some, or some reached it."""
+    """Whether a connectivity check passed this end's interface: it sent some, or some reached it. Pairs that failed are
+    no longer in the last statistics; what was sent on them was seen before."""
     pairs = of_type(end.statistics, "candidate-pair")
-    return any(pair.get("requestsSent", 0) or pair.get("requestsReceived", 0) for pair in pairs)
+    return bool(end.checked) or any(pair.get("requestsSent", 0) or pair.get("requestsReceived", 0) for pair in pairs)
 
 
 def parts(candidate: str) -> tuple[Address | None, int, str]:

@@ -164,3 +164,9 @@ def test_coturn_contradicts_a_call_without_conversation_that_it_carried():
     assert truth.contradictions(found, {"caller": carried, "callee": NOTHING}) == [
         "no conversation, and coturn relayed packets both ways for the caller"
     ]
+
+
+def test_a_check_on_a_pair_that_failed_was_sent_though_the_last_statistics_have_it_no_longer():
+    assert not truth.checked(end(statistics=[]))
+    assert truth.checked(end(statistics=[], checked={("host", "192.0.2.51", 44330)}))
+    assert truth.checked(end(statistics=RELAYED))
