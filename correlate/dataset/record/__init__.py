@@ -9,10 +9,13 @@ from correlate.dataset.record.patterns import LIBRARY, refusal
 from correlate.dataset.record.trial import (
     Addresses,
     Asked,
+    Claim,
     Clock,
     Counters,
     Lease,
+    Limits,
     Markers,
+    Observed,
     Reading,
     Side,
     TrialRecord,
@@ -28,8 +31,8 @@ DOCUMENTS: dict[str, type[Document]] = {
 """What has a JSON Schema: dataset.json, trial.json, void.json and each line of journal.jsonl."""
 
 __all__ = [
-    "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Clock",
-    "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Machine", "Markers", "Name",
-    "PlanEntry", "Port", "Provenance", "Reading", "Role", "RoleRule", "Service", "Side", "TrialRecord", "UserIds",
-    "VoidRecord", "WayOut", "nullable", "refusal",
+    "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Claim",
+    "Clock", "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Limits", "Machine", "Markers",
+    "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading", "Role", "RoleRule", "Service", "Side",
+    "TrialRecord", "UserIds", "VoidRecord", "WayOut", "nullable", "refusal",
 ]  # fmt: skip
