@@ -266,7 +266,7 @@ class Attempt:
             for step in self._scenario.steps:
                 self._log.note(step.do, by=step.by)
                 VERBS[step.do](stage, step)
-            return stage.observed()
+            return stage.observed(self._scenario)
         except (AttemptVoid, PhoneTrouble):
             self._keep_evidence()
             raise
