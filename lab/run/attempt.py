@@ -292,7 +292,7 @@ class Attempt:
             for step in self._scenario.steps:
                 self._log.note(step.do, by=step.by)
                 VERBS[step.do](stage, step)
-            observed = stage.observed()
+            observed = stage.observed(self._scenario)
             if observed != self._item.trial.scenario:
                 raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
         except (AttemptVoid, PhoneTrouble):

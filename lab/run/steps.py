@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lab.clocks.bench_time import BenchClock
-from lab.definitions import App, Drawn, Role, Service, Step, Verb
+from lab.definitions import App, Drawn, Role, Scenario, Service, Shape, Step, Verb
 from lab.errors import AttemptVoid
 from lab.phone.call_state import CallState
 from lab.phone.chains import Used
@@ -76,9 +76,19 @@ class Stage:
         ways = tuple(dict.fromkeys(one.way for one in used))
         self.seen.acts.append(Act(verb, role, used[0].from_ns, used[-1].to_ns, ways, before))
 
-    def observed(self) -> str:
-        """The scenario that was seen: one of the paper's five names, or what it was instead."""
-        return observe(self.seen)
+    def observed(self, asked: Scenario) -> str:
+        """The name of the scenario that was asked for where what was seen has its shape, else what it was instead."""
+        if fits(self.seen, asked.shape):
+            return asked.name
+        instead = observe(self.seen)
+        return instead if instead != asked.name else "another_shape"
+
+
+def fits(seen: Seen, shape: Shape) -> bool:
+    """Whether a call that was seen has the shape that a scenario's steps ask for."""
+    rang = shape.rang is None or seen.rang == shape.rang
+    ended = seen.ended and (seen.ended_by or "system") == shape.ended_by
+    return rang and seen.connected == shape.answered and ended
 
 
 def observe(seen: Seen) -> str:
@@ -133,7 +143,9 @@ def reject(stage: Stage, step: Step) -> None:
 
 
 def cancel(stage: Stage, step: Step) -> None:
-    """The caller cancels the call while it goes out."""
+    """The caller cancels the call while it goes out; where nobody waited for ringing, after the drawn `ring_s`."""
+    if not stage.seen.rang:
+        stage.clock.sleep(stage.drawn.ring_s)
     before = stage.look_before("caller", RINGING, "call_ended_early")
     stage.act("cancel", "caller", lambda: stage.caller.cancel(stage.app, step.within_s), before)
     stage.seen.ended_by = "caller"

@@ -15,7 +15,7 @@ from lab.phone.call_state import CallState
 from lab.phone.chains import Used
 from lab.phone.phone import Phone
 from lab.phone.witnesses.facts import Look
-from lab.run.steps import VERBS, Seen, Stage, observe
+from lab.run.steps import VERBS, Seen, Stage, fits, observe
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
 IDLE, OUTGOING, INCOMING, CONNECTED = CallState.IDLE, CallState.OUTGOING, CallState.INCOMING, CallState.CONNECTED
@@ -140,10 +140,14 @@ def stage(world: World) -> Stage:
     return Stage(cast(Any, phones), app, "video", Drawn(5.0, 30.0), world, world.note)
 
 
+def scenario(name: str) -> Scenario:
+    return read(SCENARIOS / "calls" / f"{name}.yaml", Scenario)
+
+
 def play(stage: Stage, name: str) -> str:
-    for step in read(SCENARIOS / "calls" / f"{name}.yaml", Scenario).steps:
+    for step in scenario(name).steps:
         VERBS[step.do](stage, step)
-    return stage.observed()
+    return stage.observed(scenario(name))
 
 
 def test_the_verbs_are_those_of_the_definitions():
@@ -158,6 +162,8 @@ def test_the_verbs_are_those_of_the_definitions():
         ("system_timeout", 41.2),
         ("caller_hangs_up", 37.2),
         ("callee_hangs_up", 37.2),
+        ("caller_cancels_early", 5.4),
+        ("callee_answers_late", 37.2),
     ],
 )
 def test_each_scenario_is_observed_as_what_it_is(stage: Stage, world: World, name: str, seconds: float):
@@ -205,6 +211,21 @@ def test_a_call_that_drops_is_noticed_within_5_s(stage: Stage, world: World):
     assert world.ns - begin_ns == 10_000_000_000
 
 
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_caller_that_cancels_early_does_so_whether_or_not_it_rang(stage: Stage, world: World, rings: bool):
+    world.rings = rings
+    assert play(stage, "caller_cancels_early") == "caller_cancels_early"
+
+
+def test_what_was_seen_has_the_asked_name_only_in_the_asked_shape(stage: Stage, world: World):
+    play(stage, "callee_hangs_up")
+    asked = [scenario(name) for name in ("callee_hangs_up", "callee_answers_late", "caller_cancels_early")]
+    assert [stage.observed(one) for one in asked] == ["callee_hangs_up", "callee_hangs_up", "callee_hangs_up"]
+    assert [fits(stage.seen, one.shape) for one in asked] == [True, False, False]
+    misnamed = asked[1].model_copy(update={"name": "callee_hangs_up"})
+    assert stage.observed(misnamed) == "another_shape"
+
+
 def test_the_time_out_of_the_system_is_measured(stage: Stage, world: World):
     play(stage, "system_timeout")
     assert [event["event"] for event in world.events] == ["calling", "ringing", "ended"]
@@ -217,7 +238,7 @@ def test_a_callee_that_never_rings_voids_the_attempt(stage: Stage, world: World)
     with pytest.raises(AttemptVoid) as caught:
         play(stage, "callee_rejects")
     assert caught.value.reason == "callee_never_rang"
-    assert stage.observed() == "never_rang"
+    assert stage.observed(scenario("callee_rejects")) == "never_rang"
 
 
 def test_a_call_that_ends_while_it_should_ring_voids_the_attempt(stage: Stage, world: World):
