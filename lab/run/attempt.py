@@ -31,6 +31,7 @@ from lab.phone.call_state import CallState
 from lab.phone.default_network import require_network
 from lab.phone.phone import Phone
 from lab.run.events import EventLog
+from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, side
 from lab.run.steps import VERBS, Stage
 
@@ -48,8 +49,16 @@ class Attempt:
     """
 
     def __init__(
-        self, bench: Bench, item: PlannedTrial, seed: int, number: int, folder: Path, show: Callable[[str], None]
+        self,
+        bench: Bench,
+        item: PlannedTrial,
+        seed: int,
+        number: int,
+        folder: Path,
+        show: Callable[[str], None],
+        policy: Policy | None = None,
     ) -> None:
+        self._policy = policy or Policy()
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
         spec, trial = bench.spec, item.trial
         caller = spec.caller_of(trial.direction)

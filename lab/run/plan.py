@@ -8,6 +8,7 @@ from correlate.dataset import Dataset
 from lab.definitions import BenchSpec, Lab, Matrix, PlannedTrial, plan, plan_routes
 from lab.definitions.yaml import did_you_mean
 from lab.errors import BadInput
+from lab.run import introductions
 from lab.run.options import Options, chosen, dataset_at, parse_benches, parse_seed
 
 
@@ -23,6 +24,7 @@ class Run:
     planned: tuple[PlannedTrial, ...]
     chosen: tuple[PlannedTrial, ...]
     benches: int = 1
+    observe_only: bool = False
 
     def missing(self) -> list[PlannedTrial]:
         """The chosen trials that have no complete folder, in order."""
@@ -49,7 +51,7 @@ def prepare(options: Options) -> Run:
     _require_emulations(lab, spec, matrix)
     planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
     dataset = dataset_at(options.dataset or f"datasets/{spec.name}-{matrix.name}")
-    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only), benches)
+    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only), benches, options.observe_only)
 
 
 def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:
@@ -89,3 +91,9 @@ def check_callees(run: Run) -> None:
             mistakes.add(f"{where}: {trial.app} contact '{address}' is not in allowed_callees; nobody was called")
     if mistakes:
         raise BadInput("\n".join(sorted(mistakes)))
+
+
+def check_introduced(run: Run) -> None:
+    """Refuse to call unattended where a pair never rang with a person there. Raises `BadInput`, one line a pair."""
+    pairs = (introductions.pair_of(run.spec, item.trial) for item in run.missing())
+    introductions.require(run.lab, run.spec, pairs)
