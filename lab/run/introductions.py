@@ -28,6 +28,20 @@ def pair_of(spec: BenchSpec, trial: Trial) -> Pair:
     return trial.app, caller.name, spec.other(caller).name
 
 
+def check_callees(lab: Lab, spec: BenchSpec, pairs: Iterable[Pair]) -> None:
+    """Refuse to call anybody whom the bench file does not allow. Raises `BadInput`, one line a contact."""
+    mistakes: set[str] = set()
+    for app, _, name in pairs:
+        address = spec.phone(name).address_in(app)
+        where = f"{lab.directory / 'benches' / spec.name}.yaml: {name}"
+        if address is None:
+            mistakes.add(f"{where} has no contact for {app}; add it there or in the *.local.yaml")
+        elif address not in spec.allowed_callees:
+            mistakes.add(f"{where}: {app} contact '{address}' is not in allowed_callees; nobody was called")
+    if mistakes:
+        raise BadInput("\n".join(sorted(mistakes)))
+
+
 def known(of: Calibration, spec: BenchSpec, pair: Pair) -> Introduction | None:
     """The introduction of a pair to the address that the callee has now; None where they never rang there."""
     address = spec.phone(pair[2]).address_in(pair[0])

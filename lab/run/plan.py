@@ -80,20 +80,14 @@ def _require_side_by_side(spec: BenchSpec, benches: int) -> None:
 
 def check_callees(run: Run) -> None:
     """Refuse to call anybody whom the bench file does not allow. Raises `BadInput`, one line a contact."""
-    mistakes: set[str] = set()
-    for trial in (item.trial for item in run.missing()):
-        callee = run.spec.other(run.spec.caller_of(trial.direction))
-        address = callee.address_in(trial.app)
-        where = f"{run.lab.directory / 'benches' / run.spec.name}.yaml: {callee.name}"
-        if address is None:
-            mistakes.add(f"{where} has no contact for {trial.app}; add it there or in the *.local.yaml")
-        elif address not in run.spec.allowed_callees:
-            mistakes.add(f"{where}: {trial.app} contact '{address}' is not in allowed_callees; nobody was called")
-    if mistakes:
-        raise BadInput("\n".join(sorted(mistakes)))
+    introductions.check_callees(run.lab, run.spec, _pairs(run))
 
 
 def check_introduced(run: Run) -> None:
     """Refuse to call unattended where a pair never rang with a person there. Raises `BadInput`, one line a pair."""
-    pairs = (introductions.pair_of(run.spec, item.trial) for item in run.missing())
-    introductions.require(run.lab, run.spec, pairs)
+    introductions.require(run.lab, run.spec, _pairs(run))
+
+
+def _pairs(run: Run) -> list[introductions.Pair]:
+    """Who is to call whom, in order."""
+    return [introductions.pair_of(run.spec, item.trial) for item in run.missing()]

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import itertools
 import threading
 
 from lab.run.policy import Policy
 
 PHONES = ("pixel6", "pixel6pro")
 LATE = "late_end"
+TRIALS = itertools.count()
 
 
 def attempts(policy: Policy, outcomes: str, reason: str = LATE, app: str = "whatsapp", phones=PHONES) -> list[bool]:
     """Attempts in turn, each of a trial of its own: `v` is refuted by `reason`, `.` is complete. What was void."""
     said = []
-    for index, outcome in enumerate(outcomes):
+    for outcome in outcomes:
         void = outcome == "v" and policy.voids(app, phones, reason)
-        policy.ended(f"{app}-{index}", app, phones, reason if void else None)
+        policy.ended(f"{app}-{next(TRIALS)}", app, phones, reason if void else None)
         said += [void] if outcome == "v" else []
     return said
 
