@@ -122,7 +122,7 @@ def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
     out, path = console(), run.dataset.path
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
-    for line in progress.lost_benches:
+    for line in (*progress.lost_benches, *progress.remarks):
         out.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
     complete, planned = len(run.dataset.trial_ids()), len(run.planned)
     out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)

@@ -29,9 +29,9 @@ from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone import netstats
 from lab.phone.phone import Phone
 from lab.run.events import EventLog
+from lab.run import limits
 from lab.run.judging import Shape, judge, refused
 from lab.run.leaving import keep_evidence, leave_idle
-from lab.run.limits import DEFAULT
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
 from lab.run.steps import ROLES, VERBS, Stage
@@ -57,7 +57,6 @@ class Attempt:
         number: int,
         folder: Path,
         show: Callable[[str], None],
-        *,
         policy: Policy,
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
