@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab.clocks import deadlines
 from lab.definitions import App, PhoneSpec
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
@@ -46,10 +47,10 @@ def take(adb: Adb, spec: PhoneSpec, app: App) -> Account:
     uid = re.search(rf"^package:{re.escape(app.package)} uid:(\d{{1,10}})", listed, re.MULTILINE)
     if uid is None:
         raise PhoneTrouble(f"{spec.name}: pm names no uid of {app.package}: {listed[:100]!r}")
-    polled = adb.run("dumpsys netstats --poll", timeout_s=30.0).text
+    polled = adb.run("dumpsys netstats --poll", timeout_s=deadlines.NETSTATS.s).text
     if "Forced poll" not in polled:
         raise PhoneTrouble(f"{spec.name}: dumpsys netstats --poll says {polled[:100]!r}")
-    text = adb.run("dumpsys netstats --uid", timeout_s=30.0).text
+    text = adb.run("dumpsys netstats --uid", timeout_s=deadlines.NETSTATS.s).text
     return Account(default_network(adb, spec), parse(text, int(uid[1])))
 
 
