@@ -12,14 +12,17 @@ from lab.definitions import Role
 from lab.phone.witnesses.facts import LogEvent, Missing
 from lab.run.heard import (
     ENDING,
+    ON,
     OTHER,
     ROLES,
     Act,
     Acts,
     S,
+    Says,
     Shape,
     SideEvidence,
     Sides,
+    Witness,
     Word,
     conclude,
     last_act,
@@ -27,12 +30,12 @@ from lab.run.heard import (
 )
 from lab.run.spans import audio_of, known, own_calls
 
-ON = frozenset({"outgoing", "incoming", "connected"})
 APART_S = 0.5
 """The other side's end may lie this much before ours, and the clocks' bounds more: tear-down has no order."""
 LEAST_RING_S = 20.0
 """No app is known that gives up sooner; an unanswered call that ends before may have been ended by somebody."""
 
+TOUCHES = ("notification_action_clicked", "input_interaction")
 _OURS = frozenset({"LOCAL", "REJECTED"})
 _THEIRS = frozenset({"REMOTE", "MISSED", "CANCELED"})
 
@@ -46,7 +49,7 @@ class End:
 
     at_ns: int | None
     whole: bool
-    source: str
+    source: Witness
     why: str
     missing: bool = False
     ring_ns: int | None = None
@@ -67,10 +70,12 @@ def end_of(side: SideEvidence, answered: bool, until_ns: int | None) -> End:
         if not going:
             continue
         last = going[-1]
-        if last.end_ns is not None and last.sure:
+        if last.end_ns is None:
+            return End(None, False, "audio", "on to the last reading")
+        if last.sure:
             ring_ns = None if last.rang_ns is None else last.end_ns - last.rang_ns
             return End(side.at(last.end_ns), missing is None, "audio", "", ring_ns=ring_ns)
-        why = why if missing else "on to the last reading" if last.end_ns is None else "the mode was taken by others"
+        why = missing or "the mode was taken from the app"
     told = [event.at_ns for call in own_calls(side) for event in call.events if event.event == "SET_DISCONNECTED"]
     if told:
         return End(side.at(told[-1]), False, "telecom", "")
@@ -136,7 +141,6 @@ def _in_time(sides: Sides, act: Act, limits: Limits, ends: Mapping[Role, End]) -
         return
     bound_ns = sum(sides[role].bound_ns for role in ROLES)
     apart = f"the other phone's end {seconds(y_ns - x_ns)} after"
-    audio = all(end.source == "audio" for end in ends.values())
     if bound_ns > round(limits.follow_s * S):
         yield Word(act.role, "audio", "unclear", f"the clocks are known to {seconds(bound_ns)} only", "clocks_unclear")
     elif y_ns < x_ns - bound_ns - round(APART_S * S):
@@ -144,7 +148,12 @@ def _in_time(sides: Sides, act: Act, limits: Limits, ends: Mapping[Role, End]) -
     elif y_ns > x_ns + bound_ns + round(limits.apart_s * S):
         yield Word(act.role, "audio", "unclear", apart, "ends_apart")
     elif not any(word.says == "unclear" for word in told):
-        yield Word(act.role, "audio" if audio else "telecom", "for", f"both ends follow the tap, {apart}")
+        yield Word(act.role, _source(ends), "for", f"both ends follow the tap, {apart}")
+
+
+def _source(ends: Mapping[Role, End]) -> Witness:
+    """Whose word both ends are: they are no better than the lesser one."""
+    return "audio" if all(end.source == "audio" for end in ends.values()) else "telecom"
 
 
 def _against_tap(role: Role, side: SideEvidence, end: End, act: Act, limits: Limits) -> Iterator[Word]:
@@ -152,18 +161,17 @@ def _against_tap(role: Role, side: SideEvidence, end: End, act: Act, limits: Lim
         yield Word(role, "audio", "missing" if end.missing else "nothing", end.why)
         return
     before_ns, after_ns = act.t0_ns - end.at_ns, end.at_ns - act.t1_ns
-    source = "audio" if end.source == "audio" else "telecom"
-    refutes = "against" if end.whole else "unclear"
+    refutes: Says = "against" if end.whole else "unclear"
     if before_ns > side.bound_ns:
-        yield Word(role, source, refutes, f"the end {seconds(before_ns)} before the tap", "ended_before_we_did")
+        yield Word(role, end.source, refutes, f"the end {seconds(before_ns)} before the tap", "ended_before_we_did")
         return
     text = f"the end {seconds(after_ns)} after the tap"
     if role != act.role or after_ns <= round(limits.follow_s * S):
-        yield Word(role, source, "nothing", text)
+        yield Word(role, end.source, "nothing", text)
     elif after_ns - side.bound_ns > round(limits.late_s * S):
-        yield Word(role, source, refutes, text, "late_end")
+        yield Word(role, end.source, refutes, text, "late_end")
     else:
-        yield Word(role, source, "unclear", text, "late_effect")
+        yield Word(role, end.source, "unclear", text, "late_effect")
 
 
 def _causes(side: SideEvidence, role: Role, act: Act) -> Iterator[Word]:
@@ -171,7 +179,7 @@ def _causes(side: SideEvidence, role: Role, act: Act) -> Iterator[Word]:
     for call in own_calls(side):
         asked = [event for event in call.events if event.event in ("REQUEST_DISCONNECT", "REQUEST_REJECT")]
         for event in asked:
-            if not _is_our_key(side, role, act, event.at_ns):
+            if not is_our_key(side, role, act, event.at_ns):
                 text = f"{event.event} that is not ours"
                 yield Word(role, "telecom", "against", text, "not_our_tap")
         # An app may call it REJECTED or CANCELED on the side that called, whoever did it.
@@ -181,7 +189,7 @@ def _causes(side: SideEvidence, role: Role, act: Act) -> Iterator[Word]:
             yield Word(role, "telecom", "for" if fits else "against", f"the cause is {cause}", "not_our_tap")
 
 
-def _is_our_key(side: SideEvidence, role: Role, act: Act, phone_ns: int) -> bool:
+def is_our_key(side: SideEvidence, role: Role, act: Act, phone_ns: int) -> bool:
     """A key that we press goes through Telecom; a tap on the app's button does not."""
     first_ns, last_ns = act.t0_ns - side.bound_ns, act.t1_ns + side.bound_ns + 1 * S
     by_key = any(way.startswith("key ") for way in act.used)
@@ -202,9 +210,6 @@ def _events(sides: Sides, act: Act, ends: Mapping[Role, End]) -> Iterator[Word]:
     bound_ns = sides[other].bound_ns
     for event in logged(sides[other], TOUCHES, look.at_ns + bound_ns, end_ns + bound_ns):
         yield Word(other, "events", "unclear", f"{event.tag} of the app before the end", "other_side_touched")
-
-
-TOUCHES = ("notification_action_clicked", "input_interaction")
 
 
 def logged(side: SideEvidence, tags: tuple[str, ...], first_ns: int, last_ns: int) -> list[LogEvent]:
@@ -244,7 +249,7 @@ def _together(shape: Shape, sides: Sides, ends: Mapping[Role, End], limits: Mapp
     most_ns = bound_ns + round(max(limits[role].apart_s for role in ROLES) * S)
     text = f"the end {seconds(callee_ns - caller_ns)} after the caller's"
     ring_ns = ends["callee"].ring_ns
-    source = "audio" if all(end.source == "audio" for end in ends.values()) else "telecom"
+    source = _source(ends)
     if abs(callee_ns - caller_ns) > most_ns:
         yield Word("callee", source, "unclear", text, "ends_apart")
     elif not shape.answered and ring_ns is None:

@@ -12,6 +12,8 @@ ROLES: tuple[Role, Role] = ("caller", "callee")
 OTHER: Mapping[Role, Role] = {"caller": "callee", "callee": "caller"}
 ENDING = frozenset({"cancel", "reject", "hang_up"})
 """The verbs that end a call."""
+ON = frozenset({"outgoing", "incoming", "connected"})
+"""What a phone shows while a call is on."""
 S = 1_000_000_000
 LINE = 1000
 
@@ -64,6 +66,8 @@ Acts = Sequence[Act]
 Witness = Literal["audio", "events", "telecom", "camera", "screen", "traffic", "tap"]
 """Whose records are independent of each other. `tap` is ours: what the controller did, and saw done."""
 
+Says = Literal["for", "against", "unclear", "missing", "nothing"]
+
 
 @dataclass(frozen=True)
 class Word:
@@ -75,7 +79,7 @@ class Word:
 
     role: Role
     witness: Witness
-    says: Literal["for", "against", "unclear", "missing", "nothing"]
+    says: Says
     text: str
     reason: str = ""
     both: bool = False

@@ -7,7 +7,7 @@ None where it was at the last.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from lab.phone.witnesses.facts import CameraEvent, Missing, ModeChange, Modes, RecorderEvent, TelecomCall
+from lab.phone.witnesses.facts import Missing, ModeChange, Modes, RecorderEvent, TelecomCall
 from lab.run.heard import S, SideEvidence
 
 TELECOM = "com.android.server.telecom"
