@@ -258,8 +258,9 @@ class Attempt:
 
     def _carried(self, before: dict[Role, netstats.Account]) -> dict[Role, int]:
         """The app's bytes on each phone's captured network during the call; none went another way."""
-        after = self._accounts()
-        return {role: netstats.carried(self._phones[role].spec.name, before[role], after[role]) for role in ROLES}
+        after, none = self._accounts(), self._scenario.shape.rang is None
+        names = {role: self._phones[role].spec.name for role in ROLES}
+        return {role: netstats.carried(names[role], before[role], after[role], may_be_none=none) for role in ROLES}
 
     def _run_steps(self, stage: Stage) -> str:
         try:
