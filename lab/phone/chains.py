@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lab.clocks.bench_time import POLL_S, BenchClock
 from lab.definitions import App, Intent, Selector, Way
-from lab.definitions.app import fill
+from lab.definitions.addressed import fill
 from lab.phone.adb import Adb
 from lab.phone.screen import Screen
 
@@ -36,14 +36,20 @@ class Chains:
     clock: BenchClock
 
     def pursue(
-        self, app: App, ways: Sequence[Way], reached: Callable[[], bool], within_s: float, contact: str = ""
+        self,
+        app: App,
+        ways: Sequence[Way],
+        reached: Callable[[], bool],
+        within_s: float,
+        contact: str = "",
+        title: str = "",
     ) -> Pursuit:
         """Use ways in turn until `reached` holds; a way that was used gets 3 s before it is used again."""
         deadline_ns = self.clock.now_ns() + round(within_s * 1e9)
         not_before: dict[int, int] = {}
         while not (done := reached()) and (now_ns := self.clock.now_ns()) < deadline_ns:
             ready = (index for index in range(len(ways)) if now_ns >= not_before.get(index, 0))
-            used = next((index for index in ready if self._use(ways[index], app, contact)), None)
+            used = next((index for index in ready if self._use(ways[index], app, contact, title)), None)
             if used is not None:
                 not_before[used] = now_ns + round(AGAIN_S * 1e9)
             elif not any(now_ns < when for when in not_before.values()) and not self.reveal_controls(app):
@@ -53,20 +59,20 @@ class Chains:
 
     def reveal_controls(self, app: App) -> bool:
         """Bring the controls of a call back that hide after a while; False where no way to it can be gone now."""
-        return any(self._use(way, app, "") for way in app.reveal_controls)
+        return any(self._use(way, app) for way in app.reveal_controls)
 
     def launch(self, app: App) -> bool:
         """Start an app as from its icon; False where the phone refuses."""
         return self._succeeds(f"monkey -p {shlex.quote(app.package)} -c android.intent.category.LAUNCHER 1")
 
-    def _use(self, way: Way, app: App, contact: str) -> bool:
+    def _use(self, way: Way, app: App, contact: str = "", title: str = "") -> bool:
         """Go one way; False where it cannot be gone now."""
         if way.tap is not None:
-            return self.screen.tap(way.tap.as_query(contact))
+            return self.screen.tap(way.tap.as_query(contact, title))
         if way.swipe_up is not None:
-            return self.screen.swipe_up(way.swipe_up.as_query(contact))
+            return self.screen.swipe_up(way.swipe_up.as_query(contact, title))
         if way.notification is not None:
-            return self._tap_notification(way.notification.as_query(contact))
+            return self._tap_notification(way.notification.as_query(contact, title))
         if way.intent is not None:
             return self._succeeds(start_command(way.intent, contact))
         if way.key is not None:

@@ -179,11 +179,12 @@ class Attempt:
         return own if stored.timestamps == capture_clocks.OWN_STAMPS or is_other else stored.machine
 
     def _open_chat(self) -> None:
-        contact = self._phones["callee"].spec.address_in(self._app.name)
+        callee = self._phones["callee"].spec
+        contact = callee.address_in(self._app.name)
         if contact is None or contact not in self._bench.spec.allowed_callees:
             raise BadInput(f"{contact} is not in allowed_callees of bench {self._bench.spec.name}; nobody was called")
         self._log.note("open_chat")
-        self._phones["caller"].open_chat(self._app, contact)
+        self._phones["caller"].open_chat(self._app, contact, callee.title_in(self._app.name))
 
     def _captures_in_quiet(self) -> tuple[dict[Role, Capture], int, dict[str, float]]:
         """Both captures live, after an idle time that was quiet enough (paper 3.2, step 3)."""
