@@ -181,11 +181,12 @@ class Attempt:
         return own if stored.timestamps == capture_clocks.OWN_STAMPS or is_other else stored.machine
 
     def _open_chat(self) -> None:
-        contact = self._phones["callee"].spec.address_in(self._app.name)
+        callee = self._phones["callee"].spec
+        contact = callee.address_in(self._app.name)
         if contact is None or contact not in self._bench.spec.allowed_callees:
             raise BadInput(f"{contact} is not in allowed_callees of bench {self._bench.spec.name}; nobody was called")
         self._log.note("open_chat")
-        self._phones["caller"].open_chat(self._app, contact)
+        self._phones["caller"].open_chat(self._app, contact, callee.title_in(self._app.name))
 
     def _captures_in_quiet(self) -> tuple[dict[Role, Capture], int, dict[str, float]]:
         """Both captures live, after an idle time that was quiet enough (paper 3.2, step 3)."""
@@ -283,8 +284,9 @@ class Attempt:
 
     def _carried(self, before: dict[Role, netstats.Account]) -> dict[Role, int]:
         """The app's bytes on each phone's captured network during the call; none went another way."""
-        after = self._accounts()
-        return {role: netstats.carried(self._phones[role].spec.name, before[role], after[role]) for role in ROLES}
+        after, none = self._accounts(), self._scenario.shape.rang is None
+        names = {role: self._phones[role].spec.name for role in ROLES}
+        return {role: netstats.carried(names[role], before[role], after[role], may_be_none=none) for role in ROLES}
 
     def _run_steps(self, stage: Stage) -> None:
         try:

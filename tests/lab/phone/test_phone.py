@@ -59,7 +59,7 @@ def test_a_sign_that_does_not_fit_is_named(phone: Phone, handset: Handset, whats
 def test_a_chat_is_opened_by_its_intent_and_known_by_its_title(phone: Phone, handset: Handset, whatsapp: App):
     title = Seen(id="com.whatsapp:id/conversation_contact_name", text="15555550102")
     handset.started = lambda command: handset.clock.after(0.5, lambda: handset.screen.append(title))
-    phone.open_chat(whatsapp, "15555550102")
+    phone.open_chat(whatsapp, "15555550102", "15555550102")
     assert handset.done[:2] == [
         "press home",
         "am start -a android.intent.action.VIEW -d https://wa.me/15555550102 -p com.whatsapp",
@@ -70,7 +70,7 @@ def test_the_chat_with_somebody_else_is_not_the_chat(phone: Phone, handset: Hand
     handset.screen = [Seen(id="com.whatsapp:id/conversation_contact_name", text="15555550109")]
     handset.started = lambda command: None
     with pytest.raises(AttemptVoid, match=r"did not lead to chat_open \[id=com\.whatsapp:id/conversation_contact_name"):
-        phone.open_chat(whatsapp, "15555550102")
+        phone.open_chat(whatsapp, "15555550102", "15555550102")
 
 
 def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, handset: Handset, whatsapp: App):
