@@ -1,6 +1,7 @@
 """`dumpsys notification`: whose incoming call is posted now.
 
-Format: NotificationManagerService, NotificationRecord.toString and Notification.toString of AOSP. Titles and texts are left redacted: names have no place in a record. Flags may be numbers or names (API 36).
+Format: NotificationManagerService, NotificationRecord.toString and Notification.toString of AOSP. Titles and texts are
+left redacted: names have no place in a record. Flags may be numbers or names (API 36).
 """
 
 import re
