@@ -9,6 +9,7 @@ from correlate.dataset import Dataset
 from correlate.dataset.proven import NEEDS, Lack, lacking
 from correlate.dataset.record import Observed
 from correlate.findings.cases import NO_CONVERSATION, cases
+from correlate.link import legs
 from correlate.report.verdict import verdicts
 from correlate.tables import tables
 from correlate.tables.claims import claims
@@ -225,6 +226,14 @@ def test_what_is_read_again_of_findings_has_its_claims(tmp_path, build):
     study_of(tmp_path, build, call_of(build, 1, others={}), call_of(build, 2))
     first, second = cases(Dataset(tmp_path)).read
     assert (first.observed.ended_by.value, second.observed) == ("caller", None)
+
+
+def test_what_is_not_proven_to_be_one_call_and_nothing_else_is_linked_to_nobody(tmp_path, build):
+    lacks = [{}, {"calls": open_claim("why")}, {"nothing_else": open_claim("why", "refuted")}]
+    lacks.append({"ended_by": open_claim("why")})
+    study_of(tmp_path, build, *(call_of(build, number, others=each) for number, each in enumerate(lacks, 1)))
+    found, left_out = legs.calls(Dataset(tmp_path))
+    assert ([call.trial[-1] for call in found], left_out) == (["1", "4"], 2)
 
 
 # -- how it is said
