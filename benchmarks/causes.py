@@ -60,7 +60,7 @@ def _ringing_ns(call: Undisturbed, when: When) -> int:
 
 
 def _talking_ns(call: Undisturbed, when: When) -> int:
-    return _answered_ns(call, when) + _s(5.0) if when == "early" else call.ended_ns - _s(3.0)
+    return _answered_ns(call, when) + _s(10.0) if when == "early" else call.ended_ns - _s(3.0)
 
 
 def _waiting_ns(call: Undisturbed, when: When) -> int:
