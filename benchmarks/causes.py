@@ -27,9 +27,9 @@ EVERY_TAP = 50
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The instants of a trial's one call where nothing disturbs it, in bench time, and the drawn `ring_s`."""
+    """The instants of a trial and of its one call where nothing disturbs it, in bench time, and the drawn `ring_s`."""
 
-    started_ns: int
+    begun_ns: int
     placed_ns: int
     rung_ns: int
     answered_ns: int | None
@@ -123,13 +123,18 @@ class Scene:
         return self.act_ns + _s(early_s if self.case.when == "early" else late_s)
 
     def visit(self, side: Role, at_ns: int, do: str) -> Request:
-        after_s = max(0, at_ns - self.call.started_ns) / 1e9
+        after_s = max(0, at_ns - self.call.begun_ns) / 1e9
         return {"what": "visit", "on": self.phones[side], "when": "begun", "after_s": after_s, "do": do}
 
     def ends(self, side: Role, at_ns: int) -> Request:
         """Somebody ends the call there by hand: as it rings, the callee rejects it."""
         ringing = self.call.answered_ns is None or at_ns < self.call.answered_ns
         return self.visit(side, at_ns, "reject" if side == "callee" and ringing else "hang_up")
+
+    def ends_once_lost(self, side: Role, after_s: float) -> Request:
+        """The same so long after the first tap that gets lost."""
+        request = self.ends(side, self.act_ns)
+        return {**request, "when": "lost", "after_s": after_s}
 
     def places(self, side: Role, at_ns: int, service: Service | None = None) -> Request:
         return self.visit(side, at_ns, f"place_{service or self.case.trial.service}")
@@ -154,8 +159,7 @@ def lost_tap(scene: Scene) -> list[Request]:
         return []
     if scene.case.when == "early":
         return scene.lost(1)
-    later_ns = scene.act_ns + _s(2.5)
-    other = [] if verb.action == "place" else [scene.ends(_other(scene.case.side), later_ns)]
+    other = [] if verb.action == "place" else [scene.ends_once_lost(_other(scene.case.side), 2.5)]
     return [*scene.lost(EVERY_TAP), *other]
 
 
@@ -171,9 +175,11 @@ def other_side_first(scene: Scene) -> list[Request]:
 
 def both_within_the_bound(scene: Scene) -> list[Request]:
     """Somebody ends it so close to the verb's tap that clocks hardly tell the order. In turn 2 that tap is lost."""
+    if scene.case.turn == TWICE and scene.verb.action not in (None, "place"):
+        after_s = 0.1 if scene.case.when == "early" else 0.8
+        return [*scene.lost(EVERY_TAP), scene.ends_once_lost(scene.case.side, after_s)]
     at_ns = max(scene.after(-0.15, 0.3), scene.call.placed_ns + _s(0.1))
-    lost = scene.lost(EVERY_TAP) if scene.case.turn == 2 and scene.verb.action != "place" else []
-    return [*lost, scene.ends(scene.case.side, at_ns)]
+    return [scene.ends(scene.case.side, at_ns)]
 
 
 def _again(scene: Scene, placer: Role) -> list[Request]:

@@ -31,6 +31,7 @@ from benchmarks.causes import CAUSES, ROLES, VERBS, Case, Undisturbed, cases
 from correlate.dataset import Dataset
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
+from lab.bench.virtual import EPOCH_NS
 from lab.clocks.stop import Stop
 from lab.definitions import Role
 from lab.run.description import create
@@ -43,6 +44,9 @@ from lab.run.progress import Progress
 ROOT = Path(__file__).resolve().parent.parent
 Outcome = Literal["void", "undecided", "valid", "false", "untellable"]
 OUTCOMES: tuple[Outcome, ...] = ("void", "undecided", "valid", "untellable", "false")
+HOUR_NS = 3_600_000_000_000
+"""How far the beginnings of two trials are apart on the virtual bench."""
+
 LOST = 0.01
 """The share of taps that are lost, for the sake of a figure."""
 
@@ -111,11 +115,11 @@ class Player:
         """A trial without any cause; what it draws and when it does what are the same in its cases."""
         with self._attempted(trial) as dataset:
             record = dataset.record(trial)
+            begun_ns = EPOCH_NS + self._run.one(trial).index * HOUR_NS
             (call,) = json.loads((dataset.truth_dir / f"{trial}.json").read_text())["calls"]
-        assert record.started_ns is not None
         assert record.asked.ring_s is not None
         instants = (call["placed_ns"], call["rung_ns"], call["answered_ns"], call["ended_ns"])
-        return Undisturbed(record.started_ns, *instants, record.asked.ring_s)
+        return Undisturbed(begun_ns, *instants, record.asked.ring_s)
 
 
 class Attempted:

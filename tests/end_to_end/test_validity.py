@@ -30,6 +30,10 @@ def visit(on: str, after_s: float, do: str) -> dict[str, object]:
     return {"what": "visit", "on": on, "when": "begun", "after_s": after_s, "do": do}
 
 
+def once_lost(on: str, after_s: float, do: str) -> dict[str, object]:
+    return {**visit(on, after_s, do), "when": "lost"}
+
+
 def test_each_cell_has_its_case_twice_and_there_are_at_least_600() -> None:
     cells = Counter((case.verb, case.cause, case.side, case.when) for case in ALL)
     assert set(cells.values()) == {2}
@@ -65,13 +69,13 @@ def test_apps_services_directions_and_phones_take_turns() -> None:
         (
             "hang_up by callee/lost tap/callee/late/2",
             ANSWERED,
-            [{"what": "lost_tap", "on": "callee", "times": 50, "do": "hang_up"}, visit("caller", 62.5, "hang_up")],
+            [{"what": "lost_tap", "on": "callee", "times": 50, "do": "hang_up"}, once_lost("caller", 2.5, "hang_up")],
         ),
         ("cancel/both within the bound/callee/late/1", UNANSWERED, [visit("callee", 30.3, "reject")]),
         (
             "cancel/both within the bound/callee/late/2",
             UNANSWERED,
-            [{"what": "lost_tap", "on": "caller", "times": 50, "do": "hang_up"}, visit("callee", 30.3, "reject")],
+            [{"what": "lost_tap", "on": "caller", "times": 50, "do": "hang_up"}, once_lost("callee", 0.8, "reject")],
         ),
         (
             "talk/roles reversed/callee/early/1",
