@@ -164,8 +164,8 @@ MUTANTS: list[tuple[str, ...]] = [
     (
         "verdict",
         "correlate/findings/cases",
-        "if self.answered is None else",
-        "if self.answered else",
+        "if self.answered is None and not",
+        "if self.answered and not",
         "correlate/answered",
     ),
     ("value", "correlate/tables/layout", "{cell:.4f}", "{cell:.3f}"),
