@@ -89,8 +89,9 @@ def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
     scenario, caller = run.lab.scenarios[item.trial.scenario], run.spec.caller_of(item.trial.direction)
     names = {"caller": caller.name, "callee": run.spec.other(caller).name}
     who = f"{names[step.by]}: " if step.by is not None else "both: "
-    times = {"wait_ringing": scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
-    word = " for" if step.do == "talk" else ", then"
+    rings_in = "wait_ringing" if scenario.waits_for_ringing else "cancel"
+    times = {rings_in: scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
+    word = {"talk": " for", "cancel": " after"}.get(step.do, ", then")
     how_long = f"{word} {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
     return f"{who}{step.do}{f' ({item.trial.service})' if step.do == 'place_call' else ''}{how_long}"
 

@@ -14,6 +14,7 @@ from lab.phone.witnesses.facts import Look, Missing
 from lab.run.answering import answered
 from lab.run.ending import ended_by
 from lab.run.heard import (
+    ENDING,
     ON,
     ROLES,
     Act,
@@ -31,12 +32,13 @@ from lab.run.heard import (
 )
 from lab.run.others import is_call_notification, nothing_else
 from lab.run.service import service
-from lab.run.spans import Audio, Span, audio_of, known, own_calls
+from lab.run.spans import REOPENED_NS, Audio, Span, audio_of, known, own_calls, united
 
 __all__ = ["Act", "Shape", "SideEvidence", "judge", "refused"]
 
 COUNTING: tuple[Witness, ...] = ("audio", "telecom")
 """The witnesses that tell one call from two."""
+_CALLEE: tuple[Role, ...] = ("callee",)
 ORDER = ("calls", "nothing_else", "rang", "answered", "service", "ended_by", "in_front")
 """In which a refuted claim is named: another call explains what follows, not the other way round."""
 
@@ -150,7 +152,7 @@ def _rang(sides: Sides, acts: Acts) -> Claim:
     ]
     if looks and all(word.says == "nothing" for word in words):
         words = [Word(word.role, word.witness, "against", word.text, "callee_never_rang") for word in words]
-    return conclude(True, False, words, ("callee",))
+    return conclude(True, False, words, _CALLEE)
 
 
 def _rang_by_looks(looks: list[Look]) -> Word:
