@@ -12,7 +12,7 @@ from lab.virtual.world import World
 _MINUTE_NS = 60_000_000_000
 _APART_NS = 10 * _MINUTE_NS
 """Longer than the longest of them."""
-_TOUCHED = f"Interaction with: {LAUNCHER}/{LAUNCHER_ACTIVITY} (server), "
+_TOUCHED = f"Interaction with: 3247aff {LAUNCHER}/{LAUNCHER_ACTIVITY} (server), "
 _MS = 1_000_000
 
 
