@@ -225,9 +225,8 @@ class Handset:
 
     def force_stop(self, package: str) -> None:
         """Stop an app: its call ends, nothing of it is shown, and it does not ring until it is started again."""
-        if package in self.packages.started:
-            self.records.killed(package)
-            self.packages.kills[package] += 1
+        self.records.killed(package)
+        self.packages.kills[package] += 1
         if self.call is not None and self.call.call.app.package == package:
             self.exchange.hang_up(self.name)
         self.calls.forget(package)
