@@ -17,6 +17,7 @@ from lab.virtual.handset.exchange import CallView, Exchange
 from lab.virtual.handset.foreground import Foreground
 from lab.virtual.handset.history import History
 from lab.virtual.handset.records import Records, SimState
+from lab.virtual.handset.tokens import token
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
 
@@ -224,9 +225,8 @@ class Handset:
 
     def force_stop(self, package: str) -> None:
         """Stop an app: its call ends, nothing of it is shown, and it does not ring until it is started again."""
-        if package in self.packages.started:
-            self.records.killed(package)
-            self.packages.kills[package] += 1
+        self.records.killed(package)
+        self.packages.kills[package] += 1
         if self.call is not None and self.call.call.app.package == package:
             self.exchange.hang_up(self.name)
         self.calls.forget(package)
@@ -240,7 +240,8 @@ class Handset:
         if not self.display.on:
             return
         window = next((one for one in reversed(self.windows()) if one.contains(x, y)), None)
-        touched = tuple(f"{name} (server), " for name in ((window.title,) if window else ()) + _WATCHERS)
+        names = (f"{token(window.title)} {window.title}",) if window is not None else ()
+        touched = tuple(f"{name} (server), " for name in names + _WATCHERS)
         if touched != self._touched:
             self._touched = touched
             self.history.log_event("input_interaction", f"Interaction with: {''.join(touched)}")
