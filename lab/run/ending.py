@@ -5,7 +5,7 @@ The rules are those of docs/decisions/0016-witnesses.md. What cannot be told: th
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from correlate.dataset.record import Claim, Limits
 from lab.definitions import Role
@@ -28,13 +28,14 @@ from lab.run.heard import (
     last_act,
     seconds,
 )
-from lab.run.spans import audio_of, known, own_calls
+from lab.run.spans import Span, Spans, audio_of, known, own_calls
 
 APART_S = 0.5
 """The other side's end may lie this much before ours, and the clocks' bounds more: tear-down has no order."""
 LEAST_RING_S = 20.0
 """No app is known that gives up sooner; an unanswered call that ends before may have been ended by somebody."""
 
+NO_SPAN = "no span of the app"
 TOUCHES = ("notification_action_clicked", "input_interaction")
 _OURS = frozenset({"LOCAL", "REJECTED"})
 _THEIRS = frozenset({"REMOTE", "MISSED", "CANCELED"})
@@ -44,7 +45,8 @@ _THEIRS = frozenset({"REMOTE", "MISSED", "CANCELED"})
 class End:
     """When a call ended on one phone, by the controller's clock; None where its records do not tell, and `why`.
 
-    `whole`: all that could tell was there, so that it may contradict; `source` is whose record it is.
+    `whole`: all that could tell was there, so that it may contradict; `source` is whose record it is. `missing`: they
+    could not be asked; `moot`: there is no end that they could tell, and none is needed.
     """
 
     at_ns: int | None
@@ -52,34 +54,45 @@ class End:
     source: Witness
     why: str
     missing: bool = False
+    moot: bool = False
     ring_ns: int | None = None
 
 
 def end_of(side: SideEvidence, answered: bool, until_ns: int | None) -> End:
     """The end of the call that went on at `until_ns` (of the last one, where that is None).
 
-    It is the recorder's stop; where nobody answered, or no recorder was logged, the end of the mode; where the audio
-    history does not tell, Telecom's word for it.
+    Of a call that was answered it is the recorder's stop or the end of the mode, whichever is first: they are noted
+    late, never early. Else it is the end of the mode; where the audio history does not tell, Telecom's word for it.
     """
     audio = audio_of(side)
-    kinds = (audio.talks, audio.modes) if answered else (audio.modes,)
-    missing = next((spans.why for spans in kinds if isinstance(spans, Missing)), None)
-    why = missing or "no span of the app"
-    for spans in kinds:
-        going = [span for span in known(spans) if until_ns is None or side.at(span.first_ns) <= until_ns]
-        if not going:
-            continue
-        last = going[-1]
-        if last.end_ns is None:
-            return End(None, False, "audio", "on to the last reading")
-        if last.sure:
-            ring_ns = None if last.rang_ns is None else last.end_ns - last.rang_ns
-            return End(side.at(last.end_ns), missing is None, "audio", "", ring_ns=ring_ns)
-        why = missing or "the mode was taken from the app"
+    missing = next(
+        (spans.why for spans in (audio.modes, *((audio.talks,) if answered else ())) if isinstance(spans, Missing)),
+        None,
+    )
+    mode = _going(side, audio.modes, until_ns)
+    talk = _going(side, audio.talks, until_ns) if answered else None
+    ends = [span for span in (talk, mode) if span is not None]
+    if talk is not None and mode is not None and not mode.overlaps(talk.first_ns, talk.last_ns):
+        ends = [talk]
+    if any(span.end_ns is None for span in ends):
+        return End(None, False, "audio", "on to the last reading")
+    sure = [span.end_ns for span in ends if span.sure and span.end_ns is not None]
+    if sure:
+        ring_ns = None if mode is None or mode.rang_ns is None else min(sure) - mode.rang_ns
+        return End(side.at(min(sure)), missing is None, "audio", "", ring_ns=ring_ns)
     told = [event.at_ns for call in own_calls(side) for event in call.events if event.event == "SET_DISCONNECTED"]
     if told:
         return End(side.at(told[-1]), False, "telecom", "")
-    return End(None, False, "audio", why, missing is not None)
+    if missing is not None:
+        return End(None, False, "audio", missing, missing=True)
+    silent = bool(ends) and ends[-1].silent
+    return End(None, False, "audio", "the mode was taken from the app" if ends else NO_SPAN, moot=silent)
+
+
+def _going(side: SideEvidence, spans: Spans | Missing, until_ns: int | None) -> Span | None:
+    """The last span that had begun by then."""
+    found = [span for span in known(spans) if until_ns is None or side.at(span.first_ns) <= until_ns]
+    return found[-1] if found else None
 
 
 def ended_by(shape: Shape, sides: Sides, acts: Acts, limits: Mapping[Role, Limits]) -> Claim:
@@ -95,24 +108,29 @@ def ended_by(shape: Shape, sides: Sides, acts: Acts, limits: Mapping[Role, Limit
 
 def _by_tap(shape: Shape, sides: Sides, act: Act, limits: Mapping[Role, Limits]) -> Iterator[Word]:
     yield Word(act.role, "tap", "nothing", f"{act.verb} by {', '.join(act.used)}")
-    yield from _looks_before(act)
+    yield from _looks_before(act, shape)
     yield from _still_shown(sides, act, limits)
     ends = {role: end_of(sides[role], shape.answered, act.t1_ns) for role in ROLES}
+    callee = ends["callee"]
+    if shape.rang is None and callee.why == NO_SPAN:
+        # A caller who cancels at once may be faster than the ringing.
+        ends["callee"] = replace(callee, moot=True)
     yield from _in_time(sides, act, limits[act.role], ends)
     for role in ROLES:
         yield from _causes(sides[role], role, act)
     yield from _events(sides, act, ends)
 
 
-def _looks_before(act: Act) -> Iterator[Word]:
+def _looks_before(act: Act, shape: Shape) -> Iterator[Word]:
     """The call was on at both phones before the tap."""
     looks = {role: look for role, look in act.before.items() if look.at_ns <= act.t0_ns}
     states = {role: looks[role].state for role in ROLES if role in looks}
+    needed = [state for role, state in states.items() if role == act.role or shape.rang is not None]
     if len(states) < len(ROLES):
         yield Word(act.role, "screen", "missing", "not both phones were looked at before the tap")
-    elif all(state in ON for state in states.values()):
+    elif all(state in ON for state in needed):
         yield Word(act.role, "screen", "for", f"before the tap {_both(states)}")
-    elif "idle" in states.values():
+    elif "idle" in needed:
         yield Word(act.role, "screen", "unclear", f"before the tap {_both(states)}", "idle_before_the_tap")
     else:
         yield Word(act.role, "screen", "nothing", f"before the tap {_both(states)}")
@@ -136,18 +154,28 @@ def _in_time(sides: Sides, act: Act, limits: Limits, ends: Mapping[Role, End]) -
     """When the call ended on each phone, against our tap and against each other."""
     told = [word for role in ROLES for word in _against_tap(role, sides[role], ends[role], act, limits)]
     yield from told
-    x_ns, y_ns = ends[act.role].at_ns, ends[OTHER[act.role]].at_ns
-    if x_ns is None or y_ns is None or any(word.says == "against" for word in told):
+    if any(word.says in ("against", "unclear") for word in told):
         return
     bound_ns = sum(sides[role].bound_ns for role in ROLES)
-    apart = f"the other phone's end {seconds(y_ns - x_ns)} after"
     if bound_ns > round(limits.follow_s * S):
         yield Word(act.role, "audio", "unclear", f"the clocks are known to {seconds(bound_ns)} only", "clocks_unclear")
-    elif y_ns < x_ns - bound_ns - round(APART_S * S):
+        return
+    x_ns, y_ns = ends[act.role].at_ns, ends[OTHER[act.role]].at_ns
+    if x_ns is None or y_ns is None:
+        moot = next((end for end in ends.values() if end.moot), None)
+        end_ns = y_ns if x_ns is None else x_ns
+        if moot is None or end_ns is None:
+            return
+        text = f"the end follows the tap on one phone; on the other {moot.why}"
+        in_time = end_ns <= act.t1_ns + round(limits.follow_s * S)
+        yield Word(act.role, _source(ends), "for" if in_time else "unclear", text, "late_effect")
+        return
+    apart = f"the other phone's end {seconds(y_ns - x_ns)} after"
+    if y_ns < x_ns - bound_ns - round(APART_S * S):
         yield Word(act.role, "audio", "unclear", apart, "other_end_first")
     elif y_ns > x_ns + bound_ns + round(limits.apart_s * S):
         yield Word(act.role, "audio", "unclear", apart, "ends_apart")
-    elif not any(word.says == "unclear" for word in told):
+    else:
         yield Word(act.role, _source(ends), "for", f"both ends follow the tap, {apart}")
 
 
@@ -166,7 +194,11 @@ def _against_tap(role: Role, side: SideEvidence, end: End, act: Act, limits: Lim
         yield Word(role, end.source, refutes, f"the end {seconds(before_ns)} before the tap", "ended_before_we_did")
         return
     text = f"the end {seconds(after_ns)} after the tap"
-    if role != act.role or after_ns <= round(limits.follow_s * S):
+    follow_ns = round(limits.follow_s * S)
+    if after_ns < -side.bound_ns and -before_ns > follow_ns:
+        # Between two taps, and too late for the first.
+        yield Word(role, end.source, "unclear", text, "late_effect")
+    elif after_ns <= follow_ns or role != act.role:
         yield Word(role, end.source, "nothing", text)
     elif after_ns - side.bound_ns > round(limits.late_s * S):
         yield Word(role, end.source, refutes, text, "late_end")
@@ -237,8 +269,11 @@ def _by_system(shape: Shape, sides: Sides, acts: Acts, limits: Mapping[Role, Lim
         yield from _causes_of_system(sides[role], role)
     yield from _together(shape, sides, ends, limits)
     rung = [look for look in sides["callee"].looks if look.state in ON]
-    if rung:
-        yield Word("callee", "screen", "for", f"{rung[-1].state} at {len(rung)} looks, and nothing was tapped")
+    unheard = next((side.since.events for side in sides.values() if isinstance(side.since.events, Missing)), None)
+    if unheard is not None:
+        yield Word("callee", "screen", "missing", f"whether it was touched is not known: {unheard.why}")
+    elif rung:
+        yield Word("callee", "screen", "for", f"{rung[-1].state} at {len(rung)} looks, and nothing was touched")
 
 
 def _together(shape: Shape, sides: Sides, ends: Mapping[Role, End], limits: Mapping[Role, Limits]) -> Iterator[Word]:
@@ -276,5 +311,7 @@ def _causes_of_system(side: SideEvidence, role: Role) -> Iterator[Word]:
             yield Word(role, "telecom", "against", "the end was asked for", "not_our_tap")
         if call.incoming and call.cause in _OURS:
             yield Word(role, "telecom", "against", f"the cause is {call.cause}", "not_our_tap")
+        elif call.cause in _OURS:
+            yield Word(role, "telecom", "unclear", f"the cause is {call.cause}", "cause_of_the_caller")
         elif call.cause == "MISSED":
             yield Word(role, "telecom", "for", "the cause is MISSED")

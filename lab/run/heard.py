@@ -20,11 +20,12 @@ LINE = 1000
 
 @dataclass(frozen=True)
 class Shape:
-    """What a scenario's steps say of its call; it rings in all of them."""
+    """What a scenario's steps say of its call. `rang` is None where they do not wait for it: either will do."""
 
     answered: bool
     ended_by: Literal["caller", "callee", "system"]
     service: Service
+    rang: Literal[True] | None = True
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ something wins over nothing. Why: docs/decisions/0016-witnesses.md.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from correlate.dataset.record import Claim, Limits, Observed
 from lab.definitions import Role
@@ -50,10 +51,10 @@ def judge(shape: Shape, sides: Sides, acts: Acts, limits: Mapping[Role, Limits])
     """
     return Observed(
         calls=_calls(shape, sides),
-        rang=_rang(sides, acts),
+        rang=_rang(shape, sides, acts),
         answered=answered(shape, sides, acts, limits),
         ended_by=ended_by(shape, sides, acts, limits),
-        service=service(shape, sides, acts),
+        service=service(shape, sides, acts, limits["caller"]),
         nothing_else=nothing_else(sides),
         in_front=_in_front(shape, sides, acts),
     )
@@ -83,7 +84,7 @@ def _calls(shape: Shape, sides: Sides) -> Claim:
             says: Says = "for" if registered == 1 else "against"
             text = f"{counted(registered, 'call')} of {side.package}"
             words.append(Word(role, "telecom", says, text, "second_call"))
-        words += [*_calls_by_looks(role, side), *_traffic(role, side)]
+        words += [*_calls_by_looks(shape, role, side), *_traffic(role, side)]
     return conclude(1, most, words, ROLES, COUNTING)
 
 
@@ -94,6 +95,7 @@ def _calls_by_audio(shape: Shape, role: Role, audio: Audio, package: str) -> Ite
     lengths = " and ".join(_length(span) for span in spans[:5])
     text = f"{counted(audio.calls, 'span')} of {lengths} by {package}"
     kinds = (audio.modes, audio.talks) if shape.answered else (audio.modes,)
+    need_not = shape.rang is None and role == "callee"
     missing = next((one.why for one in kinds if isinstance(one, Missing)), None)
     if audio.calls > 1:
         yield Word(role, "audio", "against", text, "second_call")
@@ -102,7 +104,7 @@ def _calls_by_audio(shape: Shape, role: Role, audio: Audio, package: str) -> Ite
     elif missing is not None:
         yield Word(role, "audio", "missing", missing)
     elif not audio.calls:
-        yield Word(role, "audio", "nothing", f"no span by {package}")
+        yield Word(role, "audio", "for" if need_not else "nothing", f"no span by {package}")
     else:
         yield Word(role, "audio", "for", text)
 
@@ -113,7 +115,7 @@ def _length(span: Span) -> str:
     return seconds(span.end_ns - span.begin_ns)
 
 
-def _calls_by_looks(role: Role, side: SideEvidence) -> Iterator[Word]:
+def _calls_by_looks(shape: Shape, role: Role, side: SideEvidence) -> Iterator[Word]:
     """One stretch of looks that show a call; the other direction of one is another call than ours."""
     reverse = "incoming" if role == "caller" else "outgoing"
     shown = [look.state in ON for look in side.looks]
@@ -125,6 +127,8 @@ def _calls_by_looks(role: Role, side: SideEvidence) -> Iterator[Word]:
         idle = sum(look.state == "idle" for look in between)
         text = f"one call at {len(between) - idle} of {counted(len(between), 'look')}"
         yield Word(role, "screen", "nothing" if idle else "for", text)
+    elif shown and shape.rang is None and role == "callee":
+        yield Word(role, "screen", "for", f"no call at {counted(len(shown), 'look')}")
 
 
 def _traffic(role: Role, side: SideEvidence) -> Iterator[Word]:
@@ -134,7 +138,7 @@ def _traffic(role: Role, side: SideEvidence) -> Iterator[Word]:
         yield Word(role, "traffic", "for" if side.app_bytes else "nothing", f"{side.app_bytes} bytes of the app")
 
 
-def _rang(sides: Sides, acts: Acts) -> Claim:
+def _rang(shape: Shape, sides: Sides, acts: Acts) -> Claim:
     callee = sides["callee"]
     answer = last_act(acts, "callee", ("answer",))
     placed = last_act(acts, "caller", ("place_call",))
@@ -150,15 +154,18 @@ def _rang(sides: Sides, acts: Acts) -> Claim:
         _rang_by_events(callee, until_ns),
         _rang_by_telecom(callee),
     ]
+    if shape.rang is None and all(word.says in ("nothing", "missing") for word in words):
+        quiet = [replace(word, says="for" if word.says == "nothing" else word.says) for word in words]
+        return conclude(False, None, quiet, _CALLEE)
     if looks and all(word.says == "nothing" for word in words):
-        words = [Word(word.role, word.witness, "against", word.text, "callee_never_rang") for word in words]
+        words = [replace(word, says="against", reason="callee_never_rang") for word in words]
     return conclude(True, False, words, _CALLEE)
 
 
 def _rang_by_looks(looks: list[Look]) -> Word:
     ringing = sum(look.state == "incoming" for look in looks)
     text = f"incoming at {ringing} of {counted(len(looks), 'look')}"
-    return Word("callee", "screen", "for" if ringing else "nothing", text)
+    return Word("callee", "screen", ("for" if ringing else "nothing") if looks else "missing", text)
 
 
 def _rang_by_audio(callee: SideEvidence) -> Word:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from correlate.dataset.record import Claim
+from correlate.dataset.record import Claim, Limits
 from lab.definitions import Role, Service
 from lab.phone.witnesses.facts import Missing
 from lab.run.heard import (
+    ENDING,
     ON,
     OTHER,
     ROLES,
@@ -39,28 +40,35 @@ class Talk:
     sure: bool
 
 
-def service(shape: Shape, sides: Sides, acts: Acts) -> Claim:
-    """Whether it was a call of the service that was asked."""
+def service(shape: Shape, sides: Sides, acts: Acts, limits: Limits) -> Claim:
+    """Whether it was a call of the service that was asked; `limits` are the caller's."""
     asked = shape.service
     denied: Service = "voice" if asked == "video" else "video"
-    tapped = list(_tapped(sides["caller"], acts, asked))
+    tapped = list(_tapped(sides["caller"], acts, asked, limits))
     if shape.answered:
-        return conclude(asked, denied, [*tapped, *_by_cameras(asked, sides)], ROLES, one_of=_CAMERA)
+        return conclude(asked, denied, [*tapped, *_by_cameras(asked, sides, acts)], ROLES, one_of=_CAMERA)
     return conclude(asked, denied, [*tapped, *_followed(sides, acts), *_recorded_only(asked, sides, acts)])
 
 
-def _tapped(side: SideEvidence, acts: Acts, asked: Service) -> Iterator[Word]:
-    """The button of the service was tapped, and the call had not begun before."""
+def _tapped(side: SideEvidence, acts: Acts, asked: Service, limits: Limits) -> Iterator[Word]:
+    """The button of the service was tapped, and the call that followed is this tap's."""
     act = last_act(acts, "caller", ("place_call",))
     if act is None or not act.used:
         yield Word("caller", "tap", "against", f"no way to a {asked} call was used", "not_our_tap")
         return
-    text = f"{asked} call by {', '.join(act.used)}"
+    answer = last_act(acts, "callee", ("answer",))
     spans = [span for span in known(audio_of(side).modes) if span.begin_ns is not None]
-    early_ns = act.t0_ns - side.at(spans[-1].first_ns) if spans else 0
-    if early_ns > side.bound_ns:
-        early = f"{text}, and it had begun {seconds(early_ns)} before"
+    begin_ns = side.at(spans[-1].first_ns) if spans else act.t1_ns
+    text = f"{asked} call by {', '.join(act.used)}"
+    if begin_ns < act.t0_ns - side.bound_ns:
+        early = f"{text}, and it had begun {seconds(act.t0_ns - begin_ns)} before"
         yield Word("caller", "tap", "unclear", early, "placed_before_we_did")
+    elif answer is not None and begin_ns >= answer.t0_ns - side.bound_ns:
+        # An app may ask for the mode no sooner than it is answered, which says nothing of the dialling.
+        yield Word("caller", "tap", "for", text, both=True)
+    elif begin_ns > act.t1_ns + side.bound_ns + round(limits.follow_s * S):
+        late = f"{text}, and it began {seconds(begin_ns - act.t1_ns)} after"
+        yield Word("caller", "tap", "unclear", late, "late_effect")
     else:
         yield Word("caller", "tap", "for", text, both=True)
 
@@ -93,35 +101,37 @@ def _recorded_only(asked: Service, sides: Sides, acts: Acts) -> Iterator[Word]:
             yield Word(role, "camera", "nothing", f"the app had a camera {len(cameras)} times")
 
 
-def talk_of(role: Role, sides: Sides) -> Talk | None:
+def talk_of(role: Role, sides: Sides, acts: Acts) -> Talk | None:
     """When they talked, by the clock of one phone: by the recorders, else by the looks that saw it connected.
 
-    The caller's recorder may begin at dialling, so its conversation begins no earlier than the callee's recorder.
+    The caller's recorder may begin at dialling, so its conversation begins no earlier than the callee's recorder; and
+    a recorder may be noted late to stop, so it ends no later than our tap.
     """
     side, other = sides[role], sides[OTHER[role]]
     talks, others = known(audio_of(side).talks), known(audio_of(other).talks)
     if talks and talks[-1].begin_ns is not None and talks[-1].end_ns is not None:
-        first_ns = talks[-1].begin_ns
+        first_ns, last_ns = talks[-1].begin_ns, talks[-1].end_ns
         if role == "caller" and others and others[-1].begin_ns is not None:
             answer_ns = other.at(others[-1].begin_ns) + side.offset_ns + side.bound_ns + other.bound_ns
             first_ns = max(first_ns, answer_ns)
-        return Talk(first_ns, talks[-1].end_ns, bool(others))
+        taps = [act.t1_ns + side.offset_ns + side.bound_ns for act in acts if act.verb in ENDING and act.used]
+        return Talk(first_ns, min([last_ns, *taps]), bool(others))
     seen = [look.at_ns + side.offset_ns for look in side.looks if look.state == "connected"]
     return Talk(seen[0] + side.bound_ns, seen[-1] - side.bound_ns, False) if seen else None
 
 
-def _by_cameras(asked: Service, sides: Sides) -> Iterator[Word]:
-    words = [_camera(asked, role, sides) for role in ROLES]
-    talks = [talk_of(role, sides) for role in ROLES]
+def _by_cameras(asked: Service, sides: Sides, acts: Acts) -> Iterator[Word]:
+    words = [_camera(asked, role, sides, acts) for role in ROLES]
+    talks = [talk_of(role, sides, acts) for role in ROLES]
     if all(word.reason == "no_camera" for word in words) and all(talk is not None and talk.sure for talk in talks):
         # Both logs are whole, and hold that it was a voice call.
         words = [replace(word, says="against", reason="wrong_service") for word in words]
     yield from words
 
 
-def _camera(asked: Service, role: Role, sides: Sides) -> Word:
+def _camera(asked: Service, role: Role, sides: Sides, acts: Acts) -> Word:
     """What one phone's camera log holds of the conversation."""
-    cameras, talk = cameras_of(sides[role]), talk_of(role, sides)
+    cameras, talk = cameras_of(sides[role]), talk_of(role, sides, acts)
     if isinstance(cameras, Missing):
         return Word(role, "camera", "missing", cameras.why)
     if asked == "voice" and not cameras:

@@ -17,6 +17,10 @@ TALKING = frozenset({"VOICE_COMMUNICATION", "VOICE_CALL"})
 """Sources of a recorder in a call; that of a voice message is MIC."""
 REOPENED_NS = 2 * S
 """An app that opens its recorder again within this, with the audio mode kept, is in the same call."""
+SILENT_NS = (5 * S + S // 2, 7 * S)
+"""How long after it was asked for `android` takes a mode away from an owner that neither plays nor records."""
+NEAR_NS = 2 * S
+"""How far a mode that Telecom asks for may lie from what it notes of the call."""
 STAMP_NS = 1 * S
 """The camera service's log has whole seconds, so what it stamps was up to this much later."""
 
@@ -24,12 +28,17 @@ STAMP_NS = 1 * S
 @dataclass(frozen=True)
 class Span:
     """A stretch of time. `sure` is False where its end need not be that of the call: `android` takes the mode away from
-    an owner that is silent for 6 s, or dead, and another app's call takes it too."""
+    an owner that is `silent`, or dead, and another app's call takes it too.
+
+    `rang_ns` is when it began to ring, `asked_ns` when the last of its modes was set.
+    """
 
     begin_ns: int | None
     end_ns: int | None
     rang_ns: int | None = None
+    asked_ns: int | None = None
     sure: bool = True
+    silent: bool = False
     pid: int | None = None
 
     @property
@@ -100,10 +109,13 @@ def own_pids(changes: Modes, package: str) -> frozenset[int]:
 
 
 def is_own_mode(change: ModeChange, side: SideEvidence, pids: frozenset[int]) -> bool:
-    """Whether the mode after a change is the app's; one that Telecom set is where the app registers its calls."""
+    """Whether the mode after a change is the app's; one that Telecom set is, near a call that the app registered."""
     if change.requester == side.package or change.owner_pid in pids:
         return True
-    return change.requester == TELECOM and bool(own_calls(side))
+    noted = [[event.at_ns for event in call.events] for call in own_calls(side) if call.events]
+    return change.requester == TELECOM and any(
+        min(times) - NEAR_NS <= change.at_ns <= max(times) + NEAR_NS for times in noted
+    )
 
 
 def audio_of(side: SideEvidence) -> Audio:
@@ -127,23 +139,41 @@ def _modes(side: SideEvidence, raw: Spans | Missing) -> tuple[Spans | Missing, s
     spans: list[Span] = []
     unclear: str | None = None
     for index, change in enumerate(changes):
-        is_on = bool(spans) and spans[-1].end_ns is None
-        rang_ns = change.at_ns if change.mode == RINGTONE else None
+        last = spans[-1] if spans else None
+        is_on = last is not None and last.end_ns is None
         if change.mode in CALLING and is_own_mode(change, side, pids):
-            why = None if is_on or not spans else _comes_back(spans[-1], change, side, pids, raw)
-            if is_on or why is not None:
-                was = spans[-1]
-                spans[-1] = replace(was, end_ns=None, sure=True, rang_ns=was.rang_ns or rang_ns)
+            why = None if is_on or last is None else _comes_back(last, change, side, pids, raw)
+            if last is not None and (why is not None or (is_on and not _rings_anew(last, change))):
+                spans[-1] = _goes_on(last, change)
                 unclear = unclear or why or None
-            else:
-                spans.append(Span(change.at_ns, None, rang_ns, pid=_pid(change)))
-        elif is_on:
-            sure = change.mode == NORMAL and change.requester in (side.package, TELECOM)
-            spans[-1] = replace(spans[-1], end_ns=change.at_ns, sure=sure)
+                continue
+            if last is not None and is_on:
+                spans[-1] = replace(last, end_ns=change.at_ns)
+            rang_ns = change.at_ns if change.mode == RINGTONE else None
+            spans.append(Span(change.at_ns, None, rang_ns, change.at_ns, pid=_pid(change)))
+        elif last is not None and is_on:
+            spans[-1] = _over(last, change, side)
         elif index == 0 and change.mode == NORMAL and change.requester == side.package:
             # Changes alone are logged: the app gives back what it had before the first reading.
             spans.append(Span(None, change.at_ns))
     return tuple(spans), unclear
+
+
+def _rings_anew(span: Span, change: ModeChange) -> bool:
+    """A call that was dialled or answered does not ring afterwards: that is the next one."""
+    return change.mode == RINGTONE and span.rang_ns != span.asked_ns
+
+
+def _goes_on(span: Span, change: ModeChange) -> Span:
+    rang_ns = change.at_ns if span.rang_ns is None and change.mode == RINGTONE else span.rang_ns
+    return replace(span, end_ns=None, sure=True, silent=False, rang_ns=rang_ns, asked_ns=change.at_ns)
+
+
+def _over(span: Span, change: ModeChange, side: SideEvidence) -> Span:
+    sure = change.mode == NORMAL and change.requester in (side.package, TELECOM)
+    age_ns = 0 if span.asked_ns is None else change.at_ns - span.asked_ns
+    silent = change.mode == NORMAL and not sure and SILENT_NS[0] <= age_ns <= SILENT_NS[1]
+    return replace(span, end_ns=change.at_ns, sure=sure, silent=silent)
 
 
 def _comes_back(
