@@ -41,7 +41,7 @@ class Packages:
 
 @dataclass(frozen=True)
 class Place:
-    """A screen of an app, shown for the account `peer`."""
+    """A screen of an app, shown for the account that is called `peer`."""
 
     app: VirtualApp
     screen: str
@@ -60,13 +60,21 @@ class AudioChange:
 class CallSide:
     """What one phone knows, shows and plays of its calls; the subscriber of the exchange.
 
-    `contacts` are its own addresses, by app name. `front`: the call screen is the one that is shown.
+    By app name, `contacts` are its own addresses and `titles` what the other phone calls it (the address, where it has
+    none). `front`: the call screen is the one that is shown.
     """
 
     def __init__(
-        self, name: str, contacts: Mapping[str, str], world: World, display: Display, packages: Packages
+        self,
+        name: str,
+        contacts: Mapping[str, str],
+        world: World,
+        display: Display,
+        packages: Packages,
+        titles: Mapping[str, str],
     ) -> None:
         self.name, self.contacts, self.world = name, contacts, world
+        self.titles: Mapping[str, str] = {**contacts, **titles}
         self.display, self._packages = display, packages
         self.begin()
 

@@ -5,6 +5,7 @@ It reaches the outside only through the exchange, and time only through the worl
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from lab.definitions.base import Service
 from lab.definitions.virtual_app import HEIGHT, VirtualApp
@@ -20,7 +21,8 @@ _TOP_EDGE_PX = 100
 
 
 class Handset:
-    """One emulated handset. `contacts` are its own addresses, by app name; `apps` the installed apps, by name.
+    """One emulated handset. `contacts` are its own addresses and `titles` what the other phone calls it, where that is
+    something else, by app name; `apps` are the installed apps, by name.
 
     Coordinates are pixels of a 1080 x 2400 screen. A tap reaches the topmost node that takes taps; a window keeps
     what happens inside its bounds from the windows under it.
@@ -33,10 +35,11 @@ class Handset:
         apps: Mapping[str, VirtualApp],
         world: World,
         exchange: Exchange,
+        titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
         self.display, self.packages = Display(), Packages(apps)
-        self.calls = CallSide(name, contacts, world, self.display, self.packages)
+        self.calls = CallSide(name, contacts, world, self.display, self.packages, titles)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
             "home": self._home,
