@@ -5,7 +5,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT_UID = 0
@@ -24,11 +24,18 @@ class Files:
         self.root = root
         self._shell_places = shell_places
         self._owners: dict[str, int] = {}
+        self._made: dict[str, Callable[[], str]] = {}
         for place in shell_places:
             self.on_disk(place).mkdir(parents=True, exist_ok=True)
         if not self.exists(NULL):
             self.on_disk(NULL).parent.mkdir(parents=True, exist_ok=True)
             self.on_disk(NULL).symlink_to(NULL)
+
+    def make_when_read(self, path: str, text: Callable[[], str]) -> None:
+        """A file as those of /proc are: its text is made anew each time it is read."""
+        self.on_disk(path).parent.mkdir(parents=True, exist_ok=True)
+        self.on_disk(path).touch()
+        self._made[path] = text
 
     @staticmethod
     def normal(path: str) -> str:
@@ -77,6 +84,8 @@ class Files:
 
     def read(self, path: str, uid: int) -> bytes:
         self.check_read(path, uid)
+        if self.normal(path) in self._made:
+            return self._made[self.normal(path)]().encode()
         return self.on_disk(path).read_bytes()
 
     def stat(self, path: str) -> os.stat_result:

@@ -19,6 +19,8 @@ from lab.virtual.props import properties
 from lab.virtual.shell.terminal import tariffs
 
 SYSTEM_PACKAGES = ("android", "com.android.settings", "com.android.systemui", "com.google.android.apps.nexuslauncher")
+UP_S = 3 * 86_400
+"""How long a phone has been up where an attempt begins: it is not started for each."""
 SHELL_PLACES = ("/data/local/tmp", "/sdcard")
 BOOT_SETTINGS = {
     "global": {"stay_on_while_plugged_in": "0", "airplane_mode_on": "0", "adb_enabled": "1"},
@@ -108,6 +110,7 @@ class VirtualPhone:
         self.agent: PortService | None = None
         self.pcapdroid: InstalledApp | None = None
         self.log: list[LogLine] = []
+        self.files.make_when_read("/proc/uptime", self._uptime)
         self.reset_settings()
 
     def begin(self) -> None:
@@ -127,6 +130,11 @@ class VirtualPhone:
         (interface, clat), file = self.network.clat(self.name), self.files.on_disk("/proc/net/anycast6")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("" if clat is None else f"{2:<4} {interface:<15} {int(clat):032x} {1:>5}\n")
+
+    def _uptime(self) -> str:
+        """Seconds since boot, which no clock that is set changes, and those that all processors idled (proc(5))."""
+        up_s = UP_S + (self.world.now_ns - self.world.started_ns) / 1e9
+        return f"{up_s:.2f} {8 * up_s * 0.9:.2f}\n"
 
     def write_log(self, priority: str, tag: str, text: str) -> None:
         """A line of the log, as of now."""

@@ -42,18 +42,21 @@ async def cat(call: Call) -> int:
 
 
 async def grep(call: Call) -> int:
-    """grep -F -E -c -a -q -i -v -z; 0 where a line fits, 1 where none does, 2 for trouble."""
-    given, operands = options(call, "FEcaqivz")
+    """grep -F -E -c -a -q -i -v -z -A LINES; 0 where a line fits, 1 where none does, 2 for trouble."""
+    given, operands = options(call, "FEcaqivz", "A")
     if not operands:
         return call.fail("no pattern", 2)
     if "z" in given and "F" not in given:
         raise Unbuilt("built with -z for -F only")
+    if "A" in given and (given.keys() & set("cqvz") or len(operands) > 2 or not given["A"].isdigit()):
+        raise Unbuilt("built with -A LINES for one input and with -F, -E, -a, -i only")
     pattern = operands.pop(0)
     if "\n" in pattern or not ("F" in given or (EXTENDED if "E" in given else BASIC).fullmatch(pattern)):
         raise Unbuilt(f"the pattern {pattern} is not built")
     text = (re.escape(pattern) if "F" in given else pattern).encode("utf-8", "surrogateescape")
     wanted = re.compile(text, re.IGNORECASE if "i" in given else 0)
-    plain = pattern.encode("utf-8", "surrogateescape") if "F" in given and not given.keys() & {"i", "v"} else b""
+    simple = "F" in given and not given.keys() & {"i", "v", "A"}
+    plain = pattern.encode("utf-8", "surrogateescape") if simple else b""
     total = 0
 
     def search(name: str, data: bytes) -> bool:
@@ -90,7 +93,22 @@ def _lines_that_fit(given: dict[str, str], wanted: re.Pattern[bytes], data: byte
     if "F" in given:
         # toybox' grep looks for nothing in a line that begins with NUL.
         lines = [b"" if line.startswith(b"\0") else line for line in lines]
+    if "A" in given:
+        return _with_followers(lines, wanted, int(given["A"]))
     return [line for line in lines if bool(wanted.search(line)) != ("v" in given)]
+
+
+def _with_followers(lines: list[bytes], wanted: re.Pattern[bytes], more: int) -> list[bytes]:
+    """The lines that fit and `more` behind each; `--` stands between those that do not follow each other."""
+    shown: list[bytes] = []
+    last, left = -1, 0
+    for index, line in enumerate(lines):
+        fits = bool(wanted.search(line))
+        left = more if fits else left - 1
+        if fits or left >= 0:
+            shown += [b"--"] * (0 <= last < index - 1) + [line]
+            last = index
+    return shown
 
 
 def _show(call: Call, given: dict[str, str], prefix: bytes, hits: list[bytes]) -> int:

@@ -1,0 +1,85 @@
+"""What the phones themselves remember of one attempt: read before it and after it, and streamed meanwhile."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from correlate.dataset.clocks import ClockLine
+from lab.definitions import App, Role
+from lab.phone.phone import Phone
+from lab.phone.witnesses import events, reading
+from lab.phone.witnesses.facts import Missing, PhoneDate, Reading, Since
+from lab.run.judging import SideEvidence
+from lab.run.steps import Seen
+
+
+@dataclass
+class _Witness:
+    """One phone's records before the attempt, and its stream of events."""
+
+    uid: int | None
+    before: Reading
+    from_ns: int | None
+    stream: events.EventsStream | None = None
+
+
+@dataclass
+class Witnesses:
+    """The records of both phones, from the first reading on. All methods may raise `PhoneTrouble`."""
+
+    phones: Mapping[Role, Phone]
+    app: App
+    _of: dict[Role, _Witness] = field(default_factory=dict)
+    _streams: ExitStack = field(default_factory=ExitStack)
+
+    def begin(self) -> None:
+        """The first reading: what is in the records by now is of no concern."""
+        for role, phone in self.phones.items():
+            before = reading.read(phone.device)
+            from_ns = before.date.epoch_s * 1_000_000_000 if isinstance(before.date, PhoneDate) else None
+            self._of[role] = _Witness(reading.uid_of(phone.device, self.app.package), before, from_ns)
+
+    def stream(self) -> None:
+        """Take the phones' events as they come from now on: their buffer may run over in a call."""
+        for role, phone in self.phones.items():
+            witness = self._of[role]
+            if witness.from_ns is not None:
+                witness.stream = events.EventsStream(phone.device, witness.from_ns)
+                self._streams.callback(witness.stream.close)
+
+    def drain(self) -> None:
+        """Take the events that have come; waits for none."""
+        for witness in self._of.values():
+            if witness.stream is not None:
+                witness.stream.drain()
+
+    def end(self) -> dict[Role, Since]:
+        """The last reading: what is in the records of both phones since the first one."""
+        return {role: self._since(phone, self._of[role]) for role, phone in self.phones.items()}
+
+    def _since(self, phone: Phone, witness: _Witness) -> Since:
+        log: events.Log | Missing = Missing("the phone's date cannot be read")
+        if witness.stream is not None and witness.from_ns is not None:
+            log = events.whole(phone.device, witness.stream, witness.from_ns)
+        return reading.since(witness.before, reading.read(phone.device), witness.uid, log)
+
+    def close(self) -> None:
+        """End the streams."""
+        self._streams.close()
+
+
+def evidence(
+    app: App, since: Mapping[Role, Since], seen: Seen, lines: Mapping[str, ClockLine], carried: Mapping[Role, int]
+) -> dict[Role, SideEvidence]:
+    """All that is known of each side: its records, by how much its clock is wrong, its looks, and the app's bytes."""
+    return {
+        role: SideEvidence(
+            package=app.package,
+            since=since[role],
+            offset_ns=lines[role].before.offset_ns,
+            bound_ns=lines[role].bound_ns,
+            looks=tuple(seen.looks[role]),
+            app_bytes=carried[role],
+        )
+        for role in since
+    }
