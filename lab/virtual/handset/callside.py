@@ -171,6 +171,12 @@ class CallSide:
         else:
             self.world.after(self.draw_ns("connect", call.app.timers.connect_s), lambda: self._talk(view))
 
+    def switched(self, call: Call) -> None:
+        """A voice call has become a video call."""
+        if self.view is not None and self.view.call is call:
+            self._post("ongoing")
+            self._hide_later()
+
     def over(self, call: Call) -> None:
         """The call is over, as far as this phone knows: its last screens, its missed call, its silence."""
         view = self.view
@@ -227,7 +233,7 @@ class CallSide:
 
     def _hide_later(self) -> None:
         view = self.view
-        if view is None or view.phase != "talking" or view.call.service != "video":
+        if view is None or view.phase != "talking" or view.call.shown_as != "video":
             return
         span = view.call.app.timers.controls_hide_s
         if span is None:
@@ -265,12 +271,12 @@ class CallSide:
         app = view.call.app
         form = app.notifications.incoming if kind == "incoming" else app.notifications.ongoing
         self.notifications = [one for one in self.notifications if one.call is None]
-        self.notifications.append(notification(app, form, view.peer, view.call.service, self.world.now_ns, view))
+        self.notifications.append(notification(app, form, view.peer, view.call.shown_as, self.world.now_ns, view))
 
     def _post_missed(self, view: CallView) -> None:
         app = view.call.app
         form = app.notifications.missed
-        self.notifications.append(notification(app, form, view.peer, view.call.service, self.world.now_ns, None))
+        self.notifications.append(notification(app, form, view.peer, view.call.shown_as, self.world.now_ns, None))
 
     def _set_audio(self, mode: AudioMode, app: VirtualApp) -> None:
         self.audio_mode = mode

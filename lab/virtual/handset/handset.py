@@ -11,6 +11,7 @@ from lab.definitions.virtual_app import HEIGHT, VirtualApp
 from lab.virtual.handset.callside import CallSide, Display, Packages
 from lab.virtual.handset.exchange import CallView, Exchange
 from lab.virtual.handset.foreground import Foreground
+from lab.virtual.handset.othercall import OtherCall
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
 
@@ -21,6 +22,8 @@ _TOP_EDGE_PX = 100
 
 class Handset:
     """One emulated handset. `contacts` are its own addresses, by app name; `apps` the installed apps, by name.
+
+    `loses` is asked with the action of each node that is tapped or swiped: true, and the gesture reaches nothing.
 
     Coordinates are pixels of a 1080 x 2400 screen. A tap reaches the topmost node that takes taps; a window keeps
     what happens inside its bounds from the windows under it.
@@ -35,8 +38,10 @@ class Handset:
         exchange: Exchange,
     ) -> None:
         self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
+        self.loses: Callable[[Do], bool] = lambda action: False
         self.display, self.packages = Display(), Packages(apps)
         self.calls = CallSide(name, contacts, world, self.display, self.packages)
+        self.other_call = OtherCall(world, self.display, self.packages, self.calls, self.audio)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
             "home": self._home,
@@ -60,6 +65,7 @@ class Handset:
             "answer": lambda shown: self.exchange.answer(self.name),
             "reject": lambda shown: self._reject(),
             "hang_up": lambda shown: self._hang_up(),
+            "other_call": lambda shown: self.other_call.touched(),
             "show_controls": lambda shown: self.calls.show_controls(),
         }
         self.begin()
@@ -69,6 +75,7 @@ class Handset:
         self.display.on, self.display.locked, self.display.shade = True, False, False
         self.packages.begin()
         self.calls.begin()
+        self.other_call.begin()
         self.foreground.begin()
 
     # What the phone shows
@@ -84,10 +91,13 @@ class Handset:
         if call is None and self.calls.dialog is not None and not self.display.locked:
             dialog = self.calls.dialog
             shown.append(app_window(dialog.app, dialog.app.screen(dialog.screen), dialog.peer, 0))
+        return shown + [heads_up(posted) for posted in self._over()]
+
+    def _over(self) -> list[Notification]:
+        """The notifications that are shown over the screen, the topmost last."""
         posted = self.calls.posted()
-        if self.calls.heads_up and posted is not None:
-            shown.append(heads_up(posted))
-        return shown
+        own = [posted] if self.calls.heads_up and posted is not None else []
+        return own + self.other_call.posted()
 
     def nodes(self) -> list[Node]:
         """What an accessibility dump of all windows shows now, heads-up included."""
@@ -95,9 +105,9 @@ class Handset:
 
     def focused(self) -> Window | None:
         """The window with the focus; None with the screen off. A heads-up notification takes no focus."""
-        posted = self.calls.heads_up and not self.display.shade and self.calls.posted() is not None
         windows = self.windows()
-        return windows[-2 if posted else -1] if windows else None
+        over = 0 if self.display.shade else len(self._over())
+        return windows[-1 - over] if windows else None
 
     def top_activity(self) -> Window | None:
         """The window of the resumed activity, also under the shade; None with the screen off or the keyguard shown."""
@@ -125,6 +135,11 @@ class Handset:
         return self.display.on
 
     @property
+    def actions(self) -> tuple[Do, ...]:
+        """What gestures on nodes can do."""
+        return tuple(self._actions)
+
+    @property
     def audio_mode(self) -> str:
         """As in `dumpsys audio`: MODE_NORMAL, MODE_RINGTONE or MODE_IN_COMMUNICATION."""
         return self.calls.audio_mode
@@ -150,7 +165,7 @@ class Handset:
         self.calls.touched()
         for shown in self._under(x, y):
             if shown.node.clickable:
-                self._actions[shown.tap](shown)
+                self._act(shown.tap, shown)
                 return
 
     def swipe(self, x1: float, y1: float, x2: float, y2: float) -> None:
@@ -199,6 +214,13 @@ class Handset:
 
     # How it does it
 
+    def reaches(self, x: float, y: float, action: Do) -> bool:
+        """Whether a tap at a point, or a swipe up from there, does this."""
+        under = self._under(x, y)
+        tapped = next((shown.tap for shown in under if shown.node.clickable), "none")
+        swiped = next((shown.swipe_up for shown in under if shown.swipe_up != "none"), "none")
+        return action in (tapped, swiped)
+
     def _under(self, x: float, y: float) -> list[Shown]:
         """The nodes at a point of the topmost window there, topmost first."""
         for window in reversed(self.windows()):
@@ -209,12 +231,16 @@ class Handset:
     def _swipe_up(self, x: float, y: float) -> None:
         for shown in self._under(x, y):
             if shown.swipe_up != "none":
-                self._actions[shown.swipe_up](shown)
+                self._act(shown.swipe_up, shown)
                 return
         if self.display.shade:
             self.display.shade = False
         elif self.display.locked and self.calls.window() is None:
             self.dismiss_keyguard()
+
+    def _act(self, action: Do, shown: Shown) -> None:
+        if not self.loses(action):
+            self._actions[action](shown)
 
     def _launch(self, shown: Shown) -> None:
         if shown.app is not None:
