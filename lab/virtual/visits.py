@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lab.definitions.base import Service
-from lab.definitions.virtual_app import HEIGHT, VirtualApp
+from lab.definitions.virtual_app import HEIGHT, Action, VirtualApp
 from lab.virtual.handset.audio import TELECOM
 from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.handset.handset import Handset
@@ -94,7 +94,12 @@ class Visits:
 
     def ask(self, what: str, on: str, times: int, **details: Any) -> None:
         """Take a cause. Raises ValueError for one that cannot be, TypeError for details that are not of its kind."""
-        cause = {"visit": self._visit, "lost_tap": self._lost_tap, "visitor": self._visitor}[what](on, times, **details)
+        kinds: Mapping[str, Callable[..., Cause]] = {
+            "visit": self._visit,
+            "lost_tap": self._lost_tap,
+            "visitor": self._visitor,
+        }
+        cause = kinds[what](on, times, **details)
         if self._now.runs:
             self._arm(cause)
         else:
@@ -108,7 +113,7 @@ class Visits:
         return Cause("visit", on, times, when, round(after_s * 1e9), do)
 
     def _lost_tap(self, on: str, times: int, *, do: str) -> Cause:
-        _one_of("do", do, self._handsets[on].actions)
+        _one_of("do", do, get_args(Action))
         return Cause("lost_tap", on, times, do=do)
 
     def _visitor(self, on: str, times: int, *, every_s: float) -> Cause:
@@ -293,9 +298,17 @@ def _reachable(handset: Handset, action: Do) -> Shown | None:
     """The node with this action whose middle no other node or window covers."""
     for window in handset.windows():
         for shown in window.shown:
-            if action in (shown.tap, shown.swipe_up) and handset.reaches(*_middle(shown), action):
+            if action in (shown.tap, shown.swipe_up) and action in _done_at(handset, *_middle(shown)):
                 return shown
     return None
+
+
+def _done_at(handset: Handset, x: float, y: float) -> tuple[Do, Do]:
+    """What a tap at a point does, and a swipe up from there."""
+    under = handset.under(x, y)
+    tapped: Do = next((shown.tap for shown in under if shown.node.clickable), "none")
+    swiped: Do = next((shown.swipe_up for shown in under if shown.swipe_up != "none"), "none")
+    return tapped, swiped
 
 
 def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:

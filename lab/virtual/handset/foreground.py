@@ -68,12 +68,13 @@ class Foreground:
         if any(app.package == package for app in self._apps.values()):
             self._packages.stopped.add(package)
         if self.place is not None and self.place.app.package == package:
-            self.place = None
+            self._put(None)
         self._cancel()
 
     def home(self) -> None:
         """To the launcher."""
-        self.place = self.over = None
+        self.over = None
+        self._put(None)
 
     def back(self) -> None:
         """From a dialog to what is under it, from a chat to the app's first screen, from there to the launcher."""
@@ -81,11 +82,11 @@ class Foreground:
             self.over = None
         elif self.place is not None and not self._display.locked:
             first = self._first(self.place.app)
-            self.place = first if self.place.screen != first.screen else None
+            self._put(first if self.place.screen != first.screen else None)
 
     def show_first(self, shown: Shown) -> None:
         if shown.app is not None:
-            self.place = self._first(shown.app)
+            self._put(self._first(shown.app))
 
     def open_chat(self, shown: Shown) -> None:
         if shown.app is not None:
@@ -98,7 +99,12 @@ class Foreground:
         if shown.app.screen(shown.screen).dialog:
             self._calls.dialog = place
         else:
-            self.place = place
+            self._put(place)
+
+    def _put(self, place: Place | None) -> None:
+        self.place = place
+        chat = place is not None and place.screen == place.app.chat and "video" in place.app.services
+        self._calls.records.shows(place.app.package if place is not None and chat else None)
 
     def _first(self, app: VirtualApp) -> Place:
         return Place(app, app.launch, next(iter(self._peers(app)), ""))
@@ -121,7 +127,8 @@ class Foreground:
     def _opened(self, place: Place) -> None:
         view = self._calls.view
         self._next = None
-        self.place, self.over = place, None
+        self.over = None
+        self._put(place)
         self._display.shade = False
         self._calls.dialog = self._calls.after = None
         self._calls.front = False

@@ -8,16 +8,25 @@ from functools import partial
 
 from lab.definitions.base import Service
 from lab.definitions.virtual_app import HEIGHT, VirtualApp
-from lab.virtual.handset.callside import CallSide, Display, Packages
+from lab.definitions.virtual_network import PhoneEmulation
+from lab.virtual.handset import past
+from lab.virtual.handset.audio import Audio
+from lab.virtual.handset.callside import CallSide, Display, Notes, Packages
+from lab.virtual.handset.disorders import Disorders
 from lab.virtual.handset.exchange import CallView, Exchange
 from lab.virtual.handset.foreground import Foreground
+from lab.virtual.handset.history import History
 from lab.virtual.handset.othercall import OtherCall
+from lab.virtual.handset.records import Records, SimState
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
 
 _SWIPE_PX = HEIGHT // 5
 _TAP_SLOP_PX = 16
 _TOP_EDGE_PX = 100
+_PAST_PID = 9_107
+_WATCHERS = ("[Gesture Monitor] swipe-up", "PointerEventDispatcher0")
+"""Windows of the system that see each touch."""
 
 
 class Handset:
@@ -36,11 +45,17 @@ class Handset:
         apps: Mapping[str, VirtualApp],
         world: World,
         exchange: Exchange,
+        emulation: PhoneEmulation | None = None,
     ) -> None:
         self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
         self.loses: Callable[[Do], bool] = lambda action: False
         self.display, self.packages = Display(), Packages(apps)
-        self.calls = CallSide(name, contacts, world, self.display, self.packages)
+        self.disorders = Disorders(world, name, emulation.disorders if emulation is not None else ())
+        self.history = History(world, name, self.packages.pid)
+        self.audio = Audio(self.history, self.packages.pid)
+        self.records = Records(name, world, self.history, self.audio, self.disorders)
+        notes = Notes(self.history, self.records, self.disorders, emulation.sdk if emulation is not None else 36)
+        self.calls = CallSide(name, contacts, world, self.display, self.packages, notes)
         self.other_call = OtherCall(world, self.display, self.packages, self.calls, self.audio)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
@@ -73,7 +88,13 @@ class Handset:
     def begin(self) -> None:
         """A clean phone: home screen, screen on and unlocked, no call, no notification, all apps reachable."""
         self.display.on, self.display.locked, self.display.shade = True, False, False
+        self._touched: tuple[str, ...] = ()
         self.packages.begin()
+        self.disorders.begin()
+        self.history.begin()
+        past.fill(self.history, self.world, self.name, list(self.apps.values()), _PAST_PID)
+        self.audio.begin()
+        self.records.begin()
         self.calls.begin()
         self.other_call.begin()
         self.foreground.begin()
@@ -135,14 +156,18 @@ class Handset:
         return self.display.on
 
     @property
-    def actions(self) -> tuple[Do, ...]:
-        """What gestures on nodes can do."""
-        return tuple(self._actions)
+    def audio_mode(self) -> str:
+        """As in `dumpsys audio`: MODE_NORMAL, MODE_RINGTONE, MODE_IN_CALL or MODE_IN_COMMUNICATION."""
+        return self.audio.mode
 
     @property
-    def audio_mode(self) -> str:
-        """As in `dumpsys audio`: MODE_NORMAL, MODE_RINGTONE or MODE_IN_COMMUNICATION."""
-        return self.calls.audio_mode
+    def sim_state(self) -> SimState:
+        """The SIM's line: 0 idle, 1 rings, 2 off hook; Telecom and the audio mode follow what is set."""
+        return self.records.sim_state
+
+    @sim_state.setter
+    def sim_state(self, state: SimState) -> None:
+        self.records.sim(state)
 
     @property
     def call(self) -> CallView | None:
@@ -162,8 +187,8 @@ class Handset:
 
     def tap(self, x: float, y: float) -> None:
         """A short touch. With the screen off nothing happens."""
-        self.calls.touched()
-        for shown in self._under(x, y):
+        self._touch(x, y)
+        for shown in self.under(x, y):
             if shown.node.clickable:
                 self._act(shown.tap, shown)
                 return
@@ -173,7 +198,7 @@ class Handset:
         if max(abs(x2 - x1), abs(y2 - y1)) < _TAP_SLOP_PX:
             self.tap(x1, y1)
             return
-        self.calls.touched()
+        self._touch(x1, y1)
         if y1 < _TOP_EDGE_PX and y2 - y1 >= _SWIPE_PX:
             self.open_notifications()
         elif y1 - y2 >= _SWIPE_PX:
@@ -207,6 +232,9 @@ class Handset:
 
     def force_stop(self, package: str) -> None:
         """Stop an app: its call ends, nothing of it is shown, and it does not ring until it is started again."""
+        if package in self.packages.started:
+            self.records.killed(package)
+            self.packages.kills[package] += 1
         if self.call is not None and self.call.call.app.package == package:
             self.exchange.hang_up(self.name)
         self.calls.forget(package)
@@ -214,14 +242,18 @@ class Handset:
 
     # How it does it
 
-    def reaches(self, x: float, y: float, action: Do) -> bool:
-        """Whether a tap at a point, or a swipe up from there, does this."""
-        under = self._under(x, y)
-        tapped = next((shown.tap for shown in under if shown.node.clickable), "none")
-        swiped = next((shown.swipe_up for shown in under if shown.swipe_up != "none"), "none")
-        return action in (tapped, swiped)
+    def _touch(self, x: float, y: float) -> None:
+        """A finger goes down. The events buffer tells of it where other windows are touched than the last time."""
+        self.calls.touched()
+        if not self.display.on:
+            return
+        window = next((one for one in reversed(self.windows()) if one.contains(x, y)), None)
+        touched = tuple(f"{name} (server), " for name in ((window.title,) if window else ()) + _WATCHERS)
+        if touched != self._touched:
+            self._touched = touched
+            self.history.log_event("input_interaction", f"Interaction with: {''.join(touched)}")
 
-    def _under(self, x: float, y: float) -> list[Shown]:
+    def under(self, x: float, y: float) -> list[Shown]:
         """The nodes at a point of the topmost window there, topmost first."""
         for window in reversed(self.windows()):
             if window.contains(x, y):
@@ -229,7 +261,7 @@ class Handset:
         return []
 
     def _swipe_up(self, x: float, y: float) -> None:
-        for shown in self._under(x, y):
+        for shown in self.under(x, y):
             if shown.swipe_up != "none":
                 self._act(shown.swipe_up, shown)
                 return
@@ -239,8 +271,11 @@ class Handset:
             self.dismiss_keyguard()
 
     def _act(self, action: Do, shown: Shown) -> None:
-        if not self.loses(action):
-            self._actions[action](shown)
+        if self.loses(action):
+            return
+        if shown.button is not None:
+            self.calls.clicked(*shown.button)
+        self._actions[action](shown)
 
     def _launch(self, shown: Shown) -> None:
         if shown.app is not None:
@@ -300,13 +335,16 @@ class Handset:
         if view is None or view.call.app.telecom is None:
             return
         if view.state != "incoming":
+            self.records.asked_through_telecom("REQUEST_DISCONNECT")
             self.exchange.hang_up(self.name)
         elif view.call.service == "voice":
+            self.records.asked_through_telecom("REQUEST_ACCEPT")
             self.exchange.answer(self.name)
 
     def _end_call(self) -> None:
         view = self.call
         if view is not None and view.call.app.telecom is not None:
+            self.records.asked_through_telecom("REQUEST_DISCONNECT")
             self.exchange.hang_up(self.name)
         else:
             self._sleep()

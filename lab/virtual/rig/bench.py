@@ -40,7 +40,7 @@ SPEECH = (
     "it lasts, which servers take part in it, and what each side may learn of the other."
 )
 
-NOBODY: Mapping[str, Any] = {
+NOBODY: dict[str, Any] = {
     "sim_calls": 0,
     "other_calls": 0,
     "other_calls_touched": 0,
@@ -82,7 +82,7 @@ class RigBench:
         if spec.emulation is None:
             raise BadInput(f"bench {self.spec.name}: phone {name} has no emulation; its handset is emulated")
         contacts = {contact.app: contact.address for contact in spec.contacts}
-        handset = Handset(name, contacts, self.apps, self.world, self.exchange)
+        handset = Handset(name, contacts, self.apps, self.world, self.exchange, spec.emulation)
         return VirtualPhone(spec, spec.emulation, handset, self.network, self.root, Faults(), self._clock_read)
 
     async def _addresses(self, space: str) -> bytes:

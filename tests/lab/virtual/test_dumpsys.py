@@ -67,6 +67,9 @@ class Device:
     def clock_ns(self):
         return self.handset.world.now_ns + 3 * S
 
+    def clock_at(self, at_ns):
+        return at_ns + 3 * S
+
     def interfaces(self):
         return self.links
 
