@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lab.definitions.virtual_app import VirtualApp
 from lab.virtual.commands.dumpsys_calls import audio, camera, sdk_of, telecom, telephony_registry
-from lab.virtual.commands.dumpsys_device import DeviceFacts, battery, connectivity, display, token, uid_of
+from lab.virtual.commands.dumpsys_device import DeviceFacts, battery, connectivity, display, uid_of
 from lab.virtual.commands.netstats import netstats
 from lab.virtual.handset.handset import Handset
 from lab.virtual.handset.postings import described, key_of
+from lab.virtual.handset.tokens import token
 from lab.virtual.handset.windows import Notification, Window
 
 __all__ = ["DeviceFacts", "dumpsys"]

@@ -7,11 +7,12 @@ CameraService; TelephonyRegistry) and after public dumps of phones, as collected
 from collections.abc import Sequence
 from datetime import datetime
 
-from lab.virtual.commands.dumpsys_device import RADIO, DeviceFacts, local_time, token
+from lab.virtual.commands.dumpsys_device import RADIO, DeviceFacts, local_time
 from lab.virtual.handset.audio import Owner
 from lab.virtual.handset.exchange import CallView
 from lab.virtual.handset.handset import Handset
 from lab.virtual.handset.history import CallEntry, CameraEntry, ModeEntry, RecorderEntry
+from lab.virtual.handset.tokens import token
 
 MODE_LOG = "phone state (logged after successful call to AudioSystem.setPhoneState(int, int))"
 RECORDER_LOG = "recording activity received by AudioService"

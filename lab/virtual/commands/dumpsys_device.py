@@ -3,7 +3,6 @@
 Wording follows what is publicly known of Android 13 to 16; it was not compared with a phone.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Interface, IPv6Interface
@@ -12,6 +11,7 @@ from typing import Protocol
 from lab.definitions.bench import PhoneSpec
 from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.handset.handset import Handset
+from lab.virtual.handset.tokens import token
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
 
@@ -45,11 +45,6 @@ class DeviceFacts(Protocol):
     def interfaces(self) -> Sequence[Interface]: ...
 
     def usage(self) -> Usage: ...
-
-
-def token(*of: str) -> str:
-    """A hexadecimal identity as Java prints one: always the same for the same thing."""
-    return hashlib.blake2b("/".join(of).encode(), digest_size=4).hexdigest().lstrip("0") or "0"
 
 
 def local_time(clock_ns: int, utc_offset_minutes: int) -> datetime:

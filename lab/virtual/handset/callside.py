@@ -16,7 +16,7 @@ from lab.virtual.handset.records import Records
 from lab.virtual.handset.windows import Notification, Window, app_window, notification
 from lab.virtual.world import Timer, World
 
-_FIRST_UID, _SYSTEM_UID = 10_240, 1_000
+_FIRST_UID, _SYSTEM_UID, _OTHER_UID = 10_240, 1_000, 10_150
 _FIRST_PID, _SYSTEM_PID = 11_000, 1_603
 _SECOND_NS = 1_000_000_000
 
@@ -45,9 +45,11 @@ class Packages:
         self.kills.clear()
 
     def uid(self, package: str) -> int:
-        """The uid of an emulated app; of any other package the system's."""
+        """The uid of an emulated app, of the system, or of whatever else is installed."""
+        if package in (ANDROID, TELECOM):
+            return _SYSTEM_UID
         index = self._index(package)
-        return _SYSTEM_UID if index is None else _FIRST_UID + index
+        return _OTHER_UID if index is None else _FIRST_UID + index
 
     def pid(self, package: str) -> int:
         """The process of a package: another one after each time that it was killed."""
@@ -62,7 +64,7 @@ class Packages:
 
 @dataclass(frozen=True)
 class Place:
-    """A screen of an app, shown for the account `peer`."""
+    """A screen of an app, shown for the account that is called `peer`."""
 
     app: VirtualApp
     screen: str
@@ -82,7 +84,8 @@ class Notes:
 class CallSide:
     """What one phone knows, shows and plays of its calls; the subscriber of the exchange.
 
-    `contacts` are its own addresses, by app name. `front`: the call screen is the one that is shown.
+    By app name, `contacts` are its own addresses and `titles` what the other phone calls it (the address, where it has
+    none). `front`: the call screen is the one that is shown.
     """
 
     def __init__(
@@ -93,8 +96,10 @@ class CallSide:
         display: Display,
         packages: Packages,
         notes: Notes,
+        titles: Mapping[str, str],
     ) -> None:
         self.name, self.contacts, self.world = name, contacts, world
+        self.titles: Mapping[str, str] = {**contacts, **titles}
         self.display, self._packages = display, packages
         self._notes, self.records = notes, notes.records
         self.begin()

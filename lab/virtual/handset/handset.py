@@ -5,6 +5,7 @@ It reaches the outside only through the exchange, and time only through the worl
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from lab.definitions.base import Service
 from lab.definitions.virtual_app import HEIGHT, VirtualApp
@@ -18,6 +19,7 @@ from lab.virtual.handset.foreground import Foreground
 from lab.virtual.handset.history import History
 from lab.virtual.handset.othercall import OtherCall
 from lab.virtual.handset.records import Records, SimState
+from lab.virtual.handset.tokens import token
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
 
@@ -30,7 +32,8 @@ _WATCHERS = ("[Gesture Monitor] swipe-up", "PointerEventDispatcher0")
 
 
 class Handset:
-    """One emulated handset. `contacts` are its own addresses, by app name; `apps` the installed apps, by name.
+    """One emulated handset. `contacts` are its own addresses and `titles` what the other phone calls it, where that is
+    something else, by app name; `apps` are the installed apps, by name.
 
     `loses` is asked with the action of each node that is tapped or swiped: true, and the gesture reaches nothing.
 
@@ -46,6 +49,7 @@ class Handset:
         world: World,
         exchange: Exchange,
         emulation: PhoneEmulation | None = None,
+        titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
         self.loses: Callable[[Do], bool] = lambda action: False
@@ -55,7 +59,7 @@ class Handset:
         self.audio = Audio(self.history, self.packages.pid)
         self.records = Records(name, world, self.history, self.audio, self.disorders)
         notes = Notes(self.history, self.records, self.disorders, emulation.sdk if emulation is not None else 36)
-        self.calls = CallSide(name, contacts, world, self.display, self.packages, notes)
+        self.calls = CallSide(name, contacts, world, self.display, self.packages, notes, titles)
         self.other_call = OtherCall(world, self.display, self.packages, self.calls, self.audio)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
@@ -232,9 +236,8 @@ class Handset:
 
     def force_stop(self, package: str) -> None:
         """Stop an app: its call ends, nothing of it is shown, and it does not ring until it is started again."""
-        if package in self.packages.started:
-            self.records.killed(package)
-            self.packages.kills[package] += 1
+        self.records.killed(package)
+        self.packages.kills[package] += 1
         if self.call is not None and self.call.call.app.package == package:
             self.exchange.hang_up(self.name)
         self.calls.forget(package)
@@ -248,7 +251,8 @@ class Handset:
         if not self.display.on:
             return
         window = next((one for one in reversed(self.windows()) if one.contains(x, y)), None)
-        touched = tuple(f"{name} (server), " for name in ((window.title,) if window else ()) + _WATCHERS)
+        names = (f"{token(window.title)} {window.title}",) if window is not None else ()
+        touched = tuple(f"{name} (server), " for name in names + _WATCHERS)
         if touched != self._touched:
             self._touched = touched
             self.history.log_event("input_interaction", f"Interaction with: {''.join(touched)}")

@@ -155,9 +155,9 @@ class History:
             self.telecom_event(entry, "SET_DISCONNECTED", data, at_ns=at_ns)
             self.telecom_event(entry, "DESTROYED", at_ns=at_ns)
 
-    def log_event(self, tag: str, *fields: str, pid: int = 1_603) -> None:
+    def log_event(self, tag: str, *fields: str, pid: int = 1_603, at_ns: int | None = None) -> None:
         """A line of the events buffer, written by the process `pid` (the system's server)."""
-        entry = LogEntry(self._world.now_ns, tag, fields, pid)
+        entry = LogEntry(self._at(at_ns), tag, fields, pid)
         self.log.append(entry)
         for listener in tuple(self.on_log):
             listener(entry)

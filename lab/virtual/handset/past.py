@@ -6,19 +6,26 @@ from lab.definitions.virtual_app import VirtualApp
 from lab.virtual.handset.audio import AudioMode
 from lab.virtual.handset.history import History
 from lab.virtual.handset.records import CALL_SOURCE, FRONT
+from lab.virtual.handset.windows import LAUNCHER, LAUNCHER_ACTIVITY
 from lab.virtual.world import World
 
 _MINUTE_NS = 60_000_000_000
+_APART_NS = 10 * _MINUTE_NS
+"""Longer than the longest of them."""
+_TOUCHED = f"Interaction with: 3247aff {LAUNCHER}/{LAUNCHER_ACTIVITY} (server), "
 _MS = 1_000_000
 
 
 def fill(history: History, world: World, name: str, apps: Sequence[VirtualApp], pid: int) -> None:
     """A few calls of the apps, all of an earlier process `pid`, and what the screen saw last."""
+    if not apps:
+        return
     chance = world.chance(f"past/{name}")
-    ages = sorted((chance.randrange(12, 20 * 24 * 60) for _ in range(chance.randrange(2, 6))), reverse=True)
-    for minutes in ages:
-        at_ns = world.started_ns - minutes * _MINUTE_NS + chance.randrange(10_000) * _MS
+    for age in sorted(chance.sample(range(2, 2_880), chance.randrange(2, 6)), reverse=True):
+        at_ns = world.started_ns - age * _APART_NS + chance.randrange(10_000) * _MS
         _call(history, chance.choice(apps), at_ns, chance.randrange(4, 500) * 1_000 * _MS, chance.randrange(4), pid)
+    for minutes, tag, field in ((21, "screen_toggled", "1"), (20, "input_interaction", _TOUCHED)):
+        history.log_event(tag, field, at_ns=world.started_ns - minutes * _MINUTE_NS)
 
 
 def _call(history: History, app: VirtualApp, at_ns: int, lasts_ns: int, kind: int, pid: int) -> None:
