@@ -19,7 +19,7 @@ from lab.virtual.handset.foreground import Foreground
 from lab.virtual.handset.history import History
 from lab.virtual.handset.othercall import OtherCall
 from lab.virtual.handset.records import Records, SimState
-from lab.virtual.handset.tokens import token
+from lab.virtual.handset.touches import Touches
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
 
@@ -27,8 +27,6 @@ _SWIPE_PX = HEIGHT // 5
 _TAP_SLOP_PX = 16
 _TOP_EDGE_PX = 100
 _PAST_PID = 9_107
-_WATCHERS = ("[Gesture Monitor] swipe-up", "PointerEventDispatcher0")
-"""Windows of the system that see each touch."""
 
 
 class Handset:
@@ -56,6 +54,7 @@ class Handset:
         self.display, self.packages = Display(), Packages(apps)
         self.disorders = Disorders(world, name, emulation.disorders if emulation is not None else ())
         self.history = History(world, name, self.packages.pid)
+        self._touches = Touches(self.history)
         self.audio = Audio(self.history, self.packages.pid)
         self.records = Records(name, world, self.history, self.audio, self.disorders)
         notes = Notes(self.history, self.records, self.disorders, emulation.sdk if emulation is not None else 36)
@@ -92,10 +91,10 @@ class Handset:
     def begin(self) -> None:
         """A clean phone: home screen, screen on and unlocked, no call, no notification, all apps reachable."""
         self.display.on, self.display.locked, self.display.shade = True, False, False
-        self._touched: tuple[str, ...] = ()
         self.packages.begin()
         self.disorders.begin()
         self.history.begin()
+        self._touches.begin()
         past.fill(self.history, self.world, self.name, list(self.apps.values()), _PAST_PID)
         self.audio.begin()
         self.records.begin()
@@ -246,16 +245,9 @@ class Handset:
     # How it does it
 
     def _touch(self, x: float, y: float) -> None:
-        """A finger goes down. The events buffer tells of it where other windows are touched than the last time."""
         self.calls.touched()
-        if not self.display.on:
-            return
-        window = next((one for one in reversed(self.windows()) if one.contains(x, y)), None)
-        names = (f"{token(window.title)} {window.title}",) if window is not None else ()
-        touched = tuple(f"{name} (server), " for name in names + _WATCHERS)
-        if touched != self._touched:
-            self._touched = touched
-            self.history.log_event("input_interaction", f"Interaction with: {''.join(touched)}")
+        if self.display.on:
+            self._touches.down(next((one for one in reversed(self.windows()) if one.contains(x, y)), None))
 
     def under(self, x: float, y: float) -> list[Shown]:
         """The nodes at a point of the topmost window there, topmost first."""
