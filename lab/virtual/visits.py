@@ -240,8 +240,8 @@ class Visits:
         handset.dismiss_keyguard()
         handset.packages.stopped.discard(app.package)
         handset.packages.started.add(app.package)
-        for contact in self._exchange.peers(handset.name, app)[:1]:
-            self._exchange.place(handset.name, app, service, contact)
+        for title in list(self._exchange.peers(handset.name, app).values())[:1]:
+            self._exchange.place(handset.name, app, service, title)
 
     def _sim(self, handset: Handset, state: Literal[1, 2]) -> None:
         if handset.sim_state != 0:

@@ -470,11 +470,16 @@ def test_a_cause_that_cannot_be_is_an_error(bench, details, error):
     assert bench.say(op="fail_next", on=A, **details)["error"].startswith(error)
 
 
-def test_the_bench_process_takes_visits_and_says_who_was_left_in_a_call(tmp_path):
+@pytest.fixture
+def process(tmp_path):
     process = Process(tmp_path)
-    assert "error" not in process.say(
-        {"op": "fail_next", "what": "visit", "on": A, "when": "begun", "after_s": 1.0, "do": "place_voice"}
-    )
+    yield process
+    process.end()
+
+
+def test_the_bench_process_takes_visits_and_says_who_was_left_in_a_call(process, tmp_path):
+    visit = {"what": "visit", "on": A, "when": "begun", "after_s": 1.0, "do": "place_voice"}
+    assert "error" not in process.say({"op": "fail_next", **visit})
     process.say(BEGIN)
     assert process.say({"op": "advance", "ns": 30 * S}) == {"now_ns": START_NS + 30 * S}
     ended = process.say({"op": "end", "truth": str(tmp_path / "truth.json")})
@@ -482,4 +487,3 @@ def test_the_bench_process_takes_visits_and_says_who_was_left_in_a_call(tmp_path
     assert process.say({"op": "end", "truth": None})["in_call"] == []
     (call,) = json.loads((tmp_path / "truth.json").read_text())["calls"]
     assert (call["caller"], call["placed_ns"], call["ended_by"]) == (A, START_NS + S, None)
-    process.end()
