@@ -25,10 +25,10 @@ from operator import add
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.committed import differences
 from rich.console import Console
 
 import lab.run.matrix
+from benchmarks.committed import differences
 from correlate.dataset import Dataset
 from correlate.dataset.record import Observed
 from lab.bench.bench import Bench
