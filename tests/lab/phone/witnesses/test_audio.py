@@ -114,6 +114,7 @@ def test_a_mode_that_cannot_be_read_stands_there_with_its_text():
             f"{HEADING}\n2026-05-08T16:27 MODE_NORMAL\n",
             "cannot be read: its log 'phone state' has '2026-05-08T16:27 MODE",
         ),
+        (f"{HEADING}\nat 16:27 MODE_NORMAL\n", "cannot be read: its log 'phone state' has 'at 16:27 MODE_NORMAL'"),
         (f"{HEADING}\n\n{MODES.splitlines()[1]}", "cannot be read: lines of its log 'phone state' stand outside of it"),
         ("*** SERVICE 'audio' DUMP TIMEOUT (3000ms) EXPIRED ***", "dumpsys audio did not answer in 3 s"),
         ("Can't find service: audio", "the phone has no service audio"),
@@ -129,6 +130,8 @@ def test_a_log_that_is_not_there_or_cannot_be_read_is_missing_and_not_empty(text
 
 def test_a_log_without_lines_says_that_nothing_happened():
     assert modes(f"{HEADING}\n\n", DATE) == ()
+    assert modes(f"{HEADING}\n--\n- Actual mode = MODE_NORMAL", DATE) == ()
+    assert modes(f"{HEADING}\n{RECORDERS}", DATE) == ()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_an_eviction_names_its_client_and_its_second_line_is_none():
     [
         ("", "cannot be read: dumpsys media.camera has no log of events"),
         ("Can't find service: media.camera", "the phone has no service media.camera"),
-        ("== Camera service events log: ==\n  CONNECT a.b\n", "cannot be read: the camera's log has another form"),
+        ("== Camera service events log: ==\n  CONNECT a.b\n", "cannot be read: the camera's log has '  CONNECT a.b'"),
         (
             "== Camera service events log: ==\n  10:00 CONNECT a.b\n",
             "cannot be read: the camera's log has '  10:00 CONN",
