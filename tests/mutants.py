@@ -152,6 +152,8 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/tables/claims", "if verdict(hits) == verdict(hits + undecided) else None", ""),
     ("verdict", "correlate/tables/claims", "2 * count > total", "2 * count >= total"),
     ("verdict", "correlate/tables/statistics", "wilson(hits + undecided, total)", "wilson(hits, total)"),
+    ("verdict", "correlate/dataset/proven", 'if kind == "call" or kind in', "if kind in", "correlate/proven"),
+    ("verdict", "correlate/tables/other_scenarios", "make(study.of_paper)", "make(study)"),
     ("boundary", "correlate/tables/membership", "if trials < SEVERAL", "if trials <= SEVERAL"),
     ("verdict", "correlate/tables/membership", "if each.phone == leg.phone)", ")"),
     (
@@ -164,8 +166,8 @@ MUTANTS: list[tuple[str, ...]] = [
     (
         "verdict",
         "correlate/findings/cases",
-        "if self.answered is None else",
-        "if self.answered else",
+        "if self.answered is None and not",
+        "if self.answered and not",
         "correlate/answered",
     ),
     ("value", "correlate/tables/layout", "{cell:.4f}", "{cell:.3f}"),

@@ -46,6 +46,21 @@ def side(role: str, phone: str, vantage: str, own: str) -> dict[str, Any]:
     }
 
 
+def observed(**claims: dict[str, Any]) -> dict[str, Any]:
+    """What the witnesses hold of an answered voice call, all of it proven; `claims` are those that are otherwise."""
+    values = {
+        "calls": 1, "rang": True, "answered": True, "ended_by": "caller", "service": "voice", "nothing_else": True,
+        "in_front": True,
+    }  # fmt: skip
+    proven = {"verdict": "proven", "witnesses": ["the recorder says so", "the screen says so"], "reason": None}
+    return {name: {"value": value, **proven, **claims.get(name, {})} for name, value in values.items()}
+
+
+def open_claim(reason: str, verdict: str = "undecided", value: Any = None) -> dict[str, Any]:
+    """What a claim has that is not proven."""
+    return {"value": value, "verdict": verdict, "reason": reason, "witnesses": ["the screen says so"]}
+
+
 def trial(trial_id: str = TRIAL, attempt: int = 0) -> dict[str, Any]:
     """trial.json of schema 2."""
     return {
@@ -65,6 +80,11 @@ def trial(trial_id: str = TRIAL, attempt: int = 0) -> dict[str, Any]:
         },
         "outcome": "completed",
         "observed_scenario": "caller_hangs_up",
+        "observed": observed(),
+        "limits": {
+            "caller": {"follow_s": 1.5, "late_s": 5.0, "apart_s": 5.0, "source": "default"},
+            "callee": {"follow_s": 2.5, "late_s": 6.0, "apart_s": 4.0, "source": "calibrated"},
+        },
         "stated_answered": None,
         "sides": {
             "caller": side("caller", "alpha", "interface", "100.64.0.7"),

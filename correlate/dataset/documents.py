@@ -139,6 +139,7 @@ _MUST = {
     "literal_error": "must be one of {expected}",
     "string_pattern_mismatch": "must look like {pattern}",
     "too_short": "must have at least {min_length} of them",
+    "too_long": "must have at most {max_length} of them",
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
@@ -152,7 +153,7 @@ _MUST = {
     "dict_type": "must be an object",
     "model_type": "must be an object",
 }
-_WITHOUT_VALUE = ("missing", "extra_forbidden", "misfit", "value_error", "too_short")
+_WITHOUT_VALUE = ("missing", "extra_forbidden", "misfit", "value_error", "too_short", "too_long")
 
 
 def mistake(found: ValidationError) -> str:

@@ -85,8 +85,8 @@ def measure(dataset: Dataset, trial_id: str, apps: Mapping[str, AppEntry]) -> Me
         # Where the dataset lies is no finding: a copy of it gives the same bytes.
         return Measured(trial_id, {}, None, (), {}, False, None, str(error).replace(f"{dataset.path}/", ""))
     sides = tuple(sorted(((of_phone[pair.a.phone], "a"), (of_phone[pair.b.phone], "b")), reverse=True))
-    answered = observed(record)["answered"]
-    is_conversation = pair.established if answered is None else answered
+    seen = observed(record)
+    is_conversation = seen["answered"] if seen["answered_by"] else pair.established
     empty = Measured(trial_id, {}, pair, sides, answers_in(pair), record.markers is not None, is_conversation, "")
     found = {name: empty.by_side(dimension(pair)) for name, dimension in DIMENSIONS if name not in NAMED}
     return replace(empty, found=found, pair=pair.without_packets())

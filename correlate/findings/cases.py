@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from correlate.columns import parse
 from correlate.dataset import SIDES, Dataset
-from correlate.dataset.record import TrialRecord
+from correlate.dataset.record import Observed, TrialRecord
 from correlate.dimensions.duration import Durations
 from correlate.dimensions.endpoints import ROLES, Endpoint
 from correlate.dimensions.servers import Servers
@@ -37,7 +37,9 @@ class Case:
     """A complete trial that could be read: what was asked, what was seen of the phones, what each dimension found.
 
     `answered` is what was `observed` on the phones or is `stated` in the list of an import (`answered_by`), None where
-    neither tells. `started_ns` is the controller's time, None where captures were made by hand.
+    neither tells and where the phones' witnesses were asked and could not tell (`undecided`). `observed` is what these
+    hold of the call, None where nobody asked them. `started_ns` is the controller's time, None where captures were made
+    by hand.
     """
 
     trial: str
@@ -54,14 +56,15 @@ class Case:
     signalling: Mapping[str, Signals]
     sessions: Mapping[str, tuple[SessionRow, ...]] = field(default_factory=dict)
     answered: bool | None = None
-    answered_by: Literal["observed", "stated", ""] = ""
+    answered_by: Literal["observed", "stated", "undecided", ""] = ""
     started_ns: int | None = None
+    observed: Observed | None = None
 
     @property
     def is_conversation(self) -> bool | None:
-        """Whether the trial is one of the conversations: by `answered`; by the wire where nobody knows that; None where
-        the wire does not tell either."""
-        return self.call.established if self.answered is None else self.answered
+        """Whether the trial is one of the conversations: by `answered`; by the wire where nobody looked; None where the
+        wire does not tell either, and where somebody looked and could not tell."""
+        return self.call.established if self.answered is None and not self.answered_by else self.answered
 
     @property
     def contradiction(self) -> str:
@@ -133,13 +136,19 @@ def cases(dataset: Dataset) -> Cases:
 def observed(record: TrialRecord) -> dict[str, Any]:
     """The fields of `Case` of what was seen of the phones.
 
-    What was observed is the scenario that was asked (else the attempt is void), and it has a conversation where a time
-    to talk was drawn. A record that has neither that nor a time to ring does not tell the shape of its scenario.
+    Whether the call was answered the phones' witnesses say, if they were asked. In a record of before that, what was
+    observed is the scenario that was asked (else the attempt is void), and it has a conversation where a time to talk
+    was drawn; one that has neither that nor a time to ring does not tell the shape of its scenario.
     """
-    asked, answered, by = record.asked, record.stated_answered, "stated"
-    if record.observed_scenario is not None and record.observed_scenario == asked.scenario and asked.ring_s is not None:
+    asked, claims, scenario = record.asked, record.observed, record.observed_scenario
+    answered: bool | None = record.stated_answered
+    by = "" if answered is None else "stated"
+    if claims is not None:
+        is_proven = claims.answered.verdict == "proven"
+        answered, by = (claims.answered.value is True, "observed") if is_proven else (None, "undecided")
+    elif scenario is not None and scenario == asked.scenario and asked.ring_s is not None:
         answered, by = asked.talk_s is not None, "observed"
-    return {"answered": answered, "answered_by": "" if answered is None else by, "started_ns": record.started_ns}
+    return {"answered": answered, "answered_by": by, "started_ns": record.started_ns, "observed": claims}
 
 
 def as_truth(case: Case) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def write(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = Non
     found, left_out = ([], 0) if reason else calls(dataset, measured)
     reason = reason or why_not(found)
     if reason and left_out:
-        reason += f"; {left_out} trials have no two legs with conversations of the call and known clocks"
+        reason += f"; {left_out} trials have no two legs with conversations of a proven call and known clocks"
     rows = [{"reason": reason}] if reason else list(rank_all(found, str(info.seed)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from correlate import pairs
 from correlate.dataset import Dataset
+from correlate.dataset.proven import lacking
 from correlate.dataset.record import Analysis, AppEntry
 from correlate.dimensions.signalling import fragments
 from correlate.errors import CorrelateError
@@ -65,7 +66,8 @@ class Call:
 def calls(dataset: Dataset, measured: Mapping[str, CallPair | None] | None = None) -> tuple[list[Call], int]:
     """The complete trials as calls, sorted by trial, and how many of them have no two legs.
 
-    A trial is left out where it cannot be read, or where one side shows no conversation of the call or no clock.
+    A trial is left out where it cannot be read, where one side shows no conversation of the call or no clock, and where
+    the phones' own witnesses did not prove that it is one call and nothing else.
     `measured` has the trials' pairs, None for one that cannot be read; without it the captures are read here.
     """
     trials = sorted(dataset.trial_ids())
@@ -86,6 +88,8 @@ def _call(dataset: Dataset, trial: str, pair: CallPair | None, names: Mapping[st
     if pair is None:
         return None
     record = dataset.record(trial)
+    if lacking(record.observed, str(record.asked.service), ()):
+        return None
     of_phone = {side.phone: leg(side, pair.analysis, names) for side in (pair.a, pair.b)}
     caller, callee = of_phone[record.sides["caller"].phone], of_phone[record.sides["callee"].phone]
     return Call(trial, record.asked.app, caller, callee) if caller and callee else None

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from correlate.dataset import Dataset, check_id
 from correlate.errors import BadDataset
-
-MAX_TEXT = 300
+from correlate.tables.layout import plain_text
 
 _FOLDER = re.compile(r"(.+)\.(\d{1,6})\Z")
 
@@ -55,7 +54,7 @@ def _voids(dataset: Dataset, complete: set[str]) -> list[Void]:
             reason, text = record.reason, record.text
         except BadDataset as error:
             reason, text = "unknown", str(error).replace(f"{dataset.path}/", "")
-        found.append(Void(trial, attempt, _plain(reason), _plain(text), became))
+        found.append(Void(trial, attempt, plain_text(reason), plain_text(text), became))
     return found
 
 
@@ -64,9 +63,3 @@ def _restarts(dataset: Dataset, trial: str) -> int:
         return dataset.record(trial).capture_restarts or 0
     except BadDataset:
         return 0  # `findings` says why this trial cannot be read, and the page lists it
-
-
-def _plain(text: str) -> str:
-    """A text of a phone or a tool in one line: nothing that a terminal or a page would act on, and not too long."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}…"

@@ -63,13 +63,15 @@ def verdicts(study: Study) -> list[AppVerdict]:
 
 def _verdict(study: Study, app: str) -> AppVerdict:
     cases = study.select(app=app)
-    talks = [case for case in cases if case.is_conversation is True]
-    silent = [case for case in cases if case.is_conversation is False]
+    by_answer, by_service = study.speaking_of("answered"), study.speaking_of("answered", "service")
+    talks, silent = (_phase(by_answer, app, answered) for answered in (True, False))
     rules = study.rules[app]
-    before = (*_seen(silent), _ids(study, silent), _service(silent, bool(rules.unanswered_service)))
+    told_before = _service(_phase(by_service, app, False), bool(rules.unanswered_service))
+    before = (*_seen(silent), _ids(by_answer, silent), told_before)
     question = "Do the media go directly between the phones?"
     route = _share("a direct path", question, talks, lambda case: predicates.routed(case, "p2p"), "do")
-    during = (*_seen(talks), route, _ids(study, talks), _service(talks, True))
+    told = _service(_phase(by_service, app, True), True)
+    during = (*_seen(talks), route, _ids(by_answer, talks), told)
     question = "Do both sides use the same servers at the same time?"
     shared = _share("shared servers", question, cases, predicates.shares_a_server, "do")
     shared = _beside_chance(shared, study, cases, predicates.shares_a_server)
@@ -82,6 +84,10 @@ def _verdict(study: Study, app: str) -> AppVerdict:
     planned = sum(entry.app == app for entry in study.info.plan)
     version = study.version(app) or ""
     return AppVerdict(app, version, study.other_version(app), len(cases), planned, phases)
+
+
+def _phase(study: Study, app: str, is_conversation: bool) -> list[Case]:
+    return [case for case in study.select(app=app) if case.is_conversation is is_conversation]
 
 
 def _headline(phase: Phase) -> str:

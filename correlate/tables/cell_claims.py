@@ -25,13 +25,23 @@ Cells = Iterator[tuple[str, str, Verdicts]]
 @dataclass(frozen=True)
 class CellClaim:
     """One claim: `cells` gives by app and scenario (or `all`) whether it holds in each of its cells, `rule` says how in
-    words. One that `relates` the two sides has a control: the same cells of wrong pairs."""
+    words, and `of` picks the trials that they are of. One that `relates` the two sides has a control: the same cells of
+    wrong pairs."""
 
     name: str
     section: str
     rule: str
     cells: Callable[[Study], Cells]
+    of: Callable[[Study], Study]
     relates: bool = False
+
+
+def _of_table6(study: Study) -> Study:
+    return study.of_paper.speaking_of("service")
+
+
+def _of_scenarios(study: Study) -> Study:
+    return study.speaking_of("scenario", "service")
 
 
 def _durations(study: Study, app: str) -> dict[tuple[int, str], Mapping[str, Cell]]:
@@ -96,29 +106,30 @@ CELL_CLAIMS = (
     CellClaim(
         "medians_below_1_4_s", "4.3",
         f"Table 6, longest_relay, device by service: the median absolute difference is below {MEDIAN_S:g} s",
-        _medians, relates=True,
+        _medians, _of_table6, relates=True,
     ),
     CellClaim(
         "device_2_spreads", "4.3",
         "Table 6, longest_relay, by service: median and IQR of the absolute difference are larger where device 2 calls",
-        _spread, relates=True,
+        _spread, _of_table6, relates=True,
     ),
     CellClaim(
         "voice_and_video_alike_before_answer", "4.5",
         "unanswered, side by side: packets of all sessions with servers do not tell voice from video (exact rank sum "
         f"within each direction, p at least {SIGNIFICANT:g}); not seen to differ is not shown to be alike",
-        _no_difference,
+        _no_difference, _of_scenarios,
     ),
 )  # fmt: skip
 
 
 def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterator[Row]:
     """A row a claim, app and scenario; `holds` decides by n, undecided and N whether a claim of all cells does."""
-    wrong = replace(study, read=tuple(each.as_case for each in study.crossed), out={})
     for claim in CELL_CLAIMS:
+        of = claim.of(study)
+        wrong = replace(of, read=tuple(each.as_case for each in of.crossed), out={})
         crossed = claim.cells(wrong) if claim.relates else ()
         of_wrong = {(app, scenario): verdicts for app, scenario, verdicts in crossed}
-        for app, scenario, verdicts in claim.cells(study):
+        for app, scenario, verdicts in claim.cells(of):
             n, undecided, total = sum(map(bool, verdicts)), verdicts.count(None), len(verdicts)
             decided = holds(n, undecided, total) if total else None
             is_claimed = scenario in study.paper["claims"][claim.name].get(app, [])
@@ -136,7 +147,7 @@ def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterato
                 "holds": {True: "yes", False: "no", None: None}[decided],
                 "paper_claims": "yes" if is_claimed else None,
                 "agreement": "" if not is_claimed else "undecided" if decided is None else study.compare(decided),
-                **of_cells(study, app, of_wrong.get((app, scenario), []) if claim.relates else None),
+                **of_cells(of, app, of_wrong.get((app, scenario), []) if claim.relates else None),
                 "reason": f"{undecided} of {total} cells undecided: {FEW}" if undecided else "",
                 "rule": claim.rule,
             }

@@ -26,7 +26,7 @@ class Claim:
     """One claim: `applies` picks the trials it speaks of, `holds` decides one of them, `rule` says how in words.
 
     `quantifier` is the paper's; `needs` names the part of an app's analysis without which nothing can be decided,
-    `unknown` says of a trial why `holds` is None.
+    `unknown` says of a trial why `holds` is None; one that `is_of_service` compares with the service that was called.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Claim:
     quantifier: Literal["always", "generally"] = "always"
     needs: str = ""
     unknown: Callable[[Case], str] = lambda case: case.contradiction or "the wire does not tell"
+    is_of_service: bool = False
 
 
 def _always(case: Case, study: Study) -> bool:
@@ -237,23 +238,24 @@ CLAIMS = (
     Claim(
         "service_told_before_answer", "4.5", "unanswered: the wire tells voice from video, and rightly",
         _unanswered, lambda case, study: predicates.tells_service(case),
-        needs="unanswered_service", unknown=_why_no_service,
+        needs="unanswered_service", unknown=_why_no_service, is_of_service=True,
     ),
     Claim(
         "identical_sessions_at_the_voice_caller_alone", "4.5",
         "unanswered: all sessions with servers have the same packets and bytes at the caller of a voice call, and at "
         "no callee nor the caller of a video call",
-        _unanswered, _identical_at_voice_caller, unknown=_why_no_service,
+        _unanswered, _identical_at_voice_caller, unknown=_why_no_service, is_of_service=True,
     ),
     Claim(
         "service_told_in_conversation", "4.5",
         "conversation: the wire (RTP, or the media rate) tells voice from video, and rightly",
-        _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service,
+        _answered, lambda case, study: predicates.tells_service(case), unknown=_why_no_service, is_of_service=True,
     ),
     Claim(
         "video_louder_than_voice", "4.5",
         "conversation: a video call's media rate is above that of every voice call of its app, scenario and direction",
         lambda case, study: case.is_conversation is True and case.service == "video", _louder,
+        is_of_service=True,
     ),
     Claim(
         "role_told_by_packet_counts", "4.6",

@@ -14,10 +14,12 @@ from correlate.tables.layout import Row, Table, table
 from correlate.tables.predicates import is_void, tally
 from correlate.tables.statistics import BOUND, why
 from correlate.tables.study import Study
+from correlate.tables.with_left_out import unproven_notes
 
 
 def claims(study: Study) -> Table:
-    """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule."""
+    """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule. Each is of the
+    trials that are proven to be what it speaks of."""
     columns = (
         "claim section app scenario unit n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
         f"{CONTROL_COLUMNS} reason rule"
@@ -27,6 +29,9 @@ def claims(study: Study) -> Table:
         "paper_claims: whether the paper claims it for this app and scenario",
         "unit: what n and N count; of cells, as of medians, there is no interval",
         BOUND,
+        *unproven_notes(study.speaking_of("scenario", "service")),
+        "a claim that compares with the service that was called needs `service` proven, the others do not; those with "
+        "the scenario `all` need nothing of the scenario",
         study.answered_note,
         "holds is empty where the app's analysis has no rule for it, or undecided trials could turn it",
         *CONTROL_NOTES,
@@ -37,12 +42,14 @@ def claims(study: Study) -> Table:
 
 
 def _rows(study: Study) -> Iterator[Row]:
+    by_scenario, by_service = study.speaking_of("scenario"), study.speaking_of("scenario", "service")
     for claim in CLAIMS:
-        for app in study.apps:
-            for scenario in study.scenarios:
-                cases = [case for case in study.select(app=app, scenario=scenario) if claim.applies(case, study)]
+        of = by_service if claim.is_of_service else by_scenario
+        for app in of.apps:
+            for scenario in of.scenarios:
+                cases = [case for case in of.select(app=app, scenario=scenario) if claim.applies(case, of)]
                 if cases:
-                    yield _row(study, claim, app, scenario, cases)
+                    yield _row(of, claim, app, scenario, cases)
 
 
 def _row(study: Study, claim: Claim, app: str, scenario: str, cases: list[Case]) -> Row:

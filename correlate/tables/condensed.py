@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from correlate.tables import chance
 from correlate.tables.layout import Cell, Grid, Line, Table, grid, plain, text
+from correlate.tables.study import BY_APP
 
 Row = Mapping[str, Cell]
 
@@ -23,8 +24,21 @@ UNITS = {"table6": "s", "table7": "packets", "table8": "KB"}
 
 
 def grids(of: Table) -> list[Grid]:
-    """A table as people read it: what is folded comes last."""
-    return SHAPES[of.name](of) if of.rows and of.name in SHAPES else [plain(of)]
+    """A table as people read it: what is folded comes last, and with it the scenarios that the paper does not have."""
+    if not of.rows or of.name not in SHAPES:
+        return [plain(of)]
+    if of.name not in BY_APP:
+        return SHAPES[of.name](of)
+    shown = []
+    for scenario in dict.fromkeys(text(row["scenario"]) for row in of.rows):
+        made = SHAPES[of.name](replace(of, rows=tuple(row for row in of.rows if text(row["scenario"]) == scenario)))
+        shown += [_apart(each, scenario) for each in made] if scenario else made
+    return shown
+
+
+def _apart(shape: Grid, scenario: str) -> Grid:
+    caption = ": ".join(part for part in (f"Scenario {_words(scenario)}", shape.caption) if part)
+    return replace(shape, caption=caption, is_folded=True)
 
 
 def _table1(of: Table) -> list[Grid]:

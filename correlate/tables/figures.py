@@ -10,7 +10,7 @@ from correlate.findings.sessions import SessionRow
 from correlate.tables.layout import Row, Table, table
 from correlate.tables.predicates import both_ways
 from correlate.tables.study import Study
-from correlate.tables.with_left_out import out_note
+from correlate.tables.with_left_out import out_notes
 
 TIMEOUT = "system_timeout"
 """The scenario of the paper's Figure 7."""
@@ -24,8 +24,9 @@ NAMES = "names: PTR look-ups after the run, else DNS answers in the captures; ho
 
 
 def figures(study: Study) -> list[Table]:
-    """figure6 to figure8, in order."""
-    return [figure6(study), figure7(study), figure8(study)]
+    """figure6 to figure8, in order, of the trials that are proven to be what each speaks of."""
+    by_scenario = study.speaking_of("scenario", "service")
+    return [figure6(study.speaking_of("answered", "service")), figure7(by_scenario), figure8(by_scenario)]
 
 
 def figure6(study: Study) -> Table:
@@ -39,7 +40,7 @@ def figure6(study: Study) -> Table:
         for rank, row in enumerate(_sessions(study, case, side), 1)
     ]
     notes = (
-        out_note(study),
+        *out_notes(study),
         "of each app the first conversation of the plan",
         NAMES,
         "duration: last minus first packet, by each side's own clock",
@@ -54,7 +55,7 @@ def figure7(study: Study) -> Table:
         next(iter(study.select(app=app, service=service, scenario=TIMEOUT)), None)
         for app, service in product(study.apps, SERVICES)
     ]
-    notes = (out_note(study), f"of each app and service the first trial of {TIMEOUT} in the plan", FRAMES)
+    notes = (*out_notes(study), f"of each app and service the first trial of {TIMEOUT} in the plan", FRAMES)
     title = "Figure 7: sessions of voice and video calls that nobody answered"
     return table("figure7", title, _COLUMNS, list(_all(study, chosen)), notes, study.provenance)
 
@@ -63,7 +64,7 @@ def figure8(study: Study) -> Table:
     """Both sides' sessions of a voice and a video conversation an app, near in time."""
     chosen = [case for app in study.apps for case in _nearest(list(_conversations(study, app)))]
     notes = (
-        out_note(study),
+        *out_notes(study),
         "of each app the voice and the video conversation of one scenario and direction that began nearest in time; "
         "where nobody wrote down when, the first two of the plan",
         FRAMES,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from correlate.dataset.record import Provenance
 from correlate.tables.provenance import MEANINGS
 
+MAX_TEXT = 300
+
 Cell = str | int | float | None
 Row = dict[str, Cell]
 
@@ -81,6 +83,12 @@ def text(cell: Cell) -> str:
     if isinstance(cell, float):
         return f"{cell:.4f}".rstrip("0").rstrip(".") if abs(cell) >= 5e-5 else "0"
     return str(cell)
+
+
+def plain_text(given: str) -> str:
+    """A text of a phone or a tool in one line: nothing that a terminal or a page would act on, and not too long."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in given).split())
+    return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}…"
 
 
 def as_csv(of: Table) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.installed import Installed, in_words, installed, unlike
+from correlate.dataset.proven import Lack, Speaks, lacking
 from correlate.dataset.record import Analysis, DatasetRecord, Provenance
 from correlate.dataset.record.analysis import GENERIC
 from correlate.findings import wrong_pairs
@@ -21,6 +22,10 @@ from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
 from correlate.tables.membership import left_out
 from correlate.tables.provenance import MEANINGS, Meaning
 
+UNKNOWN = "unknown"
+"""The scenario of an imported trial of which nobody wrote it down."""
+BY_APP = ("table4", "table5", "table6", "table7", "table8")
+"""The tables that do not tell scenarios apart."""
 UNDATED = "at times that nobody wrote down"
 
 
@@ -37,7 +42,8 @@ class Study:
 
     `installed` are the versions of each app that its trials recorded; an app of an imported dataset has none. `read`
     are the trials that could be read; `unread` says of each of the others why. `out` says of those that were captured,
-    but are not this call, by which sign (`membership`): nothing counts them.
+    but are not this call, by which sign (`membership`): nothing counts them. `speaks_of` is what the cells
+    speak of that are made of it: trials that are not proven to be that are not among its cases.
     """
 
     info: DatasetRecord
@@ -48,6 +54,7 @@ class Study:
     names: Mapping[str, str]
     paper: Mapping[str, Any]
     wrong_pairs: tuple[WrongPair, ...]
+    speaks_of: tuple[Speaks, ...] = ()
 
     @staticmethod
     def of(dataset: Dataset) -> Study:
@@ -61,7 +68,44 @@ class Study:
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """The trials that tables and claims speak of."""
-        return tuple(case for case in self.read if case.trial not in self.out)
+        left = self.out.keys() | self.lacking.keys()
+        return tuple(case for case in self.read if case.trial not in left)
+
+    @cached_property
+    def lacking(self) -> dict[str, tuple[Lack, ...]]:
+        """Trial -> what is not proven of it that these cells need; of the trials that are this call."""
+        found = {
+            case.trial: lacking(case.observed, case.service, self.speaks_of)
+            for case in self.read
+            if case.trial not in self.out
+        }
+        return {trial: lacks for trial, lacks in found.items() if lacks}
+
+    def speaking_of(self, *speaks_of: Speaks) -> Study:
+        """The study for cells that speak of these things, besides of the call."""
+        return self if speaks_of == self.speaks_of else replace(self, speaks_of=speaks_of)
+
+    @cached_property
+    def others(self) -> tuple[str, ...]:
+        """The scenarios of the plan that the paper does not have; one that nobody wrote down is none of them."""
+        return tuple(name for name in self.scenarios if name not in (*self.paper["scenarios"], UNKNOWN))
+
+    @cached_property
+    def of_paper(self) -> Study:
+        """The study without the trials of other scenarios than the paper's."""
+        if not self.others:
+            return self
+        return replace(self, read=tuple(case for case in self.read if case.scenario not in self.others))
+
+    def of_other(self, scenario: str) -> Study:
+        """The study of the trials of one scenario, beside which the paper has nothing."""
+        plan = [entry for entry in self.info.plan if entry.scenario == scenario]
+        return replace(
+            self,
+            info=self.info.model_copy(update={"plan": plan}),
+            read=tuple(case for case in self.read if case.scenario == scenario),
+            paper={**self.paper, **dict.fromkeys(BY_APP, ())},
+        )
 
     @cached_property
     def crossed(self) -> tuple[Crossed, ...]:
@@ -70,8 +114,8 @@ class Study:
 
     @property
     def whole(self) -> Study:
-        """The study as if nothing were left out."""
-        return replace(self, out={})
+        """The study as if nothing were left out: as if nobody had asked the phones' witnesses."""
+        return replace(self, out={}, read=tuple(replace(case, observed=None) for case in self.read))
 
     @property
     def provenance(self) -> Provenance:
@@ -133,6 +177,9 @@ class Study:
         ways = {
             "observed on the phones": by["observed"],
             "stated by a list": by["stated"],
+            "undecided by the phones' witnesses, and so neither among conversations nor among unanswered calls": by[
+                "undecided"
+            ],
             "told by the wire alone": told[True],
             "told by nothing, and so neither among conversations nor among unanswered calls": told[False],
         }

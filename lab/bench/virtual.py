@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import lab.virtual
+from lab.clocks import deadlines
 from lab.clocks.bench_time import BenchClock, WallClock
+from lab.clocks.deadlines import Wait
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
 from lab.errors import AttemptVoid, BenchUnhealthy
@@ -20,8 +22,6 @@ from lab.programs.processes import Program, last_line
 
 EPOCH_NS = 1_767_571_200_000_000_000
 """The virtual bench's first instant: 2026-01-05 00:00:00 UTC."""
-
-START_S, CONTROL_S = 60.0, 120.0
 
 
 class VirtualClock:
@@ -55,7 +55,7 @@ class VirtualBench:
             self._program = Program([sys.executable, "-m", lab.virtual.__name__], other=self._log.fileno())
             stack.callback(self._program.end)
             where = {"scenarios": str(lab_.directory.resolve()), "bench": spec.name, "root": str(self._root)}
-            self.started = self._asked(START_S, **where, phones=phones)
+            self.started = self._asked(deadlines.BENCH_START, **where, phones=phones)
             self._end = stack.pop_all()
         self.clock: BenchClock = VirtualClock(self, stop) if spec.kind == "virtual" else WallClock(stop)
         adb_port = self.started.get("adb_port", 0)
@@ -67,14 +67,14 @@ class VirtualBench:
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request over the control channel. Raises `BenchUnhealthy` when the bench is gone or refuses it."""
-        return self._asked(CONTROL_S, **request)
+        return self._asked(deadlines.BENCH_CONTROL, **request)
 
-    def _asked(self, within_s: float, **request: Any) -> dict[str, Any]:
+    def _asked(self, within: Wait, **request: Any) -> dict[str, Any]:
         try:
             self._program.send(json.dumps(request).encode() + b"\n")
-            answer = json.loads(self._program.read_line(within_s))
+            answer = json.loads(self._program.read_line(within.s))
         except TimeoutError as error:
-            raise BenchUnhealthy(f"the {self._name} does not answer in {within_s:g} s; run again") from error
+            raise BenchUnhealthy(f"the {self._name} does not answer in {within.s:g} s; run again") from error
         except (EOFError, OSError, ValueError) as error:
             said = last_line(self._log) or "it left no message"
             raise BenchUnhealthy(f"the {self._name} has ended: {said}; run again") from error
@@ -84,7 +84,7 @@ class VirtualBench:
 
     def serial(self, phone: PhoneSpec) -> str:
         address = f"127.0.0.1:{self._ports[phone.name]}"
-        said = self.client.connect(address, timeout=START_S)
+        said = self.client.connect(address, timeout=deadlines.ADB_CONNECT.s)
         if "connected" not in said or "cannot" in said or "failed" in said:
             raise BenchUnhealthy(f"{phone.name}: adb says: {said}")
         return address

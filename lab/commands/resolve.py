@@ -20,16 +20,14 @@ import dns.reversename
 from correlate.dataset import Dataset
 from correlate.dataset.names import Answer, newest, was_asked
 from lab.bench.kinds import open_kind
+from lab.clocks import deadlines
 from lab.clocks.real_time import Deadline
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab
 from lab.errors import BadInput
 from lab.run.plan import Run
 
-ANSWER_S = 3.0
 TRIES = 3
-REPEAT_S = 120.0
-"""How long a repetition asks before it leaves the rest as it is, in real time."""
 
 
 def look_up(address: str, resolver: tuple[str, int]) -> dict[str, str | None]:
@@ -41,7 +39,7 @@ def look_up(address: str, resolver: tuple[str, int]) -> dict[str, str | None]:
     question = dns.message.make_query(dns.reversename.from_address(str(ip_address(address))), dns.rdatatype.PTR)
     for _ in range(TRIES):
         try:
-            answer = dns.query.udp(question, resolver[0], timeout=ANSWER_S, port=resolver[1])
+            answer = dns.query.udp(question, resolver[0], timeout=deadlines.NAME_ANSWER.s, port=resolver[1])
         except (dns.exception.DNSException, OSError):
             continue
         for record_set in answer.answer:
@@ -96,10 +94,13 @@ def repeat(dataset: Dataset, lab: Lab, spec: BenchSpec, addresses: Iterable[str]
 
 
 def ask(
-    addresses: Iterable[str], resolver: tuple[str, int], now_ns: Callable[[], int], within_s: float = REPEAT_S
+    addresses: Iterable[str], resolver: tuple[str, int], now_ns: Callable[[], int], within_s: float | None = None
 ) -> dict[str, Answer]:
-    """PTR answers by address; those for whom time runs out, or after whom nobody answers any more, are not in it."""
-    deadline, answers = Deadline(within_s), dict[str, Answer]()
+    """PTR answers by address; those for whom time runs out, or after whom nobody answers any more, are not in it.
+
+    `within_s`: real time for all of them; None: as for asking again.
+    """
+    deadline, answers = Deadline(deadlines.NAMES_AGAIN.s if within_s is None else within_s), dict[str, Answer]()
     with contextlib.suppress(TimeoutError):
         for address in addresses:
             if deadline.passed():

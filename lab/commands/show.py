@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from correlate.dataset import Dataset
 from correlate.dataset.examination import Examined
 from correlate.dataset.installed import installed, unlike
 from lab.commands.doctor import Check
@@ -87,8 +89,9 @@ def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
     scenario, caller = run.lab.scenarios[item.trial.scenario], run.spec.caller_of(item.trial.direction)
     names = {"caller": caller.name, "callee": run.spec.other(caller).name}
     who = f"{names[step.by]}: " if step.by is not None else "both: "
-    times = {"wait_ringing": scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
-    word = " for" if step.do == "talk" else ", then"
+    rings_in = "wait_ringing" if scenario.waits_for_ringing else "cancel"
+    times = {rings_in: scenario.ring_s, "talk": scenario.talk_s}.get(step.do)
+    word = {"talk": " for", "cancel": " after"}.get(step.do, ", then")
     how_long = f"{word} {times.low_s:g} to {times.high_s:g} s" if times is not None else ""
     return f"{who}{step.do}{f' ({item.trial.service})' if step.do == 'place_call' else ''}{how_long}"
 
@@ -121,7 +124,7 @@ def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
     out, path = console(), run.dataset.path
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
-    for line in progress.lost_benches:
+    for line in (*progress.lost_benches, *progress.remarks):
         out.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
     complete, planned = len(run.dataset.trial_ids()), len(run.planned)
     out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
@@ -133,6 +136,19 @@ def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
         if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
             line = one_line(f"{app}: {text}; tables and report name what was installed")
             out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)
+
+
+def examined(dataset: str) -> list[str]:
+    """What is not as it was recorded in a dataset; where all is, print what is not vouched for.
+
+    Raises `BadInput` where there is no dataset.
+    """
+    if not (data := Dataset(Path(dataset))).info_path.exists():
+        raise BadInput(f"{dataset}: no dataset.json here; name a dataset with --dataset")
+    found = data.examine()
+    if not found.problems:
+        coverage(found, data.manifest_path.exists())
+    return list(found.problems)
 
 
 def coverage(examined: Examined, has_manifest: bool) -> None:

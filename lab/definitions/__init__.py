@@ -18,6 +18,7 @@ from lab.definitions.planned import PlannedTrial as PlannedTrial
 from lab.definitions.planned import plan_routes as plan_routes
 from lab.definitions.scenario import Drawn as Drawn
 from lab.definitions.scenario import Scenario as Scenario
+from lab.definitions.scenario import Shape as Shape
 from lab.definitions.scenario import Step as Step
 from lab.definitions.scenario import Verb as Verb
 from lab.definitions.virtual_app import VirtualApp as VirtualApp

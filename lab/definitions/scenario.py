@@ -64,11 +64,25 @@ class Drawn:
     talk_s: float | None
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a call must have been to be the one that a scenario's steps ask for.
+
+    `rang` is None where the steps do not ask for it: a caller who cancels at once may be faster than the ringing.
+    `ended_by` is "system" where no step ends the call.
+    """
+
+    rang: bool | None
+    answered: bool
+    ended_by: Literal["caller", "callee", "system"]
+
+
 class Scenario(Model):
     """A call scenario of the paper's section 3.2, or one more.
 
-    `wait_ringing` waits until the callee rings and lets it ring for the drawn `ring_s`; `talk` stays in the call for
-    the drawn `talk_s`; `wait_ended` waits until both phones are idle.
+    `wait_ringing` waits until the callee rings and lets it ring for the drawn `ring_s`; `cancel` without it lets the
+    drawn `ring_s` pass since the call was placed; `talk` stays in the call for the drawn `talk_s`; `wait_ended` waits
+    until both phones are idle.
     """
 
     name: Name
@@ -94,6 +108,18 @@ class Scenario(Model):
             found.append((("talk_s",), "talk_s is given, but there is no talk step"))
         return found
 
+    @property
+    def shape(self) -> Shape:
+        """What the steps ask for: `caller_hangs_up` -> `Shape(rang=True, answered=True, ended_by="caller")`."""
+        enders: list[Role] = [step.by for step in self.steps if step.do in _ENDS and step.by is not None]
+        rang = True if self.waits_for_ringing else None
+        return Shape(rang=rang, answered=self.answered, ended_by=enders[0] if enders else "system")
+
+    @property
+    def waits_for_ringing(self) -> bool:
+        """Whether the callee is seen to ring before anybody acts."""
+        return any(step.do == "wait_ringing" for step in self.steps)
+
     def draw(self, rng: random.Random) -> Drawn:
         """The times of one trial; the same `rng` state gives the same times."""
         ring_s = self.ring_s.draw(rng)
@@ -103,7 +129,6 @@ class Scenario(Model):
 _NEEDS_BEFORE: dict[str, str] = {
     "answer": "wait_ringing",
     "reject": "wait_ringing",
-    "cancel": "wait_ringing",
     "talk": "answer",
     "hang_up": "answer",
 }

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import lab.laptop.agent
+from lab.clocks import deadlines
 from lab.clocks.capture_clocks import STAMPS, Burst
+from lab.clocks.deadlines import Wait
 from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.lease import checked_mac
 from lab.laptop.protocol import Ended, Hotspot
@@ -23,9 +25,6 @@ from lab.programs.processes import Program, last_line
 from lab.programs.shell import ShellOutput
 
 MAIN = "from lab.laptop.agent.session import main\n\nmain()\n"
-ANSWER_S, PREPARE_S, CLOCK_S, HASH_S = 30.0, 180.0, 5.0, 120.0
-CLOSE_S = 20.0
-"""How long the agent may take to stop what runs and to put back what it changed."""
 
 
 def packed() -> bytes:
@@ -66,11 +65,11 @@ class AgentLaptop:
         self._last_words = tempfile.TemporaryFile()  # noqa: SIM115 closed with the laptop
         self.greeting: dict[str, str] = {}
 
-    def ask(self, op: str, timeout_s: float = ANSWER_S, **values: Any) -> Any:
+    def ask(self, op: str, within: Wait = deadlines.AGENT_ANSWER, **values: Any) -> Any:
         """One operation of the agent's. Raises `LaptopTrouble` when it refuses or does not answer in time."""
         if self._program is None:
             self._open()
-        return self._asked(op, timeout_s, **values)
+        return self._asked(op, within, **values)
 
     def _open(self) -> None:
         token = read_token(self._bench)
@@ -79,7 +78,7 @@ class AgentLaptop:
         except OSError as error:
             raise LaptopTrouble(f"{self._argv[0]} cannot be started: {error.strerror}; install it") from error
         try:
-            self.greeting = self._asked("hello", ANSWER_S, token=token, directory=self.directory)
+            self.greeting = self._asked("hello", deadlines.AGENT_ANSWER, token=token, directory=self.directory)
             if self.greeting["sha256"] != hashlib.sha256(packed()).hexdigest():
                 text = "the laptop's agent is of another version"
                 raise LaptopTrouble(f"{text}; run invoke install-agent --bench {self._bench}")
@@ -87,11 +86,11 @@ class AgentLaptop:
             self._end()
             raise
 
-    def _asked(self, op: str, timeout_s: float, **values: Any) -> Any:
+    def _asked(self, op: str, within: Wait, **values: Any) -> Any:
         assert self._program is not None
         try:
             self._program.send(json.dumps({"op": op, **values}).encode() + b"\n")
-            answer = json.loads(self._program.read_line(timeout_s))
+            answer = json.loads(self._program.read_line(within.s))
         except (TimeoutError, EOFError, OSError, ValueError) as error:
             self._end()
             said = last_line(self._last_words) or str(error)
@@ -102,7 +101,7 @@ class AgentLaptop:
 
     def _end(self) -> None:
         if self._program is not None:
-            self._program.end(grace_s=CLOSE_S)
+            self._program.end(grace_s=deadlines.AGENT_CLOSE.s)
             self._program = None
 
     def tool(self) -> str:
@@ -119,7 +118,7 @@ class AgentLaptop:
 
     def prepare(self) -> dict[str, Any]:
         """Have leftovers swept, sleep inhibited and the hotspot on: at the start, and again before each attempt."""
-        answer: dict[str, Any] = self.ask("prepare", PREPARE_S)
+        answer: dict[str, Any] = self.ask("prepare", deadlines.AGENT_PREPARE)
         if not answer["awake"]:
             raise LaptopTrouble("the laptop's sleep cannot be inhibited; install systemd-inhibit there")
         return answer
@@ -139,7 +138,7 @@ class AgentLaptop:
         self.ask("neighbours", ask_for=str(address))
 
     def coalescing(self, interface: str) -> list[str] | None:
-        found = self.ask("coalescing", PREPARE_S, interface=interface)
+        found = self.ask("coalescing", deadlines.AGENT_PREPARE, interface=interface)
         return None if found is None else [str(name) for name in found]
 
     def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst:
@@ -148,7 +147,7 @@ class AgentLaptop:
         return Burst(str(address), sent, str(burst["failed"]))
 
     def read_clock_ns(self) -> int:
-        return int(self.ask("clock", CLOCK_S))
+        return int(self.ask("clock", deadlines.AGENT_CLOCK))
 
     def start(self, name: str, argv: Sequence[str]) -> None:
         started = self.ask("start", name=name, argv=list(argv))
@@ -169,7 +168,7 @@ class AgentLaptop:
         self.ask("remove", name=name)
 
     def fetch(self, name: str, target: Path) -> str:
-        answer = self.ask("fingerprint", HASH_S, name=name)
+        answer = self.ask("fingerprint", deadlines.AGENT_HASH, name=name)
         origin = copies.Fingerprint(int(answer["size_bytes"]), str(answer["sha256"]))
         try:
             with target.open("wb") as stream:

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from lab.clocks import deadlines
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.clocks.capture_clocks import Burst
 from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.agent.coalescing import joining
-from lab.laptop.agent.tools import EXIT_S, LIVE, READY_S
+from lab.laptop.agent.tools import LIVE, READY_S
 from lab.laptop.lease import parse_neighbours
 from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
 from lab.programs.processes import Program, run
 from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken, search_command
 
-COPY_S, START_S = 120.0, 20.0
 SWEEP_TRIES = 100
 
 
@@ -55,7 +55,7 @@ class BashLaptop:
         program = self._running[name] = self._started([argv[0], "-w", self._file(name), *argv[1:]])
         try:
             # The first line waits for a program, in real time; from then on the capture is bench state.
-            lines = self._lines[name] = [program.read_line(READY_S).decode("utf-8", "replace")]
+            lines = self._lines[name] = [program.read_line(deadlines.CAPTURE_READY.s).decode("utf-8", "replace")]
         except (EOFError, TimeoutError) as error:
             raise AttemptVoid("capture_not_ready", f"{argv[0]} does not start: {error}") from error
 
@@ -75,7 +75,7 @@ class BashLaptop:
             raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error.strerror}; install it") from error
         if self._by_ssh:
             try:
-                self._pids[program] = int(program.read_line(START_S))
+                self._pids[program] = int(program.read_line(deadlines.LAPTOP_START.s))
             except (TimeoutError, EOFError, ValueError) as error:
                 program.end()
                 raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error}") from error
@@ -105,8 +105,8 @@ class BashLaptop:
         ran_on = program.running()
         self._interrupt(program)
         try:
-            rest = program.read_to_end(EXIT_S).decode("utf-8", "replace")
-            code = program.wait(EXIT_S)
+            rest = program.read_to_end(deadlines.CAPTURE_EXIT.s).decode("utf-8", "replace")
+            code = program.wait(deadlines.CAPTURE_EXIT.s)
         except (EOFError, TimeoutError) as error:
             raise LaptopTrouble(f"{self.tool()} does not end after SIGINT: {error}") from error
         finally:
@@ -126,7 +126,7 @@ class BashLaptop:
         """One word of an argv: ssh joins words with blanks and has the laptop's shell split them again."""
         return shlex.quote(text) if self._by_ssh else text
 
-    def run(self, command: str, timeout_s: float = 10.0) -> ShellOutput:
+    def run(self, command: str, timeout_s: float | None = None) -> ShellOutput:
         """Run one line in the laptop's bash. Raises `LaptopTrouble` when it does not answer whole and in time."""
         try:
             if self._shell is None:
@@ -192,9 +192,13 @@ class BashLaptop:
     def fetch(self, name: str, target: Path) -> str:
         source = self._file(name)
         try:
-            origin = copies.fingerprint(self.run(copies.question(source), timeout_s=COPY_S))
+            origin = copies.fingerprint(self.run(copies.question(source), timeout_s=deadlines.LAPTOP_COPY.s))
             with target.open("wb") as stream:
-                done = run([*self._prefix, "cat", self._word(source)], timeout_s=COPY_S, stdout=stream.fileno())
+                done = run(
+                    [*self._prefix, "cat", self._word(source)],
+                    timeout_s=deadlines.LAPTOP_COPY.s,
+                    stdout=stream.fileno(),
+                )
             if done.code != 0:
                 raise copies.CopyFailed(done.stderr.decode("utf-8", "replace")[:200].strip())
             copies.prove(target, origin)

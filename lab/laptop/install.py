@@ -7,12 +7,11 @@ import secrets
 import tempfile
 from pathlib import PurePosixPath
 
+from lab.clocks import deadlines
 from lab.definitions import BenchSpec
 from lab.errors import BadInput, LaptopTrouble
 from lab.laptop.agent_client import AgentLaptop, packed, read_token, token_file
 from lab.programs.processes import Program, last_line
-
-INSTALL_S = 60.0
 
 PUT = """
 import base64, hashlib, json, os, pathlib
@@ -73,7 +72,7 @@ def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]
             with Program(argv, other=last_words.fileno()) as program:
                 program.send(PUT.replace("@GIVEN@", base64.b64encode(given.encode()).decode()).encode())
                 program.close_input()
-                found = json.loads(program.read_to_end(INSTALL_S))
+                found = json.loads(program.read_to_end(deadlines.AGENT_INSTALL.s))
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             ended = isinstance(error, (ValueError, BrokenPipeError))
             silent = "it ends without an answer" if ended else str(error)

@@ -16,13 +16,10 @@ from adbutils import AdbClient, AdbDevice, AdbError, Network
 from adbutils._adb import AdbConnection
 from adbutils.errors import AdbConnectionError
 
+from lab.clocks import deadlines
 from lab.errors import PhoneTrouble
 from lab.programs import copies
 from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken, as_root
-
-HANDSHAKE_S = 3.0
-STREAM_S = 30.0
-AGENT_S = 15.0
 
 TROUBLE = (AdbError, OSError, EOFError, AssertionError, ValueError)
 """What adbutils raises when a server or phone fails it: its own error, bare socket errors and failed parses."""
@@ -34,7 +31,7 @@ class LabConnection(AdbConnection):  # type: ignore[misc]  # adbutils carries no
     def _safe_connect(self) -> socket.socket:
         address = self._AdbConnection__host, self._AdbConnection__port
         try:
-            sock = socket.create_connection(address, timeout=HANDSHAKE_S)
+            sock = socket.create_connection(address, timeout=deadlines.ADB_HANDSHAKE.s)
         except OSError as error:
             raise AdbConnectionError(f"no adb server at {address[0]}:{address[1]}: {error}") from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -63,7 +60,7 @@ class LabConnection(AdbConnection):  # type: ignore[misc]  # adbutils carries no
     def check_okay(self) -> None:
         """Read the server's OKAY within the handshake deadline; the stream's own time-out is put back afterwards."""
         usual = self.conn.gettimeout()
-        self.conn.settimeout(HANDSHAKE_S)
+        self.conn.settimeout(deadlines.ADB_HANDSHAKE.s)
         try:
             answer = self.read_exact(4)
             if answer == b"FAIL":
@@ -93,7 +90,7 @@ class LabClient(AdbClient):  # type: ignore[misc]  # adbutils carries no types
 
     def make_connection(self, timeout: float | None = None) -> LabConnection:
         connection = LabConnection(self.host, self.port)
-        connection.conn.settimeout(timeout or STREAM_S)
+        connection.conn.settimeout(timeout or deadlines.ADB_STREAM.s)
         return connection
 
 
@@ -105,7 +102,7 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         self._shells: dict[bool, PersistentShell] = {}
         self._clock: ClockStream | None = None
 
-    def open_transport(self, command: str | None = None, timeout: float | None = STREAM_S) -> LabConnection:
+    def open_transport(self, command: str | None = None, timeout: float | None = None) -> LabConnection:
         connection: LabConnection = self._client.make_connection(timeout=timeout)
         if command:
             connection.request(f"host-serial:{self._serial}:{command}")
@@ -115,7 +112,7 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
 
     def create_connection(self, network: Network, address: int | str) -> socket.socket:
         sock: socket.socket = super().create_connection(network, address)
-        sock.settimeout(AGENT_S)  # uiautomator2 never applies its own time-out
+        sock.settimeout(deadlines.PHONE_AGENT.s)  # uiautomator2 never applies its own time-out
         return sock
 
     def open_service(self, service: str) -> LabConnection:
@@ -131,10 +128,11 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         """A stream of `script`, run by a shell as root through `su`; it may have many lines. Raises `PhoneTrouble`."""
         return self.open_service(f"exec:{as_root(script)}")
 
-    def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
+    def run(self, command: str, *, root: bool = False, timeout_s: float | None = None) -> ShellOutput:
         """Run one line in the phone's shell, as root through `su` where asked.
 
-        Raises `PhoneTrouble` when the phone does not answer whole and in time; the next call opens a new shell.
+        Raises `PhoneTrouble` when the phone does not answer whole and in time (`timeout_s` of real time; None: that of
+        any line); the next call opens a new shell.
         """
         try:
             shell = self._shells.get(root)
@@ -170,7 +168,7 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         `PhoneTrouble`.
         """
         try:
-            origin = copies.fingerprint(self.run(copies.question(source), root=root, timeout_s=60.0))
+            origin = copies.fingerprint(self.run(copies.question(source), root=root, timeout_s=deadlines.PHONE_HASH.s))
             self.sync.pull_file(source, target)
             copies.prove(target, origin)
         except TROUBLE as error:
@@ -183,7 +181,9 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         """Copy one file to the phone, as the shell's user, and prove the copy there. Raises `PhoneTrouble`."""
         try:
             self.sync.push(source, target)
-            copies.prove(source, copies.fingerprint(self.run(copies.question(target), timeout_s=60.0)))
+            copies.prove(
+                source, copies.fingerprint(self.run(copies.question(target), timeout_s=deadlines.PHONE_HASH.s))
+            )
         except TROUBLE as error:
             raise PhoneTrouble(f"{self.serial}: {source.name} did not arrive whole at {target}: {error}") from error
 

@@ -11,8 +11,11 @@ from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.chains import Chains, listed
 from lab.phone.screen import Screen
+from lab.phone.witnesses import telephony
+from lab.phone.witnesses.facts import Look
 
 REVEALED_S = 1.0
+SYSTEM_UI = "com.android.systemui"
 
 
 class CallState(enum.Enum):
@@ -55,11 +58,24 @@ class CallView:
         if self._sign(app, CallState.INCOMING):
             return CallState.INCOMING
         mode = self.audio_mode()
-        if mode == "MODE_IN_COMMUNICATION" and self._sign(app, CallState.CONNECTED):
-            return CallState.CONNECTED
+        if self._sign(app, CallState.CONNECTED):
+            # Something on the screen wins over nothing in the audio: such a phone is not idle, whatever it is.
+            return CallState.CONNECTED if mode == "MODE_IN_COMMUNICATION" else CallState.UNKNOWN
         if self._sign(app, CallState.OUTGOING):
             return CallState.OUTGOING
-        return CallState.IDLE if mode == "MODE_NORMAL" else CallState.UNKNOWN
+        idle = mode == "MODE_NORMAL" and not self._shows_hidden_controls(app)
+        return CallState.IDLE if idle else CallState.UNKNOWN
+
+    def _shows_hidden_controls(self, app: App) -> bool:
+        """Whether what brings a call's controls back is on the screen: a call whose signs are hidden is not idle."""
+        selectors = [way.selector for way in app.reveal_controls if way.selector is not None]
+        return any(self.screen.shows(one.as_query() | {"packageName": app.package}) for one in selectors)
+
+    def look(self, app: App, expected: CallState) -> Look:
+        """A look at a call that goes on: its state, whether the app is in front, and the SIMs."""
+        state = expected if self.is_in(app, expected) else self.state(app)
+        in_front = self.screen.shows({"packageName": app.package})
+        return Look(self.clock.now_ns(), state.value, in_front, telephony.look(self.adb))
 
     def is_in(self, app: App, state: CallState) -> bool:
         """Whether the phone is in this state now; looks at no more than it needs to."""
@@ -94,16 +110,28 @@ class CallView:
     def _sign(self, app: App, state: CallState) -> dict[str, str] | None:
         """The first sign of a state that is on the screen, as a query."""
         for selector in signs_of(app, state):
-            query = selector.as_query()
-            if state is not CallState.INCOMING:
-                # A clock elsewhere looks like the timer of a call. (The buttons of a notification are the system's.)
-                query["packageName"] = app.package
+            # A clock elsewhere looks like the timer of a call, and another app's call has a button to decline it, too.
+            query = selector.as_query() | {"packageName": app.package}
             if self.screen.shows(query):
                 return query
+            if state is CallState.INCOMING:
+                query["packageName"] = SYSTEM_UI
+                if self.screen.shows(query) and app.package in self.chains.call_notifications():
+                    return query
         return None
+
+    def contradiction(self, app: App) -> str | None:
+        """What the screen shows against the audio mode, in words; None where they agree."""
+        sign = self._sign(app, CallState.CONNECTED)
+        if sign is None or (mode := self.audio_mode()) == "MODE_IN_COMMUNICATION":
+            return None
+        shown = " ".join(f"{key}={value}" for key, value in sign.items() if key != "packageName")
+        return f"{self.phone} shows {shown}, but is in {mode}"
 
     def void(self, app: App, wanted: CallState, reason: str) -> AttemptVoid:
         """The error for a state that did not come: by the audio mode the call went on, the selectors are to blame."""
+        if against := self.contradiction(app):
+            return AttemptVoid(reason, f"{app.name}: {against}")
         mode = self.audio_mode()
         in_call = "MODE_RINGTONE" if wanted is CallState.INCOMING else "MODE_IN_COMMUNICATION"
         chain = f"signs.{wanted.value} {listed(signs_of(app, wanted))}"

@@ -10,21 +10,37 @@ from dataclasses import dataclass
 
 from lab.clocks.bench_time import POLL_S, BenchClock
 from lab.definitions import App, Intent, Selector, Way
-from lab.definitions.app import fill
+from lab.definitions.addressed import fill
 from lab.phone.adb import Adb
 from lab.phone.screen import Screen
+from lab.phone.witnesses import notifications
+from lab.phone.witnesses.facts import Missing
 
 AGAIN_S = 3.0
 """How long a way that was used may take to show its effect before it is used again."""
+IN_THE_WAY_S = 1.0
+"""How long a way that was used may take to show its effect before a dialog is looked for that is in its way."""
 SHADE_S = 0.6
 
 
 @dataclass(frozen=True)
+class Used:
+    """A way that was used, between two instants of the controller's clock."""
+
+    way: str
+    from_ns: int
+    to_ns: int
+
+
+@dataclass(frozen=True)
 class Pursuit:
-    """Whether an aim was reached, and which ways were used for it."""
+    """Whether an aim was reached, and which ways were used for it, in order.
+
+    An aim that was reached without a way is somebody else's doing.
+    """
 
     reached: bool
-    used: list[str]
+    used: tuple[Used, ...]
 
 
 @dataclass(frozen=True)
@@ -36,45 +52,77 @@ class Chains:
     clock: BenchClock
 
     def pursue(
-        self, app: App, ways: Sequence[Way], reached: Callable[[], bool], within_s: float, contact: str = ""
+        self,
+        app: App,
+        ways: Sequence[Way],
+        reached: Callable[[], bool],
+        within_s: float,
+        contact: str = "",
+        title: str = "",
+        *,
+        own: bool = False,
     ) -> Pursuit:
-        """Use ways in turn until `reached` holds; a way that was used gets 3 s before it is used again."""
+        """Use ways in turn until `reached` holds; a way that was used gets 3 s before it is used again.
+
+        With `own` taps and swipes reach what is the app's own only: another app's call has a "Decline", too.
+        """
         deadline_ns = self.clock.now_ns() + round(within_s * 1e9)
-        not_before: dict[int, int] = {}
+        last_ns: dict[int, int] = {}
+        used: list[Used] = []
         while not (done := reached()) and (now_ns := self.clock.now_ns()) < deadline_ns:
-            ready = (index for index in range(len(ways)) if now_ns >= not_before.get(index, 0))
-            used = next((index for index in ready if self._use(ways[index], app, contact)), None)
-            if used is not None:
-                not_before[used] = now_ns + round(AGAIN_S * 1e9)
-            elif not any(now_ns < when for when in not_before.values()) and not self.reveal_controls(app):
+            waited_s = {index: (now_ns - at_ns) / 1e9 for index, at_ns in last_ns.items()}
+            ready = (index for index in range(len(ways)) if waited_s.get(index, AGAIN_S) >= AGAIN_S)
+            gone = next((index for index in ready if self._use(ways[index], app, contact, title, own=own)), None)
+            if gone is not None:
+                last_ns[gone] = now_ns
+                used.append(Used(str(ways[gone]), now_ns, self.clock.now_ns()))
+            elif min(waited_s.values(), default=AGAIN_S) >= AGAIN_S and self.reveal_controls(app):
+                pass
+            elif min(waited_s.values(), default=AGAIN_S) >= IN_THE_WAY_S:
+                # An intent can always be used: what is in its way would never be looked for if it had to fail first.
                 any(self.screen.tap(selector.as_query()) for selector in app.dismiss)
             self.clock.sleep(POLL_S)
-        return Pursuit(reached=done, used=[str(ways[index]) for index in not_before])
+        return Pursuit(done, tuple(used))
 
     def reveal_controls(self, app: App) -> bool:
         """Bring the controls of a call back that hide after a while; False where no way to it can be gone now."""
-        return any(self._use(way, app, "") for way in app.reveal_controls)
+        return any(self._use(way, app) for way in app.reveal_controls)
+
+    def call_notifications(self) -> tuple[str, ...]:
+        """The packages that notify of a call now; none where that cannot be read."""
+        posted = notifications.posted(self.adb)
+        return () if isinstance(posted, Missing) else tuple(one.package for one in posted if one.category == "call")
+
+    def other_calls(self, app: App) -> list[str]:
+        """The packages of other apps that notify of a call now."""
+        return sorted(set(self.call_notifications()) - {app.package})
 
     def launch(self, app: App) -> bool:
         """Start an app as from its icon; False where the phone refuses."""
         return self._succeeds(f"monkey -p {shlex.quote(app.package)} -c android.intent.category.LAUNCHER 1")
 
-    def _use(self, way: Way, app: App, contact: str) -> bool:
+    def _use(self, way: Way, app: App, contact: str = "", title: str = "", *, own: bool = False) -> bool:
         """Go one way; False where it cannot be gone now."""
+        whose = {"packageName": app.package} if own else {}
         if way.tap is not None:
-            return self.screen.tap(way.tap.as_query(contact))
+            return self.screen.tap(way.tap.as_query(contact, title) | whose)
         if way.swipe_up is not None:
-            return self.screen.swipe_up(way.swipe_up.as_query(contact))
+            return self.screen.swipe_up(way.swipe_up.as_query(contact, title) | whose)
         if way.notification is not None:
-            return self._tap_notification(way.notification.as_query(contact))
+            return self._tap_notification(app, way.notification.as_query(contact, title))
         if way.intent is not None:
             return self._succeeds(start_command(way.intent, contact))
         if way.key is not None:
             return self._succeeds(f"input keyevent {way.key}")
         return self.launch(app)
 
-    def _tap_notification(self, query: dict[str, str]) -> bool:
-        """A heads-up notification is tapped where it is; else the shade is opened, and closed if it is not there."""
+    def _tap_notification(self, app: App, query: dict[str, str]) -> bool:
+        """A heads-up notification is tapped where it is; else the shade is opened, and closed if it is not there.
+
+        None is tapped while another app notifies of a call: its buttons may be called alike.
+        """
+        if self.other_calls(app):
+            return False
         if self.screen.tap(query):
             return True
         self.screen.open_shade()

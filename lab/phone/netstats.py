@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab.clocks import deadlines
 from lab.definitions import App, PhoneSpec
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
@@ -54,10 +55,10 @@ def take(adb: Adb, spec: PhoneSpec, app: App) -> Account:
     uid = parse_uid(listed, app.package)
     if uid is None:
         raise PhoneTrouble(f"{spec.name}: pm names no uid of {app.package}: {listed[:100]!r}")
-    polled = adb.run("dumpsys netstats --poll", timeout_s=30.0).text
+    polled = adb.run("dumpsys netstats --poll", timeout_s=deadlines.NETSTATS.s).text
     if "Forced poll" not in polled:
         raise PhoneTrouble(f"{spec.name}: dumpsys netstats --poll says {polled[:100]!r}")
-    text = adb.run("dumpsys netstats --uid", timeout_s=30.0).text
+    text = adb.run("dumpsys netstats --uid", timeout_s=deadlines.NETSTATS.s).text
     return Account(default_network(adb, spec), parse(text, uid))
 
 
@@ -113,8 +114,10 @@ def unreadable(buckets: Mapping[Bucket, int]) -> list[str]:
     return sorted({bucket.identity for bucket in buckets if bucket.kind == UNREADABLE})
 
 
-def carried(name: str, before: Account, after: Account) -> int:
+def carried(name: str, before: Account, after: Account, *, may_be_none: bool = False) -> int:
     """The app's bytes between two accounts on the network that was captured.
+
+    `may_be_none`: the call may have been over before this phone had any part in it, so no byte is no contradiction.
 
     Raises:
         AttemptVoid: `network_changed`; `not_all_captured` where bytes passed another network; `not_accounted` where
@@ -142,6 +145,6 @@ def carried(name: str, before: Account, after: Account) -> int:
         named = ", ".join(f"{size} bytes over {kind}" for kind, size in others.items())
         text = f"the app on {name} used {named}; only {network.interface} ({network.kind}) is captured"
         raise AttemptVoid("not_all_captured", f"{text}: switch the other network off")
-    if captured == 0:
+    if captured == 0 and not may_be_none:
         raise AttemptVoid("not_accounted", f"{name} counted no byte of the app in a whole call")
     return captured

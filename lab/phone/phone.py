@@ -7,6 +7,7 @@ nothing is on the screen voids the attempt and is named with all its selectors.
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from correlate import markers
@@ -15,7 +16,7 @@ from lab.definitions import App, PhoneSpec, Service, StunServer, Way
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState, CallView
-from lab.phone.chains import AGAIN_S, Chains, listed
+from lab.phone.chains import AGAIN_S, Chains, Used, listed
 from lab.phone.datagram import datagram_command
 from lab.phone.default_network import DefaultNetwork, default_network
 from lab.phone.interfaces import Address, clat_addresses, parse_interfaces
@@ -97,46 +98,63 @@ class Phone:
                 found[f"{name}.missing.txt"] = f"{error}\n".encode()
         return found
 
-    def open_chat(self, app: App, contact: str) -> None:
-        """Open the chat with `contact`; a chat that was open before is left first, so that no other can be meant."""
+    def open_chat(self, app: App, contact: str, title: str) -> None:
+        """Open the chat with the account `contact`, which the phone shows as `title`; a chat that was open before is
+        left first, so that no other can be meant."""
 
         def is_open() -> bool:
-            return any(self.screen.shows(selector.as_query(contact)) for selector in app.chat_open)
+            return any(self.screen.shows(selector.as_query(contact, title)) for selector in app.chat_open)
 
         self.screen.press("home")
         wait_until(self.clock, lambda: not is_open(), AGAIN_S)
-        if not self._chains.pursue(app, app.open_chat, is_open, CHAT_S, contact).reached:
+        done = self._chains.pursue(app, app.open_chat, is_open, CHAT_S, contact, title)
+        if not (done.reached and done.used):
             text = f"open_chat {listed(app.open_chat)} did not lead to chat_open {listed(app.chat_open)}"
             raise AttemptVoid("selector_not_found", f"{app.name}: {text} on {self.spec.name}")
 
-    def place_call(self, app: App, service: Service, within_s: float = 20.0) -> None:
-        """Start a call in the chat that is open; done when the phone shows an outgoing call."""
+    def place_call(self, app: App, service: Service, within_s: float = 20.0) -> tuple[Used, ...]:
+        """Start a call in the chat that is open; done when the phone shows an outgoing call.
+
+        This and the verbs below give the ways that were used. Void `not_our_tap` where their aim came without any.
+        """
         ways, wanted = app.place_call.of(service), CallState.OUTGOING
-        self._go(app, f"place_call.{service}", ways, lambda: self.calls.is_in(app, wanted), within_s, wanted)
+        reached = partial(self.calls.is_in, app, wanted)
+        return self._go(app, f"place_call.{service}", ways, reached, within_s, wanted)
 
-    def answer(self, app: App, service: Service, within_s: float = 20.0) -> None:
+    def answer(self, app: App, service: Service, within_s: float = 20.0) -> tuple[Used, ...]:
         """Answer the call that rings; done when it no longer rings."""
-        self._go(app, f"answer.{service}", app.answer.of(service), lambda: not self.calls.is_ringing(app), within_s)
+        self._require_no_other_call(app)
+        return self._go(
+            app, f"answer.{service}", app.answer.of(service), lambda: not self.calls.is_ringing(app), within_s
+        )
 
-    def reject(self, app: App, within_s: float = 20.0) -> None:
+    def reject(self, app: App, within_s: float = 20.0) -> tuple[Used, ...]:
         """Reject the call that rings; done when it no longer rings."""
-        self._go(app, "reject", app.reject, lambda: not self.calls.is_ringing(app), within_s)
+        self._require_no_other_call(app)
+        return self._go(app, "reject", app.reject, lambda: not self.calls.is_ringing(app), within_s)
 
-    def cancel(self, app: App, within_s: float = 20.0) -> None:
+    def cancel(self, app: App, within_s: float = 20.0) -> tuple[Used, ...]:
         """Cancel the outgoing call; done when the phone is idle."""
-        self._go(app, "cancel", app.cancel, lambda: self.calls.is_in(app, CallState.IDLE), within_s)
+        return self._go(app, "cancel", app.cancel, partial(self.calls.is_in, app, CallState.IDLE), within_s)
 
-    def hang_up(self, app: App, within_s: float = 20.0) -> None:
+    def hang_up(self, app: App, within_s: float = 20.0) -> tuple[Used, ...]:
         """End the conversation; done when the phone is idle."""
-        self._go(app, "hang_up", app.hang_up, lambda: self.calls.is_in(app, CallState.IDLE), within_s)
+        return self._go(app, "hang_up", app.hang_up, partial(self.calls.is_in, app, CallState.IDLE), within_s)
 
     def end_any_call(self, app: App) -> None:
         """Whatever call of the app there is, end it; by stopping the app where nothing else helps."""
         ways = [*app.reject, *app.hang_up, *app.cancel]
-        if not self._chains.pursue(app, ways, lambda: self.calls.is_in(app, CallState.IDLE), END_ANY_S).reached:
+        if not self._chains.pursue(
+            app, ways, lambda: self.calls.is_in(app, CallState.IDLE), END_ANY_S, own=True
+        ).reached:
             self._shell(f"am force-stop {shlex.quote(app.package)}")
             # An app that was stopped does not ring until it is started again.
             self._chains.launch(app)
+
+    def _require_no_other_call(self, app: App) -> None:
+        if others := self._chains.other_calls(app):
+            text = f"{', '.join(others)} notifies of a call on {self.spec.name}, which is not touched"
+            raise AttemptVoid("other_call", f"{app.name}: {text}")
 
     def _go(
         self,
@@ -146,17 +164,22 @@ class Phone:
         reached: Callable[[], bool],
         within_s: float,
         wanted: CallState | None = None,
-    ) -> None:
+    ) -> tuple[Used, ...]:
         """Go the ways under `key` of the app's file; void the attempt, and name them, where they miss their aim."""
-        done = self._chains.pursue(app, ways, reached, within_s)
+        done = self._chains.pursue(app, ways, reached, within_s, own=not key.startswith("place_call"))
+        if done.reached and done.used:
+            return done.used
+        where = f"of {key} {listed(ways)}"
         if done.reached:
-            return
+            text = f"its aim came on {self.spec.name} before any {where} was used"
+            raise AttemptVoid("not_our_tap", f"{app.name}: {text}")
         if not done.used:
-            text = f"none of {key} {listed(ways)} is on the screen of {self.spec.name}"
-            raise AttemptVoid("selector_not_found", f"{app.name}: {text}")
+            raise AttemptVoid("selector_not_found", f"{app.name}: none {where} is on the screen of {self.spec.name}")
         if wanted is not None:
             raise self.calls.void(app, wanted, "no_effect")
-        raise AttemptVoid("no_effect", f"{app.name}: {key} on {self.spec.name}: {', '.join(done.used)} had no effect")
+        used = ", ".join(dict.fromkeys(one.way for one in done.used))
+        against = f"; {against}" if (against := self.calls.contradiction(app)) else ""
+        raise AttemptVoid("no_effect", f"{app.name}: {key} on {self.spec.name}: {used} had no effect{against}")
 
     def _shell(self, command: str) -> str:
         return self.device.run(command).text

@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 from correlate import files
+from lab.clocks import deadlines
 from lab.errors import BadInput, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.programs.shell import ShellOutput
@@ -95,5 +96,7 @@ def _install(device: Adb, name: str, file: Path) -> str:
 
 
 def _sha256(device: Adb, path: str) -> str:
-    found = re.match(r"([0-9a-f]{64})\s", device.run(f"sha256sum {path} 2>/dev/null", timeout_s=60.0).text)
+    found = re.match(
+        r"([0-9a-f]{64})\s", device.run(f"sha256sum {path} 2>/dev/null", timeout_s=deadlines.PHONE_HASH.s).text
+    )
     return "" if found is None else found[1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from lab.clocks import deadlines
 from lab.clocks.real_time import Deadline
 
 CHUNK_BYTES = 65536
@@ -89,6 +90,9 @@ class Program:
         self._input = self._popen.stdin
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
+        os.set_blocking(self._input.fileno(), False)
+        self._writable = selectors.PollSelector()
+        self._writable.register(self._input, selectors.EVENT_WRITE)
         self._buffer = b""
 
     def __enter__(self) -> Self:
@@ -102,9 +106,15 @@ class Program:
         return self._popen.pid
 
     def send(self, data: bytes) -> None:
-        """Write all of `data` to its standard input. Raises `BrokenPipeError` when it has gone."""
-        view = memoryview(data)
+        """Write all of `data` to its standard input.
+
+        Raises `BrokenPipeError` when it has gone, and `TimeoutError` when it does not take all of it in time: a pipe
+        holds 64 KiB that nobody reads.
+        """
+        view, deadline = memoryview(data), Deadline(deadlines.PROGRAM_TAKES.s)
         while view:
+            if not self._writable.select(deadline.left()):
+                raise TimeoutError(f"{self.argv[0]} does not take what is written to it")
             view = view[os.write(self._input.fileno(), view) :]
 
     def receive(self, timeout_s: float) -> bytes:
@@ -167,14 +177,15 @@ class Program:
         """`end` it, as a stream of `lab.programs.shell` is closed."""
         self.end()
 
-    def end(self, grace_s: float = 5.0) -> None:
-        """End it on every way out: close its input, wait, terminate, kill. Safe to call again.
+    def end(self, grace_s: float | None = None) -> None:
+        """End it on every way out: close its input, wait, terminate, wait, kill. Safe to call again.
 
         What it started and left behind in a session of its own is killed.
         """
         if self._output.closed:
             return
         self.close_input()
+        grace_s = deadlines.PROGRAM_END.s if grace_s is None else grace_s
         for force in (None, self._popen.terminate, self._popen.kill):
             if force is not None:
                 force()

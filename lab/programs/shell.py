@@ -9,6 +9,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Protocol
 
+from lab.clocks import deadlines
 from lab.clocks.real_time import Deadline
 
 END = "lab-end"
@@ -67,16 +68,17 @@ class PersistentShell:
         # The mark is a constant: on the virtual bench a line's cost is keyed by its text.
         self._mark = re.compile(rb"%s:(\d{1,3})\r?\n" % END.encode())
 
-    def run(self, command: str, timeout_s: float = 10.0) -> ShellOutput:
+    def run(self, command: str, timeout_s: float | None = None) -> ShellOutput:
         """Run one command line.
 
         Raises `ValueError` for a text of several lines, `TimeoutError` when no answer is complete in `timeout_s` of
-        real time, and `StreamBroken` when the answer is cut.
+        real time (None: that of any line), and `StreamBroken` when the answer is cut.
         """
         if "\n" in command or "\r" in command or "\0" in command:
             raise ValueError("a shell command is one line")
         self._stream.send(f'{command}; echo "{END}:$?"\n'.encode())
-        deadline, answer = Deadline(timeout_s), self._rest
+        within_s = deadlines.SHELL_LINE.s if timeout_s is None else timeout_s
+        deadline, answer = Deadline(within_s), self._rest
         while (found := self._mark.search(answer)) is None:
             data = self._stream.receive(deadline.left())
             if not data:
@@ -104,13 +106,13 @@ class ClockStream:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
 
-    def read_ns(self, timeout_s: float = 5.0) -> int:
+    def read_ns(self) -> int:
         """One reading, in nanoseconds since the epoch, cut to the digits that are printed: zeros where there are none.
 
         Raises `TimeoutError`, and `StreamBroken` where the answer is no reading.
         """
         self._stream.send(b"\n")
-        deadline, answer = Deadline(timeout_s), b""
+        deadline, answer = Deadline(deadlines.SHELL_CLOCK.s), b""
         while not answer.endswith(b"\n"):
             data = self._stream.receive(deadline.left())
             if not data or len(answer) > 100:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lab.clocks import deadlines
 from lab.programs.processes import Program
 
 INHIBITORS = (
@@ -12,7 +13,6 @@ INHIBITORS = (
 )
 """What keeps Linux and macOS awake for as long as the program lasts that it is given."""
 
-ANSWER_S = 5.0
 _HELD = b"held"
 
 
@@ -35,6 +35,6 @@ def _holds(program: Program) -> bool:
     """Whether its `cat` answers, which an inhibitor starts once it holds."""
     try:
         program.send(_HELD + b"\n")
-        return program.read_line(ANSWER_S) == _HELD
+        return program.read_line(deadlines.INHIBITOR.s) == _HELD
     except (OSError, EOFError):  # TimeoutError is an OSError
         return False

@@ -8,14 +8,14 @@ import contextlib
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from correlate import markers
 from correlate.dataset import documents
 from correlate.dataset.clocks import ClockLine, Offset
-from correlate.dataset.record import SCHEMA, Asked, Markers, TrialRecord
+from correlate.dataset.record import SCHEMA, Asked, Markers, Observed, TrialRecord
 from lab.bench.bench import Bench
 from lab.capture.counters import Counters
 from lab.capture.protocol import DRAIN_S, Capture
@@ -26,17 +26,18 @@ from lab.clocks.capture_clocks import Burst, Sent
 from lab.clocks.offsets import measure_offset
 from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
-from lab.phone import netstats
-from lab.phone.call_state import CallState
-from lab.phone.default_network import require_network
 from lab.phone.phone import Phone
+from lab.run import calibration, introductions, limits
 from lab.run.events import EventLog
-from lab.run.recorded import Identified, Stored, side
-from lab.run.steps import VERBS, Stage
+from lab.run.judging import Shape, judge, refused
+from lab.run.leaving import keep_evidence, leave_idle
+from lab.run.policy import Policy
+from lab.run.recorded import Identified, Stored, identified, side, while_captured
+from lab.run.steps import ROLES, VERBS, Stage
+from lab.run.witnessed import Witnesses, learnt
 
 NOISY_RESTARTS = 3
 MARKER_SEEN_S = 5.0
-ROLES: tuple[Role, Role] = ("caller", "callee")
 
 
 class Attempt:
@@ -48,10 +49,19 @@ class Attempt:
     """
 
     def __init__(
-        self, bench: Bench, item: PlannedTrial, seed: int, number: int, folder: Path, show: Callable[[str], None]
+        self,
+        bench: Bench,
+        item: PlannedTrial,
+        seed: int,
+        number: int,
+        folder: Path,
+        show: Callable[[str], None],
+        policy: Policy,
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
+        self._policy = policy
         spec, trial = bench.spec, item.trial
+        self._pair = introductions.pair_of(spec, trial)
         caller = spec.caller_of(trial.direction)
         self._phones: dict[Role, Phone] = {
             "caller": bench.phones[caller.name],
@@ -67,6 +77,7 @@ class Attempt:
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
         self._log = EventLog(folder / "events.jsonl", bench.clock, show)
+        self._witnesses = Witnesses(self._phones, self._app)
 
     def run(self, truth: Path) -> TrialRecord:
         """The whole attempt; `truth` is where a virtual bench leaves what really happened."""
@@ -76,11 +87,14 @@ class Attempt:
             record = self._procedure()
             self._refuse_unknown_commands(self._bench.kind.end(truth))
             kept = True
+            calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
         finally:
             if not kept:
                 with self._bench.stop.held(), contextlib.suppress(LabError):
+                    self._leave_idle()
                     self._bench.kind.end(None)
+            self._witnesses.close()
             self._log.close()
 
     def _refuse_unknown_commands(self, refused: list[str]) -> None:
@@ -88,17 +102,23 @@ class Attempt:
             raise AttemptVoid("unknown_command", f"a phone did not know: {', '.join(refused)[:300]}")
 
     def _procedure(self) -> TrialRecord:
-        started_ns = self._bench.clock.now_ns()
+        bench, started_ns = self._bench, self._bench.clock.now_ns()
         try:
+            self._witnesses.begin()
             phones = {role: self._identify(self._phones[role]) for role in ROLES}
+            self._versions = {role: (phone.spec.name, phone.app_version) for role, phone in phones.items()}
+            self._limits = {
+                role: limits.of(bench.lab, bench.spec, name, self._app.name, version)
+                for role, (name, version) in self._versions.items()
+            }
             compared = self._offsets()
             self._open_chat()
             captures, restarts, noise = self._captures_in_quiet()
             with self._stopped_on_every_way_out(captures):
-                phones = {role: self._while_captured(phones[role], self._phones[role]) for role in ROLES}
-                before = self._accounts()
-                observed = self._call(captures)
-                carried = self._carried(before)
+                phones = {role: while_captured(phones[role], self._phones[role]) for role in ROLES}
+                self._witnesses.take_account()
+                stage = self._call(captures)
+                carried = self._witnesses.carried(may_be_none=self._scenario.shape.rang is None)
                 counters = {role: self._stop(role, captures[role]) for role in ROLES}
                 stored = {role: self._store(role, captures[role], counters[role], phones[role]) for role in ROLES}
             measured = self._offsets()
@@ -107,19 +127,19 @@ class Attempt:
             stamped = {role: self._stamped_by(role, stored[role], lines) for role in ROLES}
             for who in stamped.values():
                 capture_clocks.without_step(who, lines[who])
+            observed = self._observed(stage, lines, carried)
         except (AttemptVoid, PhoneTrouble):
             self._keep_evidence()
             raise
-        if observed != self._item.trial.scenario:
-            self._keep_evidence()
-            raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
         record = TrialRecord(
             schema_number=SCHEMA,
             trial=self._item.trial.id,
             attempt=self._number,
             asked=self._asked(),
             outcome="completed",
-            observed_scenario=observed,
+            observed_scenario=self._item.trial.scenario,
+            observed=observed,
+            limits=self._limits,
             sides={role: side(phones[role], stored[role], stamped[role], carried[role]) for role in ROLES},
             markers=self._markers,
             started_ns=started_ns,
@@ -137,19 +157,7 @@ class Attempt:
 
     def _identify(self, phone: Phone) -> Identified:
         self._log.note("identify", phone=phone.spec.name)
-        phone.wake()
-        version = phone.identify(self._app)
-        network = phone.default_network()
-        require_network(phone.spec, network)
-        interface = tuple(phone.interface_addresses())
-        probed = tuple(phone.probe_public_addresses(self._bench.spec.stun_servers))
-        return Identified(phone.spec, version, network, interface, probed)
-
-    def _while_captured(self, before: Identified, phone: Phone) -> Identified:
-        """A capture in a VPN gives the phone an address more, which is the app's own from then on."""
-        if phone.spec.vantage != "vpn":
-            return before
-        return replace(before, interface=tuple(dict.fromkeys([*before.interface, *phone.interface_addresses()])))
+        return identified(phone, self._app, self._bench.spec.stun_servers)
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
@@ -179,11 +187,12 @@ class Attempt:
         return own if stored.timestamps == capture_clocks.OWN_STAMPS or is_other else stored.machine
 
     def _open_chat(self) -> None:
-        contact = self._phones["callee"].spec.address_in(self._app.name)
+        callee = self._phones["callee"].spec
+        contact = callee.address_in(self._app.name)
         if contact is None or contact not in self._bench.spec.allowed_callees:
             raise BadInput(f"{contact} is not in allowed_callees of bench {self._bench.spec.name}; nobody was called")
         self._log.note("open_chat")
-        self._phones["caller"].open_chat(self._app, contact)
+        self._phones["caller"].open_chat(self._app, contact, callee.title_in(self._app.name))
 
     def _captures_in_quiet(self) -> tuple[dict[Role, Capture], int, dict[str, float]]:
         """Both captures live, after an idle time that was quiet enough (paper 3.2, step 3)."""
@@ -243,45 +252,56 @@ class Attempt:
             if burst is not None:
                 self._bursts[role][kind] = burst
 
-    def _call(self, captures: dict[Role, Capture]) -> str:
+    def _call(self, captures: dict[Role, Capture]) -> Stage:
         self._stamp("begin", captures)
         self._mark("begin", captures)
-        stage = Stage(self._phones, self._app, self._item.trial.service, self._drawn, self._bench.clock, self._log.note)
-        observed = self._run_steps(stage)
+        self._witnesses.stream()
+        stage = Stage(
+            self._phones, self._app, self._item.trial.service, self._drawn, self._bench.clock, self._log.note,
+            self._witnesses.drain, introductions.ring_limit_s(self._bench.lab, self._bench.spec, *self._pair),
+        )  # fmt: skip
+        self._run_steps(stage)
         self._mark("end", captures)
         self._stamp("end", captures)
         self._bench.clock.sleep(DRAIN_S)
+        return stage
+
+    def _observed(self, stage: Stage, lines: dict[str, ClockLine], carried: dict[Role, int]) -> Observed:
+        """What the phones' own witnesses hold of the whole attempt; void where they refute that it was what was asked.
+
+        Raises:
+            AttemptVoid: with the claim that is refuted.
+        """
+        self._leave_idle()
+        sides, shape = self._witnesses.end(stage.seen, lines, carried), self._scenario.shape
+        asked = Shape(shape.answered, shape.ended_by, stage.service, shape.rang)
+        observed = judge(asked, sides, stage.seen.acts, self._limits)
+        self._log.note("observed", **{name: claim.verdict for name, claim in observed.claims.items()})
+        void = refused(observed)
+        if void is not None and self._policy.voids(self._app.name, self._pair[1:], void[0]):
+            raise AttemptVoid(*void)
+        self._learnt = learnt(self._app.name, self._versions, sides, stage.seen)
         return observed
 
-    def _accounts(self) -> dict[Role, netstats.Account]:
-        return {role: netstats.take(phone.device, phone.spec, self._app) for role, phone in self._phones.items()}
-
-    def _carried(self, before: dict[Role, netstats.Account]) -> dict[Role, int]:
-        """The app's bytes on each phone's captured network during the call; none went another way."""
-        after = self._accounts()
-        return {role: netstats.carried(self._phones[role].spec.name, before[role], after[role]) for role in ROLES}
-
-    def _run_steps(self, stage: Stage) -> str:
+    def _run_steps(self, stage: Stage) -> None:
         try:
             for step in self._scenario.steps:
                 self._log.note(step.do, by=step.by)
                 VERBS[step.do](stage, step)
-            return stage.observed()
-        except (AttemptVoid, PhoneTrouble):
+            observed = stage.observed(self._scenario)
+            if observed != self._item.trial.scenario:
+                raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
+        except (AttemptVoid, PhoneTrouble) as error:
             self._keep_evidence()
+            if isinstance(error, AttemptVoid) and error.reason == introductions.PARKED:
+                introductions.park(self._bench.lab, self._bench.spec, *self._pair, str(error))
             raise
         finally:
-            with self._bench.stop.held():
-                self._hang_up()
+            self._leave_idle()
 
-    def _hang_up(self) -> None:
-        """Leave no phone in a call, whatever happened."""
-        for phone in self._phones.values():
-            try:
-                if phone.calls.state(self._app) is not CallState.IDLE:
-                    phone.end_any_call(self._app)
-            except LabError as error:
-                self._log.note("not_hung_up", phone=phone.spec.name, text=str(error))
+    def _leave_idle(self) -> None:
+        with self._bench.stop.held():
+            leave_idle(tuple(self._phones.values()), self._app, self._bench.clock, self._log.note)
 
     @contextlib.contextmanager
     def _stopped_on_every_way_out(self, captures: dict[Role, Capture]) -> Iterator[None]:
@@ -327,7 +347,4 @@ class Attempt:
         if self._evidence_kept:
             return  # What the phones showed at the failure, before they were hung up, is what counts.
         self._evidence_kept = True
-        for role, phone in self._phones.items():
-            with contextlib.suppress(LabError):
-                for name, data in phone.evidence().items():
-                    (self._folder / f"{role}-{name}").write_bytes(data)
+        keep_evidence(self._phones, self._folder)

@@ -14,10 +14,13 @@ from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
 from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble, TrialsFailed
+from lab.run import calibration, introductions
 from lab.run.attempt import Attempt
 from lab.run.description import check_fits, create
+from lab.run.introductions import Pair
 from lab.run.options import holding
-from lab.run.plan import Run, check_callees
+from lab.run.plan import Run, check_callees, check_introduced
+from lab.run.policy import Policy
 from lab.run.progress import Progress
 from lab.run.side_by_side import share
 
@@ -31,9 +34,10 @@ FURTHER_ATTEMPTS = 3
 def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
     """Run every chosen trial that is missing; whether the dataset is another one now, and is to be computed again.
 
-    Raises `TrialsFailed` when some stay void, and what ends a run early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`.
-    Of several benches side by side all must open; one that is lost later is told in a line, and the others go on.
-    `BenchUnhealthy` is raised when the last one is lost, which leaves trials missing.
+    Raises `TrialsFailed` when some stay void, or are left out because who calls whom is parked, and what ends a run
+    early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`. Of several benches side by side all must open; one that is lost
+    later is told in a line, and the others go on. `BenchUnhealthy` is raised when the last one is lost, which leaves
+    trials missing.
     Where nothing is missing nothing is written, but a journal that does not hold is set aside, and one that says
     otherwise than the folders of what there is is put right.
     """
@@ -43,6 +47,7 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
         progress.nothing_to_do(len(run.chosen), dataset.path)
         return False
     check_callees(run)
+    check_introduced(run)
     dataset.path.mkdir(parents=True, exist_ok=True)
     with holding(dataset), stop.on_signals():
         # Another run may have been here while this one waited for nothing.
@@ -56,19 +61,56 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
         dataset.put_right()
         dataset.reopen()
         missing = run.missing()
-        void = _run_all(run, missing, progress, stop) if missing else []
-    if void:
-        named = ", ".join(sorted(void)[:5]) + (", ..." if len(void) > 5 else "")
-        raise TrialsFailed(f"{len(void)} of {len(missing)} trials stay void: {named}; see {dataset.attempts_dir}")
+        ends = Ends(run)
+        policy = Policy(run.observe_only, run.spec.name, flags=calibration.learns(run.spec))
+        try:
+            if allowed := [item for item in missing if not ends.leaves_out(item)]:
+                _run_all(run, allowed, progress, stop, policy, ends)
+        finally:
+            progress.remarks += [*policy.tell(), *ends.left_out()]
+    ends.require_all(len(missing))
     return True
 
 
-def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop) -> list[str]:
-    void: list[str] = []
+class Ends:
+    """How the trials of a run ended that did not complete: void, or left out because who calls whom is parked."""
 
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._parked: dict[Pair, str] = {}
+        self._left_out: list[Pair] = []
+        self.void: list[str] = []
+
+    def leaves_out(self, item: PlannedTrial) -> bool:
+        """Whether a trial is left out, which is then noted."""
+        pair = introductions.pair_of(self._run.spec, item.trial)
+        why = introductions.parked(self._run.lab, self._run.spec, *pair)
+        if why is None:
+            return False
+        self._parked[pair] = why
+        self._left_out.append(pair)
+        return True
+
+    def left_out(self) -> list[str]:
+        """A line for each parked pair."""
+        return list(introductions.left_out(self._run.spec, self._parked, self._left_out))
+
+    def require_all(self, missing: int) -> None:
+        """Raise `TrialsFailed` where some of the `missing` trials did not complete."""
+        told, void = [], self.void
+        if void:
+            named = ", ".join(sorted(void)[:5]) + (", ..." if len(void) > 5 else "")
+            told.append(f"{len(void)} of {missing} trials stay void: {named}; see {self._run.dataset.attempts_dir}")
+        if self._left_out:
+            told.append(f"{len(self._left_out)} of {missing} trials are left out, who calls whom is parked")
+        if told:
+            raise TrialsFailed("; ".join(told))
+
+
+def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop, policy: Policy, ends: Ends) -> None:
     def make(bench: Bench, item: PlannedTrial) -> None:
-        if not run_one(run, bench, item, progress):
-            void.append(item.trial.id)
+        if not ends.leaves_out(item) and not run_one(run, bench, item, progress, policy):
+            ends.void.append(item.trial.id)
 
     with progress.showing(len(missing)), ExitStack() as opened:
         benches = []
@@ -78,7 +120,6 @@ def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: St
         run.dataset.journal.append("run", trials=len(missing), seed=run.seed)
         share(missing, benches, partial(_require_leave, run.dataset.path, len(benches), stop), make, progress.lost)
         stop.check()
-    return void
 
 
 def _require_leave(path: Path, at_once: int, stop: Stop) -> None:
@@ -91,25 +132,37 @@ def _require_leave(path: Path, at_once: int, stop: Stop) -> None:
         raise BenchUnhealthy(f"{path}: {free}; what is recorded is kept; make room and run again")
 
 
-def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress) -> bool:
-    """Attempt one trial until it is complete, at most four times; False when all attempts are void."""
+def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress, policy: Policy | None = None) -> bool:
+    """Attempt one trial until it is complete, at most four times; False when all attempts are void.
+
+    One that parks who calls whom is not tried again. `policy` says what a witness may void; without one it may always.
+    """
+    policy = policy or Policy(flags=False)
+    phones = introductions.pair_of(run.spec, item.trial)[1:]
     with progress.trial(item.trial.id):
         for retry in range(1 + FURTHER_ATTEMPTS):
             progress.attempt(item.trial.id, retry)
             with run.dataset.attempt(item.trial.id) as folder:
-                failed = _attempt(run, bench, item, folder, progress)
+                failed = _attempt(run, bench, item, folder, progress, policy)
+            reason = None if failed is None else _reason(failed)
+            policy.ended(item.trial.id, item.trial.app, phones, reason)
             if failed is None:
                 progress.completed(item.trial.id)
                 return True
             progress.void(item.trial.id, _reason(failed), str(failed))
+            if reason == introductions.PARKED:
+                break
             if not isinstance(failed, AttemptVoid):
                 bench.check_health()
     return False
 
 
-def _attempt(run: Run, bench: Bench, item: PlannedTrial, folder: AttemptFolder, progress: Progress) -> LabError | None:
+def _attempt(
+    run: Run, bench: Bench, item: PlannedTrial, folder: AttemptFolder, progress: Progress, policy: Policy
+) -> LabError | None:
     """Make one attempt; why it is void, None where it is complete. Raises what ends the run."""
-    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, partial(progress.step, item.trial.id))
+    show = partial(progress.step, item.trial.id)
+    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy)
     try:
         _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:

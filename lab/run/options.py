@@ -25,6 +25,7 @@ class Options:
     only: str = ""
     local: str = ""
     benches: int | str = 1
+    observe_only: bool = False
 
 
 MOST_BENCHES = 8

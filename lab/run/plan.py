@@ -8,6 +8,7 @@ from correlate.dataset import Dataset
 from lab.definitions import BenchSpec, Lab, Matrix, PlannedTrial, plan, plan_routes
 from lab.definitions.yaml import did_you_mean
 from lab.errors import BadInput
+from lab.run import introductions
 from lab.run.options import Options, chosen, dataset_at, parse_benches, parse_seed
 
 
@@ -23,6 +24,7 @@ class Run:
     planned: tuple[PlannedTrial, ...]
     chosen: tuple[PlannedTrial, ...]
     benches: int = 1
+    observe_only: bool = False
 
     def missing(self) -> list[PlannedTrial]:
         """The chosen trials that have no complete folder, in order."""
@@ -49,7 +51,7 @@ def prepare(options: Options) -> Run:
     _require_emulations(lab, spec, matrix)
     planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
     dataset = dataset_at(options.dataset or f"datasets/{spec.name}-{matrix.name}")
-    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only), benches)
+    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only), benches, options.observe_only)
 
 
 def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:
@@ -78,14 +80,14 @@ def _require_side_by_side(spec: BenchSpec, benches: int) -> None:
 
 def check_callees(run: Run) -> None:
     """Refuse to call anybody whom the bench file does not allow. Raises `BadInput`, one line a contact."""
-    mistakes: set[str] = set()
-    for trial in (item.trial for item in run.missing()):
-        callee = run.spec.other(run.spec.caller_of(trial.direction))
-        address = callee.address_in(trial.app)
-        where = f"{run.lab.directory / 'benches' / run.spec.name}.yaml: {callee.name}"
-        if address is None:
-            mistakes.add(f"{where} has no contact for {trial.app}; add it there or in the *.local.yaml")
-        elif address not in run.spec.allowed_callees:
-            mistakes.add(f"{where}: {trial.app} contact '{address}' is not in allowed_callees; nobody was called")
-    if mistakes:
-        raise BadInput("\n".join(sorted(mistakes)))
+    introductions.check_callees(run.lab, run.spec, _pairs(run))
+
+
+def check_introduced(run: Run) -> None:
+    """Refuse to call unattended where a pair never rang with a person there. Raises `BadInput`, one line a pair."""
+    introductions.require(run.lab, run.spec, _pairs(run))
+
+
+def _pairs(run: Run) -> list[introductions.Pair]:
+    """Who is to call whom, in order."""
+    return [introductions.pair_of(run.spec, item.trial) for item in run.missing()]

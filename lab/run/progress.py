@@ -36,6 +36,7 @@ class Progress:
         self.console = console
         self.voided: list[str] = []
         self.lost_benches: list[str] = []
+        self.remarks: list[str] = []
         self._running: dict[str, _Running] = {}
         self._telling = threading.Lock()
         self._done, self._total = 0, 0

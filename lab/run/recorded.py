@@ -1,14 +1,16 @@
 """What was recorded of one side, part by part, and the side of trial.json that is made of these parts."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from correlate.dataset import record
 from correlate.trace import Integrity
 from lab.capture.counters import Counters
 from lab.capture.protocol import Capture
-from lab.definitions import PhoneSpec
-from lab.phone.default_network import DefaultNetwork
+from lab.definitions import App, PhoneSpec, StunServer
+from lab.phone.default_network import DefaultNetwork, require_network
+from lab.phone.phone import Phone
 
 Addresses = tuple[IPv4Address | IPv6Address, ...]
 
@@ -37,6 +39,24 @@ class Stored:
     coalescing: list[str] | None
     timestamps: str
     live_ns: int
+
+
+def identified(phone: Phone, app: App, servers: Sequence[StunServer]) -> Identified:
+    """Wake a phone and ask who and where it is. Raises what the phone's methods raise."""
+    phone.wake()
+    version = phone.identify(app)
+    network = phone.default_network()
+    require_network(phone.spec, network)
+    interface = tuple(phone.interface_addresses())
+    probed = tuple(phone.probe_public_addresses(servers))
+    return Identified(phone.spec, version, network, interface, probed)
+
+
+def while_captured(before: Identified, phone: Phone) -> Identified:
+    """A capture in a VPN gives the phone an address more, which is the app's own from then on."""
+    if phone.spec.vantage != "vpn":
+        return before
+    return replace(before, interface=tuple(dict.fromkeys([*before.interface, *phone.interface_addresses()])))
 
 
 def side(phone: Identified, stored: Stored, clock: str, app_bytes: int) -> record.Side:

@@ -5,10 +5,21 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lab.clocks.bench_time import BenchClock
-from lab.definitions import App, Drawn, Role, Service, Step, Verb
+from lab.definitions import App, Drawn, Role, Scenario, Service, Shape, Step, Verb
 from lab.errors import AttemptVoid
 from lab.phone.call_state import CallState
+from lab.phone.chains import Used
 from lab.phone.phone import Phone
+from lab.phone.witnesses.facts import Look
+from lab.run.introductions import PARKED
+from lab.run.judging import Act
+
+LOOK_EVERY_S = 5.0
+"""How often both phones are looked at while they ring and talk."""
+LOST_S = 2.0
+"""For so long a call's audio mode may be lost: Android takes it from an app that neither plays nor records."""
+ROLES: tuple[Role, Role] = ("caller", "callee")
+OTHER: Mapping[Role, Role] = {"caller": "callee", "callee": "caller"}
 
 
 class Note(Protocol):
@@ -22,14 +33,21 @@ class Seen:
     """What was seen of the call on the phones, whatever was asked for."""
 
     rang: bool = False
+    rang_after_s: float | None = None
     connected: bool = False
     ended_by: Role | None = None
     ended: bool = False
+    acts: list[Act] = field(default_factory=list)
+    looks: dict[Role, list[Look]] = field(default_factory=lambda: {"caller": [], "callee": []})
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a scenario is played: the phones by role, the app, the drawn times, and what was seen so far."""
+    """Where a scenario is played: the phones by role, the app, the drawn times, and what was seen so far.
+
+    `drain` is called now and then while nothing is done. With `ring_limit_s` nobody is there to see who rings: a callee
+    that does not ring within it may be a stranger, and nobody calls as this pair again.
+    """
 
     phones: Mapping[Role, Phone]
     app: App
@@ -37,6 +55,8 @@ class Stage:
     drawn: Drawn
     clock: BenchClock
     note: Note
+    drain: Callable[[], None] = lambda: None
+    ring_limit_s: float | None = None
     seen: Seen = field(default_factory=Seen)
 
     @property
@@ -47,9 +67,37 @@ class Stage:
     def callee(self) -> Phone:
         return self.phones["callee"]
 
-    def observed(self) -> str:
-        """The scenario that was seen: one of the paper's five names, or what it was instead."""
-        return observe(self.seen)
+    def look(self, role: Role, expected: CallState) -> Look:
+        """Look at a phone, and keep what was seen."""
+        look = self.phones[role].calls.look(self.app, expected)
+        self.seen.looks[role].append(look)
+        return look
+
+    def look_before(self, role: Role, states: Mapping[Role, CallState], reason: str) -> Mapping[Role, Look]:
+        """Look at both phones before one of them acts, at that one last; it must be in its state."""
+        before = {one: self.look(one, states[one]) for one in (OTHER[role], role)}
+        _expect(self, role, before[role], states[role], reason)
+        return before
+
+    def act(self, verb: Verb, role: Role, do: Callable[[], tuple[Used, ...]], before: Mapping[Role, Look]) -> None:
+        """Have a phone do something to the call, and keep which ways it took when."""
+        used = do()
+        ways = tuple(dict.fromkeys(one.way for one in used))
+        self.seen.acts.append(Act(verb, role, used[0].from_ns, used[-1].to_ns, ways, before))
+
+    def observed(self, asked: Scenario) -> str:
+        """The name of the scenario that was asked for where what was seen has its shape, else what it was instead."""
+        if fits(self.seen, asked.shape):
+            return asked.name
+        instead = observe(self.seen)
+        return instead if instead != asked.name else "another_shape"
+
+
+def fits(seen: Seen, shape: Shape) -> bool:
+    """Whether a call that was seen has the shape that a scenario's steps ask for."""
+    rang = shape.rang is None or seen.rang == shape.rang
+    ended = seen.ended and (seen.ended_by or "system") == shape.ended_by
+    return rang and seen.connected == shape.answered and ended
 
 
 def observe(seen: Seen) -> str:
@@ -66,30 +114,29 @@ def observe(seen: Seen) -> str:
 
 def place_call(stage: Stage, step: Step) -> None:
     """The caller starts the call; both phones must be idle before, and the caller shows it going out after."""
-    for phone in stage.phones.values():
-        state = phone.calls.state(stage.app)
-        if state is not CallState.IDLE:
-            raise AttemptVoid("still_in_call", f"{phone.spec.name} is {state.value} before the call")
-    stage.caller.place_call(stage.app, stage.service, step.within_s)
+    before = stage.look_before("caller", IDLE, "still_in_call")
+    _expect(stage, "callee", before["callee"], CallState.IDLE, "still_in_call")
+    stage.act("place_call", "caller", lambda: stage.caller.place_call(stage.app, stage.service, step.within_s), before)
     stage.note("calling", phone=stage.caller.spec.name)
 
 
 def wait_ringing(stage: Stage, step: Step) -> None:
     """The callee rings within the step's time, and still rings after the drawn `ring_s`."""
-    before_ns = stage.clock.now_ns()
-    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, step.within_s):
-        raise stage.callee.calls.void(stage.app, CallState.INCOMING, "callee_never_rang")
-    stage.seen.rang = True
-    stage.note("ringing", after_s=_since(stage, before_ns), ring_s=stage.drawn.ring_s)
-    stage.clock.sleep(stage.drawn.ring_s)
-    _require(stage, stage.callee, CallState.INCOMING, "call_ended_early")
+    before_ns, limit_s = stage.clock.now_ns(), stage.ring_limit_s
+    within_s = step.within_s if limit_s is None else min(step.within_s, limit_s)
+    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, within_s):
+        void = stage.callee.calls.void(stage.app, CallState.INCOMING, "callee_never_rang")
+        raise void if limit_s is None else AttemptVoid(PARKED, f"no ring within {within_s:g} s: {void}")
+    stage.seen.rang, stage.seen.rang_after_s = True, _since(stage, before_ns)
+    stage.note("ringing", after_s=stage.seen.rang_after_s, ring_s=stage.drawn.ring_s)
+    _stay(stage, stage.drawn.ring_s, RINGING, ("callee",), "call_ended_early")
 
 
 def answer(stage: Stage, step: Step) -> None:
     """The callee answers; both phones are connected within the step's time."""
-    _require(stage, stage.callee, CallState.INCOMING, "call_ended_early")
+    before = stage.look_before("callee", RINGING, "call_ended_early")
     before_ns = stage.clock.now_ns()
-    stage.callee.answer(stage.app, stage.service, step.within_s)
+    stage.act("answer", "callee", lambda: stage.callee.answer(stage.app, stage.service, step.within_s), before)
     for phone in (stage.callee, stage.caller):
         left_s = max(0.0, step.within_s - _since(stage, before_ns))
         if not phone.calls.wait_for(stage.app, CallState.CONNECTED, left_s):
@@ -100,16 +147,18 @@ def answer(stage: Stage, step: Step) -> None:
 
 def reject(stage: Stage, step: Step) -> None:
     """The callee rejects the call while it rings."""
-    _require(stage, stage.callee, CallState.INCOMING, "call_ended_early")
-    stage.callee.reject(stage.app, step.within_s)
+    before = stage.look_before("callee", RINGING, "call_ended_early")
+    stage.act("reject", "callee", lambda: stage.callee.reject(stage.app, step.within_s), before)
     stage.seen.ended_by = "callee"
     stage.note("rejected", phone=stage.callee.spec.name)
 
 
 def cancel(stage: Stage, step: Step) -> None:
-    """The caller cancels the call while it goes out."""
-    _require(stage, stage.caller, CallState.OUTGOING, "call_ended_early")
-    stage.caller.cancel(stage.app, step.within_s)
+    """The caller cancels the call while it goes out; where nobody waited for ringing, after the drawn `ring_s`."""
+    if not stage.seen.rang:
+        stage.clock.sleep(stage.drawn.ring_s)
+    before = stage.look_before("caller", RINGING, "call_ended_early")
+    stage.act("cancel", "caller", lambda: stage.caller.cancel(stage.app, step.within_s), before)
     stage.seen.ended_by = "caller"
     stage.note("cancelled", phone=stage.caller.spec.name)
 
@@ -119,9 +168,7 @@ def talk(stage: Stage, step: Step) -> None:
     if stage.drawn.talk_s is None:
         raise ValueError("a talk step needs a drawn talk_s")
     stage.note("talking", talk_s=stage.drawn.talk_s)
-    stage.clock.sleep(stage.drawn.talk_s)
-    for phone in stage.phones.values():
-        _require(stage, phone, CallState.CONNECTED, "dropped_while_talking")
+    _stay(stage, stage.drawn.talk_s, TALKING, ("caller", "callee"), "dropped_while_talking")
 
 
 def hang_up(stage: Stage, step: Step) -> None:
@@ -129,8 +176,8 @@ def hang_up(stage: Stage, step: Step) -> None:
     if step.by is None:
         raise ValueError("a hang_up step needs somebody who hangs up")
     phone = stage.phones[step.by]
-    _require(stage, phone, CallState.CONNECTED, "call_ended_early")
-    phone.hang_up(stage.app, step.within_s)
+    before = stage.look_before(step.by, TALKING, "call_ended_early")
+    stage.act("hang_up", step.by, lambda: phone.hang_up(stage.app, step.within_s), before)
     stage.seen.ended_by = step.by
     stage.note("hung_up", phone=phone.spec.name)
 
@@ -142,22 +189,49 @@ def wait_ended(stage: Stage, step: Step) -> None:
         left_s = max(0.0, step.within_s - _since(stage, before_ns))
         if not phone.calls.wait_idle(stage.app, left_s):
             state = phone.calls.state(stage.app)
-            raise AttemptVoid("still_in_call", f"{phone.spec.name} is {state.value} after {step.within_s:g} s")
+            against = f"; {why}" if (why := phone.calls.contradiction(stage.app)) else ""
+            text = f"{phone.spec.name} is {state.value} after {step.within_s:g} s{against}"
+            raise AttemptVoid("still_in_call", text)
     stage.seen.ended = True
     stage.note("ended", after_s=_since(stage, before_ns))
+
+
+def _stay(
+    stage: Stage, seconds: float, states: Mapping[Role, CallState], required: tuple[Role, ...], reason: str
+) -> None:
+    """Stay for so long, looking at both phones now and then; those that are `required` must be in their states."""
+    end_ns = stage.clock.now_ns() + round(seconds * 1e9)
+    while (left_s := (end_ns - stage.clock.now_ns()) / 1e9) > 0:
+        stage.clock.sleep(min(LOOK_EVERY_S, left_s))
+        stage.drain()
+        for role in ROLES if left_s > LOOK_EVERY_S else ():
+            look = stage.look(role, states[role])
+            if role in required:
+                _expect(stage, role, look, states[role], reason)
+    for role in required:
+        _expect(stage, role, stage.look(role, states[role]), states[role], reason)
+
+
+def _expect(stage: Stage, role: Role, look: Look, state: CallState, reason: str) -> None:
+    """Void the attempt where a look did not see the state, and none of the next ones does."""
+    if look.state == state.value:
+        return
+    phone = stage.phones[role]
+    found = phone.calls.state(stage.app)
+    if found is CallState.UNKNOWN and phone.calls.wait_for(stage.app, state, LOST_S):
+        return
+    if found is not state:
+        against = f"; {why}" if (why := phone.calls.contradiction(stage.app)) else ""
+        raise AttemptVoid(reason, f"{phone.spec.name} should be {state.value}, is {found.value}{against}")
 
 
 def _since(stage: Stage, before_ns: int) -> float:
     return round((stage.clock.now_ns() - before_ns) / 1e9, 3)
 
 
-def _require(stage: Stage, phone: Phone, state: CallState, reason: str) -> None:
-    if phone.calls.is_in(stage.app, state):
-        return
-    found = phone.calls.state(stage.app)
-    if found is not state:
-        raise AttemptVoid(reason, f"{phone.spec.name} should be {state.value}, is {found.value}")
-
+IDLE: Mapping[Role, CallState] = {"caller": CallState.IDLE, "callee": CallState.IDLE}
+RINGING: Mapping[Role, CallState] = {"caller": CallState.OUTGOING, "callee": CallState.INCOMING}
+TALKING: Mapping[Role, CallState] = {"caller": CallState.CONNECTED, "callee": CallState.CONNECTED}
 
 VERBS: dict[Verb, Callable[[Stage, Step], None]] = {
     "place_call": place_call,

@@ -5,17 +5,15 @@ from correlate.dataset.record.analysis import Analysis, RoleRule, UserIds
 from correlate.dataset.record.base import ID_CHARACTERS, SCHEMA, Document, Name, Port, Role, Service, nullable
 from correlate.dataset.record.history import JournalLine, VoidRecord
 from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry, Provenance
+from correlate.dataset.record.observed import Claim, Limits, Observed, Verdict
 from correlate.dataset.record.patterns import LIBRARY, refusal
 from correlate.dataset.record.trial import (
     Addresses,
     Asked,
-    Claim,
     Clock,
     Counters,
     Lease,
-    Limits,
     Markers,
-    Observed,
     Reading,
     Side,
     TrialRecord,
@@ -34,5 +32,5 @@ __all__ = [
     "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Claim",
     "Clock", "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Limits", "Machine", "Markers",
     "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading", "Role", "RoleRule", "Service", "Side",
-    "TrialRecord", "UserIds", "VoidRecord", "WayOut", "nullable", "refusal",
+    "TrialRecord", "UserIds", "Verdict", "VoidRecord", "WayOut", "nullable", "refusal",
 ]  # fmt: skip

@@ -18,10 +18,10 @@ from correlate.dataset.record.base import (
     Signed,
     TrialId,
 )
+from correlate.dataset.record.observed import Limits, Observed
 
 ClockName = Literal["caller", "callee", "laptop", "caller_capture", "callee_capture"]
 Vantage = Literal["interface", "hotspot", "vpn"]
-Line = Annotated[str, StringConstraints(max_length=1000)]
 
 
 class Asked(Document):
@@ -167,52 +167,6 @@ class Clock(Document):
     """After the call"""
     drift_ppm: float | None
     """How much it gained from one to the other; null where one reading stands for both"""
-
-
-class Claim(Document):
-    """What the phones' own witnesses hold of one thing that was observed."""
-
-    value: bool | Count | Name | None
-    """What was observed; null where nobody can tell"""
-    verdict: Literal["proven", "undecided", "refuted"]
-    """`proven`: two independent witnesses say so and none against; `undecided`: a witness is missing, or two do not
-    agree on a time; `refuted`: a witness says otherwise, kept only where nothing was to be voided"""
-    witnesses: list[Line]
-    """What each witness said, one line each"""
-    reason: Line | None
-    """Why it is not proven; null where it is"""
-
-
-class Limits(Document):
-    """By which limits a phone's witnesses were judged, in seconds."""
-
-    follow_s: float
-    """An end up to this long after a tap follows it"""
-    late_s: float
-    """An end up to this long after a tap may follow it; a later one does not"""
-    apart_s: float
-    """How far apart the ends on both phones may lie"""
-    source: Literal["default", "calibrated", "other version"]
-    """`calibrated` on these phones with this version of the app, with an `other version`, or the `default`"""
-
-
-class Observed(Document):
-    """What happened in a trial, by claim."""
-
-    calls: Claim
-    """How many calls of the app there were between both readings of the phones' records: 1"""
-    rang: Claim
-    """Whether the callee rang"""
-    answered: Claim
-    """Whether the call was answered"""
-    ended_by: Claim
-    """Who ended it: `caller`, `callee` or `system`"""
-    service: Claim
-    """`voice` or `video`"""
-    nothing_else: Claim
-    """Whether there was no other call on the phones, of another app or of a SIM"""
-    in_front: Claim
-    """Whether the call was in front: on the caller from dialling on, on the callee from the answer on"""
 
 
 class TrialRecord(Document):

@@ -117,17 +117,19 @@ def _uid(phone: VirtualPhone, package: str) -> str:
 
 
 def pm(phone: VirtualPhone, call: Call) -> int:
-    """pm list packages [-U] [--user 0] [FILTER]: names that contain the filter."""
-    given = call.argv[1:]
-    if "--user" in given[:-1] and given[given.index("--user") + 1] == "0":
-        at = given.index("--user")
-        given = given[:at] + given[at + 2 :]
-    words = [word for word in given if not word.startswith("-")]
-    if words[:2] == ["list", "packages"] and len(words) < 4 and {*given} - {*words} <= {"-U"}:
-        wanted, uids = (words[2] if len(words) > 2 else ""), "-U" in call.argv
-        names = [name for name in phone.packages() if wanted in name]
-        return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
-    raise Unbuilt("built as 'pm list packages' only: the apps are those of scenarios/virtual")
+    """pm list packages [-U] [--user 0] [PART OF A NAME]: there is one user."""
+    words = call.argv[1:]
+    if "--user" in words:
+        at = words.index("--user")
+        words, user = words[:at] + words[at + 2 :], words[at + 1 : at + 2]
+        if user != ["0"]:
+            raise Unbuilt("built for user 0 only")
+    uids = "-U" in words
+    words = [word for word in words if word != "-U"]
+    if words[:2] != ["list", "packages"] or len(words) > 3 or any(word.startswith("-") for word in words):
+        raise Unbuilt("built as 'pm list packages' only: the apps are those of scenarios/virtual")
+    names = [name for name in phone.packages() if "".join(words[2:]) in name]
+    return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
 
 
 def input_(phone: VirtualPhone, call: Call) -> int:

@@ -136,7 +136,9 @@ class Records:
 
     def killed(self, package: str) -> None:
         """The process of a package is gone: the system takes back what it had."""
-        self.shows(None)
+        if self._preview == package:
+            self.shows(None)
+        self._audio.died(package)
         for noted in (self._noted, self._ending):
             if noted is not None and noted.package == package:
                 if self._is_recording(noted):
@@ -144,11 +146,10 @@ class Records:
                 self._disconnect(noted)
                 if noted.entry is not None:
                     self._history.telecom_over(noted.entry, "ERROR")
+                if self.sim_call is None:
+                    self._audio.request(TELECOM, "MODE_NORMAL")
         if self._noted is not None and self._noted.package == package:
             self._noted = None
-        self._audio.died(package)
-        if self.sim_call is None:
-            self._audio.request(TELECOM, "MODE_NORMAL")
 
     def sim(self, state: SimState) -> None:
         """The SIM's line is idle (0), rings (1) or is off hook (2): Telecom knows of it and has the audio mode."""

@@ -13,7 +13,7 @@ from correlate import report
 from correlate.dataset import Dataset, documents
 from correlate.errors import BadDataset
 from tests.correlate.conftest import new_call, write_dataset
-from tests.records import record_anew
+from tests.records import observed, open_claim, record_anew
 
 WRONG = (None, "\x1b[31m\n", -(10**30), [[]], {"": {}}, float("nan"))
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
@@ -40,6 +40,9 @@ def made(tmp_path_factory):
     record = json.loads(path.read_text())
     record |= {"started_ns": 1, "ended_ns": 2, "noise_bytes_per_s": {"caller": 0.5, "callee": 1.5}}
     record["asked"] |= {"ring_s": 1.5, "talk_s": 2.5}
+    record["observed"] = observed(ended_by=open_claim("two ends lie too near", value="caller"))
+    limits = {"follow_s": 1.5, "late_s": 5.0, "apart_s": 5.0, "source": "calibrated"}
+    record["limits"] = {"caller": limits, "callee": limits}
     for side in record["sides"].values():
         side |= {
             "way_out": {"interface": "wlan0", "kind": "wifi"}, "coalescing": ["uro"], "timestamps": "host",
@@ -158,7 +161,7 @@ def places(dataset, trial):
 def test_one_wrong_value_in_each_field_is_one_line(made):
     dataset, trial = made
     of_trial, of_dataset = places(dataset, trial)
-    assert (len(of_trial), len(of_dataset)) == (96, 67)
+    assert (len(of_trial), len(of_dataset)) == (138, 67)
     for number, place in enumerate(of_trial):
         check_trial(dataset, trial, place, WRONG[number % len(WRONG)], wholly=number % 10 == 0)
     for number, place in enumerate(of_dataset):

@@ -15,6 +15,7 @@ import pytest
 
 from correlate.dataset import Dataset, write_json
 from lab.bench.kinds import open_kind
+from lab.clocks import deadlines
 from lab.clocks.stop import Stop
 from lab.commands import resolve
 from lab.definitions import Lab
@@ -63,9 +64,10 @@ def test_every_address_is_asked_and_answers_bear_the_benchs_time(resolver):
     }
 
 
-def test_where_nobody_answers_the_rest_is_left_as_it_is(resolver, monkeypatch):
-    monkeypatch.setattr(resolve, "ANSWER_S", 0.05)
-    assert set(resolve.ask(["192.0.2.50", "192.0.2.99", "192.0.2.51"], resolver, lambda: 17)) == {"192.0.2.50"}
+def test_where_nobody_answers_the_rest_is_left_as_it_is(resolver):
+    with deadlines.scaled(0.05 / deadlines.NAME_ANSWER.seconds):
+        answers = resolve.ask(["192.0.2.50", "192.0.2.99", "192.0.2.51"], resolver, lambda: 17)
+    assert set(answers) == {"192.0.2.50"}
 
 
 def test_nothing_is_asked_after_the_deadline(resolver):

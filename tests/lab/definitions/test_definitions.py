@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from correlate.dataset.record import DOCUMENTS
-from lab.definitions import App, BenchSpec, Lab, Scenario, Selector, Way
+from lab.definitions import App, BenchSpec, Lab, Scenario, Selector, Shape, Way
 from lab.definitions.base import scalar_types
 from lab.definitions.bench import LocalBench, merged
 from lab.definitions.lab import FOLDERS, check, json_schemas
@@ -19,6 +19,7 @@ from lab.definitions.yaml import YamlMistakes, read
 ROOT = Path(__file__).resolve().parents[3]
 CALLS = ROOT / "scenarios" / "calls"
 FIVE = ["callee_hangs_up", "callee_rejects", "caller_cancels", "caller_hangs_up", "system_timeout"]
+EXAMPLES = ["callee_answers_late", "caller_cancels_early"]
 
 
 @pytest.fixture
@@ -37,15 +38,45 @@ def scenario_mistakes(tmp_path: Path):
 PLACE, RING, END = "do: place_call, by: caller", "do: wait_ringing", "do: wait_ended"
 
 
-def test_the_five_scenarios_of_the_paper_are_there():
+def test_the_five_scenarios_of_the_paper_and_two_examples_are_there():
     names = sorted(path.stem for path in CALLS.glob("*.yaml"))
-    assert names == FIVE
+    assert names == sorted([*FIVE, *EXAMPLES])
     conversations = {name: read(CALLS / f"{name}.yaml", Scenario) for name in FIVE}
     assert [name for name, one in conversations.items() if one.answered] == ["callee_hangs_up", "caller_hangs_up"]
     for one in conversations.values():
         assert one.answered == (one.talk_s is not None)
         if one.talk_s is not None:
             assert (one.talk_s.low_s, one.talk_s.high_s) == (20, 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("caller_cancels", Shape(rang=True, answered=False, ended_by="caller")),
+        ("callee_rejects", Shape(rang=True, answered=False, ended_by="callee")),
+        ("system_timeout", Shape(rang=True, answered=False, ended_by="system")),
+        ("caller_hangs_up", Shape(rang=True, answered=True, ended_by="caller")),
+        ("callee_hangs_up", Shape(rang=True, answered=True, ended_by="callee")),
+        ("caller_cancels_early", Shape(rang=None, answered=False, ended_by="caller")),
+        ("callee_answers_late", Shape(rang=True, answered=True, ended_by="caller")),
+    ],
+)
+def test_the_steps_of_a_scenario_say_what_shape_its_call_has(name: str, shape: Shape):
+    assert read(CALLS / f"{name}.yaml", Scenario).shape == shape
+
+
+def test_the_caller_may_cancel_without_waiting_for_ringing_and_nobody_else_may(scenario_mistakes):
+    assert read(CALLS / "caller_cancels_early.yaml", Scenario).waits_for_ringing is False
+    found = scenario_mistakes(PLACE, "do: reject, by: callee", END)
+    assert found == ["6:6: reject before the callee rings: wait_ringing must come earlier"]
+    found = scenario_mistakes(PLACE, "do: cancel, by: caller", RING, END)
+    assert found == ["7:6: wait_ringing after cancel: the call is over"]
+
+
+def test_a_late_answer_comes_before_any_emulated_app_gives_up():
+    late = read(CALLS / "callee_answers_late.yaml", Scenario).ring_s
+    lasts = [app.timers.ring_timeout_s.low_s for app in Lab.load(ROOT / "scenarios").virtual_apps.values()]
+    assert (late.low_s, late.high_s, min(lasts)) == (20, 23, 25)
 
 
 def test_a_scenario_that_answers_before_it_rings_is_a_mistake(scenario_mistakes):
@@ -320,7 +351,7 @@ def test_every_kind_of_file_has_a_json_schema():
 
 def test_the_whole_lab_loads():
     lab = Lab.load(ROOT / "scenarios")
-    assert sorted(lab.scenarios) == FIVE
+    assert sorted(lab.scenarios) == sorted([*FIVE, *EXAMPLES])
     assert sorted(lab.apps) == sorted(lab.virtual_apps)
     for name, virtual in lab.virtual_apps.items():
         assert (virtual.package, virtual.version) == (lab.apps[name].package, lab.apps[name].version)

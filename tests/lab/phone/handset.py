@@ -80,6 +80,15 @@ def subtitle(text: str) -> Seen:
     return Seen(id="com.whatsapp:id/subtitle", text=text)
 
 
+def posted(package: str) -> str:
+    """A call's notification, as `dumpsys notification` lists it."""
+    return (
+        f"    NotificationRecord(0x1: pkg={package} user=UserHandle{{0}} id=23 tag=null importance=4 "
+        f"key=0|{package}|23|null|10234: Notification(channel=calls shortcut=null contentView=null vibrate=null "
+        "sound=null defaults=0x0 flags=0x62 color=0x00000000 category=call actions=2 vis=PRIVATE))\n"
+    )
+
+
 @dataclass
 class Handset:
     """A fake phone: what is on its screen, what it answers; it refuses everything else."""
@@ -93,11 +102,19 @@ class Handset:
     started: Callable[[str], None] | None = None
     broken: Exception | None = None
     waiting: Callable[[float], object] | None = None
+    calling: list[str] = field(default_factory=list)
+    """The packages that notify of a call."""
 
     def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
         self.done.append(command)
         if command.startswith("dumpsys audio"):
             return ShellOutput(f"- Actual mode = {self.audio}\n  history: - Actual mode = MODE_IN_CALL\n", 0)
+        if "dumpsys notification" in command or "dumpsys -t 3 notification" in command:
+            self.done.pop()
+            return ShellOutput("  Notification List:\n" + "".join(map(posted, self.calling)), 0)
+        if "telephony.registry" in command:
+            self.done.pop()
+            return ShellOutput("  Phone Id=0\n    mCallState=0\n", 0)
         if command.startswith(("am start", "monkey")) and self.started is not None:
             self.started(command)
             return ShellOutput("Starting\n", 0)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from adbutils import AdbError
 
-import lab.phone.adb
+from lab.clocks import deadlines
 from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb, LabClient
 
@@ -54,8 +54,9 @@ def server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 @pytest.fixture(autouse=True)
-def short_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab.phone.adb, "HANDSHAKE_S", 0.2)
+def short_handshake() -> Iterator[None]:
+    with deadlines.scaled(0.2 / deadlines.ADB_HANDSHAKE.seconds):
+        yield
 
 
 def silent(sock: socket.socket) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lab.definitions import App
@@ -24,16 +26,31 @@ def test_the_state_is_known_by_signs_and_audio_mode(phone: Phone, handset: Hands
     handset.screen = []
     assert phone.calls.state(whatsapp) is CallState.UNKNOWN
     handset.audio = "MODE_RINGTONE"
-    handset.screen = [Seen(desc="Decline", package="com.android.systemui")]
+    handset.screen = [Seen(id="com.whatsapp:id/decline_incoming_call_view")]
     assert phone.calls.state(whatsapp) is CallState.INCOMING
 
 
-def test_a_timer_is_no_call_while_the_audio_mode_is_normal(phone: Phone, handset: Handset, whatsapp: App):
+def test_a_heads_up_call_is_the_apps_where_the_app_notifies_of_one(phone: Phone, handset: Handset, whatsapp: App):
+    handset.audio = "MODE_RINGTONE"
+    handset.screen = [Seen(desc="Decline", package="com.android.systemui")]
+    handset.calling = ["com.facebook.orca"]
+    assert phone.calls.state(whatsapp) is CallState.UNKNOWN
+    handset.calling = ["com.facebook.orca", "com.whatsapp"]
+    assert phone.calls.state(whatsapp) is CallState.INCOMING
+
+
+def test_a_timer_while_the_audio_mode_is_normal_is_neither_a_call_nor_idle(
+    phone: Phone, handset: Handset, whatsapp: App
+):
     handset.screen = [subtitle("0:07")]
-    assert phone.calls.state(whatsapp) is CallState.IDLE
+    assert phone.calls.state(whatsapp) is CallState.UNKNOWN
     assert not phone.calls.is_in(whatsapp, CallState.CONNECTED)
+    assert not phone.calls.is_in(whatsapp, CallState.IDLE)
+    named = r"pixel6 shows resourceId=com\.whatsapp:id/subtitle textMatches=.* but is in MODE_NORMAL"
+    assert re.fullmatch(named, phone.calls.contradiction(whatsapp) or "")
     handset.audio = "MODE_IN_COMMUNICATION"
     assert phone.calls.is_in(whatsapp, CallState.CONNECTED)
+    assert phone.calls.contradiction(whatsapp) is None
 
 
 def test_a_clock_of_another_app_is_no_timer_of_a_call(phone: Phone, handset: Handset):

@@ -11,12 +11,13 @@ from lab.definitions.yaml import read
 from lab.errors import AttemptVoid
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState
-from lab.phone.chains import Chains, Pursuit, listed, start_command
+from lab.phone.chains import Chains, Pursuit, Used, listed, start_command
 from lab.phone.phone import Phone
 from lab.phone.screen import Screen
 from tests.lab.phone.conftest import APPS
 from tests.lab.phone.handset import START_NS, Handset, Seen, subtitle
 
+SYSTEM_UI = "com.android.systemui"
 HOME, BACK = Way(key="HOME", seen_on="never"), Way(key="BACK", seen_on="never")
 
 
@@ -68,7 +69,8 @@ def test_a_heads_up_call_is_answered_where_it_is(phone: Phone, handset: Handset,
         handset.screen, handset.audio = [subtitle("Connecting…")], "MODE_IN_COMMUNICATION"
 
     handset.audio = "MODE_RINGTONE"
-    handset.screen = [Seen(desc="Decline"), Seen(desc="Video", tap=connect)]
+    handset.calling = [whatsapp.package]
+    handset.screen = [Seen(desc="Decline", package=SYSTEM_UI), Seen(desc="Video", package=SYSTEM_UI, tap=connect)]
     phone.answer(whatsapp, "video")
     assert "open shade" not in handset.done
     assert "tap Video" in handset.done
@@ -104,13 +106,15 @@ def test_hanging_up_brings_hidden_controls_back(phone: Phone, handset: Handset, 
 def test_ways_are_gone_in_turn_and_each_again_only_after_3_s(chains: Chains, handset: Handset, whatsapp: App):
     handset.answers = {"input keyevent HOME": "", "input keyevent BACK": ""}
     done = chains.pursue(whatsapp, [HOME, BACK], lambda: False, 3.5)
-    assert done == Pursuit(reached=False, used=["key HOME", "key BACK"])
+    at = [START_NS + after_ns for after_ns in (0, 200_000_000, 3_000_000_000, 3_200_000_000)]
+    ways = ("key HOME", "key BACK", "key HOME", "key BACK")
+    assert done == Pursuit(False, tuple(Used(way, ns, ns) for way, ns in zip(ways, at, strict=True)))
     assert handset.done == [f"input keyevent {key}" for key in ("HOME", "BACK", "HOME", "BACK")]
     assert handset.clock.ns == START_NS + 3_600_000_000
 
 
 def test_an_aim_that_is_reached_already_takes_nothing(chains: Chains, handset: Handset, whatsapp: App):
-    assert chains.pursue(whatsapp, [HOME], lambda: True, 1.0) == Pursuit(reached=True, used=[])
+    assert chains.pursue(whatsapp, [HOME], lambda: True, 1.0) == Pursuit(True, ())
     assert (handset.done, handset.clock.ns) == ([], START_NS)
 
 
@@ -119,6 +123,49 @@ def test_a_dialog_is_sent_away_where_nothing_of_a_chain_is_there(chains: Chains,
     handset.screen = [Seen(text="Not now", tap=lambda: setattr(handset, "screen", [Seen(desc="Voice call")]))]
     chains.pursue(app, app.place_call.voice, lambda: "tap Voice call" in handset.done, 5.0)
     assert handset.done == ["tap Not now", "tap Voice call"]
+
+
+def test_a_dialog_is_sent_away_where_an_intent_leads_to_it_again_and_again(
+    chains: Chains, handset: Handset, whatsapp: App
+):
+    app = whatsapp.model_copy(update={"dismiss": [Selector(description="Later", seen_on="never")]})
+    chat = Seen(id="com.whatsapp:id/conversation_contact_name", text="15555550102")
+    nag = Seen(desc="Later", tap=lambda: setattr(handset, "screen", [chat]))
+    handset.started = lambda command: setattr(handset, "screen", [nag])
+    done = chains.pursue(app, app.open_chat, lambda: chat in handset.screen, 10.0, "15555550102")
+    assert (done.reached, len(done.used)) == (True, 1)
+    assert handset.clock.ns == START_NS + 1_200_000_000
+
+
+@pytest.mark.parametrize("verb", ["reject", "cancel", "hang_up"])
+def test_an_aim_that_comes_by_itself_is_not_ours(phone: Phone, handset: Handset, whatsapp: App, verb: str):
+    with pytest.raises(AttemptVoid, match=rf"whatsapp: its aim came on pixel6 before any of {verb} \[") as caught:
+        getattr(phone, verb)(whatsapp)
+    assert caught.value.reason == "not_our_tap"
+
+
+def test_the_call_of_another_app_is_not_touched(phone: Phone, handset: Handset, whatsapp: App):
+    handset.audio, handset.calling = "MODE_RINGTONE", ["com.example.other"]
+    handset.screen = [Seen(desc="Decline", package=SYSTEM_UI), Seen(desc="Answer", package=SYSTEM_UI)]
+    for act in (phone.reject, lambda app: phone.answer(app, "voice")):
+        with pytest.raises(
+            AttemptVoid, match=r"com\.example\.other notifies of a call on pixel6, which is not"
+        ) as caught:
+            act(whatsapp)
+        assert caught.value.reason == "other_call"
+    handset.answers = {"am force-stop com.whatsapp": ""}
+    handset.started = lambda command: None
+    phone.end_any_call(whatsapp)
+    assert [one for one in handset.done if one.startswith("tap")] == []
+
+
+def test_what_another_app_shows_is_not_tapped_to_end_a_call(phone: Phone, handset: Handset):
+    messenger = read(APPS / "messenger.yaml", App)
+    handset.audio = "MODE_IN_COMMUNICATION"
+    handset.screen = [Seen(desc="End call", package="com.google.android.dialer")]
+    with pytest.raises(AttemptVoid, match="none of hang_up"):
+        phone.hang_up(messenger, within_s=2)
+    assert [one for one in handset.done if one.startswith("tap")] == []
 
 
 def test_a_launch_that_the_phone_refuses_is_no_way(chains: Chains, handset: Handset, whatsapp: App):

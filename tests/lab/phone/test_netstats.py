@@ -194,6 +194,13 @@ def test_bytes_that_no_capture_saw_void_the_attempt(after, reason, text):
     assert (raised.value.reason, str(raised.value)) == (reason, text)
 
 
+def test_a_call_that_was_over_at_once_may_have_carried_nothing_and_nothing_another_way():
+    before = Account(LTE, {FIRST: 1000, WLAN: 400})
+    assert carried("pixel6", before, before, may_be_none=True) == 0
+    with pytest.raises(AttemptVoid, match="used 1 bytes over wifi"):
+        carried("pixel6", before, Account(LTE, {FIRST: 1000, WLAN: 401}), may_be_none=True)
+
+
 APP = read(SCENARIOS / "apps/whatsapp.yaml", App)
 SPEC = read(SCENARIOS / "benches/virtual.yaml", BenchSpec).phone("pixel6")
 PM = "pm list packages -U --user 0 com.whatsapp"

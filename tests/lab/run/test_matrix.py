@@ -398,7 +398,7 @@ def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeyp
             pass
 
     monkeypatch.setattr("lab.run.matrix.Bench", NoBench)
-    monkeypatch.setattr("lab.run.matrix.run_one", lambda run, bench, item, progress: not begun.append(item))
+    monkeypatch.setattr("lab.run.matrix.run_one", lambda run, bench, item, *_: not begun.append(item))
     if not told:
         assert run_missing(run, Progress(Console(file=io.StringIO())), Stop())
         assert sorted(item.index for item in begun) == sorted(item.index for item in run.chosen)

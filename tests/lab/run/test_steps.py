@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast, get_args
@@ -12,8 +12,10 @@ from lab.definitions import App, Drawn, Scenario, Step, Verb
 from lab.definitions.yaml import read
 from lab.errors import AttemptVoid
 from lab.phone.call_state import CallState
+from lab.phone.chains import Used
 from lab.phone.phone import Phone
-from lab.run.steps import VERBS, Seen, Stage, observe
+from lab.phone.witnesses.facts import Look
+from lab.run.steps import VERBS, Seen, Stage, fits, observe
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
 IDLE, OUTGOING, INCOMING, CONNECTED = CallState.IDLE, CallState.OUTGOING, CallState.INCOMING, CallState.CONNECTED
@@ -68,6 +70,12 @@ class FakePhone:
     def state(self, app: App) -> CallState:
         return self.world.states[self.role]
 
+    def look(self, app: App, expected: CallState) -> Look:
+        return Look(self.world.ns, self.state(app).value, True, ())
+
+    def contradiction(self, app: App) -> str | None:
+        return None
+
     def is_in(self, app: App, state: CallState) -> bool:
         return self.world.states[self.role] is state
 
@@ -85,31 +93,39 @@ class FakePhone:
     def void(self, app: App, wanted: CallState, reason: str) -> AttemptVoid:
         return AttemptVoid(reason, f"{self.role} is not {wanted.value}")
 
-    def place_call(self, app: App, service: str, within_s: float) -> None:
+    def used(self, way: str) -> tuple[Used, ...]:
+        return (Used(way, self.world.ns - 50, self.world.ns - 20),)
+
+    def place_call(self, app: App, service: str, within_s: float) -> tuple[Used, ...]:
         assert (self.role, service) == ("caller", "video")
         self.world.states["caller"] = OUTGOING
         if self.world.rings:
             self.world.after(1.0, "callee", INCOMING)
             self.world.after(1.0 + self.world.gives_up_s, "callee", IDLE)
             self.world.after(1.2 + self.world.gives_up_s, "caller", IDLE)
+        return self.used("tap call")
 
-    def answer(self, app: App, service: str, within_s: float) -> None:
+    def answer(self, app: App, service: str, within_s: float) -> tuple[Used, ...]:
         assert (self.role, service) == ("callee", "video")
         self.world.plan.clear()
         self.world.states["callee"] = CONNECTED
         if self.world.connects:
             self.world.after(0.8, "caller", CONNECTED)
+        return self.used("swipe up")
 
-    def reject(self, app: App, within_s: float) -> None:
+    def reject(self, app: App, within_s: float) -> tuple[Used, ...]:
         assert self.role == "callee"
         self.world.end()
+        return self.used("tap decline")
 
-    def cancel(self, app: App, within_s: float) -> None:
+    def cancel(self, app: App, within_s: float) -> tuple[Used, ...]:
         assert self.role == "caller"
         self.world.end()
+        return self.used("tap cancel")
 
-    def hang_up(self, app: App, within_s: float) -> None:
+    def hang_up(self, app: App, within_s: float) -> tuple[Used, ...]:
         self.world.end()
+        return self.used("tap end")
 
 
 @pytest.fixture
@@ -124,10 +140,14 @@ def stage(world: World) -> Stage:
     return Stage(cast(Any, phones), app, "video", Drawn(5.0, 30.0), world, world.note)
 
 
+def scenario(name: str) -> Scenario:
+    return read(SCENARIOS / "calls" / f"{name}.yaml", Scenario)
+
+
 def play(stage: Stage, name: str) -> str:
-    for step in read(SCENARIOS / "calls" / f"{name}.yaml", Scenario).steps:
+    for step in scenario(name).steps:
         VERBS[step.do](stage, step)
-    return stage.observed()
+    return stage.observed(scenario(name))
 
 
 def test_the_verbs_are_those_of_the_definitions():
@@ -142,11 +162,68 @@ def test_the_verbs_are_those_of_the_definitions():
         ("system_timeout", 41.2),
         ("caller_hangs_up", 37.2),
         ("callee_hangs_up", 37.2),
+        ("caller_cancels_early", 5.4),
+        ("callee_answers_late", 37.2),
     ],
 )
 def test_each_scenario_is_observed_as_what_it_is(stage: Stage, world: World, name: str, seconds: float):
     assert play(stage, name) == name
     assert world.ns == pytest.approx(seconds * 1e9, abs=0.21e9)
+
+
+def test_each_act_is_kept_with_its_instants_its_ways_and_a_look_at_both_phones_before_it(stage: Stage, world: World):
+    play(stage, "callee_hangs_up")
+    acts = [(act.verb, act.role, act.used) for act in stage.seen.acts]
+    assert acts == [
+        ("place_call", "caller", ("tap call",)),
+        ("answer", "callee", ("swipe up",)),
+        ("hang_up", "callee", ("tap end",)),
+    ]
+    states = [(list(act.before), [look.state for look in act.before.values()]) for act in stage.seen.acts]
+    assert states == [
+        (["callee", "caller"], ["idle", "idle"]),
+        (["caller", "callee"], ["outgoing", "incoming"]),
+        (["caller", "callee"], ["connected", "connected"]),
+    ]
+    assert all(act.t0_ns < act.t1_ns for act in stage.seen.acts)
+
+
+def test_both_phones_are_looked_at_each_5_s_and_at_the_end_of_a_talk(stage: Stage, world: World):
+    for step in read(SCENARIOS / "calls" / "caller_hangs_up.yaml", Scenario).steps[:3]:
+        VERBS[step.do](stage, step)
+    begin_ns, before = world.ns, len(stage.seen.looks["caller"])
+    drained: list[int] = []
+    VERBS["talk"](replace(stage, drain=lambda: drained.append(world.ns)), Step(do="talk"))
+    for looks in stage.seen.looks.values():
+        at = [(look.at_ns - begin_ns) / 1e9 for look in looks if look.at_ns > begin_ns]
+        assert at == [5.0, 10.0, 15.0, 20.0, 25.0, 30.0]
+    assert len(stage.seen.looks["caller"]) == before + 6
+    assert len(drained) == 6
+
+
+def test_a_call_that_drops_is_noticed_within_5_s(stage: Stage, world: World):
+    for step in read(SCENARIOS / "calls" / "caller_hangs_up.yaml", Scenario).steps[:3]:
+        VERBS[step.do](stage, step)
+    begin_ns = world.ns
+    world.after(7.0, "callee", IDLE)
+    with pytest.raises(AttemptVoid, match="calleephone should be connected, is idle"):
+        VERBS["talk"](stage, Step(do="talk"))
+    assert world.ns - begin_ns == 10_000_000_000
+
+
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_caller_that_cancels_early_does_so_whether_or_not_it_rang(stage: Stage, world: World, rings: bool):
+    world.rings = rings
+    assert play(stage, "caller_cancels_early") == "caller_cancels_early"
+
+
+def test_what_was_seen_has_the_asked_name_only_in_the_asked_shape(stage: Stage, world: World):
+    play(stage, "callee_hangs_up")
+    asked = [scenario(name) for name in ("callee_hangs_up", "callee_answers_late", "caller_cancels_early")]
+    assert [stage.observed(one) for one in asked] == ["callee_hangs_up", "callee_hangs_up", "callee_hangs_up"]
+    assert [fits(stage.seen, one.shape) for one in asked] == [True, False, False]
+    misnamed = asked[1].model_copy(update={"name": "callee_hangs_up"})
+    assert stage.observed(misnamed) == "another_shape"
 
 
 def test_the_time_out_of_the_system_is_measured(stage: Stage, world: World):
@@ -161,7 +238,7 @@ def test_a_callee_that_never_rings_voids_the_attempt(stage: Stage, world: World)
     with pytest.raises(AttemptVoid) as caught:
         play(stage, "callee_rejects")
     assert caught.value.reason == "callee_never_rang"
-    assert stage.observed() == "never_rang"
+    assert stage.observed(scenario("callee_rejects")) == "never_rang"
 
 
 def test_a_call_that_ends_while_it_should_ring_voids_the_attempt(stage: Stage, world: World):

@@ -1,0 +1,82 @@
+"""Calls outside of any trial, without captures and without a dataset: what introduces a pair, what measures phones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab.bench.bench import Bench
+from lab.definitions import App, BenchSpec, Drawn, PlannedTrial, Role, Service, Step, Trial
+from lab.errors import LabError
+from lab.phone.call_state import CallState
+from lab.phone.phone import Phone
+from lab.run import introductions
+from lab.run.introductions import Pair
+from lab.run.steps import VERBS, Note, Stage
+
+RING_S = 30.0
+"""How long a callee that a person looks at has to ring."""
+
+STEP_S = 20.0
+_SEED = 0
+
+
+def both_ways(spec: BenchSpec, app: str) -> list[Pair]:
+    """Each phone of a bench as the caller, the first phone first."""
+    return [(app, phone.name, spec.other(phone).name) for phone in spec.phones]
+
+
+@contextmanager
+def prepared(
+    bench: Bench, pair: Pair, service: Service, purpose: str, number: int, drawn: Drawn, note: Note
+) -> Iterator[Stage]:
+    """Both phones awake and the caller's chat open, for call `number` (from 0) of a `purpose`; nobody is called yet.
+
+    On every way out no phone is left in a call. Raises `BadInput` for a callee who is not allowed, `BenchUnhealthy`,
+    and `AttemptVoid` where the chat does not open.
+    """
+    introductions.check_callees(bench.lab, bench.spec, [pair])
+    name, caller, callee = pair
+    app = bench.lab.apps[name]
+    trial = Trial(name, service, bench.spec.direction(bench.spec.phone(caller)), purpose, number + 1)
+    phones: dict[Role, Phone] = {"caller": bench.phones[caller], "callee": bench.phones[callee]}
+    spec = phones["callee"].spec
+    bench.begin(PlannedTrial(trial, number, direct=False), _SEED, 0)
+    try:
+        for phone in phones.values():
+            phone.wake()
+        phones["caller"].open_chat(app, str(spec.address_in(name)), spec.title_in(name))
+        yield Stage(phones, app, service, drawn, bench.clock, note)
+    finally:
+        with bench.stop.held():
+            for phone in phones.values():
+                _hang_up(phone, app, note)
+            bench.kind.end(None)
+
+
+def _hang_up(phone: Phone, app: App, note: Note) -> None:
+    try:
+        if phone.calls.state(app) is not CallState.IDLE:
+            phone.end_any_call(app)
+    except LabError as error:
+        note("not_hung_up", phone=phone.spec.name, text=str(error))
+
+
+def ring(stage: Stage, within_s: float = RING_S) -> float | None:
+    """Place the call and wait until the callee rings: how soon it did, in seconds; None where it does not in time.
+
+    Raises `AttemptVoid` where the call cannot be placed.
+    """
+    VERBS["place_call"](stage, Step(do="place_call", by="caller", within_s=STEP_S))
+    placed_ns = stage.clock.now_ns()
+    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, within_s):
+        return None
+    stage.seen.rang = True
+    return round((stage.clock.now_ns() - placed_ns) / 1e9, 3)
+
+
+def do(stage: Stage, step: Step) -> None:
+    """One step more of the call. Raises `AttemptVoid` where its effect is not seen."""
+    VERBS[step.do](stage, step)
+
+
+def quiet(event: str, **fields: object) -> None:
+    """A `Note` for calls whose events nobody reads."""
