@@ -1,10 +1,11 @@
-"""Long campaigns, by name: `python benchmarks/soak.py [virtual | rig] [--first SEED] [--seeds N]`; without a name both.
+"""Long campaigns, by name: `python benchmarks/soak.py [virtual | rig | validity] [--first SEED] [--seeds N]`;
+without a name all of them.
 
 virtual: one seed after the other through the paper's matrix, until it is stopped, a dataset does not verify, or a
 finding is not the truth. Each dataset is verified, compared with what the emulator wrote on the wire, and removed. What
 is undecided is counted, and so are addresses found as bytes: here both are chance.
 
-rig: see `benchmarks.soak_rig`.
+rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`.
 """
 
 from __future__ import annotations
@@ -61,18 +62,23 @@ def virtual(first: int, seeds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=("virtual", "rig"))
+    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity"))
     parser.add_argument("--first", type=int, default=1, metavar="SEED")
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     options = parser.parse_args()
-    lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if options.part != "virtual" else []
+    parts = ("virtual", "validity", "rig") if options.part is None else (options.part,)
+    lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if "rig" in parts else []
     if options.part == "rig" and lacking:
         sys.exit(f"soak rig: {'; '.join(lacking)}")
-    if options.part != "rig":
+    if "virtual" in parts:
         virtual(options.first, options.seeds)
+    if "validity" in parts:
+        from benchmarks import soak_validity  # what it needs costs a second, and the others need nothing of it
+
+        soak_validity.run(options.first)
     if options.part is None and lacking:
         print(f"soak rig: left out: {'; '.join(lacking)}")
-    elif options.part != "virtual":
+    elif "rig" in parts:
         soak_rig.run(options.first)
 
 

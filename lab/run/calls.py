@@ -38,12 +38,12 @@ def prepared(
     app = bench.lab.apps[name]
     trial = Trial(name, service, bench.spec.direction(bench.spec.phone(caller)), purpose, number + 1)
     phones: dict[Role, Phone] = {"caller": bench.phones[caller], "callee": bench.phones[callee]}
-    contact = phones["callee"].spec.address_in(name)
+    spec = phones["callee"].spec
     bench.begin(PlannedTrial(trial, number, direct=False), _SEED, 0)
     try:
         for phone in phones.values():
             phone.wake()
-        phones["caller"].open_chat(app, str(contact))
+        phones["caller"].open_chat(app, str(spec.address_in(name)), spec.title_in(name))
         yield Stage(phones, app, service, drawn, bench.clock, note)
     finally:
         with bench.stop.held():

@@ -18,24 +18,19 @@ class Files:
 
     Errors are the OSErrors of the disk, and PermissionError where `uid` may not. Files on disk all belong to the
     bench's own user, so owners are remembered here; a phone's shell (uid 2000) writes below `shell_places` only.
+    `live` has what certain files hold at the moment they are read, by their paths.
     """
 
     def __init__(self, root: Path, shell_places: tuple[str, ...]) -> None:
         self.root = root
         self._shell_places = shell_places
         self._owners: dict[str, int] = {}
-        self._made: dict[str, Callable[[], str]] = {}
+        self.live: dict[str, Callable[[], bytes]] = {}
         for place in shell_places:
             self.on_disk(place).mkdir(parents=True, exist_ok=True)
         if not self.exists(NULL):
             self.on_disk(NULL).parent.mkdir(parents=True, exist_ok=True)
             self.on_disk(NULL).symlink_to(NULL)
-
-    def make_when_read(self, path: str, text: Callable[[], str]) -> None:
-        """A file as those of /proc are: its text is made anew each time it is read."""
-        self.on_disk(path).parent.mkdir(parents=True, exist_ok=True)
-        self.on_disk(path).touch()
-        self._made[path] = text
 
     @staticmethod
     def normal(path: str) -> str:
@@ -84,8 +79,8 @@ class Files:
 
     def read(self, path: str, uid: int) -> bytes:
         self.check_read(path, uid)
-        if self.normal(path) in self._made:
-            return self._made[self.normal(path)]().encode()
+        if (now := self.live.get(self.normal(path))) is not None:
+            return now()
         return self.on_disk(path).read_bytes()
 
     def stat(self, path: str) -> os.stat_result:

@@ -19,14 +19,15 @@ from lab.virtual.props import properties
 from lab.virtual.shell.terminal import tariffs
 
 SYSTEM_PACKAGES = ("android", "com.android.settings", "com.android.systemui", "com.google.android.apps.nexuslauncher")
-UP_S = 3 * 86_400
-"""How long a phone has been up where an attempt begins: it is not started for each."""
 SHELL_PLACES = ("/data/local/tmp", "/sdcard")
 BOOT_SETTINGS = {
     "global": {"stay_on_while_plugged_in": "0", "airplane_mode_on": "0", "adb_enabled": "1"},
     "system": {"screen_off_timeout": "30000"},
     "secure": {},
 }
+UPTIME = "/proc/uptime"
+UP_NS = 3 * 86_400_000_000_000
+"""What a phone has been up for when an attempt begins."""
 T = TypeVar("T")
 
 
@@ -110,8 +111,11 @@ class VirtualPhone:
         self.agent: PortService | None = None
         self.pcapdroid: InstalledApp | None = None
         self.log: list[LogLine] = []
-        self.files.make_when_read("/proc/uptime", self._uptime)
         self.reset_settings()
+        uptime = self.files.on_disk(UPTIME)
+        uptime.parent.mkdir(parents=True, exist_ok=True)
+        uptime.touch()
+        self.files.live[UPTIME] = self._uptime
 
     def begin(self) -> None:
         """Clean state for an attempt: no process of the one before runs, settings are those of a phone that booted."""
@@ -131,10 +135,10 @@ class VirtualPhone:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("" if clat is None else f"{2:<4} {interface:<15} {int(clat):032x} {1:>5}\n")
 
-    def _uptime(self) -> str:
-        """Seconds since boot, which no clock that is set changes, and those that all processors idled (proc(5))."""
-        up_s = UP_S + (self.world.now_ns - self.world.started_ns) / 1e9
-        return f"{up_s:.2f} {8 * up_s * 0.9:.2f}\n"
+    def _uptime(self) -> bytes:
+        """Seconds since the phone booted, and what its processors idled meanwhile, together."""
+        hundredths = (UP_NS + self.world.now_ns - self.world.started_ns) // 10_000_000
+        return b"%d.%02d %d.%02d\n" % (*divmod(hundredths, 100), *divmod(hundredths * 7, 100))
 
     def write_log(self, priority: str, tag: str, text: str) -> None:
         """A line of the log, as of now."""
@@ -147,6 +151,15 @@ class VirtualPhone:
     def clock_ns(self) -> int:
         """What the phone's clock shows to the phone itself."""
         return self.clock.at(self.world.now_ns)
+
+    def clock_at(self, at_ns: int) -> int:
+        """What it showed at an instant of the bench."""
+        return self.clock.at(at_ns)
+
+    @property
+    def utc_offset_minutes(self) -> int:
+        """Its time zone."""
+        return self.emulation.utc_offset_minutes
 
     def interfaces(self) -> list[Interface]:
         return self.network.interfaces(self.name)

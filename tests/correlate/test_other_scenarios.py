@@ -120,3 +120,15 @@ def test_the_page_folds_the_other_scenarios_below_the_papers(study, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "<summary>Scenario caller cancels early: The other session rules" in page
     assert {row["trial"].split("-")[3] for row in figures(study)[0].rows} == {"caller_hangs_up"}
+
+
+def test_a_claim_of_medians_is_of_the_papers_scenarios_alone(tmp_path, build):
+    """Late calls whose sides differ by 30 s would be the median."""
+    late = [call_of(build, number, scenario="callee_answers_late") for number in (1, 2)]
+    for call in late:
+        call.callee.talk(B, RELAY, 11.0, 41.0, 50, 50)
+    build.dataset(tmp_path, [call_of(build, 1), *late])
+    report.build(Dataset(tmp_path))
+    made = claims(Study.of(Dataset(tmp_path)))
+    (row,) = rows(made, claim="medians_below_1_4_s", scenario="all")
+    assert (row["n"], row["undecided"], row["holds"]) == (1, 3, None)

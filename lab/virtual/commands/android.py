@@ -10,6 +10,7 @@ from lab.virtual.agent.agent import Agent
 from lab.virtual.agent.view import picture
 from lab.virtual.commands.dumpsys import UnknownDump
 from lab.virtual.commands.dumpsys import dumpsys as dumped
+from lab.virtual.commands.dumpsys_calls import recorded_audio
 from lab.virtual.commands.dumpsys_device import uid_of
 from lab.virtual.handset.keys import UnknownKey, named
 from lab.virtual.phone import VirtualPhone
@@ -182,17 +183,30 @@ def svc(phone: VirtualPhone, call: Call) -> int:
 
 
 def dumpsys(phone: VirtualPhone, call: Call) -> int:
-    """dumpsys [-t SECONDS] SERVICE [ARGUMENT...]: every service answers at once."""
+    """dumpsys [-t SECONDS] SERVICE [ARGUMENT...]: no dump here takes that long."""
     words = call.argv[1:]
-    if words[:1] == ["-t"] and words[1:2] and words[1].isdigit():
+    if words[:1] == ["-t"]:
+        if not re.fullmatch(r"[1-9]\d{0,3}", words[1] if len(words) > 1 else ""):
+            raise Unbuilt("-t takes whole seconds")
         words = words[2:]
-    if not words or words[0].startswith("-"):
+    if not words:
         raise Unbuilt("dumpsys needs a service")
     try:
         text = dumped(phone.handset, words[0], words[1:], phone)
     except UnknownDump as error:
         raise Unbuilt(str(error)) from error
     return call.say(text if text.endswith("\n") else text + "\n")
+
+
+def cmd(phone: VirtualPhone, call: Call) -> int:
+    """cmd appops get PACKAGE RECORD_AUDIO."""
+    words = call.argv[1:]
+    if len(words) != 4 or words[:2] != ["appops", "get"] or words[3] != "RECORD_AUDIO":
+        raise Unbuilt("built as 'cmd appops get PACKAGE RECORD_AUDIO' only")
+    if installed(phone, words[2]) is None:
+        call.streams.err.write(f"Error: No UID for {words[2]} in user 0\n".encode())
+        return 255
+    return call.say(recorded_audio(phone.handset, words[2]) + "\n")
 
 
 def screencap(phone: VirtualPhone, call: Call) -> int:
@@ -234,6 +248,7 @@ COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     "wm": wm,
     "svc": svc,
     "dumpsys": dumpsys,
+    "cmd": cmd,
     "screencap": screencap,
     "app_process": app_process,
 }
