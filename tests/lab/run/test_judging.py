@@ -383,7 +383,10 @@ def test_a_call_that_went_on_at_the_first_reading_counts(entry):
 def test_a_mode_that_the_app_asks_for_again_without_a_recorder_may_be_a_second_call():
     call = a_call(answered=False, ended_by="system")
     call.caller.mode(16.5, NORMAL, "android")
-    call.caller.mode(17.2, TALK)
+    call.caller.mode(17.5, TALK)
+    assert verdicts(call.judged()) == {}
+    call.caller.modes.pop()
+    call.caller.mode(17.6, TALK)
     claim = call.judged().calls
     assert (claim.verdict, claim.reason, claim.value) == ("undecided", "mode_came_back", None)
     call.caller.modes[-1] = replace(call.caller.modes[-1], pid=3001, owner_pid=3001)
