@@ -83,6 +83,8 @@ class Introduction(Document):
     """The phone that rang"""
     address: Line
     """The callee's address in the app; with another one the pair is a stranger again"""
+    title: Line
+    """The whole title by which the callee's chat is found; with another one the pair is a stranger again"""
     ring_s: Annotated[float, Field(ge=0, le=86_400)]
     """How soon it rang"""
     parked: Line | None
