@@ -21,6 +21,7 @@ LEAST_DIGITS = 7
 EMERGENCY = ("112", "911", "000", "08", "110", "999", "118", "119")
 """The emergency numbers that a phone without a SIM knows (3GPP TS 22.101, 10.1.1; Android's EmergencyNumberTracker)."""
 
+_WHERE = "only what opens a chat knows whose it is, and an intent's data its address"
 _PLAIN = re.compile(r"\{[^{}]*\}?")
 # In a regular expression braces also repeat ({2}, {1,}), name a character (\N{DASH}) or are escaped (\{).
 _IN_REGEX = re.compile(r"(?<!\\)(?<!\\N)\{(?!\d*,?\d*\})[^{}]*\}?")
@@ -44,11 +45,13 @@ def strangers(template: str, allowed: Sequence[str], *, in_regex: bool) -> list[
 
 
 def _stranger(found: str, allowed: Sequence[str]) -> str:
-    shown = found if found.isprintable() and len(found) <= 60 else f"{{{found[1:57]!a}...}}"
-    if not allowed:
-        return f"no placeholder '{shown}' here: only what opens a chat knows whose it is"
-    near = did_you_mean(f"{{{found.strip('{} ')}}}", allowed)
-    return f"no placeholder '{shown}'{near or '; there is ' + ' and '.join(allowed)}"
+    shown = "".join(one if one.isprintable() else "?" for one in found)
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    if found in BOTH:
+        return f"'{shown}' means nothing here{'; there is ' if allowed else ''}{' and '.join(allowed)}: {_WHERE}"
+    near = did_you_mean(f"{{{found.strip('{} ')}}}", allowed or BOTH)
+    known = f"; there is {' and '.join(allowed)}" if allowed else f": {_WHERE}"
+    return f"no placeholder '{shown}'{near or known}"
 
 
 def refuse_short(address: str) -> str:
@@ -67,9 +70,10 @@ def refuse_short(address: str) -> str:
     if digits in EMERGENCY:
         refuse([((), f"'{address}' is an emergency number; nobody is called there")])
     if len(number) < LEAST_DIGITS:
-        ends = next((one for one in EMERGENCY if len(one) > 2 and digits.endswith(one)), None)
-        why = f"ends with the emergency number {ends}" if ends else "short numbers are emergency calls and services"
-        refuse([((), f"'{address}' has fewer than {LEAST_DIGITS} digits: {why}; nobody is called there")])
+        ends = next((one for one in EMERGENCY if len(one) > 2 and number.endswith(one)), None)
+        why = f"ends with the emergency number {ends}" if ends else "is that of a service"
+        what = f"'{address}' is a number of fewer than {LEAST_DIGITS} digits and {why}"
+        refuse([((), f"{what}; nobody is called there")])
     return address
 
 

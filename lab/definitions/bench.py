@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lab.definitions.addressed import NotShort
-from lab.definitions.base import NAME_CHARACTERS, ApiKey, Line, Model, Name, Place, Port, Text, refuse, repeated
+from lab.definitions.base import NAME_CHARACTERS, ApiKey, Model, Name, Place, Port, Text, refuse, repeated
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
 Callee = Annotated[Text, NotShort]
@@ -25,6 +25,15 @@ class Stimulus(Model):
     scene: Literal["bright", "dark"]
 
 
+def _title(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not 1 <= len(text) <= 200:
+        raise ValueError(f"must be one line of at most 200 characters without blanks around it, is {text[:60]!r}")
+    return text
+
+
+Title = Annotated[str, AfterValidator(_title)]
+
+
 class Contact(Model):
     """How one app addresses this phone's account: a number, a user id. `title` is what its chat is called on the other
     phone; the address where it is left out.
@@ -32,7 +41,7 @@ class Contact(Model):
 
     app: Name
     address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"), NotShort]
-    title: Line | None = None
+    title: Title | None = None
 
 
 VANTAGES = {"tcpdump": "interface", "dumpcap": "hotspot", "pcapdroid": "vpn"}

@@ -64,7 +64,7 @@ class Packages:
 
 @dataclass(frozen=True)
 class Place:
-    """A screen of an app, shown for the account `peer`."""
+    """A screen of an app, shown for the account that is called `peer`."""
 
     app: VirtualApp
     screen: str
@@ -84,7 +84,8 @@ class Notes:
 class CallSide:
     """What one phone knows, shows and plays of its calls; the subscriber of the exchange.
 
-    `contacts` are its own addresses, by app name. `front`: the call screen is the one that is shown.
+    By app name, `contacts` are its own addresses and `titles` what the other phone calls it (the address, where it has
+    none). `front`: the call screen is the one that is shown.
     """
 
     def __init__(
@@ -95,8 +96,10 @@ class CallSide:
         display: Display,
         packages: Packages,
         notes: Notes,
+        titles: Mapping[str, str],
     ) -> None:
         self.name, self.contacts, self.world = name, contacts, world
+        self.titles: Mapping[str, str] = {**contacts, **titles}
         self.display, self._packages = display, packages
         self._notes, self.records = notes, notes.records
         self.begin()

@@ -7,11 +7,11 @@ from lab.virtual.handset.callside import CallSide, Display, Packages, Place
 from lab.virtual.handset.windows import Shown, Window, app_window, keyguard, launcher
 from lab.virtual.world import Timer, World
 
-Peers = Callable[[VirtualApp], list[str]]
+Peers = Callable[[VirtualApp], dict[str, str]]
 
 
 class Foreground:
-    """The app in front. `peers` gives the accounts that an app can reach."""
+    """The app in front. `peers` gives the accounts that an app can reach: what they are called, by address."""
 
     def __init__(self, packages: Packages, world: World, display: Display, calls: CallSide, peers: Peers) -> None:
         self._packages, self._apps = packages, packages.installed
@@ -57,8 +57,8 @@ class Foreground:
                     continue
                 contact = _contact(known.data, data)
                 if contact is not None:
-                    place = Place(app, known.opens, contact)
-                    self._open(place if contact in self._peers(app) else self._first(app))
+                    peer = self._peers(app).get(contact)
+                    self._open(Place(app, known.opens, peer) if peer is not None else self._first(app))
                     return True
         return self.start(wanted) if component and wanted and data is None else False
 
@@ -107,7 +107,7 @@ class Foreground:
         self._calls.records.shows(place.app.package if place is not None and chat else None)
 
     def _first(self, app: VirtualApp) -> Place:
-        return Place(app, app.launch, next(iter(self._peers(app)), ""))
+        return Place(app, app.launch, next(iter(self._peers(app).values()), ""))
 
     def _open(self, place: Place) -> None:
         self._packages.started.add(place.app.package)

@@ -5,6 +5,7 @@ It reaches the outside only through the exchange, and time only through the worl
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from lab.definitions.base import Service
 from lab.definitions.virtual_app import HEIGHT, VirtualApp
@@ -30,7 +31,8 @@ _WATCHERS = ("[Gesture Monitor] swipe-up", "PointerEventDispatcher0")
 
 
 class Handset:
-    """One emulated handset. `contacts` are its own addresses, by app name; `apps` the installed apps, by name.
+    """One emulated handset. `contacts` are its own addresses and `titles` what the other phone calls it, where that is
+    something else, by app name; `apps` are the installed apps, by name.
 
     Coordinates are pixels of a 1080 x 2400 screen. A tap reaches the topmost node that takes taps; a window keeps
     what happens inside its bounds from the windows under it.
@@ -44,6 +46,7 @@ class Handset:
         world: World,
         exchange: Exchange,
         emulation: PhoneEmulation | None = None,
+        titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
         self.display, self.packages = Display(), Packages(apps)
@@ -52,7 +55,7 @@ class Handset:
         self.audio = Audio(self.history, self.packages.pid)
         self.records = Records(name, world, self.history, self.audio, self.disorders)
         notes = Notes(self.history, self.records, self.disorders, emulation.sdk if emulation is not None else 36)
-        self.calls = CallSide(name, contacts, world, self.display, self.packages, notes)
+        self.calls = CallSide(name, contacts, world, self.display, self.packages, notes, titles)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
             "home": self._home,

@@ -57,9 +57,9 @@ def test_a_sign_that_does_not_fit_is_named(phone: Phone, handset: Handset, whats
 
 
 def test_a_chat_is_opened_by_its_intent_and_known_by_its_title(phone: Phone, handset: Handset, whatsapp: App):
-    title = Seen(id="com.whatsapp:id/conversation_contact_name", text="15555550102")
+    title = Seen(id="com.whatsapp:id/conversation_contact_name", text="Lab two")
     handset.started = lambda command: handset.clock.after(0.5, lambda: handset.screen.append(title))
-    phone.open_chat(whatsapp, "15555550102", "15555550102")
+    phone.open_chat(whatsapp, "15555550102", "Lab two")
     assert handset.done[:2] == [
         "press home",
         "am start -a android.intent.action.VIEW -d https://wa.me/15555550102 -p com.whatsapp",
