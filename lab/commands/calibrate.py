@@ -67,8 +67,8 @@ def calibrate(lab: Lab, spec: BenchSpec, app: str, count: int, stop: Stop, say: 
     introductions.check_callees(lab, spec, pairs)
     introductions.require(lab, spec, pairs)
     _require_none_parked(lab, spec, pairs)
-    if not apps or calibration.place(lab, spec) is None:
-        calibration.keep(lab, spec, [])
+    calibration.required_place(lab, spec)
+    if not apps:
         raise BadInput(f"bench {spec.name}: both phones have a contact for no app; add them in the *.local.yaml")
     failed: list[str] = []
     with stop.on_signals(), Bench(lab, spec, stop) as bench:
@@ -165,11 +165,14 @@ def lines(lab: Lab, spec: BenchSpec, app: str, told: list[Told]) -> Iterator[str
 
 
 def _of_phone(lab: Lab, spec: BenchSpec, numbers: Numbers, told: list[Told]) -> Iterator[str]:
+    spans = {
+        "its own end {} after the tap": numbers.tap_to_end_s,
+        "the other's {} after that": numbers.other_after_s,
+        "rings after {}": numbers.ring_s,
+    }
+    seen = [words.format(f"{min(each):.1f} to {max(each):.1f} s") for words, each in spans.items() if each]
     ended = f"ended {len(numbers.tap_to_end_s)} of {numbers.calls} calls"
-    yield (
-        f"{numbers.app} on {numbers.phone} ({numbers.version}): {ended}, own end {_range(numbers.tap_to_end_s)} after "
-        f"the tap, the other's {_range(numbers.other_after_s)} after that; rings after {_range(numbers.ring_s)}"
-    )
+    yield f"{numbers.app} on {numbers.phone} ({numbers.version}): {', '.join([ended, *seen])}"
     used = limits.of(lab, spec, numbers.phone, numbers.app, numbers.version)
     why = f", of {limits.ENOUGH} calls that it must have ended" if used.source == "default" else ""
     yield (
@@ -185,7 +188,3 @@ def _of_phone(lab: Lab, spec: BenchSpec, numbers: Numbers, told: list[Told]) -> 
     always = {witness for witness, times in numbers.missing.items() if times == numbers.calls}
     for claim, reason in unproven.never(always).items():
         yield f"  never proven: {claim}, {reason}"
-
-
-def _range(spans: list[float]) -> str:
-    return f"{min(spans):.1f} to {max(spans):.1f} s" if spans else "unknown"
