@@ -61,7 +61,7 @@ def _introduced(bench: Bench, pair: Pair, number: int, say: Say) -> str | None:
     drawn = Drawn(SEEN_S, None)
     try:
         with calls.prepared(bench, pair, app.services[0], "introduce", number, drawn, calls.quiet) as stage:
-            ring_s = calls.ring(stage)
+            ring_s = calls.ring(stage, calls.RING_S)
             if ring_s is not None:
                 bench.clock.sleep(SEEN_S)
                 calls.do(stage, Step(do="cancel", by="caller"))

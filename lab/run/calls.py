@@ -51,7 +51,7 @@ def prepared(
             bench.kind.end(None)
 
 
-def ring(stage: Stage, within_s: float = RING_S) -> float | None:
+def ring(stage: Stage, within_s: float) -> float | None:
     """Place the call and wait until the callee rings: how soon it did, in seconds; None where it does not in time.
 
     Raises `AttemptVoid` where the call cannot be placed.
