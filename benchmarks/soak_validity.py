@@ -1,9 +1,9 @@
 """The soak of validity: `make soak SOAK=validity`. Undisturbed trials with every disorder drawn, each disorder alone, a
 visitor who taps at random, and what the witnesses cost.
 
-Targets: undisturbed, no trial is void (but where it was too loud) and at most 2% have an undecided claim; what is complete is as the
-truth says, with a visitor too; no phone is left in a call; the witnesses take at most 1.5 s of bench time a trial. Each
-part says its figures; one that is missed ends the soak with exit 1, once all were said.
+Targets: undisturbed, no trial is void (but where it was too loud) and at most 2% have an undecided claim; what is
+complete is as the truth says, with a visitor too; no phone is left in a call; the witnesses take at most 1.5 s of bench
+time a trial. Each part says its figures; one that is missed ends the soak with exit 1, once all were said.
 """
 
 from __future__ import annotations
