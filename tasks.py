@@ -6,27 +6,18 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from correlate.errors import CorrelateError
-from lab.clocks.stop import terminable
-from lab.errors import BadInput, BenchUnhealthy, LabError, one_line
+from lab.commands.exits import exits, require_none
 
 # Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from correlate.trace.conversations import TcpConversations
-    from lab.commands.listing import Rows
     from lab.run.plan import Run
 
 RUN_HELP = {
@@ -38,32 +29,12 @@ RUN_HELP = {
 }
 MATRIX_HELP = {"only": "app=whatsapp,service=voice", "dry-run": "only plan", "local": "the bench's local file"}
 MATRIX_HELP |= {"benches": "how many benches of an emulated kind run side by side, 1 to 8"}
+OBSERVE_HELP = {"observe-only": "void nothing by a phone's witnesses, and say what would have been"}
 BENCH_HELP = {name: RUN_HELP[name] for name in ("bench", "scenarios")}
 PCAP_HELP = {"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"}
 
 
-@contextmanager
-def exits() -> Iterator[None]:
-    """Turn errors that people are meant to read into their text and exit code; what stdout cannot show is escaped."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        with terminable():
-            yield
-    except (LabError, CorrelateError) as error:
-        raise Exit(str(error), error.exit_code) from error
-    except KeyboardInterrupt:
-        raise Exit("interrupted; what is recorded is kept", 130) from None
-    except BrokenPipeError:
-        # Whoever read the output has enough; what is still in the buffer has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        text = f"{where}{error.strerror or error}; what is recorded is kept; mend this and run again"
-        raise Exit(one_line(text), BenchUnhealthy.exit_code) from error
-
-
-@task(help=RUN_HELP | MATRIX_HELP)
+@task(help=RUN_HELP | MATRIX_HELP | OBSERVE_HELP)
 def run_matrix(
     _context: Context,
     bench: str = "virtual",
@@ -75,6 +46,7 @@ def run_matrix(
     dry_run: bool = False,
     local: str = "",
     benches: str = "1",
+    observe_only: bool = False,
 ) -> None:
     """Run the trials that are missing, then findings, names, tables and report."""
     with exits():
@@ -83,7 +55,7 @@ def run_matrix(
         from lab.run.options import Options
         from lab.run.plan import prepare
 
-        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local, benches))
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local, benches, observe_only))
         check_fits(run)
         show.plan(run) if dry_run else run_and_report(run)
 
@@ -111,12 +83,6 @@ def run_and_report(run: Run) -> None:
     require_none(failed + report.unread(run.dataset))
 
 
-def require_none(failed: list[str]) -> None:
-    """Exit 3 with these lines, where there are any: what stays void, or cannot be read."""
-    if failed:
-        raise Exit("\n".join(failed), 3)
-
-
 def analyse(run: Run) -> None:
     """Findings, then the names of the servers in them, then tables and report."""
     from correlate import report
@@ -129,7 +95,7 @@ def analyse(run: Run) -> None:
         report.build(run.dataset, measured)
 
 
-@task(help=RUN_HELP | {"trial": "a trial's id, as show-trial and --dry-run print it"})
+@task(help=RUN_HELP | OBSERVE_HELP | {"trial": "a trial's id, as show-trial and --dry-run print it"})
 def run_trial(
     _context: Context,
     trial: str,
@@ -138,13 +104,14 @@ def run_trial(
     dataset: str = "",
     seed: str = "1",
     scenarios: str = "scenarios",
+    observe_only: bool = False,
 ) -> None:
     """Run one trial of a matrix, if it is missing."""
     with exits():
         from lab.run.options import Options
         from lab.run.plan import prepare
 
-        run = prepare(Options(bench, matrix, dataset, seed, scenarios))
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios, observe_only=observe_only))
         run_and_report(run.only(run.one(trial)))
 
 
@@ -203,17 +170,23 @@ def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -
 def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
     """Install a tcpdump on the phones of a bench that are captured on themselves."""
     with exits():
-        from lab.bench.bench import Bench
         from lab.clocks.stop import Stop
+        from lab.commands import push
         from lab.definitions import Lab
-        from lab.phone.push import push
+
+        push.push_tcpdump(Lab.load(Path(scenarios)), bench, Path(file), Stop(), print)
+
+
+@task(help=BENCH_HELP | {"app": "the app's name", "bench": "the bench on which it is to call"})
+def introduce(_context: Context, app: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
+    """Let each phone call the other for the first time in an app, with a person there who sees which phone rings."""
+    with exits():
+        from lab.clocks.stop import Stop
+        from lab.commands import introduce
+        from lab.definitions import Lab
 
         spec = (lab := Lab.load(Path(scenarios))).bench(bench)
-        with Bench(lab, spec, Stop(), partly=True) as opened:
-            for phone in (phone for phone in spec.phones if phone.capture == "tcpdump"):
-                if phone.name in opened.unreachable:
-                    raise opened.unreachable[phone.name]
-                print(push(opened.phones[phone.name].device, phone.name, Path(file)))
+        introduce.introduce(lab, spec, app, Stop(), introduce.asked_on_terminal, print)
 
 
 @task(
@@ -263,14 +236,9 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
 def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Check that everything in a dataset is what was recorded."""
     with exits():
-        from correlate.dataset import Dataset
         from lab.commands import show
 
-        if not (data := Dataset(Path(dataset))).info_path.exists():
-            raise BadInput(f"{dataset}: no dataset.json here; name a dataset with --dataset")
-        examined = data.examine()
-        require_none(list(examined.problems))
-        show.coverage(examined, data.manifest_path.exists())
+        require_none(show.examined(dataset))
         print(f"{dataset}: everything is what was recorded.")
 
 
@@ -320,9 +288,12 @@ def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""
     with exits():
         from correlate.flows import read, row
+        from correlate.trace import blocks
         from correlate.trace.conversations import TcpConversations
+        from lab.commands import listing
 
-        print_rows(pcap, lambda blocks: map(row, read(blocks)), json, TcpConversations())
+        stream = blocks(pcap, look=(tcp := TcpConversations()))
+        listing.print_capture(pcap, stream, lambda blocks: map(row, read(blocks)), json, tcp)
 
 
 @task(help=PCAP_HELP)
@@ -330,19 +301,7 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
     """List the STUN messages of one capture file, nested ones too."""
     with exits():
         from correlate.stun import read, row
+        from correlate.trace import blocks
+        from lab.commands import listing
 
-        print_rows(pcap, lambda blocks: map(row, read(blocks)), json)
-
-
-def print_rows(pcap: str, rows: Rows, as_json: bool, unlisted: TcpConversations | None = None) -> None:
-    """The rows of a capture file; what is damaged and what is not listed, on standard error; exit 3 where damage may
-    change the rows."""
-    from correlate.trace import blocks
-    from lab.commands import listing
-
-    stream = blocks(pcap, look=unlisted)
-    listing.print_rows(rows(stream), as_json)
-    for line in (*stream.damage, *listing.unlisted(unlisted)):
-        print(f"{pcap}: {line}", file=sys.stderr)
-    if any(damage.stops for damage in stream.damage):
-        raise Exit("", 3)
+        listing.print_capture(pcap, blocks(pcap), lambda blocks: map(row, read(blocks)), json)

@@ -25,7 +25,16 @@ from pathlib import Path
 from tshark_reader import Conversation, Datagram, End, Side, read_side
 
 SIDES = ("caller", "callee")
-ANSWERED = ("caller_hangs_up", "callee_hangs_up")
+PAPERS = ("caller_cancels", "callee_rejects", "system_timeout", "caller_hangs_up", "callee_hangs_up", "unknown", None)
+"""The scenarios of the paper's tables, and what stands for one that nobody wrote down."""
+NEEDS = {
+    "table3": {"calls", "nothing_else", "rang", "answered", "ended_by"},
+    "table4": {"calls", "nothing_else"},
+    "table6": {"calls", "nothing_else", "service"},
+    "table7": {"calls", "nothing_else", "service", "answered"},
+    "table8": {"calls", "nothing_else", "service", "answered"},
+}
+"""The claims that a table needs proven of a trial (docs/dataset.md)."""
 BINDING = (0x0001, 0x0101, 0x0111)
 CLAT = ip_network("192.0.0.0/29")
 
@@ -39,6 +48,8 @@ class Trial:
     direction: str
     service: str
     caller_phone: str
+    answered: bool
+    unproven: frozenset[str]
     sides: dict[str, Side]
     ports: frozenset[int]
     twins: str | None
@@ -211,8 +222,11 @@ def dataset(root: Path, app: str) -> list[Trial]:
         record = json.loads(path.read_text())
         asked = record["asked"]
         sides = {side: read_side(path.parent, record, side, ports) for side in SIDES}
+        claims = record.get("observed") or {}
+        answered = claims["answered"]["value"] is True if claims else asked["talk_s"] is not None
+        unproven = frozenset(name for name, claim in claims.items() if claim["verdict"] != "proven")
         call = (record["observed_scenario"], asked["direction"], asked["service"], record["sides"]["caller"]["phone"])
-        return Trial(record["trial"], *call, sides, ports, analysis["twins"], names)
+        return Trial(record["trial"], *call, answered, unproven, sides, ports, analysis["twins"], names)
 
     ids = [entry["id"] for entry in info["plan"] if entry["app"] == app]
     with ThreadPoolExecutor(2) as pool:
@@ -222,9 +236,15 @@ def dataset(root: Path, app: str) -> list[Trial]:
 Cells = Mapping[str, str]
 
 
+def among(trials: Sequence[Trial], table: str, scenario: str) -> list[Trial]:
+    """The trials of a scenario, or without one of all of the paper's, that are proven to be what a table speaks of."""
+    of = [t for t in trials if t.scenario == scenario or (not scenario and t.scenario in PAPERS)]
+    return [trial for trial in of if not trial.unproven & NEEDS[table]]
+
+
 def table3(trials: Sequence[Trial], row: Cells) -> Cells:
     """`n` and `N` of one row; no n of no trial."""
-    of = [t for t in trials if t.scenario == row["scenario"] and row["direction"] in ("all", t.direction)]
+    of = [t for t in among(trials, "table3", row["scenario"]) if row["direction"] in ("all", t.direction)]
     measure = row["measure"]
     if measure == "no_disclosure":
         roles = [(side, role) for side in SIDES for role in ("public", "private")]
@@ -246,6 +266,8 @@ def tables4_and_5(trials: Sequence[Trial]) -> tuple[dict[str, Cells], dict[str, 
         count.update({address for address, _ in shared})
         for address, port in shared:
             ports.setdefault(address, set()).add(port)
+    if not trials:
+        return {}, {}
     names = trials[0].names
     four = {
         address: {
@@ -268,9 +290,9 @@ def differences(trials: Sequence[Trial], table: str, row: Cells) -> Cells:
     """A row of Tables 6 to 8: N counts those of the cell, n those with the session on both sides. Volumes are of
     answered calls alone."""
     phone = row["caller_device"].split("(")[-1].rstrip(")")
-    of = [t for t in trials if (t.caller_phone, t.service) == (phone, row["service"])]
+    of = [t for t in among(trials, table, row["scenario"]) if (t.caller_phone, t.service) == (phone, row["service"])]
     if table != "table6":
-        of = [trial for trial in of if trial.scenario in ANSWERED]
+        of = [trial for trial in of if trial.answered]
     both = [[session(trial, trial.sides[side], row["session"]) for side in SIDES] for trial in of]
     measure = MEASURES[table, row["volume"]]
     pairs = [(measure(one), measure(two)) for one, two in both if one and two]
@@ -289,22 +311,30 @@ def compared(root: Path, app: str) -> Iterator[tuple[str, str, str]]:
         place = f"table3 {row['scenario']} {row['direction']} {row['measure']}"
         for column, value in table3(trials, row).items():
             yield f"{place} {column}", row[column], value
-    for table, key, found in zip(("table4", "table5"), ("address", "name"), tables4_and_5(trials), strict=True):
-        ours = {row[key]: row for row in rows(root, table, app) if row[key] and row["n"] not in ("", "0")}
-        for name in sorted(ours.keys() | found.keys()):
-            for column in next(iter(found.values())):
-                yield (
-                    f"{table} {name} {column}",
-                    ours.get(name, {}).get(column, "-"),
-                    found.get(name, {}).get(column, "-"),
-                )
+    for scenario in sorted({"", *(row["scenario"] for row in rows(root, "table4", app))}):
+        yield from compared_servers(root, app, scenario, tables4_and_5(among(trials, "table4", scenario)))
     for table in ("table6", "table7", "table8"):
         for row in rows(root, table, app):
             if row["session"] in RULES:
-                names = (row[each] for each in ("caller_device", "service", "measure", "volume", "session"))
+                names = (row[each] for each in ("scenario", "caller_device", "service", "measure", "volume", "session"))
                 place = " ".join((table, *(each for each in names if each)))
                 for column, value in differences(trials, table, row).items():
                     yield f"{place} {column}", row[column], value
+
+
+def compared_servers(
+    root: Path, app: str, scenario: str, tables: tuple[dict[str, Cells], dict[str, Cells]]
+) -> Iterator[tuple[str, str, str]]:
+    """The cells of Tables 4 and 5 that are of a scenario."""
+    for table, key, found in zip(("table4", "table5"), ("address", "name"), tables, strict=True):
+        of_app = (row for row in rows(root, table, app) if row["scenario"] == scenario)
+        ours = {row[key]: row for row in of_app if row[key] and row["n"] not in ("", "0")}
+        place = " ".join(each for each in (table, scenario) if each)
+        columns = sorted({column for row in found.values() for column in row})
+        for name in sorted(ours.keys() | found.keys()):
+            for column in columns:
+                cell, theirs = (of.get(name, {}).get(column, "-") for of in (ours, found))
+                yield f"{place} {name} {column}", cell, theirs
 
 
 def agrees(ours: str, theirs: str) -> bool:

@@ -18,6 +18,7 @@ NOT_QUICK = (
     "lab/commands/test_resolve_again.py",
     "lab/laptop/test_agent.py",
     "lab/run/test_attempt.py",
+    "lab/run/test_examples.py",
     "lab/virtual/test_agent.py",
     "lab/virtual/test_control.py",
     "lab/virtual/test_noise.py",

@@ -152,6 +152,8 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "correlate/tables/claims", "if verdict(hits) == verdict(hits + undecided) else None", ""),
     ("verdict", "correlate/tables/claims", "2 * count > total", "2 * count >= total"),
     ("verdict", "correlate/tables/statistics", "wilson(hits + undecided, total)", "wilson(hits, total)"),
+    ("verdict", "correlate/dataset/proven", 'if kind == "call" or kind in', "if kind in", "correlate/proven"),
+    ("verdict", "correlate/tables/other_scenarios", "make(study.of_paper)", "make(study)"),
     ("boundary", "correlate/tables/membership", "if trials < SEVERAL", "if trials <= SEVERAL"),
     ("verdict", "correlate/tables/membership", "if each.phone == leg.phone)", ")"),
     (

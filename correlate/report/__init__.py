@@ -19,6 +19,7 @@ from correlate.findings.cases import Case, as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
 from correlate.report.verdict import verdicts
+from correlate.report.witnessed import witnessed
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
@@ -174,6 +175,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         verdicts=verdicts(study),
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
+        witnessed=witnessed(study),
         proxied=study.proxied,
         scope=study.scope,
         out=study.out,

@@ -62,7 +62,7 @@ def grouped(lacks: Iterable[Lack]) -> Iterator[str]:
         found.setdefault((lack.claim, lack.verdict), Counter())[plain_text(lack.reason)] += 1
     for (claim, verdict), reasons in found.items():
         most = reasons.most_common(MAX_REASONS)
-        whys = [f"{reason} ({many})" for reason, many in most]
+        whys = [f"{reason} ({many})" if len(reasons) > 1 else reason for reason, many in most]
         rest = reasons.total() - sum(many for _, many in most)
         whys += [f"other reasons ({rest})"] if rest else []
         yield f"{claim} {verdict} in {reasons.total()}: {', '.join(whys)}"

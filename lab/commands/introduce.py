@@ -59,7 +59,7 @@ def _introduced(bench: Bench, pair: Pair, number: int, say: Say) -> str | None:
     app = bench.lab.apps[pair[0]]
     drawn = Drawn(SEEN_S, None)
     try:
-        with calls.prepared(bench, pair, app.services[0], "introduce", number, drawn, _quiet) as stage:
+        with calls.prepared(bench, pair, app.services[0], "introduce", number, drawn, calls.quiet) as stage:
             ring_s = calls.ring(stage)
             if ring_s is not None:
                 bench.clock.sleep(SEEN_S)
@@ -72,7 +72,3 @@ def _introduced(bench: Bench, pair: Pair, number: int, say: Say) -> str | None:
     introductions.introduce(bench.lab, bench.spec, pair, ring_s)
     say(f"{in_words(pair)} rang after {ring_s:.1f} s; it may call with nobody there")
     return None
-
-
-def _quiet(event: str, **fields: object) -> None:
-    """Nobody reads the events of a call that is no trial."""

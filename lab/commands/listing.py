@@ -1,10 +1,12 @@
 """What is in one capture file, on standard output: as JSON, or a line a row."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sized
 
 from correlate.errors import CorrelateError
-from correlate.trace import Block
+from correlate.trace import Block, CaptureReader
+from lab.commands.exits import require_none
 
 Rows = Callable[[Iterable[Block]], Iterable[dict[str, object]]]
 """JSON-ready objects of a capture, made of its blocks."""
@@ -26,6 +28,15 @@ def print_rows(rows: Iterable[dict[str, object]], as_json: bool) -> None:
         raise
     if as_json:
         print("[]" if before == "[" else "\n]")
+
+
+def print_capture(pcap: str, stream: CaptureReader, rows: Rows, as_json: bool, tcp: Sized | None = None) -> None:
+    """The rows of a capture file; what is damaged and what is not listed, on standard error; exit 3 where damage may
+    change the rows."""
+    print_rows(rows(stream), as_json)
+    for line in (*stream.damage, *unlisted(tcp)):
+        print(f"{pcap}: {line}", file=sys.stderr)
+    require_none([""] if any(damage.stops for damage in stream.damage) else [])
 
 
 def unlisted(tcp: Sized | None) -> list[str]:

@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from correlate.dataset import Dataset
 from correlate.dataset.examination import Examined
 from correlate.dataset.installed import installed, unlike
 from lab.commands.doctor import Check
@@ -134,6 +136,19 @@ def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
         if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
             line = one_line(f"{app}: {text}; tables and report name what was installed")
             out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)
+
+
+def examined(dataset: str) -> list[str]:
+    """What is not as it was recorded in a dataset; where all is, print what is not vouched for.
+
+    Raises `BadInput` where there is no dataset.
+    """
+    if not (data := Dataset(Path(dataset))).info_path.exists():
+        raise BadInput(f"{dataset}: no dataset.json here; name a dataset with --dataset")
+    found = data.examine()
+    if not found.problems:
+        coverage(found, data.manifest_path.exists())
+    return list(found.problems)
 
 
 def coverage(examined: Examined, has_manifest: bool) -> None:

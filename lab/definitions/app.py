@@ -1,11 +1,13 @@
 """An app as the harness sees it: how to do things in it, and by which signs its state is known."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from correlate.dataset.record import Analysis, refusal
+from lab.definitions.addressed import BOTH, CONTACT, TITLE, fill, names_somebody, strangers
 from lab.definitions.base import Line, Model, Name, Place, Service, Text, refuse
 
 SERVICES: tuple[Service, Service] = ("voice", "video")
@@ -19,13 +21,9 @@ _QUERY_KEYS = {
 }
 
 
-def fill(template: str, contact: str) -> str:
-    """`template` with `{contact}` replaced."""
-    return template.replace("{contact}", contact)
-
-
 class Selector(Model):
-    """Something on the screen: all keys given must fit. `{contact}` stands for the other phone's address in the app.
+    """Something on the screen: all keys given must fit. In `open_chat` and `chat_open`, `{contact}` stands for the
+    other phone's address in the app and `{title}` for the title of its chat.
 
     `seen_on` says on which app version, and by which source, it was seen; `never` says that nobody has seen it.
     """
@@ -53,24 +51,62 @@ class Selector(Model):
             refuse([((), f"a selector needs at least one of {', '.join(_QUERY_KEYS)}")])
         return self
 
-    def as_query(self, contact: str = "") -> dict[str, str]:
+    def as_query(self, contact: str = "", title: str = "") -> dict[str, str]:
         """The keywords of a uiautomator2 selector."""
         given = {key: value for field, key in _QUERY_KEYS.items() if (value := getattr(self, field)) is not None}
-        as_regex = re.escape(contact)
-        return {key: fill(value, as_regex if key.endswith("Matches") else contact) for key, value in given.items()}
+        values, in_regex = (contact, title), (re.escape(contact), re.escape(title))
+        return {key: fill(value, *(in_regex if key.endswith("Matches") else values)) for key, value in given.items()}
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """By key what it looks for, as written."""
+        return {field: value for field in _QUERY_KEYS if (value := getattr(self, field)) is not None}
+
+    def placeholders(self, key: str) -> Sequence[str]:
+        """Those that may stand under one of its keys where a chat is opened."""
+        return BOTH
+
+    @property
+    def exact(self) -> list[str]:
+        """What the text and the description must be, to the letter."""
+        return [words for words in (self.text, self.description) if words is not None]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the whole text or description is the address or the title."""
+        return any(words in BOTH for words in self.exact)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a text or description is known in advance, as that of a button."""
+        return any(not names_somebody(words) for words in self.exact)
+
+    def finds_all_of(self, other: "Selector") -> bool:
+        """Whether this one finds whatever `other` finds, where the title is the address."""
+        mine, its = ({(k, v.replace(CONTACT, TITLE)) for k, v in one.templates.items()} for one in (self, other))
+        return mine <= its
 
     def __str__(self) -> str:
         return " ".join(f"{field}={getattr(self, field)}" for field in _QUERY_KEYS if getattr(self, field) is not None)
 
 
 class Intent(Model):
-    """What `am start` is given. `data` may hold `{contact}`."""
+    """What `am start` is given. In `open_chat`, `data` may hold `{contact}`."""
 
     action: Line
     data: Line | None = None
     mime_type: Line | None = None
     component: Line | None = None
     package: Line | None = None
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """By key what it is made of, as written."""
+        return {field: value for field in type(self).model_fields if (value := getattr(self, field)) is not None}
+
+    def placeholders(self, key: str) -> Sequence[str]:
+        """Those that may stand under one of its keys where a chat is opened."""
+        return (CONTACT,) if key == "data" else ()
 
     def __str__(self) -> str:
         return " ".join([self.action, *([self.data] if self.data else [])])
@@ -105,13 +141,24 @@ class Way(Model):
         return self
 
     @property
+    def kind(self) -> str:
+        """Which of the ways it is."""
+        return next(way for way in WAYS if getattr(self, way))
+
+    @property
     def selector(self) -> Selector | None:
         """What must be on the screen for this way, where anything must."""
         return self.tap or self.swipe_up or self.notification
 
+    @property
+    def leads_to_one(self) -> bool:
+        """Whether this way leads to the account that is meant, and to no other."""
+        if self.selector is not None:
+            return self.selector.is_whole
+        return self.intent is not None and CONTACT in (self.intent.data or "")
+
     def __str__(self) -> str:
-        kind = next(way for way in WAYS if getattr(self, way))
-        return "launch" if kind == "launch" else f"{kind} {getattr(self, kind)}"
+        return "launch" if self.kind == "launch" else f"{self.kind} {getattr(self, self.kind)}"
 
 
 Chain = Annotated[list[Way], Field(min_length=1)]
@@ -164,6 +211,16 @@ class App(Model):
         return [service for service in SERVICES if self.place_call.of(service) and self.answer.of(service)]
 
     @model_validator(mode="after")
+    def _known_placeholders(self) -> Self:
+        refuse(self._strangers())
+        return self
+
+    @model_validator(mode="after")
+    def _the_right_chat(self) -> Self:
+        refuse([*self._any_chat(), *self._unconfirmed()])
+        return self
+
+    @model_validator(mode="after")
     def _a_whole_service(self) -> Self:
         refuse(self._half_services())
         return self
@@ -176,6 +233,37 @@ class App(Model):
             refuse([(("analysis", "twins"), text)])
         return self
 
+    def _strangers(self) -> Iterator[tuple[Place, str]]:
+        """Placeholders that nothing replaces."""
+        for field in type(self).model_fields:
+            for place, part in _parts((field,), getattr(self, field)):
+                for key, template in part.templates.items():
+                    allowed = part.placeholders(key) if field in ("open_chat", "chat_open") else ()
+                    for text in strangers(template, allowed, in_regex=key.endswith("_matches")):
+                        yield (*place, key), text
+
+    def _any_chat(self) -> list[tuple[Place, str]]:
+        """Ways that may open anybody's chat: a row that is not tied to a title, the first hit of a search."""
+        found: list[tuple[Place, str]] = []
+        for index, way in enumerate(self.open_chat):
+            if way.selector is not None and not (way.selector.is_whole or way.selector.is_fixed):
+                text = f"{way} may open anybody's chat: its whole text or description must be {TITLE} or {CONTACT}"
+                found.append((("open_chat", index, way.kind), f"{text}, or the words of a button"))
+        if not found and not any(way.leads_to_one for way in self.open_chat):
+            text = f"open_chat leads to nobody: it needs an intent whose data has {CONTACT}, or a tap on what has"
+            found.append((("open_chat",), f"{text} {TITLE} as its whole text or description"))
+        return found
+
+    def _unconfirmed(self) -> Iterator[tuple[Place, str]]:
+        """Signs of an open chat that do not say whose it is, or that are there before it is open."""
+        rows = [way.selector for way in self.open_chat if way.selector is not None and way.selector.is_whole]
+        for index, sign in enumerate(self.chat_open):
+            if not any(names_somebody(words) for words in sign.exact):
+                text = f"confirms no chat: its text or description must name {TITLE} or {CONTACT}; each sign is enough"
+                yield ("chat_open", index), f"{sign} {text}"
+            elif any(sign.finds_all_of(row) for row in rows):
+                yield ("chat_open", index), f"{sign} is on the screen before the chat is: open_chat taps the same"
+
     def _half_services(self) -> list[tuple[Place, str]]:
         found: list[tuple[Place, str]] = []
         for service in SERVICES:
@@ -186,3 +274,15 @@ class App(Model):
         if not found and not self.services:
             found.append((("place_call",), "place_call has no way for any service"))
         return found
+
+
+def _parts(place: Place, value: object) -> Iterator[tuple[Place, Selector | Intent]]:
+    """The selectors and intents in a part of an app, each with its place."""
+    if isinstance(value, (Selector, Intent)):
+        yield place, value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _parts((*place, index), item)
+    elif isinstance(value, BaseModel):
+        for field in type(value).model_fields:
+            yield from _parts((*place, field), getattr(value, field))

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from lab.definitions.addressed import NotShort
 from lab.definitions.base import NAME_CHARACTERS, ApiKey, Model, Name, Place, Port, Text, refuse, repeated
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
+Callee = Annotated[Text, NotShort]
 LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
 Directory = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./: \\-]{1,300}$")]
 Argument = Annotated[str, Field(min_length=1, max_length=500)]
@@ -23,11 +25,23 @@ class Stimulus(Model):
     scene: Literal["bright", "dark"]
 
 
+def _title(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not 1 <= len(text) <= 200:
+        raise ValueError(f"must be one line of at most 200 characters without blanks around it, is {text[:60]!r}")
+    return text
+
+
+Title = Annotated[str, AfterValidator(_title)]
+
+
 class Contact(Model):
-    """How one app addresses this phone's account: a number, a user id."""
+    """How one app addresses this phone's account: a number, a user id. `title` is what its chat is called on the other
+    phone; the address where it is left out.
+    """
 
     app: Name
-    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$")]
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"), NotShort]
+    title: Title | None = None
 
 
 VANTAGES = {"tcpdump": "interface", "dumpcap": "hotspot", "pcapdroid": "vpn"}
@@ -75,6 +89,10 @@ class PhoneSpec(Model):
         """This phone's address in an app; None where the bench file gives none."""
         return next((contact.address for contact in self.contacts if contact.app == app), None)
 
+    def title_in(self, app: str) -> str:
+        """What its chat in an app is called on the other phone. Raises StopIteration where it has no contact."""
+        return next(contact.title or contact.address for contact in self.contacts if contact.app == app)
+
 
 class LaptopSpec(Model):
     """The laptop whose hotspot the unrooted phone uses.
@@ -120,7 +138,7 @@ class BenchSpec(Model):
     idle_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
     noise_max: Annotated[int, Field(ge=0)]
     snaplen_bytes: Annotated[int, Field(ge=64, le=262_144)]
-    allowed_callees: list[Text] = Field(default_factory=list)
+    allowed_callees: list[Callee] = Field(default_factory=list)
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
     contact: str = ""
@@ -179,11 +197,16 @@ class BenchSpec(Model):
 
     def _same_accounts(self) -> list[tuple[Place, str]]:
         first, second = self.phones
-        return [
-            (("phones", 1, "contacts", index, "address"), f"both phones are '{contact.address}' in app '{contact.app}'")
-            for index, contact in enumerate(second.contacts)
-            if contact.address == first.address_in(contact.app)
-        ]
+        found: list[tuple[Place, str]] = []
+        for index, contact in enumerate(second.contacts):
+            address = first.address_in(contact.app)
+            if contact.address == address:
+                text = f"both phones are '{address}' in app '{contact.app}'"
+                found.append((("phones", 1, "contacts", index, "address"), text))
+            elif address is not None and (title := second.title_in(contact.app)) == first.title_in(contact.app):
+                text = f"the chats of both phones are called '{title}' in app '{contact.app}'"
+                found.append((("phones", 1, "contacts", index, "title"), text))
+        return found
 
     def _long_directions(self) -> list[tuple[Place, str]]:
         """A direction is a name made of both labels; one that is none is a mistake of the longer label."""
@@ -249,7 +272,7 @@ class LocalBench(Model):
     """A `*.local.yaml` beside a bench file: numbers, contacts and keys of a real lab, never committed."""
 
     phones: list[LocalPhone] = Field(default_factory=list)
-    allowed_callees: list[Text] = Field(default_factory=list)
+    allowed_callees: list[Callee] = Field(default_factory=list)
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
     contact: str = ""

@@ -278,8 +278,29 @@ class PcapdroidEmulation(Model):
     key: ApiKey | None = None
 
 
+Disorder = Literal[
+    "newest_first",
+    "recorder_update",
+    "mode_dropped",
+    "telecom_first",
+    "no_telecom",
+    "hotword",
+    "early_camera",
+    "lens_switch",
+    "folded_camera",
+    "heads_up",
+    "other_tear_down",
+    "slow_records",
+]
+"""A way in which a real phone's records of calls are out of order; `lab.virtual.handset.disorders` says each."""
+
+
 class PhoneEmulation(Model):
-    """What the virtual bench needs to play one phone: its network, clock, latencies and a few device facts."""
+    """What the virtual bench needs to play one phone: its network, clock, latencies and a few device facts.
+
+    `sdk` decides the wording of its dumps; it has `sims` SIM cards, and its wall clock shows `utc_offset_minutes` more
+    than UTC. Each of the `disorders` strikes in half of the attempts, drawn for each phone apart.
+    """
 
     access: AccessNetwork
     clock: ClockEmulation
@@ -292,6 +313,9 @@ class PhoneEmulation(Model):
     operator: str | None = None
     tcpdump: str | None = "4.99.5"
     pcapdroid: PcapdroidEmulation | None = None
+    sims: Annotated[int, Field(ge=1, le=2)] = 1
+    utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 0
+    disorders: list[Disorder] = Field(default_factory=list)
 
 
 class LaptopInterface(Model):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lab.clocks.bench_time import POLL_S, BenchClock
 from lab.definitions import App, Intent, Selector, Way
-from lab.definitions.app import fill
+from lab.definitions.addressed import fill
 from lab.phone.adb import Adb
 from lab.phone.screen import Screen
 from lab.phone.witnesses import notifications
@@ -58,6 +58,7 @@ class Chains:
         reached: Callable[[], bool],
         within_s: float,
         contact: str = "",
+        title: str = "",
         *,
         own: bool = False,
     ) -> Pursuit:
@@ -71,7 +72,7 @@ class Chains:
         while not (done := reached()) and (now_ns := self.clock.now_ns()) < deadline_ns:
             waited_s = {index: (now_ns - at_ns) / 1e9 for index, at_ns in last_ns.items()}
             ready = (index for index in range(len(ways)) if waited_s.get(index, AGAIN_S) >= AGAIN_S)
-            gone = next((index for index in ready if self._use(ways[index], app, contact, own=own)), None)
+            gone = next((index for index in ready if self._use(ways[index], app, contact, title, own=own)), None)
             if gone is not None:
                 last_ns[gone] = now_ns
                 used.append(Used(str(ways[gone]), now_ns, self.clock.now_ns()))
@@ -85,7 +86,7 @@ class Chains:
 
     def reveal_controls(self, app: App) -> bool:
         """Bring the controls of a call back that hide after a while; False where no way to it can be gone now."""
-        return any(self._use(way, app, "") for way in app.reveal_controls)
+        return any(self._use(way, app) for way in app.reveal_controls)
 
     def call_notifications(self) -> tuple[str, ...]:
         """The packages that notify of a call now; none where that cannot be read."""
@@ -100,15 +101,15 @@ class Chains:
         """Start an app as from its icon; False where the phone refuses."""
         return self._succeeds(f"monkey -p {shlex.quote(app.package)} -c android.intent.category.LAUNCHER 1")
 
-    def _use(self, way: Way, app: App, contact: str, *, own: bool = False) -> bool:
+    def _use(self, way: Way, app: App, contact: str = "", title: str = "", *, own: bool = False) -> bool:
         """Go one way; False where it cannot be gone now."""
         whose = {"packageName": app.package} if own else {}
         if way.tap is not None:
-            return self.screen.tap(way.tap.as_query(contact) | whose)
+            return self.screen.tap(way.tap.as_query(contact, title) | whose)
         if way.swipe_up is not None:
-            return self.screen.swipe_up(way.swipe_up.as_query(contact) | whose)
+            return self.screen.swipe_up(way.swipe_up.as_query(contact, title) | whose)
         if way.notification is not None:
-            return self._tap_notification(app, way.notification.as_query(contact))
+            return self._tap_notification(app, way.notification.as_query(contact, title))
         if way.intent is not None:
             return self._succeeds(start_command(way.intent, contact))
         if way.key is not None:

@@ -2,11 +2,11 @@
 
 Android counts bytes by uid and by network (NetworkStatsService, all versions since 4.0). `dumpsys netstats --poll` has
 it read the kernel's counters, `dumpsys netstats --uid` shows them in buckets of two hours. It tells networks apart by
-kind, not by interface: of two SIM cards both are `cellular`.
+kind, not by interface: of two SIM cards both are `cellular`. Bytes through a VPN are in it twice: as the VPN's, and as
+those of the network that carries it.
 """
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,12 +15,20 @@ from lab.definitions import App, PhoneSpec
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.default_network import DefaultNetwork, default_network
+from lab.phone.witnesses.reading import ask_uid, parse_uid
 
 KINDS = {"0": "cellular", "MOBILE": "cellular", "1": "wifi", "WIFI": "wifi", "9": "ethernet", "17": "vpn"}
 """Android's ConnectivityManager.TYPE_*, by number and as it was printed up to Android 11."""
+TRANSPORTS = {"0": "cellular", "1": "wifi", "3": "ethernet", "4": "vpn"}
+"""NetworkCapabilities.TRANSPORT_*, which newer ones print beside the type: that may be -1, which is none."""
+UNREADABLE = "unreadable"
+NOT_DEFAULT = " that is not the default network"
 
 _SERIES = re.compile(r"\s*ident=(\[.{0,2000}\]) uid=(-?\d{1,10}) set=([A-Z_]{1,20}) tag=0x0\s*")
-_TYPE = re.compile(r"[\[{]type=([A-Za-z0-9_]{1,30})")
+_MEMBER = re.compile(r"[\[{](?=type=)")
+_QUOTED = re.compile(r'"[^"]{0,200}"')
+_TYPE = re.compile(r"type=(-?[A-Za-z0-9_]{1,30})")
+_TRANSPORTS = re.compile(r"\btransports=\{([0-9, ]{0,60})\}")
 _BUCKET = re.compile(r"\s*st=(\d{1,15}) rb=(\d{1,18}) rp=\d{1,18} tb=(\d{1,18}) tp=\d{1,18} op=-?\d{1,18}\s*")
 
 
@@ -43,15 +51,15 @@ class Account:
 
 def take(adb: Adb, spec: PhoneSpec, app: App) -> Account:
     """The account of an app now. Raises `PhoneTrouble` where there is none, and what `default_network` raises."""
-    listed = adb.run(f"pm list packages -U {shlex.quote(app.package)}").text
-    uid = re.search(rf"^package:{re.escape(app.package)} uid:(\d{{1,10}})", listed, re.MULTILINE)
+    listed = ask_uid(adb, app.package)
+    uid = parse_uid(listed, app.package)
     if uid is None:
         raise PhoneTrouble(f"{spec.name}: pm names no uid of {app.package}: {listed[:100]!r}")
     polled = adb.run("dumpsys netstats --poll", timeout_s=deadlines.NETSTATS.s).text
     if "Forced poll" not in polled:
         raise PhoneTrouble(f"{spec.name}: dumpsys netstats --poll says {polled[:100]!r}")
     text = adb.run("dumpsys netstats --uid", timeout_s=deadlines.NETSTATS.s).text
-    return Account(default_network(adb, spec), parse(text, int(uid[1])))
+    return Account(default_network(adb, spec), parse(text, uid))
 
 
 def parse(text: str, uid: int) -> dict[Bucket, int]:
@@ -67,7 +75,7 @@ def parse(text: str, uid: int) -> dict[Bucket, int]:
     series: tuple[str, str] | None = None
     for line in section.partition("UID tag stats:")[0].splitlines():
         if head := _SERIES.fullmatch(line):
-            series = (_kind(head[1]), f"{head[1]} {head[3]}") if int(head[2]) == uid else None
+            series = (kind_of(head[1]), f"{head[1]} {head[3]}") if int(head[2]) == uid else None
         elif "ident=" in line:
             series = None
         elif series is not None and line.lstrip().startswith("st="):
@@ -78,17 +86,43 @@ def parse(text: str, uid: int) -> dict[Bucket, int]:
     return buckets
 
 
-def _kind(identity: str) -> str:
-    types = list(dict.fromkeys(_TYPE.findall(identity)))
-    return " over ".join(KINDS.get(kind, f"type {kind}") for kind in types) or "unknown"
+def kind_of(identity: str) -> str:
+    """The kind of network that an identity means, the `ident=[...]` of a dump, which may hold several members.
+
+    `cellular`, `wifi`, `ethernet`; `vpn over wifi`; any of them followed by `NOT_DEFAULT` where no member is on the
+    default network; `UNREADABLE` where neither transports nor type of a member tell it.
+    """
+    members = _MEMBER.split(_QUOTED.sub("", identity))[1:]
+    kinds = list(dict.fromkeys(_kind_of_member(member) for member in members))
+    if not kinds or UNREADABLE in kinds:
+        return UNREADABLE
+    elsewhere = all("defaultNetwork=false" in member for member in members)
+    return " over ".join(kinds) + (NOT_DEFAULT if elsewhere else "")
 
 
-def carried(name: str, before: Account, after: Account) -> int:
+def _kind_of_member(member: str) -> str:
+    if found := _TRANSPORTS.findall(member):
+        numbers = {number.strip() for number in found[-1].split(",")} - {""}
+        kinds = [TRANSPORTS.get(number, UNREADABLE) for number in sorted(numbers, reverse=True)]
+        return UNREADABLE if UNREADABLE in kinds or not kinds else " over ".join(kinds)
+    kind = _TYPE.match(member)
+    return UNREADABLE if kind is None else KINDS.get(kind[1], UNREADABLE)
+
+
+def unreadable(buckets: Mapping[Bucket, int]) -> list[str]:
+    """The identities of an app's buckets of which nothing here tells the kind of network, for who tells people."""
+    return sorted({bucket.identity for bucket in buckets if bucket.kind == UNREADABLE})
+
+
+def carried(name: str, before: Account, after: Account, *, may_be_none: bool = False) -> int:
     """The app's bytes between two accounts on the network that was captured.
+
+    `may_be_none`: the call may have been over before this phone had any part in it, so no byte is no contradiction.
 
     Raises:
         AttemptVoid: `network_changed`; `not_all_captured` where bytes passed another network; `not_accounted` where
-            the counters show no byte of the app at all, or run backwards, so that they prove nothing.
+            the counters show no byte of the app at all, run backwards, or do not tell on which kind of network, so
+            that they prove nothing.
     """
     network, now = before.network, after.network
     if now != network:
@@ -101,11 +135,16 @@ def carried(name: str, before: Account, after: Account) -> int:
             raise AttemptVoid("not_accounted", f"{name}: its counters of bytes by app run backwards")
         grown[bucket.kind] = grown.get(bucket.kind, 0) + growth
     captured = grown.pop(network.kind, 0)
+    if unknown := grown.pop(UNREADABLE, 0):
+        text = f"{name} counted {unknown} bytes of the app on a network whose kind cannot be read: doctor names it"
+        raise AttemptVoid("not_accounted", text)
+    # What a VPN carried is counted again for the network below it.
+    grown = {kind: size for kind, size in grown.items() if not kind.startswith("vpn")}
     others = {kind: size for kind, size in sorted(grown.items()) if size}
     if others:
         named = ", ".join(f"{size} bytes over {kind}" for kind, size in others.items())
         text = f"the app on {name} used {named}; only {network.interface} ({network.kind}) is captured"
         raise AttemptVoid("not_all_captured", f"{text}: switch the other network off")
-    if captured == 0:
+    if captured == 0 and not may_be_none:
         raise AttemptVoid("not_accounted", f"{name} counted no byte of the app in a whole call")
     return captured

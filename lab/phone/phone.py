@@ -98,15 +98,17 @@ class Phone:
                 found[f"{name}.missing.txt"] = f"{error}\n".encode()
         return found
 
-    def open_chat(self, app: App, contact: str) -> None:
-        """Open the chat with `contact`; a chat that was open before is left first, so that no other can be meant."""
+    def open_chat(self, app: App, contact: str, title: str) -> None:
+        """Open the chat with the account `contact`, which the phone shows as `title`; a chat that was open before is
+        left first, so that no other can be meant."""
 
         def is_open() -> bool:
-            return any(self.screen.shows(selector.as_query(contact)) for selector in app.chat_open)
+            return any(self.screen.shows(selector.as_query(contact, title)) for selector in app.chat_open)
 
         self.screen.press("home")
         wait_until(self.clock, lambda: not is_open(), AGAIN_S)
-        if not self._chains.pursue(app, app.open_chat, is_open, CHAT_S, contact).reached:
+        done = self._chains.pursue(app, app.open_chat, is_open, CHAT_S, contact, title)
+        if not (done.reached and done.used):
             text = f"open_chat {listed(app.open_chat)} did not lead to chat_open {listed(app.chat_open)}"
             raise AttemptVoid("selector_not_found", f"{app.name}: {text} on {self.spec.name}")
 
@@ -142,7 +144,9 @@ class Phone:
     def end_any_call(self, app: App) -> None:
         """Whatever call of the app there is, end it; by stopping the app where nothing else helps."""
         ways = [*app.reject, *app.hang_up, *app.cancel]
-        if not self._chains.pursue(app, ways, lambda: self.calls.is_in(app, CallState.IDLE), END_ANY_S, own=True).reached:
+        if not self._chains.pursue(
+            app, ways, lambda: self.calls.is_in(app, CallState.IDLE), END_ANY_S, own=True
+        ).reached:
             self._shell(f"am force-stop {shlex.quote(app.package)}")
             # An app that was stopped does not ring until it is started again.
             self._chains.launch(app)

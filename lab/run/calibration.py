@@ -46,7 +46,7 @@ class Cost(Document):
     most_ms: Annotated[float, Field(ge=0)]
     """The slowest answer"""
     bytes: Count
-    """The longest answer, on the phone, before anything is filtered"""
+    """The longest answer, as it reached the controller; a look at the screen has none"""
 
 
 class Numbers(Document):

@@ -38,12 +38,12 @@ def prepared(
     app = bench.lab.apps[name]
     trial = Trial(name, service, bench.spec.direction(bench.spec.phone(caller)), purpose, number + 1)
     phones: dict[Role, Phone] = {"caller": bench.phones[caller], "callee": bench.phones[callee]}
-    contact = phones["callee"].spec.address_in(name)
+    spec = phones["callee"].spec
     bench.begin(PlannedTrial(trial, number, direct=False), _SEED, 0)
     try:
         for phone in phones.values():
             phone.wake()
-        phones["caller"].open_chat(app, str(contact))
+        phones["caller"].open_chat(app, str(spec.address_in(name)), spec.title_in(name))
         yield Stage(phones, app, service, drawn, bench.clock, note)
     finally:
         with bench.stop.held():
@@ -60,14 +60,14 @@ def _hang_up(phone: Phone, app: App, note: Note) -> None:
         note("not_hung_up", phone=phone.spec.name, text=str(error))
 
 
-def ring(stage: Stage) -> float | None:
-    """Place the call and wait until the callee rings: how soon it did, in seconds; None where it does not in 30 s.
+def ring(stage: Stage, within_s: float = RING_S) -> float | None:
+    """Place the call and wait until the callee rings: how soon it did, in seconds; None where it does not in time.
 
     Raises `AttemptVoid` where the call cannot be placed.
     """
     VERBS["place_call"](stage, Step(do="place_call", by="caller", within_s=STEP_S))
     placed_ns = stage.clock.now_ns()
-    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, RING_S):
+    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, within_s):
         return None
     stage.seen.rang = True
     return round((stage.clock.now_ns() - placed_ns) / 1e9, 3)
@@ -76,3 +76,7 @@ def ring(stage: Stage) -> float | None:
 def do(stage: Stage, step: Step) -> None:
     """One step more of the call. Raises `AttemptVoid` where its effect is not seen."""
     VERBS[step.do](stage, step)
+
+
+def quiet(event: str, **fields: object) -> None:
+    """A `Note` for calls whose events nobody reads."""

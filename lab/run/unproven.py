@@ -1,15 +1,38 @@
 """What the phones' witnesses never proved of an app's trials, and which witness was missing."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from correlate.dataset.record import Claim, Observed, TrialRecord
 from lab.errors import one_line
+from lab.phone.witnesses.facts import Missing, Since
 
 CLAIMS = tuple(Observed.model_fields)
 """The claims of a trial, in the order of its record."""
 
 SHOWN_REASONS = 2
+
+_ROLE = re.compile(r"\b(caller|callee)\b")
+
+# What stands first can tell, what stands second can agree; a claim takes two that are independent, one of them of the
+# first. The screen and our taps are always there.
+_CAN_TELL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "calls": (("audio", "telecom"), ("screen", "traffic")),
+    "rang": (("screen", "audio", "events", "telecom"), ()),
+    "answered": (("screen", "audio", "traffic"), ()),
+    "ended_by": (("audio", "telecom"), ("screen", "events")),
+    "service": (("camera",), ("tap",)),
+    "nothing_else": (("audio", "telecom", "events"), ()),
+}
+_FIELDS = {
+    "modes": "audio",
+    "recorders": "audio",
+    "cameras": "camera",
+    "calls": "telecom",
+    "sims": "telephony",
+    "events": "events",
+}
 
 Pair = tuple[str, str, str]
 """The app, the calling phone, the called one."""
@@ -30,6 +53,26 @@ def lines(records: Iterable[TrialRecord]) -> list[str]:
     return [line for (app, name), pairs in found.items() for line in _merged(app, name, pairs)]
 
 
+def missing(since: Since) -> dict[str, str]:
+    """The witnesses that a phone's records lack, each with why."""
+    parts = [(witness, getattr(since, name)) for name, witness in _FIELDS.items()]
+    return {witness: part.why for witness, part in reversed(parts) if isinstance(part, Missing)}
+
+
+def never(missing: Collection[str]) -> dict[str, str]:
+    """The claims that no trial can prove while these witnesses are missing on a phone, each with what it lacks.
+
+    Telecom counts where it can be read, though an app need not tell it of its calls.
+    """
+    found = {}
+    for claim, (telling, agreeing) in _CAN_TELL.items():
+        left = [witness for witness in telling if witness not in missing]
+        if not left or len(left) + sum(witness not in missing for witness in agreeing) < 2:
+            lacking = [witness for witness in (*telling, *agreeing) if witness in missing]
+            found[claim] = f"which needs {' or '.join(lacking)}"
+    return found
+
+
 def _by_pair(records: Iterable[TrialRecord]) -> dict[Pair, list[Observed]]:
     by: defaultdict[Pair, list[Observed]] = defaultdict(list)
     for record in records:
@@ -46,11 +89,16 @@ def _merged(app: str, name: str, pairs: list[tuple[Pair, list[Claim]]]) -> Itera
     for ways in by_phones.values():
         (_, caller, callee), _ = ways[0]
         way = f"between {caller} and {callee}" if len(ways) > 1 else f"from {caller} to {callee}"
-        yield _line(f"{app} {way}", name, [claim for _, claims in ways for claim in claims])
+        yield _line(f"{app} {way}", name, [_reason(pair, claim) for pair, claims in ways for claim in claims])
 
 
-def _line(where: str, name: str, claims: list[Claim]) -> str:
-    reasons = Counter(claim.reason for claim in claims if claim.reason is not None).most_common(SHOWN_REASONS)
-    trials = "1 trial" if len(claims) == 1 else f"{len(claims)} trials"
-    why = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+def _reason(pair: Pair, claim: Claim) -> str:
+    """Why a claim is not proven, its roles replaced by the phones that had them."""
+    phones = {"caller": pair[1], "callee": pair[2]}
+    return _ROLE.sub(lambda role: phones[role[1]], claim.reason or "nobody says why")
+
+
+def _line(where: str, name: str, reasons: list[str]) -> str:
+    trials = "1 trial" if len(reasons) == 1 else f"{len(reasons)} trials"
+    why = "; ".join(f"{reason} ({count})" for reason, count in Counter(reasons).most_common(SHOWN_REASONS))
     return one_line(f"{where}: {name} is never proven in {trials}: {why}")

@@ -57,7 +57,8 @@ class EmulatedBench:
         if spec.emulation is None:
             raise BadInput(f"bench {self.spec.name}: phone {name} has no emulation, so the bench cannot be virtual")
         contacts = {contact.app: contact.address for contact in spec.contacts}
-        handset = Handset(name, contacts, apps, self.world, self.exchange)
+        titles = {app: spec.title_in(app) for app in contacts}
+        handset = Handset(name, contacts, apps, self.world, self.exchange, spec.emulation, titles)
         phone = VirtualPhone(spec, spec.emulation, handset, self.network, root, self.faults, self.ledger.clock_read)
         if spec.emulation.pcapdroid is not None:
             phone.pcapdroid = Pcapdroid(phone, self.network, spec.emulation.pcapdroid)

@@ -5,7 +5,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT_UID = 0
@@ -18,12 +18,14 @@ class Files:
 
     Errors are the OSErrors of the disk, and PermissionError where `uid` may not. Files on disk all belong to the
     bench's own user, so owners are remembered here; a phone's shell (uid 2000) writes below `shell_places` only.
+    `live` has what certain files hold at the moment they are read, by their paths.
     """
 
     def __init__(self, root: Path, shell_places: tuple[str, ...]) -> None:
         self.root = root
         self._shell_places = shell_places
         self._owners: dict[str, int] = {}
+        self.live: dict[str, Callable[[], bytes]] = {}
         for place in shell_places:
             self.on_disk(place).mkdir(parents=True, exist_ok=True)
         if not self.exists(NULL):
@@ -77,6 +79,8 @@ class Files:
 
     def read(self, path: str, uid: int) -> bytes:
         self.check_read(path, uid)
+        if (now := self.live.get(self.normal(path))) is not None:
+            return now()
         return self.on_disk(path).read_bytes()
 
     def stat(self, path: str) -> os.stat_result:

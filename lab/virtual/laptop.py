@@ -19,6 +19,7 @@ class VirtualLaptop:
     shell_name = "bash"
     architecture = "x86_64"
     name = "laptop"
+    utc_offset_minutes = 0
 
     def __init__(
         self,

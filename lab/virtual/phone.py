@@ -25,6 +25,9 @@ BOOT_SETTINGS = {
     "system": {"screen_off_timeout": "30000"},
     "secure": {},
 }
+UPTIME = "/proc/uptime"
+UP_NS = 3 * 86_400_000_000_000
+"""What a phone has been up for when an attempt begins."""
 T = TypeVar("T")
 
 
@@ -109,6 +112,10 @@ class VirtualPhone:
         self.pcapdroid: InstalledApp | None = None
         self.log: list[LogLine] = []
         self.reset_settings()
+        uptime = self.files.on_disk(UPTIME)
+        uptime.parent.mkdir(parents=True, exist_ok=True)
+        uptime.touch()
+        self.files.live[UPTIME] = self._uptime
 
     def begin(self) -> None:
         """Clean state for an attempt: no process of the one before runs, settings are those of a phone that booted."""
@@ -128,6 +135,11 @@ class VirtualPhone:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("" if clat is None else f"{2:<4} {interface:<15} {int(clat):032x} {1:>5}\n")
 
+    def _uptime(self) -> bytes:
+        """Seconds since the phone booted, and what its processors idled meanwhile, together."""
+        hundredths = (UP_NS + self.world.now_ns - self.world.started_ns) // 10_000_000
+        return b"%d.%02d %d.%02d\n" % (*divmod(hundredths, 100), *divmod(hundredths * 7, 100))
+
     def write_log(self, priority: str, tag: str, text: str) -> None:
         """A line of the log, as of now."""
         self.log.append(LogLine(self.clock_ns(), priority, tag, text))
@@ -139,6 +151,15 @@ class VirtualPhone:
     def clock_ns(self) -> int:
         """What the phone's clock shows to the phone itself."""
         return self.clock.at(self.world.now_ns)
+
+    def clock_at(self, at_ns: int) -> int:
+        """What it showed at an instant of the bench."""
+        return self.clock.at(at_ns)
+
+    @property
+    def utc_offset_minutes(self) -> int:
+        """Its time zone."""
+        return self.emulation.utc_offset_minutes
 
     def interfaces(self) -> list[Interface]:
         return self.network.interfaces(self.name)

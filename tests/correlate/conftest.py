@@ -106,7 +106,8 @@ class Side:
 @dataclass
 class Call:
     """A trial that a test fills; `write` puts it into a dataset. Without `ring_s` its record does not tell the shape of
-    its scenario; with it a call without `talk_s` is unanswered. `observed`: somebody looked at the phones."""
+    its scenario; with it a call without `talk_s` is unanswered. `observed`: somebody looked at the phones. `claims` are
+    what the phones' own witnesses hold of it (`tests.records.observed`), None where nobody asked them."""
 
     caller: Side
     callee: Side
@@ -118,6 +119,7 @@ class Call:
     ring_s: float | None = None
     talk_s: float | None = None
     observed: bool = True
+    claims: dict | None = None
 
     @property
     def trial(self):
@@ -149,7 +151,7 @@ def write_call(root: Path, call: Call):
     }  # fmt: skip
     record = {
         "schema": 1, "trial": call.trial, "attempt": 0, "asked": asked, "outcome": "completed", "sides": sides,
-        "observed_scenario": call.scenario if call.observed else None,
+        "observed_scenario": call.scenario if call.observed else None, "observed": call.claims,
         "clocks": {"caller": clock(call.caller.offset_ns), "callee": clock(call.callee.offset_ns), "laptop": clock(0)},
         "markers": {"address": MARKER[0], "port": MARKER[1], "nonce": NONCE}, "capture_restarts": 0,
     }  # fmt: skip

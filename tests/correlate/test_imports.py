@@ -158,7 +158,9 @@ def test_a_call_is_answered_as_its_list_states_and_by_the_wire_where_it_states_n
     folder, _ = exported
     data = imported(folder, f"{SHORT},scenario\n0 caller.pcap,0 callee.pcap,maple,{scenario}")
     (trial,) = data.trial_ids()
-    assert (data.record(trial).stated_answered, data.record(trial).observed_scenario) == (answered, None)
+    record = data.record(trial)
+    assert (record.stated_answered, record.observed_scenario) == (answered, None)
+    assert (record.observed, record.limits) == (None, None)
     (case,) = cases(data).read
     assert (case.answered, case.answered_by, case.is_conversation) == (answered, by, is_conversation)
     assert report.remarks(data) == said

@@ -13,10 +13,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class PhoneDate:
-    """The phone's date and zone, as `date '+%s %z'` tells them: what stamps without year and zone are read by."""
+    """The phone's date and zone, as `date '+%s %z'` tells them: what stamps without year and zone are read by.
+
+    `since_boot_s` is /proc/uptime, by which a step of the clock shows; None where the phone does not tell it.
+    """
 
     epoch_s: int
     utc_offset_s: int
+    since_boot_s: float | None = None
 
 
 @dataclass(frozen=True)

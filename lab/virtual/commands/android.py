@@ -10,6 +10,7 @@ from lab.virtual.agent.agent import Agent
 from lab.virtual.agent.view import picture
 from lab.virtual.commands.dumpsys import UnknownDump
 from lab.virtual.commands.dumpsys import dumpsys as dumped
+from lab.virtual.commands.dumpsys_calls import recorded_audio
 from lab.virtual.commands.dumpsys_device import uid_of
 from lab.virtual.handset.keys import UnknownKey, named
 from lab.virtual.phone import VirtualPhone
@@ -116,12 +117,19 @@ def _uid(phone: VirtualPhone, package: str) -> str:
 
 
 def pm(phone: VirtualPhone, call: Call) -> int:
-    words = [word for word in call.argv[1:] if not word.startswith("-")]
-    if words[:2] == ["list", "packages"] and len(words) < 4 and set(call.argv[1:]) - {*words} <= {"-U"}:
-        wanted, uids = (words[2] if len(words) > 2 else ""), "-U" in call.argv
-        names = [name for name in phone.packages() if wanted in name]
-        return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
-    raise Unbuilt("built as 'pm list packages' only: the apps are those of scenarios/virtual")
+    """pm list packages [-U] [--user 0] [PART OF A NAME]: there is one user."""
+    words = call.argv[1:]
+    if "--user" in words:
+        at = words.index("--user")
+        words, user = words[:at] + words[at + 2 :], words[at + 1 : at + 2]
+        if user != ["0"]:
+            raise Unbuilt("built for user 0 only")
+    uids = "-U" in words
+    words = [word for word in words if word != "-U"]
+    if words[:2] != ["list", "packages"] or len(words) > 3 or any(word.startswith("-") for word in words):
+        raise Unbuilt("built as 'pm list packages' only: the apps are those of scenarios/virtual")
+    names = [name for name in phone.packages() if "".join(words[2:]) in name]
+    return call.say("".join(f"package:{name}{_uid(phone, name) if uids else ''}\n" for name in names))
 
 
 def input_(phone: VirtualPhone, call: Call) -> int:
@@ -175,7 +183,12 @@ def svc(phone: VirtualPhone, call: Call) -> int:
 
 
 def dumpsys(phone: VirtualPhone, call: Call) -> int:
-    words = [word for word in call.argv[1:] if not word.startswith("-t")]
+    """dumpsys [-t SECONDS] SERVICE [ARGUMENT...]: no dump here takes that long."""
+    words = call.argv[1:]
+    if words[:1] == ["-t"]:
+        if not re.fullmatch(r"[1-9]\d{0,3}", words[1] if len(words) > 1 else ""):
+            raise Unbuilt("-t takes whole seconds")
+        words = words[2:]
     if not words:
         raise Unbuilt("dumpsys needs a service")
     try:
@@ -183,6 +196,17 @@ def dumpsys(phone: VirtualPhone, call: Call) -> int:
     except UnknownDump as error:
         raise Unbuilt(str(error)) from error
     return call.say(text if text.endswith("\n") else text + "\n")
+
+
+def cmd(phone: VirtualPhone, call: Call) -> int:
+    """cmd appops get PACKAGE RECORD_AUDIO."""
+    words = call.argv[1:]
+    if len(words) != 4 or words[:2] != ["appops", "get"] or words[3] != "RECORD_AUDIO":
+        raise Unbuilt("built as 'cmd appops get PACKAGE RECORD_AUDIO' only")
+    if installed(phone, words[2]) is None:
+        call.streams.err.write(f"Error: No UID for {words[2]} in user 0\n".encode())
+        return 255
+    return call.say(recorded_audio(phone.handset, words[2]) + "\n")
 
 
 def screencap(phone: VirtualPhone, call: Call) -> int:
@@ -224,6 +248,7 @@ COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {
     "wm": wm,
     "svc": svc,
     "dumpsys": dumpsys,
+    "cmd": cmd,
     "screencap": screencap,
     "app_process": app_process,
 }

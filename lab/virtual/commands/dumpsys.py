@@ -1,24 +1,18 @@
-"""dumpsys of what a handset does: audio, telecom, notification, activity, window, package; and the table of services.
+"""dumpsys of what a handset shows: notification, activity, window, package; and the table of services.
 
 The texts follow what is publicly known of Android's own dumps, not what any reader of them looks for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from lab.definitions.virtual_app import VirtualApp
-from lab.virtual.commands.dumpsys_device import (
-    DeviceFacts,
-    battery,
-    connectivity,
-    display,
-    telephony_registry,
-    token,
-    uid_of,
-)
+from lab.virtual.commands.dumpsys_calls import audio, camera, sdk_of, telecom, telephony_registry
+from lab.virtual.commands.dumpsys_device import DeviceFacts, battery, connectivity, display, uid_of
 from lab.virtual.commands.netstats import netstats
 from lab.virtual.handset.handset import Handset
-from lab.virtual.handset.windows import SHADE_ACTIVITY, SYSTEM_UI, Notification, Window
+from lab.virtual.handset.postings import described, key_of
+from lab.virtual.handset.tokens import token
+from lab.virtual.handset.windows import Notification, Window
 
 __all__ = ["DeviceFacts", "dumpsys"]
 
@@ -44,79 +38,32 @@ def dumpsys(handset: Handset, service: str, args: Sequence[str], device: DeviceF
     return "\n".join(dump(handset, args, device))
 
 
-def _uid(handset: Handset, app: VirtualApp) -> int:
-    return uid_of(handset, app.name)
-
-
-def _pid(handset: Handset, app: VirtualApp) -> int:
-    return 11_000 + 37 * list(handset.apps).index(app.name)
-
-
-def _wall(at_ns: int, handset: Handset, device: DeviceFacts) -> datetime:
-    """An instant of the bench by the device's clock."""
-    return datetime.fromtimestamp((device.clock_ns() - (handset.world.now_ns - at_ns)) / 1e9, UTC)
-
-
-def audio(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
-    view = handset.call
-    lines = ["", "Stream volumes (device: index)", "- STREAM_VOICE_CALL:", "   Muted: false", "   Min: 1", "   Max: 7"]
-    lines += ["", "Audio mode: ", f"- Requested mode = {handset.audio_mode}", f"- Actual mode = {handset.audio_mode}"]
-    if view is not None and handset.audio_mode == "MODE_IN_COMMUNICATION":
-        app = view.call.app
-        owner = f"pid={_pid(handset, app)}, uid={_uid(handset, app)}, package={app.package}"
-        lines += ["- Mode owner: ", f"   {owner}", "- Mode owner stack: ", f"   {owner}, mode={handset.audio_mode}"]
-    else:
-        lines += ["- Mode owner: ", "   None", "- Mode owner stack: ", "   Empty"]
-    lines += ["", "Events log: phone state (logged after successful call to AudioSystem.setPhoneState(int, int))"]
-    for change in handset.calls.audio_changes:
-        at = _wall(change.at_ns, handset, device).strftime("%m-%d %H:%M:%S:%f")[:-3]
-        lines.append(f"{at} setMode({change.mode}) from package={change.package} selected mode={change.mode}")
-    return lines
-
-
-def telecom(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
-    """Calls of apps that register themselves with Telecom; addresses are masked, as Android masks them."""
-    view = handset.call
-    call = ""
-    if view is not None and view.call.app.telecom is not None:
-        app, number = view.call.app, handset.exchange.calls.index(view.call) + 1
-        state = {"outgoing": "DIALING", "incoming": "RINGING", "connected": "ACTIVE"}[view.state]
-        account = f"ComponentInfo{{{app.package}/{app.telecom}}}, ***, UserHandle{{0}}"
-        call = (
-            f"[Call id=TC@{number}, state={state}, tpac={account}, cmgr=null, handle=tel:***, vidst=A, "
-            "childs(0), has_parent(false), cap=[[]], prop=[[ self-mng]]], voip=true"
-        )
-    lines = ["CallsManager: ", "  mCalls: ", *([f"    {call}"] if call else []), "  mPendingCall: none"]
-    lines += ["  mCallAudioManager:", "    All calls:", *([f"      {call}"] if call else [])]
-    lines += ["    Active dialing, or connecting calls:", "    Ringing calls:", "    Holding calls:"]
-    lines += ["  mTtyManager:", "    mCurrentTtyMode: 0", "Historical Events:"]
-    return lines
-
-
 def notification(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
-    """Posted notifications, newest first; texts only with --noredact."""
-    lines = ["Current Notification Manager state:", "  Notification List:"]
+    """Posted notifications, newest first; texts only with --noredact. API level 36 has no list that is empty."""
+    lines = ["Current Notification Manager state:"]
+    if handset.notifications or sdk_of(device) < 36:
+        lines.append("  Notification List:")
     for posted in reversed(handset.notifications):
-        lines += _record(posted, _uid(handset, posted.app), "--noredact" in args)
+        lines += _record(posted, handset.packages.uid(posted.package), "--noredact" in args, sdk_of(device))
     return [*lines, "  ", "  mUseAttentionLight=false", "  mInCallStateOffHook=false"]
 
 
-def _record(posted: Notification, uid: int, plain: bool) -> list[str]:
+def _record(posted: Notification, uid: int, plain: bool, sdk: int) -> list[str]:
     package = posted.package
-    category = "call" if posted.call is not None else "missed_call"
     identity = token(package, str(posted.id), str(posted.posted_ns))
     lines = [
         f"    NotificationRecord(0x{identity}: pkg={package} user=UserHandle{{0}} id={posted.id} tag=null importance=4 "
-        f"key=0|{package}|{posted.id}|null|{uid}: Notification(channel={posted.channel} shortcut=null "
-        f"contentView=null vibrate=null sound=null defaults=0x0 flags=0x62 color=0x00000000 category={category} "
-        f"actions={len(posted.actions)} vis=PRIVATE))",
+        f"key={key_of(posted, uid)}: {described(posted, sdk)})",
         f"      uid={uid} userId=0",
         f"      opPkg={package}",
         "      extras={",
-        f"        android.title=String ({posted.title if plain else f'[length={len(posted.title)}]'})",
-        f"        android.text=String ({posted.text if plain else f'[length={len(posted.text)}]'})",
-        "      }",
+        f"        android.title=String {f'({posted.title})' if plain else f'[length={len(posted.title)}]'}",
+        f"        android.text=String {f'({posted.text})' if plain else f'[length={len(posted.text)}]'}",
     ]
+    if posted.call is not None:
+        lines.append("        android.template=String (android.app.Notification$CallStyle)")
+        lines.append(f"        android.callType=Integer ({1 if posted.call.state == 'incoming' else 2})")
+    lines.append("      }")
     if posted.actions:
         lines.append("      actions={")
         for index, action in enumerate(posted.actions):
@@ -124,10 +71,6 @@ def _record(posted: Notification, uid: int, plain: bool) -> list[str]:
             lines.append(f'        [{index}] "{action}" -> {intent}')
         lines.append("      }")
     return lines
-
-
-def _is_activity(window: Window | None) -> bool:
-    return window is not None and (window.package, window.activity) != (SYSTEM_UI, SHADE_ACTIVITY)
 
 
 def _activity_record(handset: Handset) -> str:
@@ -177,8 +120,7 @@ def window(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[s
 
 
 def _window(one: Window) -> str:
-    title = f"{one.package}/{one.activity}" if _is_activity(one) else SHADE_ACTIVITY
-    return f"Window{{{token(title)} u0 {title}}}"
+    return f"Window{{{token(one.title)} u0 {one.title}}}"
 
 
 def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
@@ -195,7 +137,7 @@ def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str
     stopped = "true" if app.package in handset.packages.stopped else "false"
     return [
         f"  Package [{app.package}] ({token(app.package)}):",
-        f"    appId={_uid(handset, app)}",
+        f"    appId={uid_of(handset, app.name)}",
         f"    pkg=Package{{{token('pkg', app.package)} {app.package}}}",
         f"    codePath=/data/app/~~lab/{app.package}-lab",
         "    primaryCpuAbi=arm64-v8a",
@@ -222,6 +164,7 @@ ARGUMENTS: Mapping[str, Sequence[str]] = {
 SERVICES: Mapping[str, Service] = {
     "audio": audio,
     "telecom": telecom,
+    "media.camera": camera,
     "notification": notification,
     "activity": activity,
     "window": window,

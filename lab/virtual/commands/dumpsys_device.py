@@ -1,32 +1,34 @@
-"""dumpsys of the device itself: power, display, battery, connectivity, telephony.registry.
+"""dumpsys of the device itself: power, display, battery, connectivity.
 
 Wording follows what is publicly known of Android 13 to 16; it was not compared with a phone.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
 from lab.definitions.bench import PhoneSpec
 from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.handset.handset import Handset
+from lab.virtual.handset.tokens import token
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
 
-_RADIO = {"lte": ("14(LTE)", "LTE"), "nr": ("20(NR_SA)", "NR")}
-
-
-_FIRST_UID = 10_240
+RADIO = {"lte": ("14(LTE)", "LTE"), "nr": ("20(NR_SA)", "NR")}
+"""By a phone's network: its technology as RIL names it, and as the status bar does."""
 
 
 def uid_of(handset: Handset, app: str) -> int:
     """The uid of an emulated app."""
-    return _FIRST_UID + list(handset.apps).index(app)
+    return handset.packages.uid(handset.apps[app].package)
 
 
 class DeviceFacts(Protocol):
-    """What dumpsys tells of a device beside its handset. `clock_ns` is the device's own clock, ns since the epoch."""
+    """What dumpsys tells of a device beside its handset. `clock_ns` is the device's own clock, ns since the epoch.
+
+    `clock_at` is what it showed at an instant of the bench.
+    """
 
     @property
     def spec(self) -> PhoneSpec: ...
@@ -38,14 +40,18 @@ class DeviceFacts(Protocol):
 
     def clock_ns(self) -> int: ...
 
+    def clock_at(self, at_ns: int) -> int: ...
+
     def interfaces(self) -> Sequence[Interface]: ...
 
     def usage(self) -> Usage: ...
 
 
-def token(*of: str) -> str:
-    """A hexadecimal identity as Java prints one: always the same for the same thing."""
-    return hashlib.blake2b("/".join(of).encode(), digest_size=4).hexdigest().lstrip("0") or "0"
+def local_time(clock_ns: int, utc_offset_minutes: int) -> datetime:
+    """What a clock shows, to the millisecond, in a zone."""
+    seconds, milliseconds = divmod(clock_ns // 1_000_000, 1_000)
+    zone = timezone(timedelta(minutes=utc_offset_minutes))
+    return datetime.fromtimestamp(seconds, zone).replace(microsecond=milliseconds * 1_000)
 
 
 def display(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
@@ -114,7 +120,7 @@ def _kind_of(interface: Interface, default: Interface, device: DeviceFacts) -> t
         return "VPN[]", f"{_kind_of(default, default, device)[1]}|VPN", ""
     if interface.name.startswith("wlan"):
         return "WIFI[]", "WIFI", "NOT_VPN&"
-    return f"MOBILE[{_RADIO.get(device.spec.network, ('', 'LTE'))[1]}]", "CELLULAR", "NOT_VPN&"
+    return f"MOBILE[{RADIO.get(device.spec.network, ('', 'LTE'))[1]}]", "CELLULAR", "NOT_VPN&"
 
 
 def _link_properties(interface: Interface, stacked: Interface | None) -> str:
@@ -133,23 +139,3 @@ def _addresses(interface: Interface) -> str:
 
 def _address(address: IPv4Interface | IPv6Interface) -> str:
     return f"{address.ip}/{address.network.prefixlen}"
-
-
-def telephony_registry(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
-    emulation = device.spec.emulation
-    operator = emulation.operator if emulation is not None else None
-    technology, network = _RADIO.get(device.spec.network, ("0(Unknown)", "UNKNOWN"))
-    registered = "0(IN_SERVICE)" if operator is not None else "1(OUT_OF_SERVICE)"
-    return [
-        "last known state:",
-        "  Phone Id=0",
-        "    mCallState=0",
-        "    mRingingCallState=0",
-        "    mForegroundCallState=0",
-        "    mCallIncomingNumber=",
-        f"    mServiceState={{mVoiceRegState={registered}, mDataRegState={registered}, "
-        f"mOperatorAlphaLong={operator}, mOperatorAlphaShort={operator}, isManualNetworkSelection=false(automatic),"
-        f" getRilVoiceRadioTechnology={technology}, getRilDataRadioTechnology={technology}, "
-        "mCssIndicator=unsupported}",
-        f"    mTelephonyDisplayInfo=TelephonyDisplayInfo {{network={network}, overrideNetwork=NONE, isRoaming=false}}",
-    ]

@@ -26,14 +26,16 @@ def uname(call: Call) -> int:
 
 
 def date(call: Call) -> int:
-    """date [-u] [+FORMAT] of the machine's own clock, in UTC; %N is nanoseconds."""
+    """date [-u] [+FORMAT] of the machine's own clock, in its zone; %N is nanoseconds."""
     clock_ns = call.machine.clock.read()
     seconds, rest_ns = divmod(clock_ns, 1_000_000_000)
     words = [word for word in call.argv[1:] if word != "-u"]
     if len(words) > 1 or (words and not words[0].startswith("+")):
         raise Unbuilt("built as 'date [+FORMAT]' only")
-    form = words[0][1:] if words else "%a %b %e %H:%M:%S UTC %Y"
-    time, own = datetime.datetime.fromtimestamp(seconds, datetime.UTC), {"%N": f"{rest_ns:09d}", "%s": str(seconds)}
+    form = words[0][1:] if words else "%a %b %e %H:%M:%S %Z %Y"
+    minutes = 0 if "-u" in call.argv[1:] else call.machine.utc_offset_minutes
+    zone = datetime.timezone(datetime.timedelta(minutes=minutes)) if minutes else datetime.UTC
+    time, own = datetime.datetime.fromtimestamp(seconds, zone), {"%N": f"{rest_ns:09d}", "%s": str(seconds)}
     if not re.fullmatch("(?:[^%]|%[aAbBdeFHjmMnNpsStTyYzZ%])*", form):
         raise Unbuilt(f"built without a part of {form}")
     return call.say(re.sub("%.", lambda part: own.get(part[0]) or time.strftime(part[0]), form) + "\n")

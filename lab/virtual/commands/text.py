@@ -42,10 +42,12 @@ async def cat(call: Call) -> int:
 
 
 async def grep(call: Call) -> int:
-    """grep -F -E -c -a -q -i -v -z; 0 where a line fits, 1 where none does, 2 for trouble."""
-    given, operands = options(call, "FEcaqivz")
+    """grep -F -E -c -a -q -i -v -z -A LINES; 0 where a line fits, 1 where none does, 2 for trouble."""
+    given, operands = options(call, "FEcaqivz", "A")
     if not operands:
         return call.fail("no pattern", 2)
+    if "A" in given and (not re.fullmatch(r"\d{1,3}", given["A"]) or given.keys() & set("cqz") or len(operands) > 2):
+        raise Unbuilt("built with -A LINES for one input, without -c, -q and -z only")
     if "z" in given and "F" not in given:
         raise Unbuilt("built with -z for -F only")
     pattern = operands.pop(0)
@@ -59,6 +61,9 @@ async def grep(call: Call) -> int:
     def search(name: str, data: bytes) -> bool:
         nonlocal total
         shown = "(standard input)" if name == "-" else name
+        if "A" in given:
+            total += _show_after(call, given, wanted, data)
+            return False
         lines = _lines_with(plain, data, _end(given)) if plain else _lines_that_fit(given, wanted, data)
         total += _show(call, given, f"{shown}:".encode() if len(operands) > 1 else b"", lines)
         return total > 0 and "q" in given
@@ -84,13 +89,34 @@ def _lines_with(text: bytes, data: bytes, end: bytes) -> list[bytes]:
 
 
 def _lines_that_fit(given: dict[str, str], wanted: re.Pattern[bytes], data: bytes) -> list[bytes]:
+    lines = _lines(given, data)
+    return [lines[index] for index in _places(given, wanted, lines)]
+
+
+def _lines(given: dict[str, str], data: bytes) -> list[bytes]:
     lines = data.split(_end(given))
     if lines and not lines[-1]:
         lines.pop()
     if "F" in given:
         # toybox' grep looks for nothing in a line that begins with NUL.
         lines = [b"" if line.startswith(b"\0") else line for line in lines]
-    return [line for line in lines if bool(wanted.search(line)) != ("v" in given)]
+    return lines
+
+
+def _places(given: dict[str, str], wanted: re.Pattern[bytes], lines: list[bytes]) -> list[int]:
+    return [index for index, line in enumerate(lines) if bool(wanted.search(line)) != ("v" in given)]
+
+
+def _show_after(call: Call, given: dict[str, str], wanted: re.Pattern[bytes], data: bytes) -> int:
+    """Show each line that fits with those behind it; `--` parts what does not follow on."""
+    lines, hits = _lines(given, data), set(_places(given, wanted, _lines(given, data)))
+    shown = sorted({index for hit in hits for index in range(hit, hit + int(given["A"]) + 1) if index < len(lines)})
+    last = None
+    for index in shown:
+        parted = last is not None and index != last + 1
+        call.streams.out.write((b"--\n" if parted else b"") + lines[index] + b"\n")
+        last = index
+    return len(hits)
 
 
 def _show(call: Call, given: dict[str, str], prefix: bytes, hits: list[bytes]) -> int:

@@ -1,19 +1,23 @@
 """One phone's side of a call: which call screen is shown, the notifications, the audio mode, the app's timers."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from lab.definitions.scenario import Uniform
 from lab.definitions.virtual_app import VirtualApp
+from lab.virtual.handset.audio import ANDROID, TELECOM
+from lab.virtual.handset.disorders import Disorders
 from lab.virtual.handset.exchange import Call, CallView, draw_ns
+from lab.virtual.handset.history import History
+from lab.virtual.handset.postings import BY_APP, PACKAGE_CHANGED, described, event_fields, key_of
+from lab.virtual.handset.records import Records
 from lab.virtual.handset.windows import Notification, Window, app_window, notification
 from lab.virtual.world import Timer, World
 
-AudioMode = Literal["MODE_NORMAL", "MODE_RINGTONE", "MODE_IN_COMMUNICATION"]
-
-_AUDIO_RELEASE = Uniform(low_s=0.05, high_s=0.3)
+_FIRST_UID, _SYSTEM_UID, _OTHER_UID = 10_240, 1_000, 10_150
+_FIRST_PID, _SYSTEM_PID = 11_000, 1_603
 _SECOND_NS = 1_000_000_000
 
 
@@ -33,15 +37,34 @@ class Packages:
     installed: Mapping[str, VirtualApp]
     started: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
+    kills: Counter[str] = field(default_factory=Counter)
 
     def begin(self) -> None:
         """No app has a process, and each can be reached."""
         self.started, self.stopped = set(), set()
+        self.kills.clear()
+
+    def uid(self, package: str) -> int:
+        """The uid of an emulated app, of the system, or of whatever else is installed."""
+        if package in (ANDROID, TELECOM):
+            return _SYSTEM_UID
+        index = self._index(package)
+        return _OTHER_UID if index is None else _FIRST_UID + index
+
+    def pid(self, package: str) -> int:
+        """The process of a package: another one after each time that it was killed."""
+        if package in (ANDROID, TELECOM):
+            return _SYSTEM_PID
+        index = self._index(package)
+        return _FIRST_PID + 37 * (len(self.installed) if index is None else index) + 1_000 * self.kills[package]
+
+    def _index(self, package: str) -> int | None:
+        return next((index for index, app in enumerate(self.installed.values()) if app.package == package), None)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A screen of an app, shown for the account `peer`."""
+    """A screen of an app, shown for the account that is called `peer`."""
 
     app: VirtualApp
     screen: str
@@ -49,25 +72,36 @@ class Place:
 
 
 @dataclass(frozen=True)
-class AudioChange:
-    """A change of the audio mode, as the history of `dumpsys audio` lists it."""
+class Notes:
+    """Where a phone's services note what its calls do; `sdk` decides how they word it."""
 
-    at_ns: int
-    mode: AudioMode
-    package: str
+    history: History
+    records: Records
+    disorders: Disorders
+    sdk: int
 
 
 class CallSide:
     """What one phone knows, shows and plays of its calls; the subscriber of the exchange.
 
-    `contacts` are its own addresses, by app name. `front`: the call screen is the one that is shown.
+    By app name, `contacts` are its own addresses and `titles` what the other phone calls it (the address, where it has
+    none). `front`: the call screen is the one that is shown.
     """
 
     def __init__(
-        self, name: str, contacts: Mapping[str, str], world: World, display: Display, packages: Packages
+        self,
+        name: str,
+        contacts: Mapping[str, str],
+        world: World,
+        display: Display,
+        packages: Packages,
+        notes: Notes,
+        titles: Mapping[str, str],
     ) -> None:
         self.name, self.contacts, self.world = name, contacts, world
+        self.titles: Mapping[str, str] = {**contacts, **titles}
         self.display, self._packages = display, packages
+        self._notes, self.records = notes, notes.records
         self.begin()
 
     def begin(self) -> None:
@@ -79,8 +113,6 @@ class CallSide:
         self.after: Place | None = None
         self.dialog: Place | None = None
         self.notifications: list[Notification] = []
-        self.audio_mode: AudioMode = "MODE_NORMAL"
-        self.audio_changes: list[AudioChange] = []
         self._counts: Counter[str] = Counter()
         self._hide: Timer | None = None
 
@@ -126,23 +158,26 @@ class CallSide:
         return app.name in self._packages.installed and app.package not in self._packages.stopped
 
     def placed(self, call: Call, peer: str) -> None:
-        self._take(CallView(call, "caller", peer))
+        view = CallView(call, "caller", peer)
+        self._take(view)
         self.front = True
-        self._set_audio("MODE_IN_COMMUNICATION", call.app)
+        self.records.placed(view)
         self._post("ongoing")
 
     def offered(self, call: Call, peer: str) -> None:
         """An incoming call: over what is shown, or full screen, as app and screen have it; a dark screen wakes."""
         self._packages.started.add(call.app.package)
         awake = self.display.on and not self.display.locked
-        self._take(CallView(call, "callee", peer))
+        view = CallView(call, "callee", peer)
+        self._take(view)
         form = call.app.incoming_as
-        self.front = form == "full_screen" or (form == "by_screen" and not awake)
+        full_screen = form == "full_screen" and "heads_up" not in self._notes.disorders
+        self.front = full_screen or (form != "heads_up" and not awake)
         self.heads_up = not self.front
         self.display.on = True
         if self.front:
             self.display.shade = False
-        self._set_audio("MODE_RINGTONE", call.app)
+        self.records.offered(view)
         self._post("incoming")
         if self.heads_up and call.app.timers.heads_up_s is not None:
             self.world.after(self.draw_ns("heads_up", call.app.timers.heads_up_s), lambda: self._collapse(call))
@@ -150,6 +185,7 @@ class CallSide:
     def callee_rings(self, call: Call) -> None:
         if self.view is not None and self.view.call is call:
             self.view.ringing = True
+            self.records.other_rings()
 
     def accepted(self, call: Call) -> None:
         """The answer was given here."""
@@ -157,7 +193,7 @@ class CallSide:
             return
         self.view.accepted = True
         self.front, self.heads_up, self.display.shade = True, False, False
-        self._set_audio("MODE_IN_COMMUNICATION", call.app)
+        self.records.talks()
         self._post("ongoing")
 
     def connected(self, call: Call) -> None:
@@ -166,6 +202,7 @@ class CallSide:
         if view is None or view.call is not call:
             return
         view.accepted = True
+        self.records.talks()
         if call.app.timers.connect_s is None:
             self._talk(view)
         else:
@@ -177,6 +214,7 @@ class CallSide:
         if view is None or view.call is not call:
             return
         was_shown = self.front
+        self.records.over(view, call.ended_by)
         self.drop()
         if view.role == "callee" and not view.accepted and call.ended_by != "callee":
             self._post_missed(view)
@@ -189,13 +227,10 @@ class CallSide:
             self._ask_for_rating(view)
 
     def drop(self) -> None:
-        """Nothing of the call is shown any more; the audio follows a little later."""
-        if self.view is not None:
-            app = self.view.call.app
-            self.world.after(self.draw_ns("audio_release", _AUDIO_RELEASE), lambda: self._release_audio(app))
+        """Nothing of the call is shown any more."""
         self.view = None
         self.front = self.heads_up = self.controls_hidden = False
-        self.notifications = [one for one in self.notifications if one.call is None]
+        self.cancel([one for one in self.notifications if one.call is not None], BY_APP)
         if self._hide is not None:
             self._hide.cancel()
 
@@ -207,7 +242,32 @@ class CallSide:
             self.after = None
         if self.dialog is not None and self.dialog.app.package == package:
             self.dialog = None
-        self.notifications = [one for one in self.notifications if one.package != package]
+        self.cancel([one for one in self.notifications if one.package == package], PACKAGE_CHANGED)
+
+    def post(self, one: Notification) -> None:
+        """A notification is posted, or takes the place of the one of its package and id."""
+        self.notifications = [each for each in self.notifications if (each.package, each.id) != (one.package, one.id)]
+        self.notifications.append(one)
+        uid, pid = self._packages.uid(one.package), self._packages.pid(one.package)
+        text = described(one, self._notes.sdk)
+        self._notes.history.log_event("notification_enqueue", *event_fields(one, uid, pid, text))
+
+    def cancel(self, some: Iterable[Notification], reason: int) -> None:
+        """These are posted no longer, for a reason as NotificationListenerService numbers them."""
+        for one in some:
+            self.notifications.remove(one)
+            key, age_ms = self._key_and_age(one)
+            fields = (str(reason), age_ms, age_ms, "0", "-1", "-1", "NULL")
+            self._notes.history.log_event("notification_canceled", key, *fields)
+
+    def clicked(self, one: Notification, button: int) -> None:
+        """A button of a posted notification was tapped."""
+        key, age_ms = self._key_and_age(one)
+        self._notes.history.log_event("notification_action_clicked", key, str(button), age_ms, age_ms, age_ms, "0", "1")
+
+    def _key_and_age(self, one: Notification) -> tuple[str, str]:
+        age_ms = (self.world.now_ns - one.posted_ns) // 1_000_000
+        return key_of(one, self._packages.uid(one.package)), str(age_ms)
 
     def _take(self, view: CallView) -> None:
         self.view = view
@@ -264,18 +324,11 @@ class CallSide:
             return
         app = view.call.app
         form = app.notifications.incoming if kind == "incoming" else app.notifications.ongoing
-        self.notifications = [one for one in self.notifications if one.call is None]
-        self.notifications.append(notification(app, form, view.peer, view.call.service, self.world.now_ns, view))
+        last = [one for one in self.notifications if one.call is not None and one.id != form.id]
+        self.cancel(last, BY_APP)
+        self.post(notification(app, form, view.peer, view.call.service, self.world.now_ns, view))
 
     def _post_missed(self, view: CallView) -> None:
         app = view.call.app
         form = app.notifications.missed
-        self.notifications.append(notification(app, form, view.peer, view.call.service, self.world.now_ns, None))
-
-    def _set_audio(self, mode: AudioMode, app: VirtualApp) -> None:
-        self.audio_mode = mode
-        self.audio_changes.append(AudioChange(self.world.now_ns, mode, app.package))
-
-    def _release_audio(self, app: VirtualApp) -> None:
-        if self.view is None and self.audio_mode != "MODE_NORMAL":
-            self._set_audio("MODE_NORMAL", app)
+        self.post(notification(app, form, view.peer, view.call.service, self.world.now_ns, None))

@@ -65,7 +65,7 @@ class Call:
 
 @dataclass(eq=False)
 class CallView:
-    """A call as one of its two phones knows it now. `peer` is the other phone's address in the app."""
+    """A call as one of its two phones knows it now. `peer` is what it calls the other phone in the app."""
 
     call: Call
     role: Role
@@ -97,9 +97,10 @@ class CallListener(Protocol):
 
 
 class Subscriber(Protocol):
-    """What the exchange needs of a phone: `contacts` are its own addresses, by app name."""
+    """What the exchange needs of a phone, by app name: `contacts` are its own addresses, `titles` what others show."""
 
     contacts: Mapping[str, str]
+    titles: Mapping[str, str]
 
     def reachable(self, app: VirtualApp) -> bool: ...
     def placed(self, call: Call, peer: str) -> None: ...
@@ -155,23 +156,23 @@ class Exchange:
             for phone in (line.call.caller, line.call.callee):
                 self._leave(line, phone)
 
-    def peers(self, phone: str, app: VirtualApp) -> list[str]:
-        """The addresses of the other phones in that app."""
+    def peers(self, phone: str, app: VirtualApp) -> dict[str, str]:
+        """What the other phones are called in that app, by their addresses."""
         others = [one for name, one in self.subscribers.items() if name != phone]
-        return [other.contacts[app.name] for other in others if app.name in other.contacts]
+        return {one.contacts[app.name]: one.titles[app.name] for one in others if app.name in one.contacts}
 
-    def place(self, phone: str, app: VirtualApp, service: Service, contact: str) -> Call | None:
-        """Have `phone` call the phone whose address in `app` is `contact`.
+    def place(self, phone: str, app: VirtualApp, service: Service, title: str) -> Call | None:
+        """Have `phone` call the phone that is called `title` in `app`.
 
         Returns None, and does nothing, where there is no such other phone or `phone` is in a call already.
         """
-        callee = self._owner(phone, app, contact)
+        callee = self._owner(phone, app, title)
         if callee is None or phone in self._lines:
             return None
         call = Call(app, service, phone, callee, self.world.now_ns)
         line = self._lines[phone] = _Line(call, len(self.calls))
         self.calls.append(call)
-        self.subscribers[phone].placed(call, contact)
+        self.subscribers[phone].placed(call, title)
         self._tell("placed", call)
         ring_ns = self._ring_delay(line)
         timeout_ns = self._draw(line, "ring_timeout", app.timers.ring_timeout_s)
@@ -202,9 +203,9 @@ class Exchange:
         if line is not None and not line.over:
             self._end(line, line.call.role(phone))
 
-    def _owner(self, phone: str, app: VirtualApp, contact: str) -> str | None:
+    def _owner(self, phone: str, app: VirtualApp, title: str) -> str | None:
         for name, subscriber in self.subscribers.items():
-            if name != phone and subscriber.contacts.get(app.name) == contact:
+            if name != phone and subscriber.titles.get(app.name) == title:
                 return name
         return None
 
@@ -227,7 +228,7 @@ class Exchange:
             return
         self._lines[call.callee] = line
         call.rung_ns = self.world.now_ns
-        callee.offered(call, self.subscribers[call.caller].contacts.get(call.app.name, ""))
+        callee.offered(call, self.subscribers[call.caller].titles.get(call.app.name, ""))
         self._tell("rung", call)
         signal_ns = self._draw(line, "ring_signal", call.app.timers.signal_s)
         self._later(line, signal_ns, lambda: self.subscribers[call.caller].callee_rings(call))

@@ -7,11 +7,11 @@ from lab.virtual.handset.callside import CallSide, Display, Packages, Place
 from lab.virtual.handset.windows import Shown, Window, app_window, keyguard, launcher
 from lab.virtual.world import Timer, World
 
-Peers = Callable[[VirtualApp], list[str]]
+Peers = Callable[[VirtualApp], dict[str, str]]
 
 
 class Foreground:
-    """The app in front. `peers` gives the accounts that an app can reach."""
+    """The app in front. `peers` gives the accounts that an app can reach: what they are called, by address."""
 
     def __init__(self, packages: Packages, world: World, display: Display, calls: CallSide, peers: Peers) -> None:
         self._packages, self._apps = packages, packages.installed
@@ -57,8 +57,8 @@ class Foreground:
                     continue
                 contact = _contact(known.data, data)
                 if contact is not None:
-                    place = Place(app, known.opens, contact)
-                    self._open(place if contact in self._peers(app) else self._first(app))
+                    peer = self._peers(app).get(contact)
+                    self._open(Place(app, known.opens, peer) if peer is not None else self._first(app))
                     return True
         return self.start(wanted) if component and wanted and data is None else False
 
@@ -68,12 +68,13 @@ class Foreground:
         if any(app.package == package for app in self._apps.values()):
             self._packages.stopped.add(package)
         if self.place is not None and self.place.app.package == package:
-            self.place = None
+            self._put(None)
         self._cancel()
 
     def home(self) -> None:
         """To the launcher."""
-        self.place = self.over = None
+        self.over = None
+        self._put(None)
 
     def back(self) -> None:
         """From a dialog to what is under it, from a chat to the app's first screen, from there to the launcher."""
@@ -81,11 +82,11 @@ class Foreground:
             self.over = None
         elif self.place is not None and not self._display.locked:
             first = self._first(self.place.app)
-            self.place = first if self.place.screen != first.screen else None
+            self._put(first if self.place.screen != first.screen else None)
 
     def show_first(self, shown: Shown) -> None:
         if shown.app is not None:
-            self.place = self._first(shown.app)
+            self._put(self._first(shown.app))
 
     def open_chat(self, shown: Shown) -> None:
         if shown.app is not None:
@@ -98,10 +99,15 @@ class Foreground:
         if shown.app.screen(shown.screen).dialog:
             self._calls.dialog = place
         else:
-            self.place = place
+            self._put(place)
+
+    def _put(self, place: Place | None) -> None:
+        self.place = place
+        chat = place is not None and place.screen == place.app.chat and "video" in place.app.services
+        self._calls.records.shows(place.app.package if place is not None and chat else None)
 
     def _first(self, app: VirtualApp) -> Place:
-        return Place(app, app.launch, next(iter(self._peers(app)), ""))
+        return Place(app, app.launch, next(iter(self._peers(app).values()), ""))
 
     def _open(self, place: Place) -> None:
         self._packages.started.add(place.app.package)
@@ -121,7 +127,8 @@ class Foreground:
     def _opened(self, place: Place) -> None:
         view = self._calls.view
         self._next = None
-        self.place, self.over = place, None
+        self.over = None
+        self._put(place)
         self._display.shade = False
         self._calls.dialog = self._calls.after = None
         self._calls.front = False

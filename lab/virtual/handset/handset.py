@@ -5,22 +5,34 @@ It reaches the outside only through the exchange, and time only through the worl
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from lab.definitions.base import Service
 from lab.definitions.virtual_app import HEIGHT, VirtualApp
-from lab.virtual.handset.callside import CallSide, Display, Packages
+from lab.definitions.virtual_network import PhoneEmulation
+from lab.virtual.handset import past
+from lab.virtual.handset.audio import Audio
+from lab.virtual.handset.callside import CallSide, Display, Notes, Packages
+from lab.virtual.handset.disorders import Disorders
 from lab.virtual.handset.exchange import CallView, Exchange
 from lab.virtual.handset.foreground import Foreground
+from lab.virtual.handset.history import History
+from lab.virtual.handset.records import Records, SimState
+from lab.virtual.handset.tokens import token
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
 
 _SWIPE_PX = HEIGHT // 5
 _TAP_SLOP_PX = 16
 _TOP_EDGE_PX = 100
+_PAST_PID = 9_107
+_WATCHERS = ("[Gesture Monitor] swipe-up", "PointerEventDispatcher0")
+"""Windows of the system that see each touch."""
 
 
 class Handset:
-    """One emulated handset. `contacts` are its own addresses, by app name; `apps` the installed apps, by name.
+    """One emulated handset. `contacts` are its own addresses and `titles` what the other phone calls it, where that is
+    something else, by app name; `apps` are the installed apps, by name.
 
     Coordinates are pixels of a 1080 x 2400 screen. A tap reaches the topmost node that takes taps; a window keeps
     what happens inside its bounds from the windows under it.
@@ -33,10 +45,17 @@ class Handset:
         apps: Mapping[str, VirtualApp],
         world: World,
         exchange: Exchange,
+        emulation: PhoneEmulation | None = None,
+        titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
         self.display, self.packages = Display(), Packages(apps)
-        self.calls = CallSide(name, contacts, world, self.display, self.packages)
+        self.disorders = Disorders(world, name, emulation.disorders if emulation is not None else ())
+        self.history = History(world, name, self.packages.pid)
+        self.audio = Audio(self.history, self.packages.pid)
+        self.records = Records(name, world, self.history, self.audio, self.disorders)
+        notes = Notes(self.history, self.records, self.disorders, emulation.sdk if emulation is not None else 36)
+        self.calls = CallSide(name, contacts, world, self.display, self.packages, notes, titles)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
             "home": self._home,
@@ -67,7 +86,13 @@ class Handset:
     def begin(self) -> None:
         """A clean phone: home screen, screen on and unlocked, no call, no notification, all apps reachable."""
         self.display.on, self.display.locked, self.display.shade = True, False, False
+        self._touched: tuple[str, ...] = ()
         self.packages.begin()
+        self.disorders.begin()
+        self.history.begin()
+        past.fill(self.history, self.world, self.name, list(self.apps.values()), _PAST_PID)
+        self.audio.begin()
+        self.records.begin()
         self.calls.begin()
         self.foreground.begin()
 
@@ -126,8 +151,17 @@ class Handset:
 
     @property
     def audio_mode(self) -> str:
-        """As in `dumpsys audio`: MODE_NORMAL, MODE_RINGTONE or MODE_IN_COMMUNICATION."""
-        return self.calls.audio_mode
+        """As in `dumpsys audio`: MODE_NORMAL, MODE_RINGTONE, MODE_IN_CALL or MODE_IN_COMMUNICATION."""
+        return self.audio.mode
+
+    @property
+    def sim_state(self) -> SimState:
+        """The SIM's line: 0 idle, 1 rings, 2 off hook; Telecom and the audio mode follow what is set."""
+        return self.records.sim_state
+
+    @sim_state.setter
+    def sim_state(self, state: SimState) -> None:
+        self.records.sim(state)
 
     @property
     def call(self) -> CallView | None:
@@ -147,9 +181,11 @@ class Handset:
 
     def tap(self, x: float, y: float) -> None:
         """A short touch. With the screen off nothing happens."""
-        self.calls.touched()
+        self._touch(x, y)
         for shown in self._under(x, y):
             if shown.node.clickable:
+                if shown.button is not None:
+                    self.calls.clicked(*shown.button)
                 self._actions[shown.tap](shown)
                 return
 
@@ -158,7 +194,7 @@ class Handset:
         if max(abs(x2 - x1), abs(y2 - y1)) < _TAP_SLOP_PX:
             self.tap(x1, y1)
             return
-        self.calls.touched()
+        self._touch(x1, y1)
         if y1 < _TOP_EDGE_PX and y2 - y1 >= _SWIPE_PX:
             self.open_notifications()
         elif y1 - y2 >= _SWIPE_PX:
@@ -192,12 +228,26 @@ class Handset:
 
     def force_stop(self, package: str) -> None:
         """Stop an app: its call ends, nothing of it is shown, and it does not ring until it is started again."""
+        self.records.killed(package)
+        self.packages.kills[package] += 1
         if self.call is not None and self.call.call.app.package == package:
             self.exchange.hang_up(self.name)
         self.calls.forget(package)
         self.foreground.stop(package)
 
     # How it does it
+
+    def _touch(self, x: float, y: float) -> None:
+        """A finger goes down. The events buffer tells of it where other windows are touched than the last time."""
+        self.calls.touched()
+        if not self.display.on:
+            return
+        window = next((one for one in reversed(self.windows()) if one.contains(x, y)), None)
+        names = (f"{token(window.title)} {window.title}",) if window is not None else ()
+        touched = tuple(f"{name} (server), " for name in names + _WATCHERS)
+        if touched != self._touched:
+            self._touched = touched
+            self.history.log_event("input_interaction", f"Interaction with: {''.join(touched)}")
 
     def _under(self, x: float, y: float) -> list[Shown]:
         """The nodes at a point of the topmost window there, topmost first."""
@@ -274,13 +324,16 @@ class Handset:
         if view is None or view.call.app.telecom is None:
             return
         if view.state != "incoming":
+            self.records.asked_through_telecom("REQUEST_DISCONNECT")
             self.exchange.hang_up(self.name)
         elif view.call.service == "voice":
+            self.records.asked_through_telecom("REQUEST_ACCEPT")
             self.exchange.answer(self.name)
 
     def _end_call(self) -> None:
         view = self.call
         if view is not None and view.call.app.telecom is not None:
+            self.records.asked_through_telecom("REQUEST_DISCONNECT")
             self.exchange.hang_up(self.name)
         else:
             self._sleep()

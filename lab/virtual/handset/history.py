@@ -48,6 +48,7 @@ class CameraEntry:
     at_ns: int
     event: CameraWord
     package: str
+    pid: int
     device: str
 
 
@@ -80,10 +81,13 @@ class LogEntry:
 
 
 class History:
-    """The histories of one handset. `on_log` are told of each line of the events buffer as it comes."""
+    """The histories of one handset; `pid` gives the process of a package.
 
-    def __init__(self, world: World, name: str) -> None:
-        self._world, self._name = world, name
+    `on_log` are told of each line of the events buffer as it comes.
+    """
+
+    def __init__(self, world: World, name: str, pid: Callable[[str], int]) -> None:
+        self._world, self._name, self._pid = world, name, pid
         self.on_log: list[Callable[[LogEntry], None]] = []
         self.begin()
 
@@ -120,10 +124,16 @@ class History:
 
     def camera(self, event: CameraWord, package: str, device: str, *, at_ns: int | None = None) -> None:
         """A package connects to the camera `device`, or leaves it."""
-        self.cameras.append(CameraEntry(self._at(at_ns), event, package, device))
+        self.cameras.append(CameraEntry(self._at(at_ns), event, package, self._pid(package), device))
 
     def telecom(
-        self, component: str, *, incoming: bool, self_managed: bool = True, video: bool = False, at_ns: int | None = None
+        self,
+        component: str,
+        *,
+        incoming: bool,
+        self_managed: bool = True,
+        video: bool = False,
+        at_ns: int | None = None,
     ) -> CallEntry:
         """Telecom gets to know a call of the account `component` (`package/class`); it has the event CREATED."""
         self._call += 1
@@ -145,9 +155,9 @@ class History:
             self.telecom_event(entry, "SET_DISCONNECTED", data, at_ns=at_ns)
             self.telecom_event(entry, "DESTROYED", at_ns=at_ns)
 
-    def log_event(self, tag: str, *fields: str, pid: int = 1_603) -> None:
+    def log_event(self, tag: str, *fields: str, pid: int = 1_603, at_ns: int | None = None) -> None:
         """A line of the events buffer, written by the process `pid` (the system's server)."""
-        entry = LogEntry(self._world.now_ns, tag, fields, pid)
+        entry = LogEntry(self._at(at_ns), tag, fields, pid)
         self.log.append(entry)
         for listener in tuple(self.on_log):
             listener(entry)

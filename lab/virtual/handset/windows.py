@@ -48,7 +48,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Shown:
-    """A node with what gestures on it do: an action, and the app and screen it is about."""
+    """A node with what gestures on it do: an action, and the app and screen it is about.
+
+    `button`: the notification whose button it is, and which.
+    """
 
     node: Node
     tap: Do = "none"
@@ -56,6 +59,7 @@ class Shown:
     app: VirtualApp | None = None
     screen: str = ""
     peer: str = ""
+    button: "tuple[Notification, int] | None" = None
 
     def contains(self, x: float, y: float) -> bool:
         left, top, right, bottom = self.node.bounds
@@ -70,6 +74,11 @@ class Window:
     activity: str
     shown: tuple[Shown, ...]
     bounds: Bounds = SCREEN
+
+    @property
+    def title(self) -> str:
+        """What the window manager calls it."""
+        return self.activity if self.activity == SHADE_ACTIVITY else f"{self.package}/{self.activity}"
 
     def contains(self, x: float, y: float) -> bool:
         left, top, right, bottom = self.bounds
@@ -206,5 +215,5 @@ def _card(posted: Notification, top: int) -> list[Shown]:
         left = 60 + index * 320
         bounds = (left, top + 250, left + 300, top + 370)
         node = Node("android.widget.Button", button.id, button.text, button.description, bounds, True, SYSTEM_UI)
-        shown.append(Shown(node, button.tap, app=posted.app))
+        shown.append(Shown(node, button.tap, app=posted.app, button=(posted, index)))
     return shown

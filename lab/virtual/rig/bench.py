@@ -72,7 +72,8 @@ class RigBench:
         if spec.emulation is None:
             raise BadInput(f"bench {self.spec.name}: phone {name} has no emulation; its handset is emulated")
         contacts = {contact.app: contact.address for contact in spec.contacts}
-        handset = Handset(name, contacts, self.apps, self.world, self.exchange)
+        titles = {app: spec.title_in(app) for app in contacts}
+        handset = Handset(name, contacts, self.apps, self.world, self.exchange, spec.emulation, titles)
         return VirtualPhone(spec, spec.emulation, handset, self.network, self.root, Faults(), self._clock_read)
 
     async def _addresses(self, space: str) -> bytes:

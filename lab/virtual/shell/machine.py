@@ -92,6 +92,11 @@ class Machine(Protocol):
     clock: DriftingClock
     faults: Faults
 
+    @property
+    def utc_offset_minutes(self) -> int:
+        """The machine's time zone."""
+        ...
+
 
 def absolute(shell: Shell, text: str) -> str:
     """An absolute path of the machine. Raises OSError, and Unbuilt for a file of the system that is not emulated."""

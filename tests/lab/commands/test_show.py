@@ -22,3 +22,27 @@ def test_a_plan_says_bench_time_only_where_nobody_waits_for_it(tmp_path, capsys,
     show.plan(prepare(Options(bench, "smoke", str(tmp_path / "dataset"), "1", str(SCENARIOS), "")))
     *_, last = capsys.readouterr().out.splitlines()
     assert last.startswith(f"20 of 20 trials to run: 20 calls, {time} ")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "lines"),
+    [
+        ("caller_cancels_early", ["place_call (voice)", "cancel after 0.2 to 1.5 s", "wait_ended"]),
+        (
+            "callee_answers_late",
+            [
+                "place_call (voice)",
+                "wait_ringing, then 20 to 23 s",
+                "answer",
+                "talk for 20 to 40 s",
+                "hang_up",
+                "wait_ended",
+            ],
+        ),
+    ],
+)
+def test_a_trial_says_when_each_step_of_its_scenario_is_due(tmp_path, capsys, scenario, lines):
+    run = prepare(Options("virtual", "examples", str(tmp_path / "dataset"), "1", str(SCENARIOS), ""))
+    show.trial(run, run.one(f"whatsapp-voice-lte_to_fixed-{scenario}-1"))
+    shown = [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert shown[6:-1] == lines

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab.definitions import App, BenchSpec
 from lab.definitions.yaml import read
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.default_network import DefaultNetwork
-from lab.phone.netstats import Account, Bucket, carried, parse, take
+from lab.phone.netstats import Account, Bucket, carried, kind_of, parse, take, unreadable
 from tests.lab.phone.handset import Handset
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -55,10 +57,75 @@ def test_the_untagged_buckets_of_one_uid_are_read():
     assert parse(DUMP, 10300) == {}
 
 
-@pytest.mark.parametrize(("identity", "kind"), [(OLD, "cellular"), ("[{type=7, x=1}]", "type 7"), ("[]", "unknown")])
-def test_kinds_of_networks_are_named(identity, kind):
+NONE = "{type=-1, ratType=COMBINED, metered=false, defaultNetwork=%s, oemManaged=OEM_NONE, subId=-1, transports={%s}}"
+# As phones of Android 11 to 16 print them (public dumps; SSID and operator replaced).
+KINDS = [
+    ('[{type=WIFI, subType=COMBINED, networkId="LAB", metered=false, defaultNetwork=true}]', "wifi"),
+    ('[{type=1, subType=0, networkId="LAB", metered=false, defaultNetwork=true, oemManaged=0}]', "wifi"),
+    ("[{type=0, ratType=-2, subscriberId=001010..., metered=true, defaultNetwork=true, subId=1}]", "cellular"),
+    ('[{type=1, wifiNetworkKey="LAB"wpa2-psk, defaultNetwork=true, subId=-1, transports={1}}]', "wifi"),
+    (f"[{NONE % ('true', '1')}]", "wifi"),
+    (f"[{NONE % ('false', '1')}]", "wifi that is not the default network"),
+    ("[{type=17, metered=true, defaultNetwork=true, transports={0, 4}}]", "vpn over cellular"),
+    ("[{type=17, ratType=COMBINED, metered=false, defaultNetwork=true, subId=-1, transports={1, 4}}]", "vpn over wifi"),
+    (OLD, "cellular"),
+]
+# What none of them printed, by the same rule.
+CONSTRUCTED = [
+    (f"[{NONE % ('true', '3')}]", "ethernet"),
+    (f"[{NONE % ('false', '0')}, {NONE % ('true', '0')}]", "cellular"),
+    (f"[{NONE % ('true', '0')}, {NONE % ('true', '1')}]", "cellular over wifi"),
+    ('[{type=-1, wifiNetworkKey="a, transports={0}, defaultNetwork=false"open, transports={1}}]', "wifi"),
+    (f"[{NONE % ('true', '7')}]", "unreadable"),
+    (f"[{NONE % ('true', '')}]", "unreadable"),
+    ("[{type=-1, metered=true}]", "unreadable"),
+    ("[{type=7, x=1}]", "unreadable"),
+    ("[]", "unreadable"),
+]
+
+
+@pytest.mark.parametrize(("identity", "kind"), KINDS + CONSTRUCTED)
+def test_kinds_of_networks_are_named_by_transports_before_types(identity, kind):
     text = f"UID stats:\n ident={identity} uid=1 set=ALL tag=0x0\n  st=0 rb=1 rp=1 tb=1 tp=1 op=0\n"
     assert [bucket.kind for bucket in parse(text, 1)] == [kind]
+
+
+# After a public dump of a phone with Android 16 whose Wi-Fi has no legacy type; its uid replaced.
+API36 = """\
+UID stats:
+  Pending bytes: 5029025
+  History since boot:
+  ident=[{type=-1, ratType=COMBINED, metered=false, defaultNetwork=true, oemManaged=OEM_NONE, subId=-1, \
+transports={1}}] uid=10234 set=FOREGROUND tag=0x0
+    NetworkStatsHistory: bucketDuration=7200
+      st=1783684800 rb=1000 rp=10 tb=460 tp=4 op=0
+  ident=[{type=0, ratType=COMBINED, metered=true, defaultNetwork=true, oemManaged=OEM_NONE, subId=1, transports={0}}] \
+uid=10234 set=DEFAULT tag=0x0
+    NetworkStatsHistory: bucketDuration=7200
+      st=1783684800 rb=5 rp=1 tb=6 tp=1 op=0
+  ident=[{type=17, ratType=COMBINED, metered=false, defaultNetwork=true, oemManaged=OEM_NONE, subId=-1, \
+transports={1, 4}}] uid=10234 set=DEFAULT tag=0x0
+    NetworkStatsHistory: bucketDuration=7200
+      st=1783684800 rb=5 rp=1 tb=6 tp=1 op=0
+UID tag stats:
+"""
+
+
+def test_bytes_of_a_network_without_a_legacy_type_are_read_and_those_of_a_vpn_are_not_added():
+    buckets = parse(API36, 10234)
+    assert {bucket.kind: size for bucket, size in buckets.items()} == {
+        "wifi": 1460,
+        "cellular": 11,
+        "vpn over wifi": 11,
+    }
+    wlan = DefaultNetwork("wlan0", "wifi")
+    without_lte = {bucket: size for bucket, size in buckets.items() if bucket.kind != "cellular"}
+    assert carried("pixel6", Account(wlan, {}), Account(wlan, without_lte)) == 1460
+
+
+@given(st.text(alphabet='[]{}type=-1,0 rans"defaultNwk', max_size=80))
+def test_no_identity_is_more_than_unreadable(identity):
+    assert isinstance(kind_of(identity), str)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +143,13 @@ def test_a_dump_that_cannot_be_read_is_trouble_with_the_phone(text, message):
 def test_a_call_across_two_buckets_is_counted_whole():
     assert carried("pixel6", Account(LTE, {FIRST: 1000}), Account(LTE, {FIRST: 6000, SECOND: 30})) == 5030
     assert carried("pixel6", Account(LTE, {FIRST: 1000}), Account(LTE, {FIRST: 1000, SECOND: 1})) == 1
+
+
+STRANGE = Bucket("unreadable", "[{type=-1}] DEFAULT", 0)
+
+
+def test_the_identities_that_tell_no_kind_are_named():
+    assert unreadable({FIRST: 1, STRANGE: 2}) == ["[{type=-1}] DEFAULT"]
 
 
 ONE_BYTE = "the app on pixel6 used 1 bytes over wifi; only rmnet1 (cellular) is captured: switch the other network off"
@@ -106,6 +180,11 @@ ONE_BYTE = "the app on pixel6 used 1 bytes over wifi; only rmnet1 (cellular) is 
             "not_accounted",
             "pixel6 counted no byte of the app in a whole call",
         ),
+        (
+            Account(LTE, {FIRST: 6000, WLAN: 400, STRANGE: 7}),
+            "not_accounted",
+            "pixel6 counted 7 bytes of the app on a network whose kind cannot be read: doctor names it",
+        ),
         (Account(LTE, {FIRST: 999}), "not_accounted", "pixel6: its counters of bytes by app run backwards"),
     ],
 )
@@ -115,9 +194,16 @@ def test_bytes_that_no_capture_saw_void_the_attempt(after, reason, text):
     assert (raised.value.reason, str(raised.value)) == (reason, text)
 
 
+def test_a_call_that_was_over_at_once_may_have_carried_nothing_and_nothing_another_way():
+    before = Account(LTE, {FIRST: 1000, WLAN: 400})
+    assert carried("pixel6", before, before, may_be_none=True) == 0
+    with pytest.raises(AttemptVoid, match="used 1 bytes over wifi"):
+        carried("pixel6", before, Account(LTE, {FIRST: 1000, WLAN: 401}), may_be_none=True)
+
+
 APP = read(SCENARIOS / "apps/whatsapp.yaml", App)
 SPEC = read(SCENARIOS / "benches/virtual.yaml", BenchSpec).phone("pixel6")
-PM = "pm list packages -U com.whatsapp"
+PM = "pm list packages -U --user 0 com.whatsapp"
 ANSWERS = {
     PM: "package:com.whatsapp uid:10240\n",
     "dumpsys netstats --poll": "Forced poll\n",

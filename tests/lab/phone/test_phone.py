@@ -26,7 +26,7 @@ def test_a_call_is_placed_once(phone: Phone, handset: Handset, whatsapp: App):
     phone.place_call(whatsapp, "voice")
     assert [one for one in handset.done if one.startswith("tap")] == ["tap Voice call"]
     assert handset.clock.ns == START_NS + 1_000_000_000
-    with pytest.raises(AttemptVoid, match="its aim came on pixel6 before any of place_call.voice") as caught:
+    with pytest.raises(AttemptVoid, match=r"its aim came on pixel6 before any of place_call\.voice") as caught:
         phone.place_call(whatsapp, "voice")
     assert caught.value.reason == "not_our_tap"
     assert [one for one in handset.done if one.startswith("tap")] == ["tap Voice call"]
@@ -57,9 +57,9 @@ def test_a_sign_that_does_not_fit_is_named(phone: Phone, handset: Handset, whats
 
 
 def test_a_chat_is_opened_by_its_intent_and_known_by_its_title(phone: Phone, handset: Handset, whatsapp: App):
-    title = Seen(id="com.whatsapp:id/conversation_contact_name", text="15555550102")
+    title = Seen(id="com.whatsapp:id/conversation_contact_name", text="Lab two")
     handset.started = lambda command: handset.clock.after(0.5, lambda: handset.screen.append(title))
-    phone.open_chat(whatsapp, "15555550102")
+    phone.open_chat(whatsapp, "15555550102", "Lab two")
     assert handset.done[:2] == [
         "press home",
         "am start -a android.intent.action.VIEW -d https://wa.me/15555550102 -p com.whatsapp",
@@ -70,7 +70,7 @@ def test_the_chat_with_somebody_else_is_not_the_chat(phone: Phone, handset: Hand
     handset.screen = [Seen(id="com.whatsapp:id/conversation_contact_name", text="15555550109")]
     handset.started = lambda command: None
     with pytest.raises(AttemptVoid, match=r"did not lead to chat_open \[id=com\.whatsapp:id/conversation_contact_name"):
-        phone.open_chat(whatsapp, "15555550102")
+        phone.open_chat(whatsapp, "15555550102", "15555550102")
 
 
 def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, handset: Handset, whatsapp: App):
@@ -84,9 +84,7 @@ def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, han
     ]
 
 
-def test_a_timer_that_stays_with_a_normal_audio_mode_has_the_app_stopped(
-    phone: Phone, handset: Handset, whatsapp: App
-):
+def test_a_timer_that_stays_with_a_normal_audio_mode_has_the_app_stopped(phone: Phone, handset: Handset, whatsapp: App):
     handset.screen = [subtitle("0:07"), Seen(id="com.whatsapp:id/end_call_button")]
     handset.answers = {"am force-stop com.whatsapp": ""}
     handset.started = lambda command: None

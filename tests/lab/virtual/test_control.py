@@ -249,7 +249,7 @@ def test_what_a_virtual_phone_cannot_do_is_refused_visibly(bench, tmp_path):
     (tmp_path / "app.apk").write_bytes(b"PK\3\4" + bytes(100))
     done = bench.adb("-s", serial, "install", str(tmp_path / "app.apk"))
     assert done.returncode == 1
-    assert b"sh: cmd: inaccessible or not found" in done.stdout + done.stderr
+    assert b"cmd: built as 'cmd appops get PACKAGE RECORD_AUDIO' only" in done.stdout + done.stderr
     refused = {
         "input text hello": b"input: built as",
         "input keyevent CAMERA": b"input: key camera is not built",

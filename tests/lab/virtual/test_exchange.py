@@ -255,7 +255,7 @@ def events_of(key):
     bench.run(20)
     bench.exchange.hang_up("a")
     bench.run(5)
-    return bench.listener.heard, bench.b.calls.audio_changes
+    return bench.listener.heard, list(bench.b.history.modes)
 
 
 def test_the_same_key_gives_the_same_events():
@@ -264,3 +264,15 @@ def test_the_same_key_gives_the_same_events():
 
 def test_another_key_gives_other_events():
     assert events_of("seed/trial/1") != events_of("seed/trial/2")
+
+
+def test_a_phone_is_shown_and_called_by_its_title_and_an_intent_finds_it_by_its_address():
+    bench = Bench()
+    bench.b.calls.titles = {"whatsapp": "Lab two"}
+    assert bench.exchange.peers("a", bench.app) == {B: "Lab two"}
+    assert bench.place() is None
+    call = bench.exchange.place("a", bench.app, "voice", "Lab two")
+    assert call is not None
+    assert (call.callee, bench.a.calls.view.peer) == ("b", "Lab two")
+    bench.run_until("rung")
+    assert bench.b.calls.view.peer == "15555550101"

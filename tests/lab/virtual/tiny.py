@@ -23,6 +23,7 @@ class TinyMachine:
     """A machine with nothing but files and the common commands; it is its own keeper of shells."""
 
     name, shell_name = "tiny", "sh"
+    utc_offset_minutes = 0
     kernel, architecture = f"{os.uname().sysname} {os.uname().release}", os.uname().machine
 
     def __init__(self, root: Path, place: str = "/data/local/tmp") -> None:

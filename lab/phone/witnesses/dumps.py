@@ -1,0 +1,55 @@
+"""One dump of one service, cut down on the phone to what is read of it, and what of it is left.
+
+Nothing is trusted: a dump that ran into its time limit, that is none, or that is longer than it can be is Missing.
+"""
+
+import re
+
+from lab.phone.witnesses.facts import Missing
+
+LIMIT_BYTES = 65_536
+"""Rings of 20 to 100 lines do not fill that."""
+MAX_ENTRIES = 500
+_TIME_LIMIT_S = 3
+_FAILED = "DUMP TIMEOUT|find service"
+"""What dumpsys itself prints where a service answers too late or is not there (AOSP, dumpsys.cpp)."""
+_STARTS_WITH_DIGIT = re.compile(r"\s{0,20}\d")
+_CONTINUES = re.compile(r"\s{1,20}- ")
+
+
+def command(service: str, lines: str, after: int = 0) -> str:
+    """The shell's words for the lines of a dump that contain `lines`, an expression of grep, and `after` more of each.
+
+    Without a line behind it a heading whose log has another form than is known would look like that of an empty log.
+    """
+    more = f"-A {after} " if after else ""
+    dump = f"dumpsys -t {_TIME_LIMIT_S} {service} 2>&1"
+    return f"{dump} | grep -a {more}-E '{lines}|{_FAILED}' | head -c {LIMIT_BYTES}"
+
+
+def unusable(service: str, text: str) -> Missing | None:
+    """Why nothing of a dump may be used, if so."""
+    if len(text.encode()) >= LIMIT_BYTES:
+        return Missing(f"dumpsys {service} is longer than {LIMIT_BYTES} bytes")
+    if "DUMP TIMEOUT" in text:
+        return Missing(f"dumpsys {service} did not answer in {_TIME_LIMIT_S} s")
+    if "Can't find service" in text:
+        return Missing(f"the phone has no service {service}")
+    return None
+
+
+def under(text: str, title: str) -> list[str] | None:
+    """The lines of the log under each heading that contains `title`, in any case; None where there is no heading.
+
+    A log ends at the first line that begins with no digit; a line that continues another is left out.
+    """
+    found: list[str] | None = None
+    inside = False
+    for line in text.splitlines():
+        if title in line.lower() and not _STARTS_WITH_DIGIT.match(line):
+            found, inside = found or [], True
+        elif inside and found is not None and _STARTS_WITH_DIGIT.match(line):
+            found.append(line)
+        elif not _CONTINUES.match(line):
+            inside = False
+    return found
