@@ -91,10 +91,10 @@ class Attempt:
             calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
         finally:
-            if not kept:
-                with self._bench.stop.held(), contextlib.suppress(LabError):
-                    if began:
-                        self._leave_idle()
+            with self._bench.stop.held(), contextlib.suppress(LabError):
+                if began and not kept:
+                    self._leave_idle()
+                if not kept:
                     self._bench.kind.end(None)
             self._witnesses.close()
             self._log.close()
@@ -275,10 +275,9 @@ class Attempt:
             AttemptVoid: with the claim that is refuted.
         """
         self._leave_idle()
-        asked_name, name = self._item.trial.scenario, stage.observed(self._scenario)
-        if name != asked_name:
-            raise AttemptVoid("wrong_scenario", f"asked {asked_name}, observed {name}")
-        sides, shape = self._witnesses.end(stage.seen, lines, carried), self._scenario.shape
+        if (name := stage.observed(self._scenario)) != self._item.trial.scenario:
+            raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {name}")
+        sides, shape = self._witnesses.evidence(stage.seen, lines, carried), self._scenario.shape
         asked = Shape(shape.answered, shape.ended_by, stage.service, shape.rang)
         observed = judge(asked, sides, stage.seen.acts, self._limits)
         self._log.note("observed", **{name: claim.verdict for name, claim in observed.claims.items()})
@@ -303,7 +302,7 @@ class Attempt:
 
     def _leave_idle(self) -> None:
         with self._bench.stop.held():
-            leave_idle(tuple(self._phones.values()), self._app, self._bench.clock, self._log.note)
+            leave_idle(self._phones.values(), self._app, self._bench.clock, self._log.note)
 
     @contextlib.contextmanager
     def _stopped_on_every_way_out(self, captures: dict[Role, Capture]) -> Iterator[None]:
