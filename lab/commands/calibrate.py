@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from correlate.dataset.clocks import ClockLine, Offset
 from lab.bench.bench import Bench
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
@@ -13,11 +14,9 @@ from lab.definitions.yaml import did_you_mean
 from lab.errors import AttemptVoid, BadInput, TrialsFailed
 from lab.run import calibration, calls, costs, introductions, limits, unproven
 from lab.run.calibration import Measured, Numbers
-from lab.run.ending import end_of
-from lab.run.heard import SideEvidence
 from lab.run.introductions import Pair, in_words
 from lab.run.steps import ROLES, Stage
-from lab.run.witnessed import Witnesses
+from lab.run.witnessed import Witnesses, learnt
 
 MOST_CALLS = 40
 TALK_S = 5.0
@@ -125,35 +124,35 @@ def _called(bench: Bench, name: str, number: int) -> Told:
     ):
         versions = {role: (phone.spec.name, phone.identify(app)) for role, phone in stage.phones.items()}
         spent = {role: costs.measure(stage.phones[role], app, "idle") if number == 0 else () for role in ROLES}
-        clocks = {role: measure_offset(bench.clock, stage.phones[role].device.read_clock_ns) for role in ROLES}
         witnesses.begin()
+        before = _offsets(bench, stage)
         witnesses.stream()
-        ring_s = _answered(stage, introductions.ring_limit_s(bench.lab, bench.spec, *pair))
+        _answered(stage, introductions.ring_limit_s(bench.lab, bench.spec, *pair))
         for role in ROLES if number == 0 else ():
             spent[role] += costs.measure(stage.phones[role], app, "call")
         for step in (Step(do="talk"), Step(do="hang_up", by=by), Step(do="wait_ended")):
             calls.do(stage, step)
         bench.clock.sleep(SETTLE_S)
-        since = witnesses.end()
-    tapped_ns = stage.seen.acts[-1].t0_ns
-    sides = {
-        role: SideEvidence(app.package, since[role], clocks[role].offset_ns, clocks[role].bound_ns, (), None)
-        for role in ROLES
-    }
-    ends = {role: end_of(sides[role], True, tapped_ns).at_ns for role in ROLES}
-    missing = {role: unproven.missing(since[role]) for role in ROLES}
-    told = calibration.measured(name, versions, (by, tapped_ns), ends, ring_s, missing)
+        clocks: dict[str, ClockLine] = {
+            role: ClockLine(before[role], after) for role, after in _offsets(bench, stage).items()
+        }
+        sides = witnesses.end(stage.seen, clocks, dict.fromkeys(ROLES, 0))
+    missing = {role: unproven.missing(sides[role].since) for role in ROLES}
     why = {(versions[role][0], witness): text for role in ROLES for witness, text in missing[role].items()}
-    return Told([replace(each, costs=spent[role]) for each, role in zip(told, ROLES, strict=True)], why)
+    told = zip(learnt(name, versions, sides, stage.seen), ROLES, strict=True)
+    return Told([replace(each, costs=spent[role]) for each, role in told], why)
 
 
-def _answered(stage: Stage, limit_s: float | None) -> float:
-    """How soon the callee rang. Raises `AttemptVoid`."""
-    ring_s = calls.ring(stage, limit_s or calls.RING_S)
-    if ring_s is None:
+def _offsets(bench: Bench, stage: Stage) -> dict[Role, Offset]:
+    """How far each phone's clock is from the controller's."""
+    return {role: measure_offset(bench.clock, stage.phones[role].device.read_clock_ns) for role in ROLES}
+
+
+def _answered(stage: Stage, limit_s: float | None) -> None:
+    """Have the callee ring and answer. Raises `AttemptVoid`."""
+    if calls.ring(stage, limit_s or calls.RING_S) is None:
         raise AttemptVoid("callee_never_rang", f"{stage.callee.spec.name} did not ring; cancelled")
     calls.do(stage, Step(do="answer", by="callee"))
-    return ring_s
 
 
 def lines(lab: Lab, spec: BenchSpec, app: str, told: list[Told]) -> Iterator[str]:

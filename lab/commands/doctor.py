@@ -27,7 +27,7 @@ from lab.phone import netstats, push
 from lab.phone.default_network import require_network, vpns
 from lab.phone.phone import Phone
 from lab.phone.witnesses import events, reading
-from lab.run import calls, introductions, unproven
+from lab.run import calibration, calls, introductions, unproven
 from lab.run.plan import Run
 
 FREE_KIB = 500_000
@@ -268,7 +268,9 @@ def _learnt(run: Run) -> Iterator[Check]:
         told += [f"{introductions.in_words(pair)} is parked" for pair in parked]
         return not told, "; ".join(told) or "every pair may call with nobody there"
 
-    yield _asked("introduced", spec.name, introduced, f"be there and type invoke introduce APP --bench {spec.name}")
+    if calibration.learns(spec):
+        fix = f"be there and type invoke introduce APP --bench {spec.name}"
+        yield _asked("introduced", spec.name, introduced, fix)
     for line in unproven.of_dataset(run.dataset) if run.dataset.info_path.exists() else ():
         yield Check("unproven", spec.name, True, line, "")
 

@@ -61,7 +61,8 @@ def ring(stage: Stage, within_s: float) -> float | None:
     if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, within_s):
         return None
     stage.seen.rang = True
-    return round((stage.clock.now_ns() - placed_ns) / 1e9, 3)
+    stage.seen.rang_after_s = round((stage.clock.now_ns() - placed_ns) / 1e9, 3)
+    return stage.seen.rang_after_s
 
 
 def do(stage: Stage, step: Step) -> None:

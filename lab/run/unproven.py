@@ -69,8 +69,11 @@ def lines(records: Iterable[TrialRecord]) -> list[str]:
 
 def missing(since: Since) -> dict[str, str]:
     """The witnesses that a phone's records lack, each with why."""
-    parts = [(witness, getattr(since, name)) for name, witness in _FIELDS.items()]
-    return {witness: part.why for witness, part in reversed(parts) if isinstance(part, Missing)}
+    found: dict[str, str] = {}
+    for name, witness in _FIELDS.items():
+        if isinstance(part := getattr(since, name), Missing):
+            found.setdefault(witness, part.why)
+    return found
 
 
 def never(missing: Collection[str]) -> dict[str, str]:

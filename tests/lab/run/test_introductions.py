@@ -31,6 +31,13 @@ def test_a_pair_that_never_rang_with_a_person_there_is_refused_by_name(at):
     require(at.lab, at.real, [THERE, BACK])
 
 
+def test_who_rang_in_one_app_is_a_stranger_in_another_that_has_the_same_number(at):
+    introduce(at.lab, at.real, THERE, 1.5)
+    birch = ("birch", *THERE[1:])
+    assert at.real.phone("pixel6pro").address_in("birch") == at.real.phone("pixel6pro").address_in("whatsapp")
+    assert strangers(at.lab, at.real, [THERE, birch]) == [birch]
+
+
 def test_emulated_phones_need_no_introduction_and_their_steps_keep_their_own_time(at):
     require(at.lab, at.emulated, [THERE])
     introduce(at.lab, at.emulated, THERE, 1.5)
