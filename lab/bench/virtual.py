@@ -42,7 +42,8 @@ class VirtualBench:
     """The bench process and its control channel: advance, begin, fail_next, end.
 
     Bench time is virtual on a virtual bench and wall time on a rig, whose networks and calls are real. Without `phones`
-    a rig is a resolver alone.
+    a rig is a resolver alone. `left_in_call` are the phones that were still in a call when their attempt ended, as
+    "TRIAL.ATTEMPT: PHONE".
     """
 
     def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
@@ -57,6 +58,8 @@ class VirtualBench:
             where = {"scenarios": str(lab_.directory.resolve()), "bench": spec.name, "root": str(self._root)}
             self.started = self._asked(deadlines.BENCH_START, **where, phones=phones)
             self._end = stack.pop_all()
+        self.left_in_call: list[str] = []
+        self._attempt = ""
         self.clock: BenchClock = VirtualClock(self, stop) if spec.kind == "virtual" else WallClock(stop)
         adb_port = self.started.get("adb_port", 0)
         self.client = LabClient("127.0.0.1", adb_port)
@@ -101,7 +104,7 @@ class VirtualBench:
         """Set the attempt's key, instant and possible routes, and a clean state."""
         trial = planned.trial.id
         start_ns = EPOCH_NS + planned.index * 3_600_000_000_000 + attempt % 6 * 600_000_000_000
-        key = f"{seed}/{trial}/{attempt}"
+        key, self._attempt = f"{seed}/{trial}/{attempt}", f"{trial}.{attempt}"
         self.ask(op="begin", key=key, trial=trial, attempt=attempt, start_ns=start_ns, direct=planned.direct)
 
     def end(self, truth: Path | None) -> list[str]:
@@ -110,6 +113,7 @@ class VirtualBench:
         Raises `AttemptVoid`, `bench_trouble`, where something inside the bench failed during the attempt.
         """
         answer = self.ask(op="end", truth=None if truth is None else str(truth.resolve()))
+        self.left_in_call += [f"{self._attempt}: {phone}" for phone in answer.get("in_call", [])]
         if truth is not None and answer.get("trouble"):
             raise AttemptVoid("bench_trouble", str(answer["trouble"])[:300])
         return [str(command) for command in answer.get("refused", [])]

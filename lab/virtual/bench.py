@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.definitions import BenchSpec, VirtualApp
 from lab.errors import BadInput
+from lab.virtual import visits
 from lab.virtual.adb.daemon import listen
 from lab.virtual.adb.server import AdbServer
 from lab.virtual.adb.services import PhoneServices
@@ -23,6 +24,7 @@ from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.shell.machine import Machine
 from lab.virtual.standin.server import StandIns
+from lab.virtual.visits import Visits
 from lab.virtual.world import World
 
 BOOT_NS = 1_767_500_000_000_000_000
@@ -43,6 +45,8 @@ class EmulatedBench:
         self.phones = {phone.name: self._phone(phone.name, apps, root) for phone in spec.phones}
         self.exchange.networks = {phone.name: phone.network for phone in spec.phones}
         self.exchange.subscribers = {name: phone.handset.calls for name, phone in self.phones.items()}
+        self.visits = Visits(self.world, self.exchange, {name: phone.handset for name, phone in self.phones.items()})
+        self.exchange.listeners.append(self.visits)
         clock_read = self.ledger.clock_read
         self.laptop = VirtualLaptop(spec.laptop, spec.laptop.emulation, self.network, root, self.faults, clock_read)
         self.standins = StandIns(self.laptop)
@@ -115,14 +119,17 @@ class EmulatedBench:
             phone.handset.begin()
             self.ledger.drift(phone.name, phone.clock.drift_ppb / 1000)
         self.standins.begin()
+        self.visits.begin(trial)
         self.ledger.drift(self.laptop.name, self.laptop.clock.drift_ppb / 1000)
 
     def fail_next(self, what: str, on: str, times: int = 1, **details: Any) -> None:
-        """Let the next uses of something fail."""
+        """Let the next uses of something fail, or somebody interfere (see `lab.virtual.visits`)."""
         if what == "drop_stun":
             self.network.drop_stun({"side": on, **details})
         elif on not in (*self.phones, self.laptop.name):
             raise ValueError(f"no machine {on!r}; there is {', '.join((*self.phones, self.laptop.name))}")
+        elif what in visits.KINDS:
+            self.visits.ask(what, on, times, **details)
         elif what == "move":
             self.network.move(on, **details)
         elif what == "elsewhere":
@@ -131,9 +138,14 @@ class EmulatedBench:
             self.faults.add(what, on, times, **details)
 
     def end(self, truth: str | None) -> dict[str, Any]:
-        """End the attempt: the truth is written if a path is given; what was refused is told and forgotten."""
+        """End the attempt: the truth is written if a path is given; what was refused is told and forgotten.
+
+        `in_call` names the phones that were in a call until now.
+        """
         if truth is not None:
-            write_json(Path(truth), self.ledger.truth(self.exchange))
+            write_json(Path(truth), self.ledger.truth(self.exchange) | self.visits.truth())
+        in_call = [name for name, phone in self.phones.items() if phone.handset.call is not None]
+        self.visits.end()
         self.exchange.drop()
         self.standins.end_captures()
         machines: list[Machine] = [*self.phones.values(), self.laptop]
@@ -141,7 +153,7 @@ class EmulatedBench:
         for machine in machines:
             machine.processes.begin()
             machine.refused.clear()
-        return {"refused": refused}
+        return {"refused": refused, "in_call": in_call}
 
 
 def write_json(path: Path, value: object) -> None:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("tcpdump", "shell", "dumpcap", "drop_stun", "clock", "stamps", "neighbours", "pcapdroid", "vpn")
+KINDS = ("tcpdump", "shell", "dumpcap", "clock", "stamps", "neighbours", "pcapdroid", "vpn")
+ELSEWHERE = ("drop_stun", "move", "elsewhere", "visit", "lost_tap", "visitor")
+"""Those that the network and `lab.virtual.visits` keep."""
 
 
 @dataclass
@@ -15,7 +17,7 @@ class Faults:
     def add(self, what: str, on: str, times: int, **details: Any) -> None:
         """Let the next `times` uses of `what` on a machine fail. Raises ValueError for a kind that is not known."""
         if what not in KINDS:
-            raise ValueError(f"no fault {what!r}; there is {', '.join(KINDS)}")
+            raise ValueError(f"no fault {what!r}; there is {', '.join((*KINDS, *ELSEWHERE))}")
         self.waiting.append({"what": what, "on": on, "times": times, **details})
 
     def take(self, what: str, on: str, text: str = "") -> dict[str, Any] | None:

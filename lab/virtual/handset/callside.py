@@ -208,6 +208,13 @@ class CallSide:
         else:
             self.world.after(self.draw_ns("connect", call.app.timers.connect_s), lambda: self._talk(view))
 
+    def switched(self, call: Call) -> None:
+        """A voice call has become a video call."""
+        if self.view is not None and self.view.call is call:
+            self.records.turns_to_video()
+            self._post("ongoing")
+            self._hide_later()
+
     def over(self, call: Call) -> None:
         """The call is over, as far as this phone knows: its last screens, its missed call, its silence."""
         view = self.view
@@ -287,7 +294,7 @@ class CallSide:
 
     def _hide_later(self) -> None:
         view = self.view
-        if view is None or view.phase != "talking" or view.call.service != "video":
+        if view is None or view.phase != "talking" or view.call.shown_as != "video":
             return
         span = view.call.app.timers.controls_hide_s
         if span is None:
@@ -326,9 +333,9 @@ class CallSide:
         form = app.notifications.incoming if kind == "incoming" else app.notifications.ongoing
         last = [one for one in self.notifications if one.call is not None and one.id != form.id]
         self.cancel(last, BY_APP)
-        self.post(notification(app, form, view.peer, view.call.service, self.world.now_ns, view))
+        self.post(notification(app, form, view.peer, view.call.shown_as, self.world.now_ns, view))
 
     def _post_missed(self, view: CallView) -> None:
         app = view.call.app
         form = app.notifications.missed
-        self.post(notification(app, form, view.peer, view.call.service, self.world.now_ns, None))
+        self.post(notification(app, form, view.peer, view.call.shown_as, self.world.now_ns, None))

@@ -33,7 +33,10 @@ def draw_ns(world: World, name: str, span: Uniform) -> int:
 
 @dataclass(eq=False)
 class Call:
-    """One call between two phones, as the operator knows it."""
+    """One call between two phones, as the operator knows it.
+
+    `service` is what it began as; `services` is what it was, in order: a voice call may become a video call.
+    """
 
     app: VirtualApp
     service: Service
@@ -44,6 +47,15 @@ class Call:
     answered_ns: int | None = None
     ended_ns: int | None = None
     ended_by: EndedBy | None = None
+    services: list[Service] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.services = self.services or [self.service]
+
+    @property
+    def shown_as(self) -> Service:
+        """What it is now."""
+        return self.services[-1]
 
     @property
     def scenario(self) -> str | None:
@@ -108,6 +120,7 @@ class Subscriber(Protocol):
     def callee_rings(self, call: Call) -> None: ...
     def accepted(self, call: Call) -> None: ...
     def connected(self, call: Call) -> None: ...
+    def switched(self, call: Call) -> None: ...
     def over(self, call: Call) -> None: ...
 
 
@@ -202,6 +215,20 @@ class Exchange:
         line = self._lines.get(phone)
         if line is not None and not line.over:
             self._end(line, line.call.role(phone))
+
+    def switch_video(self, phone: str) -> None:
+        """Have the voice call of a phone become a video call on both phones; anything else is ignored.
+
+        What is on the wire stays as it was: only the phones tell of it.
+        """
+        line = self._lines.get(phone)
+        if line is None or line.over or line.call.answered_ns is None or "video" in line.call.services:
+            return
+        if "video" not in line.call.app.services:
+            return
+        line.call.services.append("video")
+        for each in (line.call.caller, line.call.callee):
+            self.subscribers[each].switched(line.call)
 
     def _owner(self, phone: str, app: VirtualApp, title: str) -> str | None:
         for name, subscriber in self.subscribers.items():

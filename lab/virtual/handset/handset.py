@@ -17,8 +17,9 @@ from lab.virtual.handset.disorders import Disorders
 from lab.virtual.handset.exchange import CallView, Exchange
 from lab.virtual.handset.foreground import Foreground
 from lab.virtual.handset.history import History
+from lab.virtual.handset.othercall import OtherCall
 from lab.virtual.handset.records import Records, SimState
-from lab.virtual.handset.tokens import token
+from lab.virtual.handset.touches import Touches
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
 from lab.virtual.world import World
 
@@ -26,13 +27,13 @@ _SWIPE_PX = HEIGHT // 5
 _TAP_SLOP_PX = 16
 _TOP_EDGE_PX = 100
 _PAST_PID = 9_107
-_WATCHERS = ("[Gesture Monitor] swipe-up", "PointerEventDispatcher0")
-"""Windows of the system that see each touch."""
 
 
 class Handset:
     """One emulated handset. `contacts` are its own addresses and `titles` what the other phone calls it, where that is
     something else, by app name; `apps` are the installed apps, by name.
+
+    `loses` is asked with the action of each node that is tapped or swiped: true, and the gesture reaches nothing.
 
     Coordinates are pixels of a 1080 x 2400 screen. A tap reaches the topmost node that takes taps; a window keeps
     what happens inside its bounds from the windows under it.
@@ -49,13 +50,16 @@ class Handset:
         titles: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name, self.apps, self.world, self.exchange = name, apps, world, exchange
+        self.loses: Callable[[Do], bool] = lambda action: False
         self.display, self.packages = Display(), Packages(apps)
         self.disorders = Disorders(world, name, emulation.disorders if emulation is not None else ())
         self.history = History(world, name, self.packages.pid)
+        self._touches = Touches(self.history)
         self.audio = Audio(self.history, self.packages.pid)
         self.records = Records(name, world, self.history, self.audio, self.disorders)
         notes = Notes(self.history, self.records, self.disorders, emulation.sdk if emulation is not None else 36)
         self.calls = CallSide(name, contacts, world, self.display, self.packages, notes, titles)
+        self.other_call = OtherCall(world, self.display, self.packages, self.calls, self.audio)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
         self._keys: Mapping[str, Callable[[], None]] = {
             "home": self._home,
@@ -79,6 +83,7 @@ class Handset:
             "answer": lambda shown: self.exchange.answer(self.name),
             "reject": lambda shown: self._reject(),
             "hang_up": lambda shown: self._hang_up(),
+            "other_call": lambda shown: self.other_call.touched(),
             "show_controls": lambda shown: self.calls.show_controls(),
         }
         self.begin()
@@ -86,14 +91,15 @@ class Handset:
     def begin(self) -> None:
         """A clean phone: home screen, screen on and unlocked, no call, no notification, all apps reachable."""
         self.display.on, self.display.locked, self.display.shade = True, False, False
-        self._touched: tuple[str, ...] = ()
         self.packages.begin()
         self.disorders.begin()
         self.history.begin()
+        self._touches.begin()
         past.fill(self.history, self.world, self.name, list(self.apps.values()), _PAST_PID)
         self.audio.begin()
         self.records.begin()
         self.calls.begin()
+        self.other_call.begin()
         self.foreground.begin()
 
     # What the phone shows
@@ -109,10 +115,13 @@ class Handset:
         if call is None and self.calls.dialog is not None and not self.display.locked:
             dialog = self.calls.dialog
             shown.append(app_window(dialog.app, dialog.app.screen(dialog.screen), dialog.peer, 0))
+        return shown + [heads_up(posted) for posted in self._over()]
+
+    def _over(self) -> list[Notification]:
+        """The notifications that are shown over the screen, the topmost last."""
         posted = self.calls.posted()
-        if self.calls.heads_up and posted is not None:
-            shown.append(heads_up(posted))
-        return shown
+        own = [posted] if self.calls.heads_up and posted is not None else []
+        return own + self.other_call.posted()
 
     def nodes(self) -> list[Node]:
         """What an accessibility dump of all windows shows now, heads-up included."""
@@ -120,9 +129,9 @@ class Handset:
 
     def focused(self) -> Window | None:
         """The window with the focus; None with the screen off. A heads-up notification takes no focus."""
-        posted = self.calls.heads_up and not self.display.shade and self.calls.posted() is not None
         windows = self.windows()
-        return windows[-2 if posted else -1] if windows else None
+        over = 0 if self.display.shade else len(self._over())
+        return windows[-1 - over] if windows else None
 
     def top_activity(self) -> Window | None:
         """The window of the resumed activity, also under the shade; None with the screen off or the keyguard shown."""
@@ -182,11 +191,9 @@ class Handset:
     def tap(self, x: float, y: float) -> None:
         """A short touch. With the screen off nothing happens."""
         self._touch(x, y)
-        for shown in self._under(x, y):
+        for shown in self.under(x, y):
             if shown.node.clickable:
-                if shown.button is not None:
-                    self.calls.clicked(*shown.button)
-                self._actions[shown.tap](shown)
+                self._act(shown.tap, shown)
                 return
 
     def swipe(self, x1: float, y1: float, x2: float, y2: float) -> None:
@@ -238,18 +245,11 @@ class Handset:
     # How it does it
 
     def _touch(self, x: float, y: float) -> None:
-        """A finger goes down. The events buffer tells of it where other windows are touched than the last time."""
         self.calls.touched()
-        if not self.display.on:
-            return
-        window = next((one for one in reversed(self.windows()) if one.contains(x, y)), None)
-        names = (f"{token(window.title)} {window.title}",) if window is not None else ()
-        touched = tuple(f"{name} (server), " for name in names + _WATCHERS)
-        if touched != self._touched:
-            self._touched = touched
-            self.history.log_event("input_interaction", f"Interaction with: {''.join(touched)}")
+        if self.display.on:
+            self._touches.down(next((one for one in reversed(self.windows()) if one.contains(x, y)), None))
 
-    def _under(self, x: float, y: float) -> list[Shown]:
+    def under(self, x: float, y: float) -> list[Shown]:
         """The nodes at a point of the topmost window there, topmost first."""
         for window in reversed(self.windows()):
             if window.contains(x, y):
@@ -257,14 +257,21 @@ class Handset:
         return []
 
     def _swipe_up(self, x: float, y: float) -> None:
-        for shown in self._under(x, y):
+        for shown in self.under(x, y):
             if shown.swipe_up != "none":
-                self._actions[shown.swipe_up](shown)
+                self._act(shown.swipe_up, shown)
                 return
         if self.display.shade:
             self.display.shade = False
         elif self.display.locked and self.calls.window() is None:
             self.dismiss_keyguard()
+
+    def _act(self, action: Do, shown: Shown) -> None:
+        if self.loses(action):
+            return
+        if shown.button is not None:
+            self.calls.clicked(*shown.button)
+        self._actions[action](shown)
 
     def _launch(self, shown: Shown) -> None:
         if shown.app is not None:

@@ -9,7 +9,7 @@ _CALL_FLAGS, _OTHER_FLAGS = (0x62, "ONGOING_EVENT|NO_CLEAR|FOREGROUND_SERVICE"),
 
 
 def category_of(one: Notification) -> str:
-    return "call" if one.call is not None else "missed_call"
+    return "call" if one.call is not None or one.other_call else "missed_call"
 
 
 def key_of(one: Notification, uid: int) -> str:
@@ -19,7 +19,7 @@ def key_of(one: Notification, uid: int) -> str:
 
 def described(one: Notification, sdk: int) -> str:
     """Notification.toString; from API level 36 its flags stand by name."""
-    bits, names = _CALL_FLAGS if one.call is not None else _OTHER_FLAGS
+    bits, names = _CALL_FLAGS if category_of(one) == "call" else _OTHER_FLAGS
     form = f"defaults=0 flags={names}" if sdk >= 36 else f"defaults=0x0 flags=0x{bits:x}"
     return (
         f"Notification(channel={one.channel} shortcut=null contentView=null vibrate=null sound=null {form} "

@@ -5,7 +5,7 @@ definitions. A screen is 1080 x 2400 pixels; nodes are in drawing order, later o
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.definitions.virtual_app import (
@@ -22,7 +22,7 @@ from lab.definitions.virtual_app import (
 from lab.virtual.handset.exchange import CallView
 
 Bounds = tuple[int, int, int, int]
-Do = Action | Literal["open_call", "launch"]
+Do = Action | Literal["open_call", "launch", "other_call"]
 
 LAUNCHER = "com.google.android.apps.nexuslauncher"
 LAUNCHER_ACTIVITY = f"{LAUNCHER}.NexusLauncherActivity"
@@ -87,7 +87,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Notification:
-    """A notification that is posted. `actions` are its buttons' texts; `call` is the call it is about, if it runs."""
+    """A notification that is posted. `actions` are its buttons' texts; `call` is the call it is about, if it runs.
+
+    `other_call`: it is about a call that nobody of this bench makes.
+    """
 
     package: str
     id: int
@@ -99,6 +102,7 @@ class Notification:
     app: VirtualApp
     buttons: tuple[NotificationButton, ...] = ()
     call: CallView | None = None
+    other_call: bool = False
 
 
 def elapsed_text(elapsed_ns: int, form: Elapsed) -> str:
@@ -124,7 +128,7 @@ def app_window(
 def _applies(node: VirtualNode, peer: str, view: CallView | None) -> bool:
     if not peer and ("{peer}" in node.text + node.description or node.tap == "open_chat"):
         return False
-    if node.service is not None and view is not None and node.service != view.call.service:
+    if node.service is not None and view is not None and node.service != view.call.shown_as:
         return False
     return node.phase is None or (view is not None and node.phase == view.phase)
 
@@ -189,6 +193,16 @@ def notification(
     )
 
 
+_DECLINE = NotificationButton(id="android:id/action0", text="Decline", description="Decline", tap="reject")
+_ANSWER = NotificationButton(id="android:id/action1", text="Answer", description="Answer", tap="answer")
+
+
+def other_call(app: VirtualApp, now_ns: int) -> Notification:
+    """The notification of a call in `app` from somebody who is not of this bench."""
+    form = app.notifications.incoming.model_copy(update={"title": "Unknown caller", "buttons": [_DECLINE, _ANSWER]})
+    return replace(notification(app, form, "", "voice", now_ns, None), other_call=True)
+
+
 def heads_up(posted: Notification) -> Window:
     """A notification over the top of the screen."""
     bounds = (20, 80, WIDTH - 20, 80 + _CARD_HEIGHT)
@@ -215,5 +229,6 @@ def _card(posted: Notification, top: int) -> list[Shown]:
         left = 60 + index * 320
         bounds = (left, top + 250, left + 300, top + 370)
         node = Node("android.widget.Button", button.id, button.text, button.description, bounds, True, SYSTEM_UI)
-        shown.append(Shown(node, button.tap, app=posted.app, button=(posted, index)))
+        action: Do = "other_call" if posted.other_call else button.tap
+        shown.append(Shown(node, action, app=posted.app, button=(posted, index)))
     return shown

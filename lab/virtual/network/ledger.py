@@ -3,16 +3,16 @@
 Nothing here reads bytes of a frame. `lab.virtual.network.truth` turns the notes of one attempt into its truth.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lab.virtual.handset.exchange import Exchange
+from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.network.addresses import Address
 from lab.virtual.network.datagrams import Integers
 from lab.virtual.network.meaning import Meaning
-from lab.virtual.network.truth import ClockTruth, Notes, Row, truth
+from lab.virtual.network.truth import WORDS, ClockTruth, Notes, Row, Word, call_truth, truth
 from lab.virtual.world import World
 
 
@@ -65,7 +65,7 @@ class Ledger:
         It counts for `count` messages: one if it is a datagram, as many as end in it if it is a TCP segment.
         """
         if meaning.marker is not None:
-            self._notes[phone].markers.append((*meaning.marker, position))
+            self._notes[phone].markers.append((*meaning.marker, position, time_ns))
         elif meaning.kind in ("call", "direct") or meaning.mapped is not None:
             self._notes[phone].singles.append((position, meaning, time_ns, payload_bytes, count))
 
@@ -88,12 +88,26 @@ class Ledger:
         return self._notes[phone].rows()
 
     def truth(self, exchange: Exchange) -> dict[str, Any]:
-        """The truth of this attempt: the fields of DESIGN, as JSON values."""
-        call = exchange.calls[-1] if exchange.calls else None
+        """The truth of this attempt: the fields of DESIGN, as JSON values. All but `calls` is of the attempt's call."""
+        call = self._call_of(exchange.calls)
         clocks = {who: self._clock(who) for who in ("laptop", *self._notes)}
         restarts = max([0, *(len(starts) - 1 for starts in self._starts.values())])
         head = {"trial": self._trial, "attempt": self._attempt}
-        return head | truth(call, self._notes, clocks) | {"capture_restarts": restarts}
+        calls = [call_truth(one) for one in exchange.calls]
+        marked = {f"{word}_ns": self._marked_ns(word) for word in WORDS}
+        more = {"capture_restarts": restarts, "calls": calls, "marked": marked}
+        return head | truth(call, self._notes, clocks) | more
+
+    def _call_of(self, calls: Sequence[Call]) -> Call | None:
+        """The first call placed after both phones' begin marker, else the last: what a trial's captures hold."""
+        begun_ns = self._marked_ns("begin")
+        placed = [call for call in calls if begun_ns is not None and call.placed_ns >= begun_ns]
+        return placed[0] if placed else calls[-1] if calls else None
+
+    def _marked_ns(self, word: Word) -> int | None:
+        """When the phones' markers that count had passed on both wires; None where one phone has none."""
+        times = [when for notes in self._notes.values() if (when := notes.marked_ns(word)) is not None]
+        return max(times) if times and len(times) == len(self._notes) else None
 
     def _clock(self, who: str) -> ClockTruth:
         reads = self._clocks.get(who, [])

@@ -20,6 +20,8 @@ _CALLER_AT_LEAST = 10
 _ROLE_SESSIONS = 3
 
 Side = Literal["caller", "callee"]
+Word = Literal["begin", "end"]
+WORDS: tuple[Word, ...] = ("begin", "end")
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,25 @@ class Notes:
 
     interface: frozenset[Address]
     probed: set[Address] = field(default_factory=set)
-    markers: list[tuple[str, str, int]] = field(default_factory=list)
+    markers: list[tuple[str, str, int, int]] = field(default_factory=list)
     singles: list[tuple[int, Meaning, int, int, int]] = field(default_factory=list)
     batches: list[tuple[Integers, Meaning, Integers, Integers, Integers]] = field(default_factory=list)
 
     def between(self) -> tuple[int, float]:
         """The positions of the first `begin` and the last `end` of the nonce that began last; all without markers."""
-        begun = [nonce for nonce, word, _ in self.markers if word == "begin"]
-        if not begun:
-            return -1, float("inf")
-        first = min(at for nonce, word, at in self.markers if word == "begin" and nonce == begun[-1])
-        ends = [at for nonce, word, at in self.markers if word == "end" and nonce == begun[-1]]
-        return first, max(ends, default=float("inf"))
+        begins, ends = self._marked("begin"), self._marked("end")
+        return (begins[0][0] if begins else -1), (ends[-1][0] if ends else float("inf"))
+
+    def marked_ns(self, word: Word) -> int | None:
+        """When the first `begin` and the last `end` of that nonce passed; None where none did."""
+        found = self._marked(word)
+        return found[0 if word == "begin" else -1][1] if found else None
+
+    def _marked(self, word: Word) -> list[tuple[int, int]]:
+        """Position and instant of these markers of the nonce that began last, in their order on the wire."""
+        begun = [nonce for nonce, each, _, _ in self.markers if each == "begin"]
+        last = begun[-1] if begun else None
+        return sorted((at, ns) for nonce, each, at, ns in self.markers if each == word and nonce == last)
 
     def rows(self) -> list[Row]:
         """What passed between the markers."""
@@ -127,6 +136,22 @@ def _counters(rows: list[Row]) -> dict[str, int]:
         "rx_packets": sum(row.packets for row in rx),
         "tx_payload_bytes": sum(row.payload_bytes for row in tx),
         "rx_payload_bytes": sum(row.payload_bytes for row in rx),
+    }
+
+
+def call_truth(call: Call) -> dict[str, Any]:
+    """One call of the attempt as the operator knows it, as JSON; instants are bench time."""
+    return {
+        "app": call.app.name,
+        "service": call.service,
+        "services": list(call.services),
+        "caller": call.caller,
+        "callee": call.callee,
+        "placed_ns": call.placed_ns,
+        "rung_ns": call.rung_ns,
+        "answered_ns": call.answered_ns,
+        "ended_ns": call.ended_ns,
+        "ended_by": call.ended_by,
     }
 
 

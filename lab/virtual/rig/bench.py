@@ -19,6 +19,7 @@ from lab.virtual.faults import Faults
 from lab.virtual.handset.exchange import Call, Exchange
 from lab.virtual.handset.handset import Handset
 from lab.virtual.network.resolver import PtrResponder, server_names
+from lab.virtual.network.truth import call_truth
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.rig import nat, needs
 from lab.virtual.rig.calls import SIDES, RigCall, RigOperator
@@ -38,6 +39,15 @@ SPEECH = (
     "The quick brown fox jumps over the lazy dog. We measure how a call is carried from one phone to another, how long "
     "it lasts, which servers take part in it, and what each side may learn of the other."
 )
+
+NOBODY: dict[str, Any] = {
+    "sim_calls": 0,
+    "other_calls": 0,
+    "other_calls_touched": 0,
+    "interruptions": [],
+    "marked": {"begin_ns": None, "end_ns": None},
+}
+"""Nobody visits the phones of a rig; when their markers pass, only captures tell."""
 
 
 class RigBench:
@@ -208,23 +218,28 @@ class RigBench:
         return f"{self._begun['trial']}.{self._begun['attempt']}.{side}"
 
     def fail_next(self, what: str, on: str, times: int = 1, **details: Any) -> None:
-        """Raises ValueError: what is real here fails by itself."""
+        """Raises ValueError: what is real here fails by itself, and nobody visits its phones."""
         raise ValueError("the rig makes no faults; the virtual bench does")
 
     async def end(self, truth: str | None) -> dict[str, Any]:
-        """End the attempt: the truth is written if a path is given and no browser failed; `trouble` says what did."""
+        """End the attempt: the truth is written if a path is given and no browser failed; `trouble` says what did.
+
+        `in_call` names the phones that were in a call until now.
+        """
+        in_call = [name for name, phone in self.phones.items() if phone.handset.call is not None]
+        calls = [call_truth(one) for one in self.exchange.calls]
         self.exchange.drop()
         await self.operator.finish()
         call = self.operator.calls[-1] if self.operator.calls else None
         failures = [text for one in self.operator.calls for text in one.failures]
         if truth is not None and not failures:
             relayed = dict(zip(SIDES, await self.coturn.relayed([self._user(side) for side in SIDES]), strict=True))
-            write_json(Path(truth), self._truth(call, relayed))
+            write_json(Path(truth), self._truth(call, relayed) | {"calls": calls} | NOBODY)
         refused = [text for phone in self.phones.values() for text in phone.refused]
         for phone in self.phones.values():
             phone.processes.begin()
             phone.refused.clear()
-        return {"refused": refused, "trouble": "; ".join(failures)}
+        return {"refused": refused, "in_call": in_call, "trouble": "; ".join(failures)}
 
     def _truth(self, call: RigCall | None, relayed: Mapping[Role, Relayed]) -> dict[str, Any]:
         public: dict[str, set[Any]] = {self.layout.mobile.name: {self.layout.carrier_ends()[0].ip}}

@@ -85,7 +85,7 @@ def test_a_label_that_makes_a_direction_too_long_for_a_name_is_a_mistake_at_that
     assert found(scenarios) == []
     edit(bench, label, f"a{label}")
     what = f"direction 'lte_to_a{label}' has 65 characters, a name at most 64; shorten this label"
-    assert found(scenarios) == [f"benches/virtual.yaml:61:5: {what}"]
+    assert found(scenarios) == [f"benches/virtual.yaml:65:5: {what}"]
 
 
 def test_names_that_together_make_a_trial_id_too_long_are_a_mistake_of_the_matrix(scenarios: Path):

@@ -113,8 +113,8 @@ class Handset:
             return ShellOutput(self.answers[command], self.code)
         if "dumpsys notification" in command or "dumpsys -t 3 notification" in command:
             self.done.pop()
-            state = "Current Notification Manager state:\n  Notification List:\n"
-            return ShellOutput(state + "".join(map(posted, self.calling)), 0)
+            heading = "Current Notification Manager state:\n  Notification List:\n"
+            return ShellOutput(heading + "".join(map(posted, self.calling)), 0)
         if "telephony.registry" in command:
             self.done.pop()
             return ShellOutput("  Phone Id=0\n    mCallState=0\n", 0)

@@ -25,8 +25,19 @@ def exchange(*, relays=(), identical=None, ids=None, scenario="caller_cancels"):
         identical_unanswered=identical,
         user_ids=None if ids is None else SimpleNamespace(length=ids),
     )
-    call = SimpleNamespace(app=SimpleNamespace(network=network), caller="a", callee="b", scenario=scenario)
-    return SimpleNamespace(calls=[call])
+    return SimpleNamespace(calls=[call(0, network, scenario)])
+
+
+def call(placed_ns, network, scenario="caller_cancels", caller="a", callee="b"):
+    instants = {"placed_ns": placed_ns, "rung_ns": placed_ns + 5, "answered_ns": None, "ended_ns": placed_ns + 9}
+    told = {
+        "service": "voice",
+        "services": ["voice", "video"],
+        "caller": caller,
+        "callee": callee,
+        "ended_by": "caller",
+    }
+    return SimpleNamespace(app=SimpleNamespace(name="maple", network=network), scenario=scenario, **told, **instants)
 
 
 class Book(Ledger):
@@ -94,7 +105,45 @@ def test_without_a_call_the_truth_is_empty(book):
             "laptop": {"offset_before_ns": None, "offset_after_ns": None, "drift_ppm": 0.0},
         },
         "capture_restarts": 0,
+        "calls": [],
+        "marked": {"begin_ns": None, "end_ns": None},
     }
+
+
+def test_the_truth_is_of_the_first_call_after_the_begin_markers_and_tells_of_every_call(book):
+    network = exchange().calls[0].app.network
+    before, first, second = (
+        call(placed_ns, network, scenario)
+        for placed_ns, scenario in ((1999, "callee_rejects"), (2000, "caller_cancels"), (2500, "system_timeout"))
+    )
+    for phone, begun_ns, ended_ns in (("a", 1000, 3000), ("b", 2000, 2900)):
+        book.frame(phone, marker("begin"), begun_ns)
+        book.frame(phone, marker("end"), ended_ns)
+    truth = book.truth(SimpleNamespace(calls=[before, first, second]))
+    assert truth["observed_scenario"] == "caller_cancels"
+    assert truth["marked"] == {"begin_ns": 2000, "end_ns": 3000}
+    assert [one["placed_ns"] for one in truth["calls"]] == [1999, 2000, 2500]
+    assert truth["calls"][0] == {
+        "app": "maple",
+        "service": "voice",
+        "services": ["voice", "video"],
+        "caller": "a",
+        "callee": "b",
+        "placed_ns": 1999,
+        "rung_ns": 2004,
+        "answered_ns": None,
+        "ended_ns": 2008,
+        "ended_by": "caller",
+    }
+    assert book.truth(SimpleNamespace(calls=[before]))["observed_scenario"] == "callee_rejects"
+
+
+def test_without_both_begin_markers_the_truth_is_of_the_last_call(book):
+    book.frame("a", marker("begin"), 1000)
+    network = exchange().calls[0].app.network
+    calls = [call(2000, network, "caller_cancels"), call(2500, network, "system_timeout")]
+    truth = book.truth(SimpleNamespace(calls=calls))
+    assert (truth["observed_scenario"], truth["marked"]) == ("system_timeout", {"begin_ns": None, "end_ns": None})
 
 
 def test_only_frames_between_the_markers_count(book):

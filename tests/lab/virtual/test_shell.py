@@ -68,6 +68,7 @@ PORTABLE = [
     "while read -r l; do echo got $l; done",
     "printf 'b\\na\\nc\\n' | head -n 2 | tail -n 1",
     "printf 'x1\\ny2\\nx3\\n' | grep -c x",
+    "printf 'a\\nb\\nc\\nd\\ne\\nb\\nb\\n' | grep -a -A 1 -E 'b|f'",
     "echo abc | grep -q z; echo $?",
     "printf 'a.c\\nabc\\n' | grep -F a.c",
     "printf 'a\\n\\000b c\\000' | grep -F -q -a -z 'b c'; echo $?",
