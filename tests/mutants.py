@@ -17,6 +17,7 @@ WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
 PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddopts=--import-mode=importlib")
 SYMMETRY, EXAMINATION = "correlate/dimensions_symmetry", "correlate/dataset/examination"
 TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
+WITNESSED = "lab/phone/witnesses/audio"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 INTRODUCE = "lab/commands/introduce"
 
@@ -71,6 +72,12 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "lab/capture/verified", "if repeats.flagged", "if repeats.found"),
     ("verdict", "lab/clocks/capture_clocks", "> each.bound_ns + machine.bound_ns", "> each.bound_ns"),
     ("verdict", "lab/phone/netstats", "sorted(grown.items()) if size}", "sorted(grown.items()) if size > 1}"),
+    ("boundary", "lab/phone/netstats", 'all("defaultNetwork=false"', 'any("defaultNetwork=false"'),
+    ("boundary", "lab/phone/witnesses/comparison", "abs(step_s) > STEP_S", "abs(step_s) > 2 * STEP_S"),
+    ("verdict", "lab/phone/witnesses/comparison", "before[-1] not in after", "before[0] not in after"),
+    ("boundary", "lab/phone/witnesses/dates", "if epoch_s <= date.epoch_s + AHEAD_S", "if epoch_s < date.epoch_s"),
+    ("verdict", "lab/phone/witnesses/dumps", "first and not _NO_ENTRY", "False and not _NO_ENTRY", WITNESSED),
+    ("verdict", "lab/phone/witnesses/events", "begins_ns > from_ns)", "begins_ns < from_ns)"),
     (
         "verdict",
         "correlate/trace/__init__",

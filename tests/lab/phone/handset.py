@@ -109,6 +109,8 @@ class Handset:
         self.done.append(command)
         if command.startswith("dumpsys audio"):
             return ShellOutput(f"- Actual mode = {self.audio}\n  history: - Actual mode = MODE_IN_CALL\n", 0)
+        if command in self.answers:
+            return ShellOutput(self.answers[command], self.code)
         if "dumpsys notification" in command or "dumpsys -t 3 notification" in command:
             self.done.pop()
             heading = "Current Notification Manager state:\n  Notification List:\n"
@@ -119,8 +121,6 @@ class Handset:
         if command.startswith(("am start", "monkey")) and self.started is not None:
             self.started(command)
             return ShellOutput("Starting\n", 0)
-        if command in self.answers:
-            return ShellOutput(self.answers[command], self.code)
         raise AssertionError(f"the fake phone does not know {command!r}")
 
     def __call__(self, **query: str) -> Any:
