@@ -23,11 +23,11 @@ from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.committed import differences
 from rich.console import Console
 
 import lab.run.matrix
 from benchmarks.causes import CAUSES, ROLES, VERBS, Case, Undisturbed, cases
-from benchmarks.committed import differences
 from correlate.dataset import Dataset
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench

@@ -63,7 +63,13 @@ class CallView:
             return CallState.CONNECTED if mode == "MODE_IN_COMMUNICATION" else CallState.UNKNOWN
         if self._sign(app, CallState.OUTGOING):
             return CallState.OUTGOING
-        return CallState.IDLE if mode == "MODE_NORMAL" else CallState.UNKNOWN
+        idle = mode == "MODE_NORMAL" and not self._shows_hidden_controls(app)
+        return CallState.IDLE if idle else CallState.UNKNOWN
+
+    def _shows_hidden_controls(self, app: App) -> bool:
+        """Whether what brings a call's controls back is on the screen: a call whose signs are hidden is not idle."""
+        selectors = [way.selector for way in app.reveal_controls if way.selector is not None]
+        return any(self.screen.shows(one.as_query() | {"packageName": app.package}) for one in selectors)
 
     def look(self, app: App, expected: CallState) -> Look:
         """A look at a call that goes on: its state, whether the app is in front, and the SIMs."""

@@ -144,7 +144,9 @@ class Phone:
     def end_any_call(self, app: App) -> None:
         """Whatever call of the app there is, end it; by stopping the app where nothing else helps."""
         ways = [*app.reject, *app.hang_up, *app.cancel]
-        if not self._chains.pursue(app, ways, lambda: self.calls.is_in(app, CallState.IDLE), END_ANY_S, own=True).reached:
+        if not self._chains.pursue(
+            app, ways, lambda: self.calls.is_in(app, CallState.IDLE), END_ANY_S, own=True
+        ).reached:
             self._shell(f"am force-stop {shlex.quote(app.package)}")
             # An app that was stopped does not ring until it is started again.
             self._chains.launch(app)

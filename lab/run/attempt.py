@@ -26,16 +26,15 @@ from lab.clocks.capture_clocks import Burst, Sent
 from lab.clocks.offsets import measure_offset
 from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
-from lab.phone import netstats
 from lab.phone.phone import Phone
+from lab.run import calibration, introductions, limits
 from lab.run.events import EventLog
-from lab.run import limits
 from lab.run.judging import Shape, judge, refused
 from lab.run.leaving import keep_evidence, leave_idle
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
 from lab.run.steps import ROLES, VERBS, Stage
-from lab.run.witnessed import Witnesses, evidence
+from lab.run.witnessed import Witnesses, learnt
 
 NOISY_RESTARTS = 3
 MARKER_SEEN_S = 5.0
@@ -62,6 +61,7 @@ class Attempt:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
         self._policy = policy
         spec, trial = bench.spec, item.trial
+        self._pair = introductions.pair_of(spec, trial)
         caller = spec.caller_of(trial.direction)
         self._phones: dict[Role, Phone] = {
             "caller": bench.phones[caller.name],
@@ -87,6 +87,7 @@ class Attempt:
             record = self._procedure()
             self._refuse_unknown_commands(self._bench.kind.end(truth))
             kept = True
+            calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
         finally:
             if not kept:
@@ -101,18 +102,23 @@ class Attempt:
             raise AttemptVoid("unknown_command", f"a phone did not know: {', '.join(refused)[:300]}")
 
     def _procedure(self) -> TrialRecord:
-        started_ns = self._bench.clock.now_ns()
+        bench, started_ns = self._bench, self._bench.clock.now_ns()
         try:
             self._witnesses.begin()
             phones = {role: self._identify(self._phones[role]) for role in ROLES}
+            self._versions = {role: (phone.spec.name, phone.app_version) for role, phone in phones.items()}
+            self._limits = {
+                role: limits.of(bench.lab, bench.spec, name, self._app.name, version)
+                for role, (name, version) in self._versions.items()
+            }
             compared = self._offsets()
             self._open_chat()
             captures, restarts, noise = self._captures_in_quiet()
             with self._stopped_on_every_way_out(captures):
                 phones = {role: while_captured(phones[role], self._phones[role]) for role in ROLES}
-                before = self._accounts()
+                self._witnesses.take_account()
                 stage = self._call(captures)
-                carried = self._carried(before)
+                carried = self._witnesses.carried(may_be_none=self._scenario.shape.rang is None)
                 counters = {role: self._stop(role, captures[role]) for role in ROLES}
                 stored = {role: self._store(role, captures[role], counters[role], phones[role]) for role in ROLES}
             measured = self._offsets()
@@ -252,7 +258,7 @@ class Attempt:
         self._witnesses.stream()
         stage = Stage(
             self._phones, self._app, self._item.trial.service, self._drawn, self._bench.clock, self._log.note,
-            self._witnesses.drain,
+            self._witnesses.drain, introductions.ring_limit_s(self._bench.lab, self._bench.spec, *self._pair),
         )  # fmt: skip
         self._run_steps(stage)
         self._mark("end", captures)
@@ -267,26 +273,15 @@ class Attempt:
             AttemptVoid: with the claim that is refuted.
         """
         self._leave_idle()
-        asked = Shape(answered=self._scenario.shape.answered, ended_by=self._scenario.shape.ended_by, service=stage.service)
-        since = self._witnesses.end()
-        observed = judge(asked, evidence(self._app, since, stage.seen, lines, carried), stage.seen.acts, self._limits)
-        self._log.note("observed", **{name: claim.verdict for name, claim in observed})
+        sides, shape = self._witnesses.end(stage.seen, lines, carried), self._scenario.shape
+        asked = Shape(shape.answered, shape.ended_by, stage.service, shape.rang)
+        observed = judge(asked, sides, stage.seen.acts, self._limits)
+        self._log.note("observed", **{name: claim.verdict for name, claim in observed.claims.items()})
         void = refused(observed)
-        if void is not None and self._policy.voids(self._app.name, self._names(), void[0]):
+        if void is not None and self._policy.voids(self._app.name, self._pair[1:], void[0]):
             raise AttemptVoid(*void)
+        self._learnt = learnt(self._app.name, self._versions, sides, stage.seen)
         return observed
-
-    def _names(self) -> tuple[str, str]:
-        return self._phones["caller"].spec.name, self._phones["callee"].spec.name
-
-    def _accounts(self) -> dict[Role, netstats.Account]:
-        return {role: netstats.take(phone.device, phone.spec, self._app) for role, phone in self._phones.items()}
-
-    def _carried(self, before: dict[Role, netstats.Account]) -> dict[Role, int]:
-        """The app's bytes on each phone's captured network during the call; none went another way."""
-        after, none = self._accounts(), self._scenario.shape.rang is None
-        names = {role: self._phones[role].spec.name for role in ROLES}
-        return {role: netstats.carried(names[role], before[role], after[role], may_be_none=none) for role in ROLES}
 
     def _run_steps(self, stage: Stage) -> None:
         try:
@@ -296,8 +291,10 @@ class Attempt:
             observed = stage.observed(self._scenario)
             if observed != self._item.trial.scenario:
                 raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
-        except (AttemptVoid, PhoneTrouble):
+        except (AttemptVoid, PhoneTrouble) as error:
             self._keep_evidence()
+            if isinstance(error, AttemptVoid) and error.reason == introductions.PARKED:
+                introductions.park(self._bench.lab, self._bench.spec, *self._pair, str(error))
             raise
         finally:
             self._leave_idle()

@@ -25,7 +25,7 @@ class Shape:
     answered: bool
     ended_by: Literal["caller", "callee", "system"]
     service: Service
-    rang: Literal[True] | None = True
+    rang: bool | None = True
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,13 @@ from lab.phone.call_state import CallState
 from lab.phone.chains import Used
 from lab.phone.phone import Phone
 from lab.phone.witnesses.facts import Look
+from lab.run.introductions import PARKED
 from lab.run.judging import Act
 
 LOOK_EVERY_S = 5.0
 """How often both phones are looked at while they ring and talk."""
+LOST_S = 2.0
+"""For so long a call's audio mode may be lost: Android takes it from an app that neither plays nor records."""
 ROLES: tuple[Role, Role] = ("caller", "callee")
 OTHER: Mapping[Role, Role] = {"caller": "callee", "callee": "caller"}
 
@@ -30,6 +33,7 @@ class Seen:
     """What was seen of the call on the phones, whatever was asked for."""
 
     rang: bool = False
+    rang_after_s: float | None = None
     connected: bool = False
     ended_by: Role | None = None
     ended: bool = False
@@ -39,7 +43,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a scenario is played: the phones by role, the app, the drawn times, and what was seen so far."""
+    """Where a scenario is played: the phones by role, the app, the drawn times, and what was seen so far.
+
+    `drain` is called now and then while nothing is done. With `ring_limit_s` nobody is there to see who rings: a callee
+    that does not ring within it may be a stranger, and nobody calls as this pair again.
+    """
 
     phones: Mapping[Role, Phone]
     app: App
@@ -48,6 +56,7 @@ class Stage:
     clock: BenchClock
     note: Note
     drain: Callable[[], None] = lambda: None
+    ring_limit_s: float | None = None
     seen: Seen = field(default_factory=Seen)
 
     @property
@@ -113,11 +122,13 @@ def place_call(stage: Stage, step: Step) -> None:
 
 def wait_ringing(stage: Stage, step: Step) -> None:
     """The callee rings within the step's time, and still rings after the drawn `ring_s`."""
-    before_ns = stage.clock.now_ns()
-    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, step.within_s):
-        raise stage.callee.calls.void(stage.app, CallState.INCOMING, "callee_never_rang")
-    stage.seen.rang = True
-    stage.note("ringing", after_s=_since(stage, before_ns), ring_s=stage.drawn.ring_s)
+    before_ns, limit_s = stage.clock.now_ns(), stage.ring_limit_s
+    within_s = step.within_s if limit_s is None else min(step.within_s, limit_s)
+    if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, within_s):
+        void = stage.callee.calls.void(stage.app, CallState.INCOMING, "callee_never_rang")
+        raise void if limit_s is None else AttemptVoid(PARKED, f"no ring within {within_s:g} s: {void}")
+    stage.seen.rang, stage.seen.rang_after_s = True, _since(stage, before_ns)
+    stage.note("ringing", after_s=stage.seen.rang_after_s, ring_s=stage.drawn.ring_s)
     _stay(stage, stage.drawn.ring_s, RINGING, ("callee",), "call_ended_early")
 
 
@@ -202,11 +213,13 @@ def _stay(
 
 
 def _expect(stage: Stage, role: Role, look: Look, state: CallState, reason: str) -> None:
-    """Void the attempt where a look did not see the state, and neither does another one."""
+    """Void the attempt where a look did not see the state, and none of the next ones does."""
     if look.state == state.value:
         return
     phone = stage.phones[role]
     found = phone.calls.state(stage.app)
+    if found is CallState.UNKNOWN and phone.calls.wait_for(stage.app, state, LOST_S):
+        return
     if found is not state:
         against = f"; {why}" if (why := phone.calls.contradiction(stage.app)) else ""
         raise AttemptVoid(reason, f"{phone.spec.name} should be {state.value}, is {found.value}{against}")

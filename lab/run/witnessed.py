@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 
 from correlate.dataset.clocks import ClockLine
 from lab.definitions import App, Role
+from lab.phone import netstats
 from lab.phone.phone import Phone
 from lab.phone.witnesses import events, reading
-from lab.phone.witnesses.facts import Missing, PhoneDate, Reading, Since
+from lab.phone.witnesses.facts import Log, Missing, PhoneDate, Reading, Since
+from lab.run import calibration, unproven
+from lab.run.calibration import Measured
+from lab.run.ending import end_of
+from lab.run.heard import ENDING, ROLES, Sides
 from lab.run.judging import SideEvidence
 from lab.run.steps import Seen
 
@@ -31,6 +36,7 @@ class Witnesses:
     app: App
     _of: dict[Role, _Witness] = field(default_factory=dict)
     _streams: ExitStack = field(default_factory=ExitStack)
+    _accounts: dict[Role, netstats.Account] = field(default_factory=dict)
 
     def begin(self) -> None:
         """The first reading: what is in the records by now is of no concern."""
@@ -53,12 +59,38 @@ class Witnesses:
             if witness.stream is not None:
                 witness.stream.drain()
 
-    def end(self) -> dict[Role, Since]:
-        """The last reading: what is in the records of both phones since the first one."""
-        return {role: self._since(phone, self._of[role]) for role, phone in self.phones.items()}
+    def take_account(self) -> None:
+        """The app's bytes on each phone before the call."""
+        self._accounts = self._accounts_now()
+
+    def carried(self, *, may_be_none: bool) -> dict[Role, int]:
+        """The app's bytes on each phone's captured network since then. Raises what `netstats.carried` does."""
+        now = self._accounts_now()
+        return {
+            role: netstats.carried(phone.spec.name, self._accounts[role], now[role], may_be_none=may_be_none)
+            for role, phone in self.phones.items()
+        }
+
+    def _accounts_now(self) -> dict[Role, netstats.Account]:
+        return {role: netstats.take(phone.device, phone.spec, self.app) for role, phone in self.phones.items()}
+
+    def end(self, seen: Seen, lines: Mapping[str, ClockLine], carried: Mapping[Role, int]) -> Sides:
+        """The last reading: all that is known of each side, its records since the first one and what was seen of it,
+        by `lines` of the phones' clocks, and the app's bytes."""
+        return {
+            role: SideEvidence(
+                package=self.app.package,
+                since=self._since(phone, self._of[role]),
+                offset_ns=lines[role].before.offset_ns,
+                bound_ns=lines[role].bound_ns,
+                looks=tuple(seen.looks[role]),
+                app_bytes=carried[role],
+            )
+            for role, phone in self.phones.items()
+        }
 
     def _since(self, phone: Phone, witness: _Witness) -> Since:
-        log: events.Log | Missing = Missing("the phone's date cannot be read")
+        log: Log | Missing = Missing("the phone's date cannot be read")
         if witness.stream is not None and witness.from_ns is not None:
             log = events.whole(phone.device, witness.stream, witness.from_ns)
         return reading.since(witness.before, reading.read(phone.device), witness.uid, log)
@@ -68,18 +100,10 @@ class Witnesses:
         self._streams.close()
 
 
-def evidence(
-    app: App, since: Mapping[Role, Since], seen: Seen, lines: Mapping[str, ClockLine], carried: Mapping[Role, int]
-) -> dict[Role, SideEvidence]:
-    """All that is known of each side: its records, by how much its clock is wrong, its looks, and the app's bytes."""
-    return {
-        role: SideEvidence(
-            package=app.package,
-            since=since[role],
-            offset_ns=lines[role].before.offset_ns,
-            bound_ns=lines[role].bound_ns,
-            looks=tuple(seen.looks[role]),
-            app_bytes=carried[role],
-        )
-        for role in since
-    }
+def learnt(app: str, versions: Mapping[Role, tuple[str, str]], sides: Sides, seen: Seen) -> list[Measured]:
+    """What a complete trial told of its phones, `versions` being name and version of the app by role."""
+    act = next((act for act in reversed(seen.acts) if act.verb in ENDING), None)
+    tap = None if act is None else (act.role, act.t0_ns)
+    ends = {role: end_of(sides[role], seen.connected, None if act is None else act.t1_ns).at_ns for role in ROLES}
+    missing = {role: unproven.missing(sides[role].since) for role in ROLES}
+    return calibration.measured(app, versions, tap, ends, seen.rang_after_s, missing)

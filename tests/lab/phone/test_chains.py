@@ -148,7 +148,9 @@ def test_the_call_of_another_app_is_not_touched(phone: Phone, handset: Handset, 
     handset.audio, handset.calling = "MODE_RINGTONE", ["com.example.other"]
     handset.screen = [Seen(desc="Decline", package=SYSTEM_UI), Seen(desc="Answer", package=SYSTEM_UI)]
     for act in (phone.reject, lambda app: phone.answer(app, "voice")):
-        with pytest.raises(AttemptVoid, match="com.example.other notifies of a call on pixel6, which is not") as caught:
+        with pytest.raises(
+            AttemptVoid, match=r"com\.example\.other notifies of a call on pixel6, which is not"
+        ) as caught:
             act(whatsapp)
         assert caught.value.reason == "other_call"
     handset.answers = {"am force-stop com.whatsapp": ""}

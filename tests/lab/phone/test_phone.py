@@ -26,7 +26,7 @@ def test_a_call_is_placed_once(phone: Phone, handset: Handset, whatsapp: App):
     phone.place_call(whatsapp, "voice")
     assert [one for one in handset.done if one.startswith("tap")] == ["tap Voice call"]
     assert handset.clock.ns == START_NS + 1_000_000_000
-    with pytest.raises(AttemptVoid, match="its aim came on pixel6 before any of place_call.voice") as caught:
+    with pytest.raises(AttemptVoid, match=r"its aim came on pixel6 before any of place_call\.voice") as caught:
         phone.place_call(whatsapp, "voice")
     assert caught.value.reason == "not_our_tap"
     assert [one for one in handset.done if one.startswith("tap")] == ["tap Voice call"]
@@ -84,9 +84,7 @@ def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, han
     ]
 
 
-def test_a_timer_that_stays_with_a_normal_audio_mode_has_the_app_stopped(
-    phone: Phone, handset: Handset, whatsapp: App
-):
+def test_a_timer_that_stays_with_a_normal_audio_mode_has_the_app_stopped(phone: Phone, handset: Handset, whatsapp: App):
     handset.screen = [subtitle("0:07"), Seen(id="com.whatsapp:id/end_call_button")]
     handset.answers = {"am force-stop com.whatsapp": ""}
     handset.started = lambda command: None
