@@ -20,6 +20,7 @@ TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
 WITNESSED = "lab/phone/witnesses/audio"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 INTRODUCE = "lab/commands/introduce"
+JUDGING = "lab/run/judging"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
 MUTANTS: list[tuple[str, ...]] = [
@@ -57,6 +58,17 @@ MUTANTS: list[tuple[str, ...]] = [
     ("value", "lab/run/side_by_side", "self._todo.append(item)", "self._todo.appendleft(item)"),
     ("verdict", "lab/run/steps", '"dropped" if seen.ended_by is None', '"dropped" if seen.ended_by == "callee"'),
     ("boundary", "lab/run/steps", "for phone in (stage.caller, stage.callee)", "for phone in (stage.caller,)"),
+    ("verdict", "lab/run/answering", "if len(kinds) > 1", "if len(kinds) > 0", JUDGING),
+    ("verdict", "lab/run/answering", "if whole and not positive", "if whole", JUDGING),
+    ("boundary", "lab/run/ending", "if y_ns < x_ns - bound_ns - round(APART_S * S)", "if y_ns < x_ns"),
+    ("boundary", "lab/run/ending", "if before_ns > side.bound_ns", "if before_ns > 0"),
+    ("verdict", "lab/run/ending", '"against" if end.whole else "unclear"', '"against"'),
+    ("verdict", "lab/run/heard", "if len(kinds) >= least", "if len(kinds) >= 1", JUDGING),
+    ("verdict", "lab/run/judging", "elif audio.unclear is not None", "elif audio.unclear is None and False"),
+    ("verdict", "lab/run/others", "elif not is_own_mode(change", "elif is_own_mode(change", JUDGING),
+    ("boundary", "lab/run/service", "begin_ns + STAMP_NS <= talk.last_ns", "begin_ns <= talk.last_ns", JUDGING),
+    ("boundary", "lab/run/spans", "found[-1].last_ns >= REOPENED_NS", "found[-1].last_ns > 0", JUDGING),
+    ("verdict", "lab/run/spans", "sure = change.mode == NORMAL and", "sure = change.mode == NORMAL or", JUDGING),
     ("verdict", "lab/capture/agent_dumpcap", "request.laptop.tool()", '"dumpcap"', "lab/capture/kinds"),
     ("verdict", "lab/capture/counters", "if counters.dropped or not", "if not"),
     ("boundary", "lab/capture/counters", "next(reversed(all_counters(said))", "next(iter(all_counters(said))"),

@@ -523,6 +523,16 @@ def test_a_call_without_any_conversation_was_not_answered():
     assert call.judged().answered.verdict == "undecided"
 
 
+def test_what_telecom_holds_of_a_conversation_wins_over_nothing_elsewhere():
+    call = a_call(telecom=True)
+    for phone in call.phones.values():
+        phone.recorders = []
+        phone.looks = [replace(look, state="unknown") if look.state == "connected" else look for look in phone.looks]
+    assert call.judged().answered.verdict == "proven"
+    lose(call, ["caller", "callee"], "app_bytes")
+    assert verdicts(call.judged())["answered"] == ("undecided", "caller traffic: nobody counted")
+
+
 def test_a_conversation_in_a_call_that_nobody_was_to_answer_refutes_by_two_and_is_unclear_by_one():
     call = a_call(answered=False, ended_by="callee")
     call.callee.record(13.0, 16.0)
