@@ -58,10 +58,11 @@ HELD = {
 
 
 def record(verdicts: dict[str, str], **changes: object) -> TrialRecord:
-    claims = {
-        name: {"value": value, "verdict": verdicts.get(name, "proven"), "witnesses": [], "reason": None}
-        for name, value in (HELD | changes).items()
-    }
+    claims = {}
+    for name, value in (HELD | changes).items():
+        verdict = verdicts.get(name, "proven")
+        reason = None if verdict == "proven" else "a witness is missing"
+        claims[name] = {"value": value, "verdict": verdict, "witnesses": [], "reason": reason}
     return TrialRecord.model_validate(records.trial() | {"observed_scenario": "caller_hangs_up", "observed": claims})
 
 
@@ -148,7 +149,8 @@ def test_the_truth_of_an_undisturbed_trial_has_its_one_call_between_its_markers(
     trial = dataset.trial_ids()[0]
     truth = json.loads((dataset.truth_dir / f"{trial}.json").read_text())
     (call,) = truth["calls"]
-    marked = truth["marked"]
+    marked, observed = truth["marked"], dataset.record(trial).observed
+    assert [name for name, claim in observed if claim.verdict == "proven"] == list(HELD)
     assert marked["begin_ns"] < call["placed_ns"] < call["ended_ns"] < marked["end_ns"]
     assert (call["caller"], truth["sim_calls"], truth["other_calls"], truth["other_calls_touched"]) == (
         truth["caller"], 0, 0, 0,
