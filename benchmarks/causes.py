@@ -127,8 +127,10 @@ class Scene:
         return {"what": "visit", "on": self.phones[side], "when": "begun", "after_s": after_s, "do": do}
 
     def ends(self, side: Role, at_ns: int) -> Request:
-        """Somebody ends the call there by hand: as it rings, the callee rejects it."""
+        """Somebody ends the call there by hand: as it rings, which it must, the callee rejects it."""
         ringing = self.call.answered_ns is None or at_ns < self.call.answered_ns
+        if side == "callee":
+            at_ns = max(at_ns, self.call.rung_ns + _s(0.2))
         return self.visit(side, at_ns, "reject" if side == "callee" and ringing else "hang_up")
 
     def ends_once_lost(self, side: Role, after_s: float) -> Request:

@@ -114,6 +114,8 @@ class Player:
     def _calm(self, trial: str) -> Undisturbed:
         """A trial without any cause; what it draws and when it does what are the same in its cases."""
         with self._attempted(trial) as dataset:
+            if not dataset.trial_dir(trial).is_dir():
+                raise RuntimeError(f"{trial} is void though nothing disturbs it: {void_of(dataset, trial)}")
             record = dataset.record(trial)
             begun_ns = EPOCH_NS + self._run.one(trial).index * HOUR_NS
             (call,) = json.loads((dataset.truth_dir / f"{trial}.json").read_text())["calls"]
@@ -145,8 +147,7 @@ def judged(case: Case, dataset: Dataset, calm: Undisturbed) -> Played:
     """What a case came to."""
     trial = case.trial.id
     if not dataset.trial_dir(trial).is_dir():
-        void = json.loads((dataset.attempts_dir / f"{trial}.0" / "void.json").read_text())
-        return Played(case, "void", (void["reason"],))
+        return Played(case, "void", (void_of(dataset, trial)["reason"],))
     record, wrong = dataset.record(trial), tuple(differences(dataset, trial))
     if wrong:
         truth = json.loads((dataset.truth_dir / f"{trial}.json").read_text())
@@ -154,6 +155,12 @@ def judged(case: Case, dataset: Dataset, calm: Undisturbed) -> Played:
     claims = () if record.observed is None else tuple(record.observed)
     undecided = tuple(f"{name}: {claim.reason}" for name, claim in claims if claim.verdict != "proven")
     return Played(case, "undecided" if undecided else "valid", undecided)
+
+
+def void_of(dataset: Dataset, trial: str) -> dict[str, str]:
+    """Why the one attempt at a trial is void: `reason` and `text`."""
+    void: dict[str, str] = json.loads((dataset.attempts_dir / f"{trial}.0" / "void.json").read_text())
+    return void
 
 
 def cannot_be_told(record: TrialRecord, truth: dict[str, Any], wrong: Sequence[str], calm: Undisturbed) -> bool:
@@ -203,11 +210,11 @@ def row(name: str, played: Sequence[Played]) -> str:
 def by_cause(played: Sequence[Played]) -> Iterator[str]:
     """A table for each verb: what came of each cause."""
     for verb in VERBS:
-        yield from (f"### {verb}", "", HEAD.format("cause"), RULE)
-        for cause in CAUSES:
-            if here := [one for one in played if (one.case.verb, one.case.cause) == (verb, cause)]:
-                yield row(cause, here)
-        yield ""
+        here = {cause: [one for one in played if (one.case.verb, one.case.cause) == (verb, cause)] for cause in CAUSES}
+        if any(here.values()):
+            yield from (f"### {verb}", "", HEAD.format("cause"), RULE)
+            yield from (row(cause, found) for cause, found in here.items() if found)
+            yield ""
 
 
 def upper_bound(n: int) -> str:
@@ -251,7 +258,7 @@ def chance(played: Sequence[Played], calms: Iterable[Undisturbed]) -> Iterator[s
     lasted_s = [(call.ended_ns - call.placed_ns) / 1e9 for call in calms]
     mean_s, window_s = sum(lasted_s) / len(lasted_s), DEFAULT.follow_s
     cases_ = [one.case.id for one in played if one.outcome == "untellable"]
-    yield f"{len(cases_)} cases: {', '.join(cases_) or 'none'}."
+    yield f"Here {len(cases_)} times: {', '.join(cases_)}." if cases_ else "Here never."
     yield ""
     yield (
         f"The calls here last {mean_s:.0f} s on average. Somebody who ends one at an instant by chance hits the "

@@ -18,6 +18,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddo
 SYMMETRY, EXAMINATION = "correlate/dimensions_symmetry", "correlate/dataset/examination"
 TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
+INTRODUCE = "lab/commands/introduce"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
 MUTANTS: list[tuple[str, ...]] = [
@@ -34,7 +35,22 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/run/matrix", "range(1 + FURTHER_ATTEMPTS)", "range(FURTHER_ATTEMPTS)"),
     ("boundary", "lab/run/matrix", "free_bytes < needed_bytes", "free_bytes <= needed_bytes"),
     ("verdict", "lab/run/options", "all(str(getattr", "any(str(getattr", MATRIX),
-    ("verdict", "lab/run/plan", "elif address not in run.spec", "elif address in run.spec", MATRIX),
+    ("verdict", "lab/run/calibration", "return not spec.emulated", "return True"),
+    ("boundary", "lab/run/calibration", "tap[0] == role and", "tap[0] != role and"),
+    ("value", "lab/run/calls", "(stage.clock.now_ns() - placed_ns)", "(placed_ns)", INTRODUCE),
+    ("value", "lab/run/costs", "round(each - empty_ms, 1)", "round(each, 1)"),
+    ("verdict", "lab/run/introductions", "elif address not in spec", "elif address in spec", MATRIX),
+    ("verdict", "lab/run/introductions", "if _pair(each) == pair and", "if"),
+    ("boundary", "lab/run/introductions", "LEAST_RING_S = 6.0", "LEAST_RING_S = 6.1"),
+    ("boundary", "lab/run/limits", "len(each.tap_to_end_s) >= ENOUGH", "len(each.tap_to_end_s) > ENOUGH"),
+    ("value", "lab/run/limits", "2 * median(", "2 * max("),
+    ("value", "lab/run/limits", "abs(span_s)", "span_s"),
+    ("boundary", "lab/run/policy", "attempts >= LEAST_ATTEMPTS", "attempts > LEAST_ATTEMPTS"),
+    ("boundary", "lab/run/policy", "> SHARE * attempts", ">= SHARE * attempts"),
+    ("verdict", "lab/run/policy", "len(self._trials[kind]) >=", "self._voids[kind] >="),
+    ("verdict", "lab/run/unproven", 'if not any(claim.verdict == "proven"', 'if not all(claim.verdict == "proven"'),
+    ("verdict", "lab/run/matrix", "if reason == introductions.PARKED", "if reason != introductions.PARKED"),
+    ("verdict", "lab/run/plan", "introductions.require(run.lab", "introductions.strangers(run.lab", MATRIX),
     ("value", "lab/run/progress", '"1 retry" if retries == 1', '"1 retry" if retries > 0'),
     ("value", "lab/run/recorded", "clock=clock", "clock=stored.machine", ATTEMPT),
     ("value", "lab/run/side_by_side", "self._todo.append(item)", "self._todo.appendleft(item)"),

@@ -81,9 +81,10 @@ class Attempt:
 
     def run(self, truth: Path) -> TrialRecord:
         """The whole attempt; `truth` is where a virtual bench leaves what really happened."""
-        kept = False
+        began = kept = False
         try:
             self._bench.begin(self._item, self._seed, self._number)
+            began = True
             record = self._procedure()
             self._refuse_unknown_commands(self._bench.kind.end(truth))
             kept = True
@@ -92,7 +93,8 @@ class Attempt:
         finally:
             if not kept:
                 with self._bench.stop.held(), contextlib.suppress(LabError):
-                    self._leave_idle()
+                    if began:
+                        self._leave_idle()
                     self._bench.kind.end(None)
             self._witnesses.close()
             self._log.close()
@@ -273,6 +275,9 @@ class Attempt:
             AttemptVoid: with the claim that is refuted.
         """
         self._leave_idle()
+        asked_name, name = self._item.trial.scenario, stage.observed(self._scenario)
+        if name != asked_name:
+            raise AttemptVoid("wrong_scenario", f"asked {asked_name}, observed {name}")
         sides, shape = self._witnesses.end(stage.seen, lines, carried), self._scenario.shape
         asked = Shape(shape.answered, shape.ended_by, stage.service, shape.rang)
         observed = judge(asked, sides, stage.seen.acts, self._limits)
@@ -288,9 +293,6 @@ class Attempt:
             for step in self._scenario.steps:
                 self._log.note(step.do, by=step.by)
                 VERBS[step.do](stage, step)
-            observed = stage.observed(self._scenario)
-            if observed != self._item.trial.scenario:
-                raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
         except (AttemptVoid, PhoneTrouble) as error:
             self._keep_evidence()
             if isinstance(error, AttemptVoid) and error.reason == introductions.PARKED:

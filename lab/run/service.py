@@ -21,6 +21,7 @@ from lab.run.heard import (
     conclude,
     last_act,
     seconds,
+    share,
 )
 from lab.run.spans import STAMP_NS, Span, Spans, audio_of, cameras_of, known
 
@@ -80,7 +81,7 @@ def _followed(sides: Sides, acts: Acts) -> Iterator[Word]:
         looks = [look for look in sides[role].looks if act is not None and look.at_ns >= act.t0_ns]
         shown = [look for look in looks if look.state in ON]
         if shown:
-            yield Word(role, "screen", "for", f"{shown[0].state} at {len(shown)} of {len(looks)} looks")
+            yield Word(role, "screen", "for", f"{shown[0].state} at {share(len(shown), len(looks))}")
 
 
 def _recorded_only(asked: Service, sides: Sides, acts: Acts) -> Iterator[Word]:

@@ -3,8 +3,11 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 
+from correlate.dataset import Dataset
 from correlate.dataset.record import Claim, Observed, TrialRecord
+from correlate.errors import BadDataset
 from lab.errors import one_line
 from lab.phone.witnesses.facts import Missing, Since
 
@@ -36,6 +39,17 @@ _FIELDS = {
 
 Pair = tuple[str, str, str]
 """The app, the calling phone, the called one."""
+
+
+def of_dataset(dataset: Dataset) -> list[str]:
+    """The lines for the complete trials of a dataset; a record that cannot be read is said elsewhere."""
+
+    def readable() -> Iterator[TrialRecord]:
+        for trial in dataset.trial_ids():
+            with suppress(BadDataset):
+                yield dataset.record(trial)
+
+    return lines(readable())
 
 
 def lines(records: Iterable[TrialRecord]) -> list[str]:

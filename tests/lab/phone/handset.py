@@ -111,7 +111,7 @@ class Handset:
             return ShellOutput(f"- Actual mode = {self.audio}\n  history: - Actual mode = MODE_IN_CALL\n", 0)
         if "dumpsys notification" in command or "dumpsys -t 3 notification" in command:
             self.done.pop()
-            return ShellOutput("  Notification List:\n" + "".join(map(posted, self.calling)), 0)
+            return ShellOutput("Current Notification Manager state:\n  Notification List:\n" + "".join(map(posted, self.calling)), 0)
         if "telephony.registry" in command:
             self.done.pop()
             return ShellOutput("  Phone Id=0\n    mCallState=0\n", 0)
