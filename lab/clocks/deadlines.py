@@ -47,9 +47,7 @@ PHONE_AGENT = Wait(15.0, "each answer of the agent on a phone, which itself wait
 SHELL_LINE = Wait(10.0, "one line in a shell of a phone or laptop")
 SHELL_CLOCK = Wait(5.0, "one reading of a clock that a shell prints: longer, and its bound is of no use")
 PHONE_HASH = Wait(60.0, "size and SHA-256 of a capture on a phone, 100 MB at a slow phone's pace")
-RECORDS = Wait(
-    30.0, "one line in a phone's shell with all its records: five dumps, each with 3 s at most, and their way"
-)
+RECORDS = Wait(30.0, "one line in a phone's shell with all its records: five dumps of 3 s at most each")
 NETSTATS = Wait(30.0, "a poll or a dump of bytes by app, which has months of history on some phones")
 PROGRAM_TAKES = Wait(30.0, "a program reads what is written to it, at most some 100 KB at once, through ssh")
 PROGRAM_END = Wait(5.0, "a program ends after its input is closed, and again after SIGTERM; then it is killed")

@@ -136,7 +136,7 @@ def _called(bench: Bench, name: str, number: int) -> Told:
         clocks: dict[str, ClockLine] = {
             role: ClockLine(before[role], after) for role, after in _offsets(bench, stage).items()
         }
-        sides = witnesses.end(stage.seen, clocks, dict.fromkeys(ROLES, 0))
+        sides = witnesses.evidence(stage.seen, clocks, dict.fromkeys(ROLES, 0))
     missing = {role: unproven.missing(sides[role].since) for role in ROLES}
     why = {(versions[role][0], witness): text for role in ROLES for witness, text in missing[role].items()}
     told = zip(learnt(name, versions, sides, stage.seen), ROLES, strict=True)

@@ -281,8 +281,7 @@ class Attempt:
         asked = Shape(shape.answered, shape.ended_by, stage.service, shape.rang)
         observed = judge(asked, sides, stage.seen.acts, self._limits)
         self._log.note("observed", **{name: claim.verdict for name, claim in observed.claims.items()})
-        void = refused(observed)
-        if void is not None and self._policy.voids(self._app.name, self._pair[1:], void[0]):
+        if (void := refused(observed)) is not None and self._policy.voids(self._app.name, self._pair[1:], void[0]):
             raise AttemptVoid(*void)
         self._learnt = learnt(self._app.name, self._versions, sides, stage.seen)
         return observed
