@@ -44,9 +44,9 @@ def denied(record: TrialRecord, truth: Truth) -> list[str]:
         found.append(f"caller: asked {record.asked.caller}, the truth says {truth['caller']}")
     explained = any(text.startswith(MADE_OF) for text in found)
     doubted = any(claims[name].verdict != "proven" for name in MADE_OF if name in claims)
-    if record.observed_scenario in PAPERS and not explained and not doubted:
-        if record.observed_scenario != truth["observed_scenario"]:
-            found.append(f"observed_scenario: {record.observed_scenario}, the truth says {truth['observed_scenario']}")
+    named, true_name = record.observed_scenario, truth["observed_scenario"]
+    if named in PAPERS and named != true_name and not explained and not doubted:
+        found.append(f"observed_scenario: {named}, the truth says {true_name}")
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Literal
 
+from lab.clocks import deadlines
 from lab.definitions import App
 from lab.phone.phone import Phone
 from lab.phone.witnesses import audio, camera, notifications, reading, telecom, telephony
@@ -11,8 +12,6 @@ from lab.run.calibration import Cost
 
 READS = 20
 """How often each is asked, idle and in a call."""
-
-TIMEOUT_S = 30.0
 
 QUESTIONS: Mapping[str, str] = {
     "audio": audio.COMMAND,
@@ -32,7 +31,7 @@ def measure(phone: Phone, app: App, during: During) -> tuple[Cost, ...]:
     """The cost of each witness and of a look at the screen, 20 times each. Raises `PhoneTrouble`."""
 
     def ask(command: str) -> Callable[[], int]:
-        return lambda: len(phone.device.run(command, timeout_s=TIMEOUT_S).text.encode())
+        return lambda: len(phone.device.run(command, timeout_s=deadlines.RECORDS.s).text.encode())
 
     def look() -> int:
         phone.calls.state(app)

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from lab.clocks import deadlines
 from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb, LabConnection
 from lab.phone.witnesses.facts import Log, LogEvent, Missing
@@ -19,7 +20,6 @@ TAGS = (
     "input_interaction",
     "input_cancel",
 )
-TIMEOUT_S = 30.0
 LIMIT_BYTES = 2 << 20
 """Of one trial; a line is some 300 bytes."""
 MAX_LINE_BYTES = 8192
@@ -152,7 +152,7 @@ def whole(adb: Adb, stream: EventsStream, from_ns: int) -> Log | Missing:
     stream.drain()
     oldest = "logcat -d -b events -v epoch 2>&1 | head -n 3"
     dump = f"{_logcat('-d ', from_ns)} 2>&1 | head -c {LIMIT_BYTES}"
-    text = adb.run(f"{dump}; echo; echo '{_MARK}'; {oldest}", timeout_s=TIMEOUT_S).text
+    text = adb.run(f"{dump}; echo; echo '{_MARK}'; {oldest}", timeout_s=deadlines.EVENTS.s).text
     return merged(text, stream.lines, stream.broken, from_ns)
 
 

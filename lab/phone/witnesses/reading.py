@@ -3,6 +3,7 @@
 import re
 import shlex
 
+from lab.clocks import deadlines
 from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.witnesses import audio, camera, telecom, telephony
@@ -12,8 +13,6 @@ from lab.phone.witnesses.facts import Missing, Reading
 
 __all__ = ["COMMAND", "parse", "parse_uid", "read", "since", "uid_of"]
 
-TIMEOUT_S = 30.0
-"""Four dumps of at most 3 s each, and their way."""
 _MARK = "#im-call-lab 5f1c09ae "
 """What parts the sections. No line that the filters let through begins with it. It is the same each time: on the
 virtual bench a line's cost is keyed by its text."""
@@ -34,7 +33,7 @@ _PER_USER = 100_000
 
 def read(adb: Adb) -> Reading:
     """All of a phone's records. What fails of them is Missing there; `PhoneTrouble` where the shell itself fails."""
-    text = adb.run(COMMAND, timeout_s=TIMEOUT_S).text
+    text = adb.run(COMMAND, timeout_s=deadlines.RECORDS.s).text
     try:
         return parse(text)
     except ValueError as error:

@@ -34,6 +34,7 @@ from lab.laptop.bash import BashLaptop
 from lab.laptop.install import install
 from lab.phone import netstats
 from lab.phone.adb import Adb, LabClient
+from lab.phone.witnesses import events, reading
 from lab.programs.processes import Program
 from lab.programs.sleep_inhibitor import kept_awake
 
@@ -202,6 +203,22 @@ def netstats_(place: Place) -> Call:
     phone = place.phone(TRANSPORT, OKAY, None, uid)
     phone.run("true")
     return lambda: netstats.take(phone, lab().benches["virtual"].phone("pixel6"), app)
+
+
+@case(r"PhoneTrouble: PHONE: no whole answer to `echo; echo '#im-call-lab .*: timed out")
+def records(place: Place) -> Call:
+    phone = place.phone(TRANSPORT, OKAY, None)
+    phone.run("true")
+    return lambda: reading.read(phone)
+
+
+@case(r"PhoneTrouble: PHONE: no whole answer to `logcat -d -b events .*: timed out")
+def events_(place: Place) -> Call:
+    phone = place.phone(TRANSPORT, OKAY, TRANSPORT, OKAY, None)
+    stream = events.EventsStream(phone, 1)
+    place.stack.callback(stream.close)
+    phone.run("true")
+    return lambda: events.whole(phone, stream, 1)
 
 
 @case(r"ended by signal 9")
