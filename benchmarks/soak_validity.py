@@ -190,7 +190,7 @@ def scenarios_with(disorders: Sequence[Disorder], sdk: int, folder: Path) -> Pat
     """A copy of the scenarios in which both phones of the virtual bench have these disorders and this version."""
     shutil.copytree(SCENARIOS, folder)
     bench = folder / "benches" / f"{BENCH}.yaml"
-    text = re.sub(r"^ +disorders:.*\n(?: +- .*\n)*", "", bench.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^ +disorders:\s*\[[^\]]*\]\n", "", bench.read_text(), flags=re.MULTILINE)
     wanted = rf"\1sdk: {sdk}\n\1disorders: [{', '.join(disorders)}]\n"
     text, phones = re.subn(r"^( +)sdk:.*\n", wanted, text, flags=re.MULTILINE)
     assert phones == 2

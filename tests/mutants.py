@@ -24,7 +24,7 @@ JUDGING = "lab/run/judging"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
 MUTANTS: list[tuple[str, ...]] = [
-    ("verdict", "lab/run/attempt", "if observed != self._item", "if observed is self._item"),
+    ("verdict", "lab/run/attempt", "_scenario)) != self._item", "_scenario)) is self._item"),
     ("verdict", "lab/run/attempt", "if max(noise.values()) <= limit", "if min(noise.values()) <= limit"),
     ("boundary", "lab/run/attempt", "if max(noise.values()) <= limit", "if max(noise.values()) < limit"),
     ("boundary", "lab/run/attempt", "range(1 + NOISY_RESTARTS)", "range(NOISY_RESTARTS)"),

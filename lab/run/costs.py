@@ -13,7 +13,6 @@ from lab.run.calibration import Cost
 READS = 20
 """How often each is asked, idle and in a call."""
 
-
 QUESTIONS: Mapping[str, str] = {
     "audio": audio.COMMAND,
     "camera": camera.COMMAND,

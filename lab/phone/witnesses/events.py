@@ -152,7 +152,7 @@ def whole(adb: Adb, stream: EventsStream, from_ns: int) -> Log | Missing:
     stream.drain()
     oldest = "logcat -d -b events -v epoch 2>&1 | head -n 3"
     dump = f"{_logcat('-d ', from_ns)} 2>&1 | head -c {LIMIT_BYTES}"
-    text = adb.run(f"{dump}; echo; echo '{_MARK}'; {oldest}", timeout_s=deadlines.RECORDS.s).text
+    text = adb.run(f"{dump}; echo; echo '{_MARK}'; {oldest}", timeout_s=deadlines.EVENTS.s).text
     return merged(text, stream.lines, stream.broken, from_ns)
 
 

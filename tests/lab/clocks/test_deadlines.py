@@ -34,6 +34,7 @@ from lab.laptop.bash import BashLaptop
 from lab.laptop.install import install
 from lab.phone import netstats
 from lab.phone.adb import Adb, LabClient
+from lab.phone.witnesses import events, reading
 from lab.programs.processes import Program
 from lab.programs.sleep_inhibitor import kept_awake
 
@@ -117,17 +118,21 @@ class Place:
 
 
 def serve(listener: socket.socket, answers: tuple[bytes | None, ...], held: list[socket.socket]) -> None:
-    """One connection after the other, held from then on; each request takes the next of the answers."""
+    """Connections, held from then on; each request takes the next of the answers."""
     left = list(answers)
+
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while connection.recv(4096):
+                if left:
+                    said = left.pop(0)
+                    connection.sendall(b"ok\nlab-end:0\n" if said is None else said)
+
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
             held.append(connection)
-            while connection.recv(4096):
-                if not left:
-                    break
-                answer = left.pop(0)
-                connection.sendall(b"ok\nlab-end:0\n" if answer is None else answer)
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
 
 @cache
@@ -202,6 +207,22 @@ def netstats_(place: Place) -> Call:
     phone = place.phone(TRANSPORT, OKAY, None, uid)
     phone.run("true")
     return lambda: netstats.take(phone, lab().benches["virtual"].phone("pixel6"), app)
+
+
+@case(r"PhoneTrouble: PHONE: no whole answer to `echo; echo '#im-call-lab .*: timed out")
+def records(place: Place) -> Call:
+    phone = place.phone(TRANSPORT, OKAY, None)
+    phone.run("true")
+    return lambda: reading.read(phone)
+
+
+@case(r"PhoneTrouble: PHONE: no whole answer to `logcat -d -b events .*: timed out")
+def events_(place: Place) -> Call:
+    phone = place.phone(TRANSPORT, OKAY, None, TRANSPORT, OKAY)
+    phone.run("true")
+    stream = events.EventsStream(phone, 1)
+    place.stack.callback(stream.close)
+    return lambda: events.whole(phone, stream, 1)
 
 
 @case(r"ended by signal 9")
