@@ -55,7 +55,7 @@ def judge(shape: Shape, sides: Sides, acts: Acts, limits: Mapping[Role, Limits])
         rang=_rang(shape, sides, acts),
         answered=answered(shape, sides, acts, limits),
         ended_by=ended_by(shape, sides, acts, limits),
-        service=service(shape, sides, acts, limits["caller"]),
+        service=service(shape, sides, acts),
         nothing_else=nothing_else(sides),
         in_front=_in_front(shape, sides, acts),
     )

@@ -112,13 +112,18 @@ def own_pids(changes: Modes, package: str) -> frozenset[int]:
 
 
 def is_own_mode(change: ModeChange, side: SideEvidence, pids: frozenset[int]) -> bool:
-    """Whether the mode after a change is the app's; one that Telecom set is, near a call that the app registered."""
+    """Whether the mode after a change is the app's; one that Telecom set is, near a call that the app registered and
+    far from all others that Telecom knows."""
     if change.requester == side.package or change.owner_pid in pids:
         return True
-    noted = [[event.at_ns for event in call.events] for call in own_calls(side) if call.events]
-    return change.requester == TELECOM and any(
-        min(times) - NEAR_NS <= change.at_ns <= max(times) + NEAR_NS for times in noted
-    )
+    calls = () if isinstance(side.since.calls, Missing) else side.since.calls
+    near = {call.package for call in calls if _is_near(call, change.at_ns)}
+    return change.requester == TELECOM and near == {side.package}
+
+
+def _is_near(call: TelecomCall, at_ns: int) -> bool:
+    times = [event.at_ns for event in call.events]
+    return bool(times) and min(times) - NEAR_NS <= at_ns <= max(times) + NEAR_NS
 
 
 def audio_of(side: SideEvidence) -> Audio:

@@ -665,7 +665,7 @@ def test_a_camera_that_opens_in_a_voice_call_that_nobody_answers_makes_it_undeci
 
 @pytest.mark.parametrize(
     ("begin_s", "reason"),
-    [(9.9, "placed_before_we_did"), (10.0, None), (11.6, None), (11.8, "late_effect")],
+    [(9.9, "placed_before_we_did"), (10.0, None), (11.2, None), (11.3, "late_effect")],
 )
 def test_the_call_must_begin_with_our_tap(begin_s, reason):
     call = a_call(answered=False)
@@ -721,6 +721,17 @@ def test_what_nobody_can_tell_whose_it_is_leaves_it_undecided(what, reason):
     call = a_call()
     what(call.callee)
     assert verdicts(call.judged()) == {"nothing_else": ("undecided", reason)}
+
+
+@pytest.mark.parametrize("role", PIDS)
+def test_a_sim_that_rings_amid_a_call_that_the_app_registered_is_another_call_and_no_second_one(role):
+    call = a_call(telecom=True)
+    phone = call.phones[role]
+    phone.mode(30.0, RINGTONE, TELECOM, 1603)
+    phone.modes.append(ModeChange(phone.stamp(40.0), TALK, TELECOM, 1603, PIDS[role]))
+    phone.call(("CREATED", 30.0), ("SET_RINGING", 30.0), ("SET_DISCONNECTED", 40.0), number=8, **SIM_CALL)
+    observed = call.judged()
+    assert (observed.calls.verdict, refused(observed)[0]) == ("proven", "other_call")
 
 
 def test_messages_of_others_and_notifications_that_are_no_calls_are_nothing():
