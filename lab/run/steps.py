@@ -183,15 +183,20 @@ def hang_up(stage: Stage, step: Step) -> None:
 
 
 def wait_ended(stage: Stage, step: Step) -> None:
-    """Both phones are idle within the step's time; the time it took is recorded."""
+    """Both phones are idle within the step's time, and are looked at meanwhile; the time it took is recorded."""
     before_ns = stage.clock.now_ns()
     for phone in (stage.caller, stage.callee):
-        left_s = max(0.0, step.within_s - _since(stage, before_ns))
-        if not phone.calls.wait_idle(stage.app, left_s):
-            state = phone.calls.state(stage.app)
-            against = f"; {why}" if (why := phone.calls.contradiction(stage.app)) else ""
-            text = f"{phone.spec.name} is {state.value} after {step.within_s:g} s{against}"
-            raise AttemptVoid("still_in_call", text)
+        left_s = step.within_s - _since(stage, before_ns)
+        while not phone.calls.wait_idle(stage.app, max(0.0, min(LOOK_EVERY_S, left_s))):
+            left_s = step.within_s - _since(stage, before_ns)
+            if left_s <= 0:
+                state = phone.calls.state(stage.app)
+                against = f"; {why}" if (why := phone.calls.contradiction(stage.app)) else ""
+                text = f"{phone.spec.name} is {state.value} after {step.within_s:g} s{against}"
+                raise AttemptVoid("still_in_call", text)
+            stage.drain()
+            for role in ROLES:
+                stage.look(role, CallState.IDLE)
     stage.seen.ended = True
     stage.note("ended", after_s=_since(stage, before_ns))
 
