@@ -177,6 +177,20 @@ def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios
         push.push_tcpdump(Lab.load(Path(scenarios)), bench, Path(file), Stop(), print)
 
 
+@task(help=BENCH_HELP | {"app": "one app (default: all that both phones have)", "calls": "how many with each app"})
+def calibrate(
+    _context: Context, bench: str = "virtual", app: str = "", calls: str = "6", scenarios: str = "scenarios"
+) -> None:
+    """Make calls to learn how fast a bench's phones are and what each of their witnesses costs, and keep it."""
+    with exits():
+        from lab.clocks.stop import Stop
+        from lab.commands import calibrate
+        from lab.definitions import Lab
+
+        spec = (lab := Lab.load(Path(scenarios))).bench(bench)
+        calibrate.calibrate(lab, spec, app, calibrate.parse_calls(calls), Stop(), print)
+
+
 @task(help=BENCH_HELP | {"app": "the app's name", "bench": "the bench on which it is to call"})
 def introduce(_context: Context, app: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
     """Let each phone call the other for the first time in an app, with a person there who sees which phone rings."""

@@ -15,6 +15,8 @@ NOT_QUICK = (
     "end_to_end/",
     "integrity/",
     "lab/clocks/test_capture_clocks.py",
+    "lab/commands/test_calibrate.py",
+    "lab/commands/test_introduce.py",
     "lab/commands/test_resolve_again.py",
     "lab/laptop/test_agent.py",
     "lab/run/test_attempt.py",

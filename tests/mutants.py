@@ -17,11 +17,14 @@ WORKERS, DEADLINE_S, GREEN, RED = 2, 120, 0, 1
 PYTEST = (sys.executable, "-m", "pytest", "-xqrf", "-pno:cacheprovider", "-oaddopts=--import-mode=importlib")
 SYMMETRY, EXAMINATION = "correlate/dimensions_symmetry", "correlate/dataset/examination"
 TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
+WITNESSED = "lab/phone/witnesses/audio"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
+INTRODUCE = "lab/commands/introduce"
+JUDGING = "lab/run/judging"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
 MUTANTS: list[tuple[str, ...]] = [
-    ("verdict", "lab/run/attempt", "if observed != self._item", "if observed is self._item"),
+    ("verdict", "lab/run/attempt", "_scenario)) != self._item", "_scenario)) is self._item"),
     ("verdict", "lab/run/attempt", "if max(noise.values()) <= limit", "if min(noise.values()) <= limit"),
     ("boundary", "lab/run/attempt", "if max(noise.values()) <= limit", "if max(noise.values()) < limit"),
     ("boundary", "lab/run/attempt", "range(1 + NOISY_RESTARTS)", "range(NOISY_RESTARTS)"),
@@ -34,12 +37,38 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/run/matrix", "range(1 + FURTHER_ATTEMPTS)", "range(FURTHER_ATTEMPTS)"),
     ("boundary", "lab/run/matrix", "free_bytes < needed_bytes", "free_bytes <= needed_bytes"),
     ("verdict", "lab/run/options", "all(str(getattr", "any(str(getattr", MATRIX),
-    ("verdict", "lab/run/plan", "elif address not in run.spec", "elif address in run.spec", MATRIX),
+    ("verdict", "lab/run/calibration", "return not spec.emulated", "return True"),
+    ("boundary", "lab/run/calibration", "tap[0] == role and", "tap[0] != role and"),
+    ("value", "lab/run/calls", "(stage.clock.now_ns() - placed_ns)", "(placed_ns)", INTRODUCE),
+    ("value", "lab/run/costs", "round(each - empty_ms, 1)", "round(each, 1)"),
+    ("verdict", "lab/run/introductions", "elif address not in spec", "elif address in spec", MATRIX),
+    ("verdict", "lab/run/introductions", "if _pair(each) == pair and", "if"),
+    ("boundary", "lab/run/introductions", "LEAST_RING_S = 6.0", "LEAST_RING_S = 6.1"),
+    ("boundary", "lab/run/limits", "len(each.tap_to_end_s) >= ENOUGH", "len(each.tap_to_end_s) > ENOUGH"),
+    ("value", "lab/run/limits", "2 * median(", "2 * max("),
+    ("value", "lab/run/limits", "abs(span_s)", "span_s"),
+    ("boundary", "lab/run/policy", "attempts >= LEAST_ATTEMPTS", "attempts > LEAST_ATTEMPTS"),
+    ("boundary", "lab/run/policy", "> SHARE * attempts", ">= SHARE * attempts"),
+    ("verdict", "lab/run/policy", "len(self._trials[kind]) >=", "self._voids[kind] >="),
+    ("verdict", "lab/run/unproven", 'if not any(claim.verdict == "proven"', 'if not all(claim.verdict == "proven"'),
+    ("verdict", "lab/run/matrix", "if reason == introductions.PARKED", "if reason != introductions.PARKED"),
+    ("verdict", "lab/run/plan", "introductions.require(run.lab", "introductions.strangers(run.lab", MATRIX),
     ("value", "lab/run/progress", '"1 retry" if retries == 1', '"1 retry" if retries > 0'),
     ("value", "lab/run/recorded", "clock=clock", "clock=stored.machine", ATTEMPT),
     ("value", "lab/run/side_by_side", "self._todo.append(item)", "self._todo.appendleft(item)"),
     ("verdict", "lab/run/steps", '"dropped" if seen.ended_by is None', '"dropped" if seen.ended_by == "callee"'),
     ("boundary", "lab/run/steps", "for phone in (stage.caller, stage.callee)", "for phone in (stage.caller,)"),
+    ("verdict", "lab/run/answering", "if len(kinds) > 1", "if len(kinds) > 0", JUDGING),
+    ("verdict", "lab/run/answering", "if whole and not positive", "if whole", JUDGING),
+    ("boundary", "lab/run/ending", "if y_ns < x_ns - bound_ns - round(APART_S * S)", "if y_ns < x_ns"),
+    ("boundary", "lab/run/ending", "if before_ns > side.bound_ns", "if before_ns > 0"),
+    ("verdict", "lab/run/ending", '"against" if end.whole else "unclear"', '"against"'),
+    ("verdict", "lab/run/heard", "if len(kinds) >= least", "if len(kinds) >= 1", JUDGING),
+    ("verdict", "lab/run/judging", "elif audio.unclear is not None", "elif audio.unclear is None and False"),
+    ("verdict", "lab/run/others", "elif not is_own_mode(change", "elif is_own_mode(change", JUDGING),
+    ("boundary", "lab/run/service", "begin_ns + STAMP_NS <= talk.last_ns", "begin_ns <= talk.last_ns", JUDGING),
+    ("boundary", "lab/run/spans", "found[-1].last_ns >= REOPENED_NS", "found[-1].last_ns > 0", JUDGING),
+    ("verdict", "lab/run/spans", "sure = change.mode == NORMAL and", "sure = change.mode == NORMAL or", JUDGING),
     ("verdict", "lab/capture/agent_dumpcap", "request.laptop.tool()", '"dumpcap"', "lab/capture/kinds"),
     ("verdict", "lab/capture/counters", "if counters.dropped or not", "if not"),
     ("boundary", "lab/capture/counters", "next(reversed(all_counters(said))", "next(iter(all_counters(said))"),
@@ -55,6 +84,12 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "lab/capture/verified", "if repeats.flagged", "if repeats.found"),
     ("verdict", "lab/clocks/capture_clocks", "> each.bound_ns + machine.bound_ns", "> each.bound_ns"),
     ("verdict", "lab/phone/netstats", "sorted(grown.items()) if size}", "sorted(grown.items()) if size > 1}"),
+    ("boundary", "lab/phone/netstats", 'all("defaultNetwork=false"', 'any("defaultNetwork=false"'),
+    ("boundary", "lab/phone/witnesses/comparison", "abs(step_s) > STEP_S", "abs(step_s) > 2 * STEP_S"),
+    ("verdict", "lab/phone/witnesses/comparison", "before[-1] not in after", "before[0] not in after"),
+    ("boundary", "lab/phone/witnesses/dates", "if epoch_s <= date.epoch_s + AHEAD_S", "if epoch_s < date.epoch_s"),
+    ("verdict", "lab/phone/witnesses/dumps", "first and not _NO_ENTRY", "False and not _NO_ENTRY", WITNESSED),
+    ("verdict", "lab/phone/witnesses/events", "begins_ns > from_ns)", "begins_ns < from_ns)"),
     (
         "verdict",
         "correlate/trace/__init__",

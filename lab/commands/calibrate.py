@@ -2,30 +2,28 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 
+from correlate.dataset.clocks import ClockLine, Offset
 from lab.bench.bench import Bench
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Drawn, Lab, PhoneSpec, Role, Step
 from lab.definitions.yaml import did_you_mean
 from lab.errors import AttemptVoid, BadInput, TrialsFailed
-from lab.phone.phone import Phone
-from lab.phone.witnesses import events, reading
-from lab.phone.witnesses.facts import Reading
 from lab.run import calibration, calls, costs, introductions, limits, unproven
 from lab.run.calibration import Measured, Numbers
-from lab.run.ending import end_of
-from lab.run.heard import SideEvidence
 from lab.run.introductions import Pair, in_words
-from lab.run.steps import Stage
+from lab.run.steps import ROLES, Stage
+from lab.run.witnessed import Witnesses, learnt
 
 MOST_CALLS = 40
 TALK_S = 5.0
 SETTLE_S = 5.0
 """How long after a call its last records may come; no shorter than the limit that serves until there is an own one."""
 
-ROLES: tuple[Role, Role] = ("caller", "callee")
+WHILE = {"idle": "idle", "call": "in a call"}
 Say = Callable[[str], None]
 
 
@@ -68,8 +66,8 @@ def calibrate(lab: Lab, spec: BenchSpec, app: str, count: int, stop: Stop, say: 
     introductions.check_callees(lab, spec, pairs)
     introductions.require(lab, spec, pairs)
     _require_none_parked(lab, spec, pairs)
-    if not apps or calibration.place(lab, spec) is None:
-        calibration.keep(lab, spec, [])
+    calibration.required_place(lab, spec)
+    if not apps:
         raise BadInput(f"bench {spec.name}: both phones have a contact for no app; add them in the *.local.yaml")
     failed: list[str] = []
     with stop.on_signals(), Bench(lab, spec, stop) as bench:
@@ -120,61 +118,41 @@ def _called(bench: Bench, name: str, number: int) -> Told:
     pair = (name, caller.name, bench.spec.other(caller).name)
     app = bench.lab.apps[name]
     drawn = Drawn(1.0, TALK_S)
-    with calls.prepared(bench, pair, app.services[0], "calibrate", number, drawn, calls.quiet) as stage:
-        phones = stage.phones
-        versions = {role: (phones[role].spec.name, phones[role].identify(app)) for role in ROLES}
-        spent = {role: costs.measure(phones[role], app, "idle") if number == 0 else () for role in ROLES}
-        with Watch(phones["caller"], app.package) as at_caller, Watch(phones["callee"], app.package) as at_callee:
-            ring_s = _answered(stage, introductions.ring_limit_s(bench.lab, bench.spec, *pair))
-            for role in ROLES if number == 0 else ():
-                spent[role] += costs.measure(phones[role], app, "call")
-            calls.do(stage, Step(do="talk"))
-            tapped_ns = bench.clock.now_ns()
-            calls.do(stage, Step(do="hang_up", by=by))
-            calls.do(stage, Step(do="wait_ended"))
-            bench.clock.sleep(SETTLE_S)
-            watches = {"caller": at_caller, "callee": at_callee}
-            sides = {role: watches[role].evidence() for role in ROLES}
-        ends = {role: end_of(sides[role], True, tapped_ns).at_ns for role in ROLES}
-        missing = {role: unproven.missing(sides[role].since) for role in ROLES}
-        told = calibration.measured(name, versions, (by, tapped_ns), ends, ring_s, missing)
-        why = {(versions[role][0], witness): text for role in ROLES for witness, text in missing[role].items()}
-        return Told([replace(each, costs=spent[role]) for each, role in zip(told, ROLES, strict=True)], why)
+    with (
+        calls.prepared(bench, pair, app.services[0], "calibrate", number, drawn, calls.quiet) as stage,
+        closing(Witnesses(stage.phones, app)) as witnesses,
+    ):
+        versions = {role: (phone.spec.name, phone.identify(app)) for role, phone in stage.phones.items()}
+        spent = {role: costs.measure(stage.phones[role], app, "idle") if number == 0 else () for role in ROLES}
+        witnesses.begin()
+        before = _offsets(bench, stage)
+        witnesses.stream()
+        _answered(stage, introductions.ring_limit_s(bench.lab, bench.spec, *pair))
+        for role in ROLES if number == 0 else ():
+            spent[role] += costs.measure(stage.phones[role], app, "call")
+        for step in (Step(do="talk"), Step(do="hang_up", by=by), Step(do="wait_ended")):
+            calls.do(stage, step)
+        bench.clock.sleep(SETTLE_S)
+        clocks: dict[str, ClockLine] = {
+            role: ClockLine(before[role], after) for role, after in _offsets(bench, stage).items()
+        }
+        sides = witnesses.evidence(stage.seen, clocks, dict.fromkeys(ROLES, 0))
+    missing = {role: unproven.missing(sides[role].since) for role in ROLES}
+    why = {(versions[role][0], witness): text for role in ROLES for witness, text in missing[role].items()}
+    told = zip(learnt(name, versions, sides, stage.seen), ROLES, strict=True)
+    return Told([replace(each, costs=spent[role]) for each, role in told], why)
 
 
-def _answered(stage: Stage, limit_s: float | None) -> float:
-    """How soon the callee rang. Raises `AttemptVoid`."""
-    ring_s = calls.ring(stage, limit_s or calls.RING_S)
-    if ring_s is None:
+def _offsets(bench: Bench, stage: Stage) -> dict[Role, Offset]:
+    """How far each phone's clock is from the controller's."""
+    return {role: measure_offset(bench.clock, stage.phones[role].device.read_clock_ns) for role in ROLES}
+
+
+def _answered(stage: Stage, limit_s: float | None) -> None:
+    """Have the callee ring and answer. Raises `AttemptVoid`."""
+    if calls.ring(stage, limit_s or calls.RING_S) is None:
         raise AttemptVoid("callee_never_rang", f"{stage.callee.spec.name} did not ring; cancelled")
     calls.do(stage, Step(do="answer", by="callee"))
-    return ring_s
-
-
-class Watch:
-    """A phone's records from now on; `evidence` reads them a second time."""
-
-    def __init__(self, phone: Phone, package: str) -> None:
-        self._phone, self._package = phone, package
-
-    def __enter__(self) -> "Watch":
-        phone = self._phone
-        self._uid = reading.uid_of(phone.device, self._package)
-        self._offset = measure_offset(phone.clock, phone.device.read_clock_ns, whose=f"the clock of {phone.spec.name}")
-        self._before: Reading = reading.read(phone.device)
-        self._from_ns = phone.clock.now_ns() + self._offset.offset_ns
-        self._stream = events.EventsStream(phone.device, self._from_ns)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stream.close()
-
-    def evidence(self) -> SideEvidence:
-        """What the phone holds since. Raises `PhoneTrouble`."""
-        device = self._phone.device
-        log = events.whole(device, self._stream, self._from_ns)
-        found = reading.since(self._before, reading.read(device), self._uid, log)
-        return SideEvidence(self._package, found, self._offset.offset_ns, self._offset.bound_ns, (), None)
 
 
 def lines(lab: Lab, spec: BenchSpec, app: str, told: list[Told]) -> Iterator[str]:
@@ -186,32 +164,26 @@ def lines(lab: Lab, spec: BenchSpec, app: str, told: list[Told]) -> Iterator[str
 
 
 def _of_phone(lab: Lab, spec: BenchSpec, numbers: Numbers, told: list[Told]) -> Iterator[str]:
+    spans = {
+        "its own end {} after the tap": numbers.tap_to_end_s,
+        "the other's {} after that": numbers.other_after_s,
+        "rings after {}": numbers.ring_s,
+    }
+    seen = [words.format(f"{min(each):.1f} to {max(each):.1f} s") for words, each in spans.items() if each]
     ended = f"ended {len(numbers.tap_to_end_s)} of {numbers.calls} calls"
-    yield (
-        f"{numbers.app} on {numbers.phone} ({numbers.version}): {ended}, own end {_range(numbers.tap_to_end_s)} after "
-        f"the tap, the other's {_range(numbers.other_after_s)} after that; rings after {_range(numbers.ring_s)}"
-    )
+    yield f"{numbers.app} on {numbers.phone} ({numbers.version}): {', '.join([ended, *seen])}"
     used = limits.of(lab, spec, numbers.phone, numbers.app, numbers.version)
     why = f", of {limits.ENOUGH} calls that it must have ended" if used.source == "default" else ""
     yield (
         f"  limits: follow {used.follow_s:g} s, late {used.late_s:g} s, apart {used.apart_s:g} s ({used.source}{why})"
     )
-    by = {(cost.witness, cost.during): cost for cost in numbers.costs}
     for witness in dict.fromkeys(cost.witness for cost in numbers.costs):
-        spent = [
-            f"{cost.median_ms:g} ms {words} (most {cost.most_ms:g})"
-            for during, words in (("idle", "idle"), ("call", "in a call"))
-            if (cost := by.get((witness, during))) is not None  # type: ignore[call-overload]
-        ]
-        size = max(cost.bytes for cost in numbers.costs if cost.witness == witness)
-        yield f"  {witness:<14} {', '.join(spent)}, {size} bytes"
+        each = [cost for cost in numbers.costs if cost.witness == witness]
+        spent = [f"{cost.median_ms:g} ms {WHILE[cost.during]} (most {cost.most_ms:g})" for cost in each]
+        yield f"  {witness:<14} {', '.join(spent)}, {max(cost.bytes for cost in each)} bytes"
     texts = {witness: why for call in told for (phone, witness), why in call.why.items() if phone == numbers.phone}
     for witness, times in numbers.missing.items():
         yield f"  {witness} was missing in {times} of {numbers.calls} calls: {texts.get(witness, 'not this time')}"
     always = {witness for witness, times in numbers.missing.items() if times == numbers.calls}
     for claim, reason in unproven.never(always).items():
         yield f"  never proven: {claim}, {reason}"
-
-
-def _range(spans: list[float]) -> str:
-    return f"{min(spans):.1f} to {max(spans):.1f} s" if spans else "unknown"

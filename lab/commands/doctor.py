@@ -7,6 +7,7 @@ time of its own captures (paper 3.2, step 3).
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ from lab.laptop.agent.coalescing import OFF
 from lab.phone import netstats, push
 from lab.phone.default_network import require_network, vpns
 from lab.phone.phone import Phone
+from lab.phone.witnesses import events, reading
+from lab.run import calibration, calls, introductions, unproven
 from lab.run.plan import Run
 
 FREE_KIB = 500_000
@@ -99,6 +102,7 @@ def _controller(run: Run) -> Iterator[Check]:
         yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
     for phone in spec.phones:
         yield _contacts(run, phone)
+    yield from _learnt(run)
 
 
 def _laptop_that_answers(bench: Bench) -> Iterator[Check]:
@@ -176,6 +180,7 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
     if spec.capture == "pcapdroid":
         yield from _pcapdroid(phone)
     yield from _network(phone, apps)
+    yield _witnesses(phone)
     yield _asked("battery", name, battery, "charge it")
     yield _asked("airplane mode", name, airplane, "switch it off")
     yield _asked("disk", name, room, "make room on the phone")
@@ -225,6 +230,49 @@ def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
     yield _asked("network", spec.name, carrier, "bring it onto the network that the bench file says, and onto no other")
     fix = "nothing shows where the app sends; take a phone whose dumpsys can"
     yield _asked("bytes counted", spec.name, counted, fix)
+
+
+def _witnesses(phone: Phone) -> Check:
+    """Which of the phone's records cannot be read, and what no trial can prove without them."""
+
+    def read() -> dict[str, str]:
+        now_ns = phone.device.read_clock_ns()
+        with closing(events.EventsStream(phone.device, now_ns)) as stream:
+            log = events.whole(phone.device, stream, now_ns)
+        found = reading.read(phone.device)
+        return unproven.missing(reading.since(found, found, None, log))
+
+    name = phone.spec.name
+    try:
+        missing = read()
+    except LabError as error:
+        return Check("witnesses", name, False, str(error), "mend what is named")
+    if not missing:
+        return Check("witnesses", name, True, "audio, camera, telecom, telephony and events can be read", "")
+    claims = "; ".join(f"{claim} is never proven, {why}" for claim, why in unproven.never(missing).items())
+    found = "; ".join(f"{witness} cannot be read: {why}" for witness, why in missing.items())
+    fix = f"{claims or 'every claim can be proven all the same'}; trials are kept with what is undecided"
+    return Check("witnesses", name, False, found, f"{fix}; or take a phone whose dumpsys and logcat show it")
+
+
+def _learnt(run: Run) -> Iterator[Check]:
+    """What is known of the phones with each app: who was introduced, and what no trial of this dataset proved, which
+    makes no bench unfit."""
+    lab_, spec = run.lab, run.spec
+    pairs = [pair for app in run.matrix.apps for pair in calls.both_ways(spec, app)]
+
+    def introduced() -> tuple[bool, str]:
+        lacking = introductions.strangers(lab_, spec, pairs)
+        parked = [pair for pair in pairs if introductions.parked(lab_, spec, *pair) is not None]
+        told = [f"{introductions.in_words(pair)} never rang" for pair in lacking]
+        told += [f"{introductions.in_words(pair)} is parked" for pair in parked]
+        return not told, "; ".join(told) or "every pair may call with nobody there"
+
+    if calibration.learns(spec):
+        fix = f"be there and type invoke introduce APP --bench {spec.name}"
+        yield _asked("introduced", spec.name, introduced, fix)
+    for line in unproven.of_dataset(run.dataset) if run.dataset.info_path.exists() else ():
+        yield Check("unproven", spec.name, True, line, "")
 
 
 def _version(phone: Phone, app: App) -> tuple[bool, str]:

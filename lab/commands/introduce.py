@@ -8,7 +8,7 @@ from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Drawn, Lab, Step
 from lab.definitions.yaml import did_you_mean
 from lab.errors import AttemptVoid, BadInput, TrialsFailed
-from lab.run import calls, introductions
+from lab.run import calibration, calls, introductions
 from lab.run.introductions import Pair, in_words
 
 SEEN_S = 4.0
@@ -36,6 +36,7 @@ def introduce(lab: Lab, spec: BenchSpec, app: str, stop: Stop, ask: Ask, say: Sa
         raise BadInput(f"no app '{app[:100]}'{did_you_mean(app, lab.apps)}")
     pairs = calls.both_ways(spec, app)
     introductions.check_callees(lab, spec, pairs)
+    calibration.required_place(lab, spec)
     failed: list[str] = []
     # Before anything is opened: nobody may be there at all.
     agreed = [pair for pair in pairs if ask(_question(spec, pair))]
@@ -60,7 +61,7 @@ def _introduced(bench: Bench, pair: Pair, number: int, say: Say) -> str | None:
     drawn = Drawn(SEEN_S, None)
     try:
         with calls.prepared(bench, pair, app.services[0], "introduce", number, drawn, calls.quiet) as stage:
-            ring_s = calls.ring(stage)
+            ring_s = calls.ring(stage, calls.RING_S)
             if ring_s is not None:
                 bench.clock.sleep(SEEN_S)
                 calls.do(stage, Step(do="cancel", by="caller"))

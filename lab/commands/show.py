@@ -16,6 +16,7 @@ from lab.commands.doctor import Check
 from lab.definitions import PlannedTrial, Step
 from lab.definitions.yaml import Mistake
 from lab.errors import BadInput, BenchUnhealthy, one_line
+from lab.run import unproven
 from lab.run.plan import Run
 from lab.run.progress import Progress
 
@@ -119,8 +120,8 @@ def mistakes(found: Sequence[Mistake]) -> None:
 
 
 def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
-    """Where everything is, what was void, what nobody should overlook of the findings (`remarks`), and which app had
-    another version than its file says."""
+    """Where everything is, what was void, what nobody should overlook of the findings (`remarks`), what the
+    phones' witnesses never proved, and which app had another version than its file says."""
     out, path = console(), run.dataset.path
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
@@ -132,6 +133,8 @@ def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
     out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)
     for line in remarks:
         out.print(f"[yellow]{escape(one_line(line))}[/]", soft_wrap=True)
+    for line in unproven.of_dataset(run.dataset):
+        out.print(f"[yellow]unproven  {escape(line)}[/]", soft_wrap=True)
     for app, found in installed(run.dataset).items():
         if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
             line = one_line(f"{app}: {text}; tables and report name what was installed")

@@ -19,9 +19,9 @@ from lab.run.heard import (
     Sides,
     Word,
     conclude,
-    counted,
     last_act,
     seconds,
+    share,
 )
 from lab.run.spans import TALKING, Span, audio_of, is_own, known, own_calls
 
@@ -46,7 +46,7 @@ def _of_phone(role: Role, sides: Sides, act: Act, acts: Acts, limits: Limits) ->
     side = sides[role]
     looks = [look for look in side.looks if look.at_ns >= act.t1_ns]
     shown = sum(look.state == "connected" for look in looks)
-    text = f"connected at {shown} of {counted(len(looks), 'look')}"
+    text = f"connected at {share(shown, len(looks))}"
     yield Word(role, "screen", ("for" if shown else "nothing") if looks else "missing", text)
     yield _recorder(role, sides, act, limits)
     yield from _active(role, side)
@@ -137,7 +137,7 @@ def _unanswered(sides: Sides) -> Iterator[Word]:
     for role in ROLES:
         side = sides[role]
         shown = sum(look.state == "connected" for look in side.looks)
-        text = f"connected at {shown} of {counted(len(side.looks), 'look')}"
+        text = f"connected at {share(shown, len(side.looks))}"
         yield Word(role, "screen", ("against" if shown else "for") if side.looks else "missing", text)
         yield _no_recorder(role, side)
         for word in _active(role, side):

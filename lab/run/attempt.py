@@ -81,18 +81,20 @@ class Attempt:
 
     def run(self, truth: Path) -> TrialRecord:
         """The whole attempt; `truth` is where a virtual bench leaves what really happened."""
-        kept = False
+        began = kept = False
         try:
             self._bench.begin(self._item, self._seed, self._number)
+            began = True
             record = self._procedure()
             self._refuse_unknown_commands(self._bench.kind.end(truth))
             kept = True
             calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
         finally:
-            if not kept:
-                with self._bench.stop.held(), contextlib.suppress(LabError):
+            with self._bench.stop.held(), contextlib.suppress(LabError):
+                if began and not kept:
                     self._leave_idle()
+                if not kept:
                     self._bench.kind.end(None)
             self._witnesses.close()
             self._log.close()
@@ -273,12 +275,13 @@ class Attempt:
             AttemptVoid: with the claim that is refuted.
         """
         self._leave_idle()
-        sides, shape = self._witnesses.end(stage.seen, lines, carried), self._scenario.shape
+        if (name := stage.observed(self._scenario)) != self._item.trial.scenario:
+            raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {name}")
+        sides, shape = self._witnesses.evidence(stage.seen, lines, carried), self._scenario.shape
         asked = Shape(shape.answered, shape.ended_by, stage.service, shape.rang)
         observed = judge(asked, sides, stage.seen.acts, self._limits)
         self._log.note("observed", **{name: claim.verdict for name, claim in observed.claims.items()})
-        void = refused(observed)
-        if void is not None and self._policy.voids(self._app.name, self._pair[1:], void[0]):
+        if (void := refused(observed)) is not None and self._policy.voids(self._app.name, self._pair[1:], void[0]):
             raise AttemptVoid(*void)
         self._learnt = learnt(self._app.name, self._versions, sides, stage.seen)
         return observed
@@ -288,9 +291,6 @@ class Attempt:
             for step in self._scenario.steps:
                 self._log.note(step.do, by=step.by)
                 VERBS[step.do](stage, step)
-            observed = stage.observed(self._scenario)
-            if observed != self._item.trial.scenario:
-                raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {observed}")
         except (AttemptVoid, PhoneTrouble) as error:
             self._keep_evidence()
             if isinstance(error, AttemptVoid) and error.reason == introductions.PARKED:
@@ -301,7 +301,7 @@ class Attempt:
 
     def _leave_idle(self) -> None:
         with self._bench.stop.held():
-            leave_idle(tuple(self._phones.values()), self._app, self._bench.clock, self._log.note)
+            leave_idle(self._phones.values(), self._app, self._bench.clock, self._log.note)
 
     @contextlib.contextmanager
     def _stopped_on_every_way_out(self, captures: dict[Role, Capture]) -> Iterator[None]:

@@ -83,6 +83,8 @@ class Introduction(Document):
     """The phone that rang"""
     address: Line
     """The callee's address in the app; with another one the pair is a stranger again"""
+    title: Line
+    """The whole title by which the callee's chat is found; with another one the pair is a stranger again"""
     ring_s: Annotated[float, Field(ge=0, le=86_400)]
     """How soon it rang"""
     parked: Line | None
@@ -144,6 +146,14 @@ def place(lab: Lab, spec: BenchSpec) -> Path | None:
     return None if inside else folder / f"{spec.name}.calibration.json"
 
 
+def required_place(lab: Lab, spec: BenchSpec) -> Path:
+    """Where the file is. Raises `BadInput` where the scenarios are a dataset's own."""
+    if (path := place(lab, spec)) is None:
+        what = "is a dataset's own; name the lab's scenarios with --scenarios"
+        raise BadInput(f"{lab.directory}: {what}, or nothing that is learnt has a place")
+    return path
+
+
 def kept(lab: Lab, spec: BenchSpec) -> Calibration:
     """What the bench's file holds; nothing where there is none. Raises `BadInput` for a file that does not fit."""
     path = place(lab, spec)
@@ -176,11 +186,7 @@ def change(lab: Lab, spec: BenchSpec, changed: Callable[[Calibration], Calibrati
     Whoever calls holds the bench, so nobody else writes it meanwhile. Raises `BadInput` where it does not fit, or where
     the scenarios are a dataset's own.
     """
-    path = place(lab, spec)
-    if path is None:
-        raise BadInput(
-            f"{lab.directory}: is a dataset's own; name the lab's scenarios with --scenarios, or a --local file"
-        )
+    path = required_place(lab, spec)
     documents.write(path, changed(kept(lab, spec)))
     return path
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.bench.bench import Bench
-from lab.definitions import App, BenchSpec, Drawn, PlannedTrial, Role, Service, Step, Trial
-from lab.errors import LabError
+from lab.definitions import BenchSpec, Drawn, PlannedTrial, Role, Service, Step, Trial
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
 from lab.run import introductions
 from lab.run.introductions import Pair
+from lab.run.leaving import leave_idle
 from lab.run.steps import VERBS, Note, Stage
 
 RING_S = 30.0
@@ -34,33 +34,24 @@ def prepared(
     and `AttemptVoid` where the chat does not open.
     """
     introductions.check_callees(bench.lab, bench.spec, [pair])
-    name, caller, callee = pair
+    name, caller_name, callee_name = pair
     app = bench.lab.apps[name]
-    trial = Trial(name, service, bench.spec.direction(bench.spec.phone(caller)), purpose, number + 1)
-    phones: dict[Role, Phone] = {"caller": bench.phones[caller], "callee": bench.phones[callee]}
-    spec = phones["callee"].spec
+    trial = Trial(name, service, bench.spec.direction(bench.spec.phone(caller_name)), purpose, number + 1)
+    phones: dict[Role, Phone] = {"caller": bench.phones[caller_name], "callee": bench.phones[callee_name]}
+    callee = phones["callee"].spec
     bench.begin(PlannedTrial(trial, number, direct=False), _SEED, 0)
     try:
         for phone in phones.values():
             phone.wake()
-        phones["caller"].open_chat(app, str(spec.address_in(name)), spec.title_in(name))
+        phones["caller"].open_chat(app, str(callee.address_in(name)), callee.title_in(name))
         yield Stage(phones, app, service, drawn, bench.clock, note)
     finally:
         with bench.stop.held():
-            for phone in phones.values():
-                _hang_up(phone, app, note)
+            leave_idle(tuple(phones.values()), app, bench.clock, note)
             bench.kind.end(None)
 
 
-def _hang_up(phone: Phone, app: App, note: Note) -> None:
-    try:
-        if phone.calls.state(app) is not CallState.IDLE:
-            phone.end_any_call(app)
-    except LabError as error:
-        note("not_hung_up", phone=phone.spec.name, text=str(error))
-
-
-def ring(stage: Stage, within_s: float = RING_S) -> float | None:
+def ring(stage: Stage, within_s: float) -> float | None:
     """Place the call and wait until the callee rings: how soon it did, in seconds; None where it does not in time.
 
     Raises `AttemptVoid` where the call cannot be placed.
@@ -70,7 +61,8 @@ def ring(stage: Stage, within_s: float = RING_S) -> float | None:
     if not stage.callee.calls.wait_for(stage.app, CallState.INCOMING, within_s):
         return None
     stage.seen.rang = True
-    return round((stage.clock.now_ns() - placed_ns) / 1e9, 3)
+    stage.seen.rang_after_s = round((stage.clock.now_ns() - placed_ns) / 1e9, 3)
+    return stage.seen.rang_after_s
 
 
 def do(stage: Stage, step: Step) -> None:

@@ -116,8 +116,8 @@ def conclude(
         if len(kinds) >= least and (not one_of or kinds & set(one_of)):
             continue
         missing = next((word.line for word in of_it if word.says == "missing"), None)
-        said = " and ".join(sorted(kinds)) or "no witness"
-        reason = missing or f"{phone or 'both phones'}: {said} alone {'say' if len(kinds) > 1 else 'says'} so"
+        said = f"{' and '.join(sorted(kinds))} alone" if kinds else "no witness"
+        reason = missing or f"{phone or 'both phones'}: {said} {'say' if len(kinds) > 1 else 'says'} so"
         leans = value if any(word.says == "for" for word in heard) else None
         return Claim(value=leans, verdict="undecided", witnesses=lines, reason=reason)
     return Claim(value=value, verdict="proven", witnesses=lines, reason=None)
@@ -131,6 +131,11 @@ def last_act(acts: Acts, role: Role, verbs: Collection[str]) -> Act | None:
 def seconds(span_ns: int) -> str:
     """A span as a line shows it: `31.2 s`."""
     return f"{span_ns / S:.1f} s"
+
+
+def share(count: int, of: int) -> str:
+    """`4 of 4 looks`."""
+    return f"{count} of {of} look" + ("" if of == 1 else "s")
 
 
 def counted(count: int, noun: str) -> str:

@@ -44,8 +44,11 @@ def check_callees(lab: Lab, spec: BenchSpec, pairs: Iterable[Pair]) -> None:
 
 def known(of: Calibration, spec: BenchSpec, pair: Pair) -> Introduction | None:
     """The introduction of a pair to the address that the callee has now; None where they never rang there."""
-    address = spec.phone(pair[2]).address_in(pair[0])
-    return next((each for each in of.introductions if (*_pair(each), each.address) == (*pair, address)), None)
+    callee = spec.phone(pair[2])
+    if (address := callee.address_in(pair[0])) is None:
+        return None
+    who = address, callee.title_in(pair[0])
+    return next((each for each in of.introductions if _pair(each) == pair and (each.address, each.title) == who), None)
 
 
 def _pair(each: Introduction) -> Pair:
@@ -87,10 +90,10 @@ def ring_limit_s(lab: Lab, spec: BenchSpec, app: str, caller: str, callee: str) 
 def introduce(lab: Lab, spec: BenchSpec, pair: Pair, ring_s: float) -> None:
     """A pair has rung after `ring_s` with a person there; one that was parked is no more. Raises `BadInput`."""
     app, caller, callee = pair
-    address = spec.phone(callee).address_in(app)
-    if address is None:
+    if (address := spec.phone(callee).address_in(app)) is None:
         raise BadInput(f"bench {spec.name}: {callee} has no contact for {app}; add it there or in the *.local.yaml")
-    new = Introduction(app=app, caller=caller, callee=callee, address=address, ring_s=round(ring_s, 3), parked=None)
+    who = {"caller": caller, "callee": callee, "address": address, "title": spec.phone(callee).title_in(app)}
+    new = Introduction(app=app, **who, ring_s=round(ring_s, 3), parked=None)
 
     def changed(before: Calibration) -> Calibration:
         others = [each for each in before.introductions if _pair(each) != pair]

@@ -30,6 +30,7 @@ from lab.run.heard import (
     counted,
     last_act,
     seconds,
+    share,
 )
 from lab.run.others import is_call_notification, nothing_else
 from lab.run.service import service
@@ -54,7 +55,7 @@ def judge(shape: Shape, sides: Sides, acts: Acts, limits: Mapping[Role, Limits])
         rang=_rang(shape, sides, acts),
         answered=answered(shape, sides, acts, limits),
         ended_by=ended_by(shape, sides, acts, limits),
-        service=service(shape, sides, acts, limits["caller"]),
+        service=service(shape, sides, acts),
         nothing_else=nothing_else(sides),
         in_front=_in_front(shape, sides, acts),
     )
@@ -125,7 +126,7 @@ def _calls_by_looks(shape: Shape, role: Role, side: SideEvidence) -> Iterator[Wo
         last = len(shown) - shown[::-1].index(True)
         between = side.looks[shown.index(True) : last]
         idle = sum(look.state == "idle" for look in between)
-        text = f"one call at {len(between) - idle} of {counted(len(between), 'look')}"
+        text = f"one call at {share(len(between) - idle, len(between))}"
         yield Word(role, "screen", "nothing" if idle else "for", text)
     elif shown and shape.rang is None and role == "callee":
         yield Word(role, "screen", "for", f"no call at {counted(len(shown), 'look')}")
@@ -164,7 +165,7 @@ def _rang(shape: Shape, sides: Sides, acts: Acts) -> Claim:
 
 def _rang_by_looks(looks: list[Look]) -> Word:
     ringing = sum(look.state == "incoming" for look in looks)
-    text = f"incoming at {ringing} of {counted(len(looks), 'look')}"
+    text = f"incoming at {share(ringing, len(looks))}"
     return Word("callee", "screen", ("for" if ringing else "nothing") if looks else "missing", text)
 
 
@@ -222,7 +223,7 @@ def _looked(role: Role, side: SideEvidence, since: Act | None, acts: Acts) -> Wo
         and (end is None or look.at_ns <= end.t0_ns)
     ]
     seen = sum(look.in_front for look in looks)
-    text = f"in front at {seen} of {counted(len(looks), 'look')}"
+    text = f"in front at {share(seen, len(looks))}"
     if not looks:
         return Word(role, "screen", "missing", "not looked at while it had to be in front")
     if seen == len(looks):

@@ -1,7 +1,7 @@
 """How an attempt leaves the phones: in no call, and with what they showed kept where it failed."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from lab.clocks.bench_time import BenchClock
@@ -15,7 +15,7 @@ LOOKS, LOOK_S = 3, 1.0
 """How often it is made sure that no phone is in a call, and how long after one was hung up it is looked at again."""
 
 
-def leave_idle(phones: Iterable[Phone], app: App, clock: BenchClock, note: Note) -> None:
+def leave_idle(phones: Collection[Phone], app: App, clock: BenchClock, note: Note) -> None:
     """Leave no phone in a call of the app, whatever happened; a call may still be on its way to the other phone."""
     for _ in range(LOOKS):
         if not any([_was_in_call(phone, app, note) for phone in phones]):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from correlate.dataset.record import Claim, Limits
+from correlate.dataset.record import Claim
 from lab.definitions import Role, Service
 from lab.phone.witnesses.facts import Missing
 from lab.run.heard import (
@@ -21,11 +21,15 @@ from lab.run.heard import (
     conclude,
     last_act,
     seconds,
+    share,
 )
 from lab.run.spans import STAMP_NS, Span, Spans, audio_of, cameras_of, known
 
 EDGE_NS = 2 * S
 """A camera connects and disconnects around a call; what counts is what happens this far inside of the conversation."""
+DIALLED_NS = 1 * S
+"""A call begins at once when it is dialled: nothing has to come from the network. One that begins later is perhaps of
+another tap, and of another service."""
 OFF_NS = 3 * S
 """A video call in which a phone's camera is off for longer than this was perhaps none all the time."""
 _CAMERA: tuple[Witness, ...] = ("camera",)
@@ -40,17 +44,17 @@ class Talk:
     sure: bool
 
 
-def service(shape: Shape, sides: Sides, acts: Acts, limits: Limits) -> Claim:
-    """Whether it was a call of the service that was asked; `limits` are the caller's."""
+def service(shape: Shape, sides: Sides, acts: Acts) -> Claim:
+    """Whether it was a call of the service that was asked."""
     asked = shape.service
     denied: Service = "voice" if asked == "video" else "video"
-    tapped = list(_tapped(sides["caller"], acts, asked, limits))
+    tapped = list(_tapped(sides["caller"], acts, asked))
     if shape.answered:
         return conclude(asked, denied, [*tapped, *_by_cameras(asked, sides, acts)], ROLES, one_of=_CAMERA)
     return conclude(asked, denied, [*tapped, *_followed(sides, acts), *_recorded_only(asked, sides, acts)])
 
 
-def _tapped(side: SideEvidence, acts: Acts, asked: Service, limits: Limits) -> Iterator[Word]:
+def _tapped(side: SideEvidence, acts: Acts, asked: Service) -> Iterator[Word]:
     """The button of the service was tapped, and the call that followed is this tap's."""
     act = last_act(acts, "caller", ("place_call",))
     if act is None or not act.used:
@@ -66,7 +70,7 @@ def _tapped(side: SideEvidence, acts: Acts, asked: Service, limits: Limits) -> I
     elif answer is not None and begin_ns >= answer.t0_ns - side.bound_ns:
         # An app may ask for the mode no sooner than it is answered, which says nothing of the dialling.
         yield Word("caller", "tap", "for", text, both=True)
-    elif begin_ns > act.t1_ns + side.bound_ns + round(limits.follow_s * S):
+    elif begin_ns > act.t1_ns + side.bound_ns + DIALLED_NS:
         late = f"{text}, and it began {seconds(begin_ns - act.t1_ns)} after"
         yield Word("caller", "tap", "unclear", late, "late_effect")
     else:
@@ -80,7 +84,7 @@ def _followed(sides: Sides, acts: Acts) -> Iterator[Word]:
         looks = [look for look in sides[role].looks if act is not None and look.at_ns >= act.t0_ns]
         shown = [look for look in looks if look.state in ON]
         if shown:
-            yield Word(role, "screen", "for", f"{shown[0].state} at {len(shown)} of {len(looks)} looks")
+            yield Word(role, "screen", "for", f"{shown[0].state} at {share(len(shown), len(looks))}")
 
 
 def _recorded_only(asked: Service, sides: Sides, acts: Acts) -> Iterator[Word]:

@@ -19,6 +19,9 @@ REOPENED_NS = 2 * S
 """An app that opens its recorder again within this, with the audio mode kept, is in the same call."""
 SILENT_NS = (5 * S + S // 2, 7 * S)
 """How long after it was asked for `android` takes a mode away from an owner that neither plays nor records."""
+AT_ONCE_NS = 1 * S
+"""An app that asks for such a mode again so soon, as it does once it is answered, has not ended a call and begun
+another one meanwhile."""
 NEAR_NS = 2 * S
 """How far a mode that Telecom asks for may lie from what it notes of the call."""
 STAMP_NS = 1 * S
@@ -109,13 +112,18 @@ def own_pids(changes: Modes, package: str) -> frozenset[int]:
 
 
 def is_own_mode(change: ModeChange, side: SideEvidence, pids: frozenset[int]) -> bool:
-    """Whether the mode after a change is the app's; one that Telecom set is, near a call that the app registered."""
+    """Whether the mode after a change is the app's; one that Telecom set is, near a call that the app registered and
+    far from all others that Telecom knows."""
     if change.requester == side.package or change.owner_pid in pids:
         return True
-    noted = [[event.at_ns for event in call.events] for call in own_calls(side) if call.events]
-    return change.requester == TELECOM and any(
-        min(times) - NEAR_NS <= change.at_ns <= max(times) + NEAR_NS for times in noted
-    )
+    calls = () if isinstance(side.since.calls, Missing) else side.since.calls
+    near = {call.package for call in calls if _is_near(call, change.at_ns)}
+    return change.requester == TELECOM and near == {side.package}
+
+
+def _is_near(call: TelecomCall, at_ns: int) -> bool:
+    times = [event.at_ns for event in call.events]
+    return bool(times) and min(times) - NEAR_NS <= at_ns <= max(times) + NEAR_NS
 
 
 def audio_of(side: SideEvidence) -> Audio:
@@ -181,12 +189,14 @@ def _comes_back(
 ) -> str | None:
     """Whether a mode that was taken away comes back to the same call: "" where it does, why it may, None where not.
 
-    Where the app did not ask for it again, its first request still holds. Where it did, one recorder that runs all the
-    while shows that it is the same call.
+    Where the app did not ask for it again, its first request still holds. Where it did, it is the same call if that was
+    at once, or if a recorder ran all the while.
     """
     if span.sure or span.end_ns is None:
         return None
     if change.requester != side.package and change.owner_pid in pids:
+        return ""
+    if span.silent and _pid(change) == span.pid and change.at_ns - span.end_ns <= AT_ONCE_NS:
         return ""
     if isinstance(raw, Missing):
         return "mode_came_back"

@@ -3,8 +3,11 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 
+from correlate.dataset import Dataset
 from correlate.dataset.record import Claim, Observed, TrialRecord
+from correlate.errors import BadDataset
 from lab.errors import one_line
 from lab.phone.witnesses.facts import Missing, Since
 
@@ -38,6 +41,17 @@ Pair = tuple[str, str, str]
 """The app, the calling phone, the called one."""
 
 
+def of_dataset(dataset: Dataset) -> list[str]:
+    """The lines for the complete trials of a dataset; a record that cannot be read is said elsewhere."""
+
+    def readable() -> Iterator[TrialRecord]:
+        for trial in dataset.trial_ids():
+            with suppress(BadDataset):
+                yield dataset.record(trial)
+
+    return lines(readable())
+
+
 def lines(records: Iterable[TrialRecord]) -> list[str]:
     """A line for each claim that no trial of an app between two phones proved, with the commonest reasons.
 
@@ -55,8 +69,11 @@ def lines(records: Iterable[TrialRecord]) -> list[str]:
 
 def missing(since: Since) -> dict[str, str]:
     """The witnesses that a phone's records lack, each with why."""
-    parts = [(witness, getattr(since, name)) for name, witness in _FIELDS.items()]
-    return {witness: part.why for witness, part in reversed(parts) if isinstance(part, Missing)}
+    found: dict[str, str] = {}
+    for name, witness in _FIELDS.items():
+        if isinstance(part := getattr(since, name), Missing):
+            found.setdefault(witness, part.why)
+    return found
 
 
 def never(missing: Collection[str]) -> dict[str, str]:

@@ -74,19 +74,24 @@ class Witnesses:
     def _accounts_now(self) -> dict[Role, netstats.Account]:
         return {role: netstats.take(phone.device, phone.spec, self.app) for role, phone in self.phones.items()}
 
-    def end(self, seen: Seen, lines: Mapping[str, ClockLine], carried: Mapping[Role, int]) -> Sides:
-        """The last reading: all that is known of each side, its records since the first one and what was seen of it,
-        by `lines` of the phones' clocks, and the app's bytes."""
+    def end(self) -> dict[Role, Since]:
+        """The last reading: what is in the records of both phones since the first one."""
+        return {role: self._since(phone, self._of[role]) for role, phone in self.phones.items()}
+
+    def evidence(self, seen: Seen, lines: Mapping[str, ClockLine], carried: Mapping[Role, int]) -> Sides:
+        """All that is known of each side: the last reading, what was seen of it, by how much its clock is wrong by
+        `lines`, and the app's bytes."""
+        since = self.end()
         return {
             role: SideEvidence(
                 package=self.app.package,
-                since=self._since(phone, self._of[role]),
+                since=since[role],
                 offset_ns=lines[role].before.offset_ns,
                 bound_ns=lines[role].bound_ns,
                 looks=tuple(seen.looks[role]),
                 app_bytes=carried[role],
             )
-            for role, phone in self.phones.items()
+            for role in self.phones
         }
 
     def _since(self, phone: Phone, witness: _Witness) -> Since:

@@ -58,10 +58,11 @@ HELD = {
 
 
 def record(verdicts: dict[str, str], **changes: object) -> TrialRecord:
-    claims = {
-        name: {"value": value, "verdict": verdicts.get(name, "proven"), "witnesses": [], "reason": None}
-        for name, value in (HELD | changes).items()
-    }
+    claims = {}
+    for name, value in (HELD | changes).items():
+        verdict = verdicts.get(name, "proven")
+        reason = None if verdict == "proven" else "a witness is missing"
+        claims[name] = {"value": value, "verdict": verdict, "witnesses": [], "reason": reason}
     return TrialRecord.model_validate(records.trial() | {"observed_scenario": "caller_hangs_up", "observed": claims})
 
 
@@ -133,23 +134,35 @@ def visited(tmp_path_factory):
             for phone in ("pixel6", "pixel6pro") if number else ():
                 bench.kind.ask(op="fail_next", what="visitor", on=phone, every_s=15.0)
             run_one(run, bench, item, Progress(Console(file=io.StringIO())))
-        yield Dataset(dataset), list(bench.kind.left_in_call)
+        left = list(bench.kind.left_in_call)
+        visit = {"when": "begun", "after_s": 1.0, "do": "place_voice"}
+        bench.kind.ask(op="fail_next", what="visit", on="pixel6pro", **visit)
+        bench.kind.begin(run.chosen[0], 1, 7)
+        bench.clock.sleep(1.1)
+        bench.kind.end(None)
+        yield Dataset(dataset), left, bench.kind.left_in_call[len(left) :]
 
 
 def test_every_committed_record_is_as_its_truth_with_a_visitor_too(visited):
-    dataset, left_in_call = visited
+    dataset, left_in_call, _ = visited
     assert all_differences(dataset) == []
     assert left_in_call == []
     assert dataset.trial_ids()
 
 
 def test_the_truth_of_an_undisturbed_trial_has_its_one_call_between_its_markers(visited):
-    dataset, _ = visited
+    dataset, *_ = visited
     trial = dataset.trial_ids()[0]
     truth = json.loads((dataset.truth_dir / f"{trial}.json").read_text())
     (call,) = truth["calls"]
-    marked = truth["marked"]
+    marked, observed = truth["marked"], dataset.record(trial).observed
+    assert [name for name, claim in observed if claim.verdict == "proven"] == list(HELD)
     assert marked["begin_ns"] < call["placed_ns"] < call["ended_ns"] < marked["end_ns"]
     assert (call["caller"], truth["sim_calls"], truth["other_calls"], truth["other_calls_touched"]) == (
         truth["caller"], 0, 0, 0,
     )  # fmt: skip
+
+
+def test_a_phone_that_is_in_a_call_at_the_end_of_an_attempt_is_named_with_it(visited):
+    *_, left_in_call = visited
+    assert left_in_call == ["whatsapp-voice-lte_to_fixed-caller_cancels-1.7: pixel6pro"]

@@ -28,8 +28,6 @@ def events(text: str, date: PhoneDate) -> Cameras | Missing:
         return Missing("cannot be read: dumpsys media.camera has no log of events")
     if len(lines) > dumps.MAX_ENTRIES:
         return Missing(f"the camera's log has {len(lines)} lines")
-    if not lines and re.search(rf"{TITLE}[^\n]*\n(?!\s*(?:\[no events yet\]|--|\n|$))", text, re.IGNORECASE):
-        return Missing("cannot be read: the camera's log has another form")
     found = []
     for line in lines:
         stamped = dates.stamped(line, date)

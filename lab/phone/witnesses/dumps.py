@@ -15,6 +15,8 @@ _FAILED = "DUMP TIMEOUT|find service"
 """What dumpsys itself prints where a service answers too late or is not there (AOSP, dumpsys.cpp)."""
 _STARTS_WITH_DIGIT = re.compile(r"\s{0,20}\d")
 _CONTINUES = re.compile(r"\s{1,20}- ")
+_NO_ENTRY = re.compile(r"\s{0,20}(?:--|\[no events yet\]|.{0,200}(?:log|: ==).{0,300}|)\s{0,20}", re.IGNORECASE)
+"""What may stand behind the heading of an empty log: what parts grep's groups, nothing, another heading."""
 
 
 def command(service: str, lines: str, after: int = 0) -> str:
@@ -41,15 +43,22 @@ def unusable(service: str, text: str) -> Missing | None:
 def under(text: str, title: str) -> list[str] | None:
     """The lines of the log under each heading that contains `title`, in any case; None where there is no heading.
 
-    A log ends at the first line that begins with no digit; a line that continues another is left out.
+    A log ends at the first line that begins with no digit, but what stands right behind its heading is of it whatever
+    it is; a line that continues another is left out.
     """
     found: list[str] | None = None
-    inside = False
+    inside = first = False
     for line in text.splitlines():
         if title in line.lower() and not _STARTS_WITH_DIGIT.match(line):
-            found, inside = found or [], True
-        elif inside and found is not None and _STARTS_WITH_DIGIT.match(line):
+            found, inside, first = found or [], True, True
+            continue
+        if (
+            found is not None
+            and inside
+            and (_STARTS_WITH_DIGIT.match(line) or (first and not _NO_ENTRY.fullmatch(line)))
+        ):
             found.append(line)
         elif not _CONTINUES.match(line):
             inside = False
+        first = False
     return found

@@ -109,17 +109,18 @@ class Handset:
         self.done.append(command)
         if command.startswith("dumpsys audio"):
             return ShellOutput(f"- Actual mode = {self.audio}\n  history: - Actual mode = MODE_IN_CALL\n", 0)
+        if command in self.answers:
+            return ShellOutput(self.answers[command], self.code)
         if "dumpsys notification" in command or "dumpsys -t 3 notification" in command:
             self.done.pop()
-            return ShellOutput("  Notification List:\n" + "".join(map(posted, self.calling)), 0)
+            heading = "Current Notification Manager state:\n  Notification List:\n"
+            return ShellOutput(heading + "".join(map(posted, self.calling)), 0)
         if "telephony.registry" in command:
             self.done.pop()
             return ShellOutput("  Phone Id=0\n    mCallState=0\n", 0)
         if command.startswith(("am start", "monkey")) and self.started is not None:
             self.started(command)
             return ShellOutput("Starting\n", 0)
-        if command in self.answers:
-            return ShellOutput(self.answers[command], self.code)
         raise AssertionError(f"the fake phone does not know {command!r}")
 
     def __call__(self, **query: str) -> Any:

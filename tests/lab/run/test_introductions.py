@@ -31,6 +31,13 @@ def test_a_pair_that_never_rang_with_a_person_there_is_refused_by_name(at):
     require(at.lab, at.real, [THERE, BACK])
 
 
+def test_who_rang_in_one_app_is_a_stranger_in_another_that_has_the_same_number(at):
+    introduce(at.lab, at.real, THERE, 1.5)
+    birch = ("birch", *THERE[1:])
+    assert at.real.phone("pixel6pro").address_in("birch") == at.real.phone("pixel6pro").address_in("whatsapp")
+    assert strangers(at.lab, at.real, [THERE, birch]) == [birch]
+
+
 def test_emulated_phones_need_no_introduction_and_their_steps_keep_their_own_time(at):
     require(at.lab, at.emulated, [THERE])
     introduce(at.lab, at.emulated, THERE, 1.5)
@@ -46,21 +53,22 @@ def test_unattended_a_callee_has_three_times_as_long_to_ring_and_no_less_than_si
     assert ring_limit_s(at.lab, at.real, *BACK) is None
 
 
-def with_number(spec, number: str):
-    """The bench with another WhatsApp account on its second phone."""
+def with_another(spec, **changes: str):
+    """The bench with another WhatsApp account on its second phone, or with another title of its chat."""
     phone = spec.phones[1]
     contacts = [
-        contact.model_copy(update={"address": number}) if contact.app == "whatsapp" else contact
-        for contact in phone.contacts
+        contact.model_copy(update=changes) if contact.app == "whatsapp" else contact for contact in phone.contacts
     ]
     changed = phone.model_copy(update={"contacts": contacts})
     return spec.model_copy(update={"phones": [spec.phones[0], changed]})
 
 
-def test_a_pair_whose_callee_has_another_address_now_is_a_stranger_again(at):
+@pytest.mark.parametrize("changes", [{"address": "15555550199"}, {"title": "Somebody else"}])
+def test_a_pair_whose_callee_has_another_address_or_title_now_is_a_stranger_again(at, changes):
     introduce(at.lab, at.real, THERE, 1.5)
-    assert strangers(at.lab, with_number(at.real, "15555550199"), [THERE]) == [THERE]
-    assert ring_limit_s(at.lab, with_number(at.real, "15555550199"), *THERE) is None
+    other = with_another(at.real, **changes)
+    assert strangers(at.lab, other, [THERE]) == [THERE]
+    assert ring_limit_s(at.lab, other, *THERE) is None
     assert strangers(at.lab, at.real, [THERE]) == []
 
 

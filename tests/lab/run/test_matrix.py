@@ -17,7 +17,8 @@ from correlate.dataset import Dataset
 from lab.bench.bench import Bench
 from lab.bench.kinds import side_by_side
 from lab.clocks.stop import Stop
-from lab.errors import AttemptVoid, BadInput, BenchUnhealthy, Interrupted, LaptopTrouble, PhoneTrouble
+from lab.errors import AttemptVoid, BadInput, BenchUnhealthy, Interrupted, LaptopTrouble, PhoneTrouble, TrialsFailed
+from lab.run import introductions
 from lab.run.description import check_fits, create, describe, scenario_hash
 from lab.run.matrix import ROOM_BYTES, run_missing, run_one
 from lab.run.options import Options
@@ -429,3 +430,123 @@ def test_contacts_that_are_missing_or_not_allowed_are_all_named(tmp_path):
         f"{bench}: {phone} has no contact for whatsapp; add it there or in the *.local.yaml"
         for phone in ("pixel6", "pixel6pro")
     ]
+
+
+THERE, BACK = ("whatsapp", "pixel6", "pixel6pro"), ("whatsapp", "pixel6pro", "pixel6")
+
+
+def as_if_real(folder: Path, **options):
+    """The smoke matrix on a bench whose file says that its phones are real; where it is, what is learnt is kept."""
+    scenarios = Path(shutil.copytree(SCENARIOS, folder / "scenarios"))
+    run = prepare(Options(matrix="smoke", dataset=str(folder / "d"), scenarios=str(scenarios), **options))
+    return replace(run, spec=run.spec.model_copy(update={"kind": "real"}))
+
+
+def introduced(run, *pairs) -> None:
+    for pair in pairs:
+        introductions.introduce(run.lab, run.spec, pair, 1.5)
+
+
+def test_real_phones_call_nobody_who_never_rang_with_a_person_there(tmp_path):
+    run = as_if_real(tmp_path)
+    introduced(run, THERE)
+    with pytest.raises(BadInput) as raised:
+        run_missing(run, Progress(Console(file=io.StringIO())), Stop())
+    assert str(raised.value) == (
+        "whatsapp from pixel6pro to pixel6 was never introduced; be there and type: "
+        "invoke introduce whatsapp --bench virtual"
+    )
+    assert not run.dataset.path.exists()
+
+
+class Opened:
+    """A bench that opens and is asked for nothing."""
+
+    def __init__(self, _lab, _spec, stop):
+        self.kind, self.stop = SimpleNamespace(hint=""), stop
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+def test_trials_of_a_pair_that_is_parked_on_the_way_are_left_out_and_told(tmp_path, monkeypatch):
+    run, made = as_if_real(tmp_path), []
+    introduced(run, THERE, BACK)
+
+    def make(run, bench, item, *_):
+        made.append(pair := introductions.pair_of(run.spec, item.trial))
+        if pair == BACK:
+            introductions.park(run.lab, run.spec, *pair, "did not ring within 6 s")
+        return pair != BACK
+
+    monkeypatch.setattr("lab.run.matrix.Bench", Opened)
+    monkeypatch.setattr("lab.run.matrix.run_one", make)
+    progress = Progress(Console(file=io.StringIO()))
+    with pytest.raises(TrialsFailed) as raised:
+        run_missing(run, progress, Stop())
+    assert (made.count(THERE), made.count(BACK)) == (10, 1)
+    assert str(raised.value).startswith("1 of 20 trials stay void: whatsapp-")
+    assert str(raised.value).endswith("; 9 of 20 trials are left out, who calls whom is parked")
+    line = (
+        "trials are left out, whatsapp from pixel6pro to pixel6 is parked: did not ring within 6 s; "
+        "look at the contact, then invoke introduce whatsapp --bench virtual"
+    )
+    assert progress.remarks == [f"9 {line}"]
+    # The next run calls nobody of that pair at all, and opens no bench where there is nobody else.
+    made.clear()
+    only = run.only(*(item for item in run.chosen if introductions.pair_of(run.spec, item.trial) == BACK))
+    monkeypatch.setattr("lab.run.matrix.Bench", None)
+    again = Progress(Console(file=io.StringIO()))
+    with pytest.raises(TrialsFailed, match=r"^10 of 10 trials are left out, who calls whom is parked$"):
+        run_missing(only, again, Stop())
+    assert (made, again.remarks) == ([], [f"10 {line}"])
+
+
+@pytest.mark.parametrize(("reason", "attempts"), [("parked", 1), ("callee_never_rang", 4)])
+def test_an_attempt_that_parks_its_pair_is_not_tried_again(tmp_path, monkeypatch, reason, attempts):
+    run = planned(tmp_path)
+    create(run)
+
+    class Silent:
+        def __init__(self, *_given):
+            pass
+
+        def run(self, _truth):
+            raise AttemptVoid(reason, "did not ring")
+
+    monkeypatch.setattr("lab.run.matrix.Attempt", Silent)
+    bench = Bench(run.lab, run.spec, Stop())
+    assert not run_one(run, bench, run.planned[0], Progress(Console(file=io.StringIO())))
+    assert len(list(run.dataset.attempts_dir.iterdir())) == attempts
+
+
+@pytest.mark.parametrize(("kind", "observe_only"), [("real", False), ("virtual", False), ("real", True)])
+def test_what_a_witness_may_void_is_asked_of_one_policy_for_the_whole_run(tmp_path, monkeypatch, kind, observe_only):
+    """Of 20 trials the last four are refuted."""
+    run, void = as_if_real(tmp_path, observe_only=observe_only), []
+    run = replace(run, spec=run.spec.model_copy(update={"kind": kind}))
+    introduced(run, THERE, BACK)
+
+    def make(run, bench, item, progress, policy):
+        number = len(void)
+        refuted = number >= 16 and policy.voids("whatsapp", ("pixel6", "pixel6pro"), "late_end")
+        policy.ended(item.trial.id, "whatsapp", ("pixel6", "pixel6pro"), "late_end" if refuted else None)
+        void.append(refuted)
+        return True
+
+    monkeypatch.setattr("lab.run.matrix.Bench", Opened)
+    monkeypatch.setattr("lab.run.matrix.run_one", make)
+    progress = Progress(Console(file=io.StringIO()))
+    assert run_missing(run, progress, Stop())
+    assert sum(void) == (4 if not observe_only else 0)
+    first = {
+        ("real", False): "late_end voided 4 of 20 attempts of whatsapp on pixel6: flagged from now on; "
+        "invoke calibrate --bench virtual",
+        ("virtual", False): "late_end voided 4 of 20 attempts of whatsapp on pixel6: more than 5%; "
+        "it goes on to void, as in a trial that is run alone",
+        ("real", True): "observed only: late_end would have voided 4 of 20 attempts of whatsapp on pixel6",
+    }
+    assert progress.remarks[0] == first[kind, observe_only]

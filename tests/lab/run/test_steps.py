@@ -293,7 +293,7 @@ def test_a_phone_that_stays_in_the_call_voids_the_attempt(stage: Stage, world: W
 @pytest.mark.parametrize("who", ["caller", "callee"])
 def test_no_call_is_placed_while_a_phone_is_in_one(stage: Stage, world: World, who: str):
     world.states[who] = OUTGOING
-    with pytest.raises(AttemptVoid, match=f"{who}phone is outgoing before the call") as caught:
+    with pytest.raises(AttemptVoid, match=f"{who}phone should be idle, is outgoing") as caught:
         VERBS["place_call"](stage, Step(do="place_call", by="caller"))
     assert caught.value.reason == "still_in_call"
 
