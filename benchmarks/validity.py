@@ -258,7 +258,7 @@ def chance(played: Sequence[Played], calms: Iterable[Undisturbed]) -> Iterator[s
     lasted_s = [(call.ended_ns - call.placed_ns) / 1e9 for call in calms]
     mean_s, window_s = sum(lasted_s) / len(lasted_s), DEFAULT.follow_s
     cases_ = [one.case.id for one in played if one.outcome == "untellable"]
-    yield f"Here {len(cases_)} times: {', '.join(cases_)}." if cases_ else "Here never."
+    yield f"Here, of {len(played)} cases, {len(cases_)}: {', '.join(cases_)}." if cases_ else "Here never."
     yield ""
     yield (
         f"The calls here last {mean_s:.0f} s on average. Somebody who ends one at an instant by chance hits the "
