@@ -65,9 +65,12 @@ cause changed nothing that is claimed. *Falsely valid*: a claim is called proven
 """
 
 UNTELLABLE = """
-Our tap at the end of a call is lost, and the other side ends that call within F of it (1.5 s where nothing was learnt
-on these phones): what both phones remember is the same as if ours had ended it. The record names us, wrongly; the
-traffic is that of a call which ended then.
+Three things leave the same records on both phones as what was asked for (F is 1.5 s where nothing was learnt):
+
+- Our tap at the end of a call is lost, and the other side ends that call within F of it. The record names us, wrongly;
+  the traffic is that of a call which ended then.
+- Nobody is to end the call, and somebody does within F of the instant at which the app gives up by itself.
+- Our tap that places a call is lost, somebody places one of the other service by hand within F, and nobody answers it.
 """
 
 
@@ -164,12 +167,23 @@ def void_of(dataset: Dataset, trial: str) -> dict[str, str]:
 
 
 def cannot_be_told(record: TrialRecord, truth: dict[str, Any], wrong: Sequence[str], calm: Undisturbed) -> bool:
-    """Whether all that is wrong is who ended the call, and the other side did so within F of our first tap at its end:
-    no phone remembers whose finger it was."""
-    ended = [call["ended_ns"] for call in truth["calls"] if call["ended_ns"] is not None]
+    """Whether all that is wrong is what no phone remembers, whose finger it was:
+
+    - who ended the call, where the other side did so within F of our first tap at its end;
+    - who ended it, where nobody was to and somebody did within F of when the app would have given up;
+    - the service of a call that nobody answered, where somebody placed the other one within F of our first tap.
+    """
     follow_s = max((DEFAULT if record.limits is None else record.limits[role]).follow_s for role in ROLES)
-    within = any(0 <= (ended_ns - calm.ended_ns) / 1e9 <= follow_s for ended_ns in ended)
-    return within and all("ended_by" in one for one in wrong) and record.asked.scenario != "system_timeout"
+
+    def within(key: str, ours_ns: int, *, before: bool) -> bool:
+        off_s = [(call[key] - ours_ns) / 1e9 for call in truth["calls"] if call[key] is not None]
+        return any((-follow_s if before else 0) <= each_s <= follow_s for each_s in off_s)
+
+    untold = {
+        "ended_by": within("ended_ns", calm.ended_ns, before=record.asked.scenario == "system_timeout"),
+        "service": record.asked.talk_s is None and within("placed_ns", calm.placed_ns, before=False),
+    }
+    return all(untold.get(one.partition(":")[0], False) for one in wrong)
 
 
 def play_all(chosen: Sequence[Case], seed: int) -> tuple[list[Played], dict[str, Undisturbed]]:
@@ -263,7 +277,9 @@ def chance(played: Sequence[Played], calms: Iterable[Undisturbed]) -> Iterator[s
     yield (
         f"The calls here last {mean_s:.0f} s on average. Somebody who ends one at an instant by chance hits the "
         f"{window_s:g} s behind our tap in {window_s / mean_s:.1%} of calls, and it must be lost as well: where "
-        f"{LOST:.0%} of taps are and somebody ends every call, in {LOST * window_s / mean_s:.3%} of trials."
+        f"{LOST:.0%} of taps are and somebody ends every call, in {LOST * window_s / mean_s:.3%} of trials. "
+        "The second takes no lost tap: where somebody ends every call at an instant by chance, it is "
+        f"{2 * window_s / mean_s:.1%} of those that are to time out."
     )
     yield ""
 
