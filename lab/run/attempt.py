@@ -45,7 +45,7 @@ class Attempt:
 
     `run` returns what it wrote into trial.json when everything in the folder is verified; otherwise it raises
     `AttemptVoid` or a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and
-    captures stopped.
+    captures stopped. `policy` says what a witness may void; without one it may always.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Attempt:
         number: int,
         folder: Path,
         show: Callable[[str], None],
-        policy: Policy,
+        policy: Policy | None = None,
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
-        self._policy = policy
+        self._policy = policy or Policy(flags=False)
         spec, trial = bench.spec, item.trial
         self._pair = introductions.pair_of(spec, trial)
         caller = spec.caller_of(trial.direction)

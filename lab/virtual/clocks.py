@@ -14,7 +14,7 @@ class DriftingClock:
     """A clock that is wrong by an offset and drifts, in integers; both are drawn anew for each attempt.
 
     A fault `clock` sets it during an attempt: by `by_ns`, `after_ns` from the attempt's start. `on_read` is told the
-    machine's name and its true offset (that clock minus bench time) at each reading.
+    machine's name and its true offset (that clock minus bench time) each time that somebody measures it.
     """
 
     def __init__(
@@ -42,7 +42,11 @@ class DriftingClock:
         """What the clock shows at an instant of bench time."""
         return instant_ns + self.offset_ns(instant_ns)
 
-    def read(self) -> int:
-        """What it shows now, to somebody who looks."""
-        self._on_read(self._name, self.offset_ns(self._world.now_ns))
+    def now(self) -> int:
+        """What it shows now."""
         return self.at(self._world.now_ns)
+
+    def read(self) -> int:
+        """What it shows now, to somebody who measures it."""
+        self._on_read(self._name, self.offset_ns(self._world.now_ns))
+        return self.now()

@@ -124,7 +124,10 @@ allowed_callees: ["15555550101", "15555550102"]
 
 
 def test_a_dataset_of_a_real_bench_is_planned_by_the_command_of_its_refusal(tmp_path: Path) -> None:
+    from lab.definitions import Lab
+    from lab.run.calls import both_ways
     from lab.run.description import create
+    from lab.run.introductions import introduce
     from lab.run.options import Options
     from lab.run.plan import prepare
 
@@ -139,7 +142,13 @@ def test_a_dataset_of_a_real_bench_is_planned_by_the_command_of_its_refusal(tmp_
     planned = invoke(*command[1:], "--dry-run")
     assert (planned.returncode, planned.stderr) == (0, "")
     assert "2 of 2 trials to run: 2 calls" in planned.stdout
-    # With the local file contacts and callees are there; what lacks is the bench itself.
+    # With the local file contacts and callees are there; nobody has been there to see who rings.
+    strangers = invoke(*command[1:])
+    assert (strangers.returncode, strangers.stderr.count("was never introduced; be there and type: ")) == (2, 2)
+    lab = Lab.load(scenarios)
+    for way in both_ways(lab.bench("pixels"), "whatsapp"):
+        introduce(lab, lab.bench("pixels"), way, 2.0)
+    # What lacks then is the bench itself.
     tried = invoke(*command[1:])
     lacking = "bench pixels has no agent token; run invoke install-agent --bench pixels\n"
     assert (tried.returncode, tried.stderr) == (4, lacking)
