@@ -238,14 +238,16 @@ def upper_bound(n: int) -> str:
 
 def totals(played: Sequence[Played]) -> Iterator[str]:
     found = counted(played)
-    complete = len(played) - found["void"]
+    complete = len(played) - found["void"] - found["untellable"]
     yield from (HEAD.format(""), RULE, row("all cases", played), "")
     if found["false"]:
         yield f"**{found['false']} of {complete} records are falsely valid.**"
     elif complete:
+        untold = found["untellable"]
+        beside = f", beside {untold} of which no witness can tell (below)" if untold else ""
         yield (
-            f"None of {complete} records is falsely valid: under such causes at most {upper_bound(complete)} of "
-            f"records and {upper_bound(len(played))} of attempts are (exact upper 95% bounds)."
+            f"None of {complete} records is falsely valid{beside}: under such causes at most "
+            f"{upper_bound(complete)} of records and {upper_bound(len(played))} of attempts are (exact upper 95% bounds)."
         )
     left = [f"{one.case.id}: {', '.join(one.in_call)}" for one in played if one.in_call]
     yield f"A phone was left in a call by {len(left)} of {len(played)} attempts{': ' if left else ''}{'; '.join(left)}."
