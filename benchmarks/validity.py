@@ -246,8 +246,8 @@ def totals(played: Sequence[Played]) -> Iterator[str]:
         untold = found["untellable"]
         beside = f", beside {untold} of which no witness can tell (below)" if untold else ""
         yield (
-            f"None of {complete} records is falsely valid{beside}: under such causes at most "
-            f"{upper_bound(complete)} of records and {upper_bound(len(played))} of attempts are (exact upper 95% bounds)."
+            f"None of {complete} records is falsely valid{beside}: under such causes at most {upper_bound(complete)} "
+            f"of records and {upper_bound(len(played))} of attempts are (exact upper 95% bounds)."
         )
     left = [f"{one.case.id}: {', '.join(one.in_call)}" for one in played if one.in_call]
     yield f"A phone was left in a call by {len(left)} of {len(played)} attempts{': ' if left else ''}{'; '.join(left)}."

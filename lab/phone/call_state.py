@@ -55,16 +55,23 @@ class CallView:
         return state
 
     def _look(self, app: App) -> CallState:
-        if self._sign(app, CallState.INCOMING):
+        in_front = self._in_front(app)
+        if self._sign(app, CallState.INCOMING, own=in_front):
             return CallState.INCOMING
         mode = self.audio_mode()
-        if self._sign(app, CallState.CONNECTED):
-            # Something on the screen wins over nothing in the audio: such a phone is not idle, whatever it is.
-            return CallState.CONNECTED if mode == "MODE_IN_COMMUNICATION" else CallState.UNKNOWN
-        if self._sign(app, CallState.OUTGOING):
-            return CallState.OUTGOING
-        idle = mode == "MODE_NORMAL" and not self._shows_hidden_controls(app)
-        return CallState.IDLE if idle else CallState.UNKNOWN
+        if in_front:
+            if self._sign(app, CallState.CONNECTED):
+                # Something on the screen wins over nothing in the audio: such a phone is not idle, whatever it is.
+                return CallState.CONNECTED if mode == "MODE_IN_COMMUNICATION" else CallState.UNKNOWN
+            if self._sign(app, CallState.OUTGOING):
+                return CallState.OUTGOING
+            if self._shows_hidden_controls(app):
+                return CallState.UNKNOWN
+        return CallState.IDLE if mode == "MODE_NORMAL" else CallState.UNKNOWN
+
+    def _in_front(self, app: App) -> bool:
+        """Whether anything of the app is on the screen."""
+        return self.screen.shows({"packageName": app.package})
 
     def _shows_hidden_controls(self, app: App) -> bool:
         """Whether what brings a call's controls back is on the screen: a call whose signs are hidden is not idle."""
@@ -74,8 +81,7 @@ class CallView:
     def look(self, app: App, expected: CallState) -> Look:
         """A look at a call that goes on: its state, whether the app is in front, and the SIMs."""
         state = expected if self.is_in(app, expected) else self.state(app)
-        in_front = self.screen.shows({"packageName": app.package})
-        return Look(self.clock.now_ns(), state.value, in_front, telephony.look(self.adb))
+        return Look(self.clock.now_ns(), state.value, self._in_front(app), telephony.look(self.adb))
 
     def is_in(self, app: App, state: CallState) -> bool:
         """Whether the phone is in this state now; looks at no more than it needs to."""
@@ -107,12 +113,12 @@ class CallView:
             self.clock.sleep(POLL_S)
         return True
 
-    def _sign(self, app: App, state: CallState) -> dict[str, str] | None:
-        """The first sign of a state that is on the screen, as a query."""
+    def _sign(self, app: App, state: CallState, *, own: bool = True) -> dict[str, str] | None:
+        """The first sign of a state that is on the screen, as a query; without `own` in a notification alone."""
         for selector in signs_of(app, state):
             # A clock elsewhere looks like the timer of a call, and another app's call has a button to decline it, too.
             query = selector.as_query() | {"packageName": app.package}
-            if self.screen.shows(query):
+            if own and self.screen.shows(query):
                 return query
             if state is CallState.INCOMING:
                 query["packageName"] = SYSTEM_UI

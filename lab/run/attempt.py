@@ -291,13 +291,13 @@ class Attempt:
             for step in self._scenario.steps:
                 self._log.note(step.do, by=step.by)
                 VERBS[step.do](stage, step)
-        except (AttemptVoid, PhoneTrouble) as error:
-            self._keep_evidence()
+        except BaseException as error:
+            if isinstance(error, AttemptVoid | PhoneTrouble):
+                self._keep_evidence()
             if isinstance(error, AttemptVoid) and error.reason == introductions.PARKED:
                 introductions.park(self._bench.lab, self._bench.spec, *self._pair, str(error))
-            raise
-        finally:
             self._leave_idle()
+            raise
 
     def _leave_idle(self) -> None:
         with self._bench.stop.held():
