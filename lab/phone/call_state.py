@@ -54,11 +54,11 @@ class CallView:
             state = self._look(app)
         return state
 
-    def _look(self, app: App) -> CallState:
+    def _look(self, app: App, mode: str = "") -> CallState:
         in_front = self._in_front(app)
         if self._sign(app, CallState.INCOMING, own=in_front):
             return CallState.INCOMING
-        mode = self.audio_mode()
+        mode = mode or self.audio_mode()
         if in_front:
             if self._sign(app, CallState.CONNECTED):
                 # Something on the screen wins over nothing in the audio: such a phone is not idle, whatever it is.
@@ -81,12 +81,14 @@ class CallView:
     def look(self, app: App, expected: CallState) -> Look:
         """A look at a call that goes on: its state, whether the app is in front, and the SIMs."""
         state = expected if self.is_in(app, expected) else self.state(app)
-        return Look(self.clock.now_ns(), state.value, self._in_front(app), telephony.look(self.adb))
+        # The signs of these are the app's own, never a notification's.
+        in_front = state in (CallState.OUTGOING, CallState.CONNECTED) or self._in_front(app)
+        return Look(self.clock.now_ns(), state.value, in_front, telephony.look(self.adb))
 
     def is_in(self, app: App, state: CallState) -> bool:
         """Whether the phone is in this state now; looks at no more than it needs to."""
         if state is CallState.IDLE:
-            return self.audio_mode() == "MODE_NORMAL" and self._look(app) is CallState.IDLE
+            return (mode := self.audio_mode()) == "MODE_NORMAL" and self._look(app, mode) is CallState.IDLE
         if state is CallState.CONNECTED:
             return self._sign(app, state) is not None and self.audio_mode() == "MODE_IN_COMMUNICATION"
         return self._sign(app, state) is not None
