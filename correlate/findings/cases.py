@@ -143,7 +143,9 @@ def observed(record: TrialRecord) -> dict[str, Any]:
     asked, claims, scenario = record.asked, record.observed, record.observed_scenario
     answered: bool | None = record.stated_answered
     by = "" if answered is None else "stated"
-    if claims is not None:
+    # Where a record names another scenario than its trial, its witnesses are those of another call.
+    its_own = claims is not None and asked.scenario in record.trial.split("-")
+    if claims is not None and its_own:
         is_proven = claims.answered.verdict == "proven"
         answered, by = (claims.answered.value is True, "observed") if is_proven else (None, "undecided")
     elif scenario is not None and scenario == asked.scenario and asked.ring_s is not None:
