@@ -259,3 +259,8 @@ def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:
     rooms = {"definitions", "clocks", "programs", "virtual", "phone", "laptop", "capture", "bench", "run", "commands"}
     assert there == rooms | {"errors.py", "__init__.py", "py.typed"}
     assert (ROOT / "correlate/py.typed").is_file()
+
+
+def test_git_ignores_what_is_of_one_lab_alone():
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"*.local.yaml", "*.calibration.json", "datasets/"} <= set(ignored)
