@@ -14,8 +14,9 @@ from lab.definitions.yaml import did_you_mean
 from lab.errors import AttemptVoid, BadInput, TrialsFailed
 from lab.run import calibration, calls, costs, introductions, limits, unproven
 from lab.run.calibration import Measured, Numbers
+from lab.run.heard import ROLES
 from lab.run.introductions import Pair, in_words
-from lab.run.steps import ROLES, Stage
+from lab.run.steps import Stage
 from lab.run.witnessed import Witnesses, learnt
 
 MOST_CALLS = 40

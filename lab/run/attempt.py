@@ -29,11 +29,12 @@ from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone.phone import Phone
 from lab.run import calibration, introductions, limits
 from lab.run.events import EventLog
+from lab.run.heard import ROLES
 from lab.run.judging import Shape, judge, refused
 from lab.run.leaving import keep_evidence, leave_idle
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
-from lab.run.steps import ROLES, VERBS, Stage
+from lab.run.steps import VERBS, Stage
 from lab.run.witnessed import Witnesses, learnt
 
 NOISY_RESTARTS = 3
@@ -60,12 +61,10 @@ class Attempt:
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
         self._policy = policy or Policy(flags=False)
-        spec, trial = bench.spec, item.trial
-        self._pair = introductions.pair_of(spec, trial)
-        caller = spec.caller_of(trial.direction)
+        trial, self._pair = item.trial, introductions.pair_of(bench.spec, item.trial)
         self._phones: dict[Role, Phone] = {
-            "caller": bench.phones[caller.name],
-            "callee": bench.phones[spec.other(caller).name],
+            "caller": bench.phones[self._pair[1]],
+            "callee": bench.phones[self._pair[2]],
         }
         self._app: App = bench.lab.apps[trial.app]
         self._scenario = bench.lab.scenarios[trial.scenario]

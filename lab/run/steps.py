@@ -11,15 +11,13 @@ from lab.phone.call_state import CallState
 from lab.phone.chains import Used
 from lab.phone.phone import Phone
 from lab.phone.witnesses.facts import Look
+from lab.run.heard import OTHER, ROLES, Act
 from lab.run.introductions import PARKED
-from lab.run.judging import Act
 
 LOOK_EVERY_S = 5.0
 """How often both phones are looked at while they ring and talk."""
 LOST_S = 2.0
 """For so long a call's audio mode may be lost: Android takes it from an app that neither plays nor records."""
-ROLES: tuple[Role, Role] = ("caller", "callee")
-OTHER: Mapping[Role, Role] = {"caller": "callee", "callee": "caller"}
 
 
 class Note(Protocol):
