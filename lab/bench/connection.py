@@ -9,6 +9,7 @@ from lab.definitions import PhoneSpec
 from lab.errors import LabError, PhoneTrouble
 from lab.phone.adb import TROUBLE, Adb
 from lab.phone.phone import Phone
+from lab.phone.serials import listed_as
 
 STAY_AWAKE = "stay_on_while_plugged_in"
 """Android's setting that waking a phone for a trial changes."""
@@ -21,7 +22,8 @@ def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
 
     trouble = (*TROUBLE, uiautomator2.exceptions.BaseException)
     try:
-        adb = Adb(kind.client, kind.serial(spec))
+        ready = (phone.serial for phone in kind.client.list() if phone.state == "device")
+        adb = Adb(kind.client, listed_as(kind.serial(spec), ready))
         agent = uiautomator2.connect(adb)
     except trouble as error:
         raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error

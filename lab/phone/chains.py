@@ -4,15 +4,14 @@ The ways of a chain are tried in turn, round and round, under one deadline of be
 (`lab.phone.screen`): the state is looked at before each, and a way that was used gets time to show its effect.
 """
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.clocks.bench_time import POLL_S, BenchClock
-from lab.definitions import App, Intent, Selector, Way
-from lab.definitions.addressed import fill
+from lab.definitions import App, Selector, Way
 from lab.phone.adb import Adb
 from lab.phone.screen import Screen
+from lab.phone.starting import Answer, asked, launch, start_command
 from lab.phone.witnesses import notifications
 from lab.phone.witnesses.facts import Missing
 
@@ -45,11 +44,15 @@ class Pursuit:
 
 @dataclass(frozen=True)
 class Chains:
-    """Goes the ways of an app's file on one phone. All methods may raise `PhoneTrouble`."""
+    """Goes the ways of an app's file on one phone. All methods may raise `PhoneTrouble`.
+
+    `refused` has what the phone's own programs said of ways that they refused last, by way.
+    """
 
     adb: Adb
     screen: Screen
     clock: BenchClock
+    refused: dict[str, str] = field(default_factory=dict)
 
     def pursue(
         self,
@@ -99,7 +102,12 @@ class Chains:
 
     def launch(self, app: App) -> bool:
         """Start an app as from its icon; False where the phone refuses."""
-        return self._succeeds(f"monkey -p {shlex.quote(app.package)} -c android.intent.category.LAUNCHER 1")
+        return self._taken("launch", launch(self.adb, app.package))
+
+    def refusals(self, ways: Sequence[Way]) -> str:
+        """What an error adds of ways that the phone's own programs refused: `; am start ... says '...'`, or nothing."""
+        told = dict.fromkeys(f"; {way}: {said!r}" for way in map(str, ways) if (said := self.refused.get(way)))
+        return "".join(told)
 
     def _use(self, way: Way, app: App, contact: str = "", title: str = "", *, own: bool = False) -> bool:
         """Go one way; False where it cannot be gone now."""
@@ -111,10 +119,10 @@ class Chains:
         if way.notification is not None:
             return self._tap_notification(app, way.notification.as_query(contact, title))
         if way.intent is not None:
-            return self._succeeds(start_command(way.intent, contact))
+            return self._taken(str(way), asked(self.adb, start_command(way.intent, contact)))
         if way.key is not None:
-            return self._succeeds(f"input keyevent {way.key}")
-        return self.launch(app)
+            return self._taken(str(way), asked(self.adb, f"input keyevent {way.key}"))
+        return self._taken(str(way), launch(self.adb, app.package))
 
     def _tap_notification(self, app: App, query: dict[str, str]) -> bool:
         """A heads-up notification is tapped where it is; else the shade is opened, and closed if it is not there.
@@ -132,16 +140,12 @@ class Chains:
         self.screen.press("back")
         return False
 
-    def _succeeds(self, command: str) -> bool:
-        output = self.adb.run(command)
-        return output.code == 0 and "Error" not in output.text
-
-
-def start_command(intent: Intent, contact: str) -> str:
-    """`am start` with an intent's parts, quoted for the phone's shell."""
-    options = {"-a": "action", "-d": "data", "-t": "mime_type", "-n": "component", "-p": "package"}
-    given = [(option, value) for option, part in options.items() if (value := getattr(intent, part)) is not None]
-    return shlex.join(["am", "start", *(word for option, value in given for word in (option, fill(value, contact)))])
+    def _taken(self, way: str, answer: Answer) -> bool:
+        """Whether a way may have been gone: what nobody can tell is looked for on the phone."""
+        self.refused.pop(way, None)
+        if answer.meaning == "refused":
+            self.refused[way] = answer.said
+        return answer.meaning != "refused"
 
 
 def listed(chain: Iterable[Selector | Way]) -> str:
