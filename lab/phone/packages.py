@@ -11,6 +11,8 @@ from dataclasses import dataclass
 _VERSION = re.compile(r"versionName=([0-9A-Za-z._-]{1,60})")
 _USER = re.compile(r"User (\d{1,5}):(.{0,2000})")
 _STATE = re.compile(r"\b(installed|hidden|suspended|quarantined|enabled)=(\w{1,10})")
+_WANTED = ("^Packages:", "^Hidden system", "^  Package ", "versionName=", "User 0:", "^Unable to", "^Can.t", "^Error")
+_WANTED += ("Permission Denial", "DUMP TIMEOUT")
 _ENABLED = {"0": "", "1": "", "2": "disabled", "3": "disabled by its user", "4": "disabled until it is used"}
 """What the numbers of `enabled=` mean (PackageManager.COMPONENT_ENABLED_STATE_...), where they keep an app from use."""
 
@@ -28,8 +30,7 @@ class Package:
 
 def question(package: str) -> str:
     """The shell line whose answer `parse` reads: of the dump, its headings, and what it says of versions and users."""
-    lines = "^[A-Z*]|^  Package |versionName=|^ *User [0-9]*:"
-    return f"dumpsys package {shlex.quote(package)} | grep -E {shlex.quote(lines)}"
+    return f"dumpsys package {shlex.quote(package)} 2>&1 | grep -E {shlex.quote('|'.join(_WANTED))}"
 
 
 def parse(text: str, package: str) -> Package | None:
@@ -56,10 +57,10 @@ def _section(text: str, package: str) -> tuple[list[str], bool]:
     """The lines below the package's heading, without those of what the system hides; all where there is no heading."""
     lines = text.replace("\r", "").split("\nHidden system packages:")[0].splitlines()
     starts = [index for index, line in enumerate(lines) if line.lstrip().startswith("Package [")]
-    for index, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        if lines[index].lstrip().startswith(f"Package [{package}] "):
-            return lines[index:end], True
-    return ([], True) if starts else (lines, False)
+    ours = next((at for at in starts if lines[at].lstrip().startswith(f"Package [{package}] ")), None)
+    if ours is None:
+        return ([] if starts else lines), bool(starts)
+    return lines[ours : next((at for at in starts if at > ours), None)], True
 
 
 def _require_absent(text: str, headed: bool) -> None:

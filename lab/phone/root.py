@@ -58,7 +58,7 @@ def one_line(said: bytes) -> str:
 
 
 def refusal(said: str) -> str:
-    """What to tell of a `su` that said this instead of running a shell, and what to do; of one that said nothing, too."""
+    """What to tell of a `su` that said this, or nothing, instead of running a shell, and what to do."""
     if not said:
         return f"su says nothing; a prompt may wait on the phone's screen: {ALLOW}"
     fix = next((fix for pattern, fix in _FIXES if re.search(pattern, said, re.IGNORECASE)), ALLOW)

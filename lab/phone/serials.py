@@ -1,8 +1,8 @@
 """Names by which adb lists a phone, and the serial number that is the phone's own.
 
-At USB they are the same. With wireless debugging (Android 11 and later) adb lists a phone by its name in mDNS, which has
-the serial and a random part that changes with each pairing; two names that are alike get ` (2)` behind the second. What
-holds a colon is an address, and tells of no phone.
+At USB they are the same. With wireless debugging (Android 11 and later) adb lists a phone by its name in mDNS, which
+has the serial and a random part that changes with each pairing; of two names that are alike the second gets ` (2)`.
+What holds a colon is an address, and tells of no phone.
 """
 
 import re

@@ -1,9 +1,9 @@
 """Programs on a phone: the lines that start and stop an app and press a key, and what their answers mean.
 
 Exit codes alone prove nothing here: `am start` ends with 0 for all start results and says what failed (AOSP,
-ActivityManagerShellCommand); `monkey` ends with the number of events that it had done before a crash, so that an app that
-was started may come with any code, and with 251 to 255 where it had not begun. What nobody can read is undecided: the
-phone is looked at for the effect.
+ActivityManagerShellCommand); `monkey` ends with the number of events that it had done before a crash, so that an app
+that was started may come with any code, and with 251 to 255 where it had not begun. What nobody can read is undecided:
+the phone is looked at for the effect.
 """
 
 import re
@@ -19,7 +19,7 @@ from lab.programs.shell import ShellOutput
 FIRST_USER = ("--user", "0")
 """Beside a work profile or a Private Space a command that names no user may ask all of them, and be forbidden."""
 
-_WORDS = 160
+_WORDS = 200
 _INTENT = re.compile(r"Intent \{.{0,2000}? \}")
 _NOT_RUN = (126, 127)
 """A shell's codes for a program that it cannot run, or does not find."""
@@ -45,7 +45,7 @@ _DONE = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program's answer means: it was done, was refused, or nobody can tell; `said` is the line that tells."""
+    """What a program's answer means: it was done, was refused, or nobody can tell; `said` are the lines that tell."""
 
     meaning: Literal["done", "refused", "undecided"]
     said: str
@@ -87,11 +87,10 @@ def asked(adb: Adb, command: str) -> Answer:
 
 
 def meant(program: str, output: ShellOutput) -> Answer:
-    """What `am`, `monkey` or `input` means by an answer. What stood in an intent is not repeated: it may name people."""
+    """What `am`, `monkey` or `input` means by an answer. An intent in it is not repeated: it may name people."""
     lines = [line for raw in output.text.splitlines() if (line := raw.strip())]
-    refusal = next((line for line in lines if _REFUSED[program].match(line)), None)
-    if refusal is not None:
-        return Answer("refused", _shown(refusal))
+    if refusals := [line for line in lines if _REFUSED[program].match(line)]:
+        return Answer("refused", _shown("; ".join(refusals[:2])))
     if output.code in _NOT_RUN:
         return Answer("refused", _shown(lines[0] if lines else f"exit code {output.code}"))
     if any(_DONE[program].match(line) for line in lines or [""]) and (output.code == 0 or program == "monkey"):
