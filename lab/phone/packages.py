@@ -11,8 +11,12 @@ from dataclasses import dataclass
 _VERSION = re.compile(r"versionName=([0-9A-Za-z._-]{1,60})")
 _USER = re.compile(r"User (\d{1,5}):(.{0,2000})")
 _STATE = re.compile(r"\b(installed|hidden|suspended|quarantined|enabled)=(\w{1,10})")
-_WANTED = ("^Packages:", "^Hidden system", "^  Package ", "versionName=", "User 0:", "^Unable to", "^Can.t", "^Error")
-_WANTED += ("Permission Denial", "DUMP TIMEOUT")
+_WANTED = (
+    *("^Packages:", "^Hidden system", "^  Package ", "versionName=", "User 0:"),
+    *("^Unable to", "^Can.t", "^Error", "Permission Denial", "DUMP TIMEOUT"),
+)
+"""Regular expressions of the lines of a dump that are read, or say that there is none."""
+
 _ENABLED = {"0": "", "1": "", "2": "disabled", "3": "disabled by its user", "4": "disabled until it is used"}
 """What the numbers of `enabled=` mean (PackageManager.COMPONENT_ENABLED_STATE_...), where they keep an app from use."""
 
