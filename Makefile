@@ -13,8 +13,10 @@ export PYTHONDONTWRITEBYTECODE :=
 run-matrix: setup
 	$(BIN)/invoke run-matrix
 
+SHARED := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
+
 test: setup
-	$(BIN)/pytest -m "not full" --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not full" $(SHARED)
 
 setup: $(VENV)/.ready
 
@@ -34,7 +36,8 @@ check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 full: setup
-	$(BIN)/pytest -m full
+	$(BIN)/pytest -m "full and not alone" $(SHARED)
+	$(BIN)/pytest -m "full and alone"
 
 bench: setup
 	$(BIN)/python benchmarks --write docs/benchmarks.md $(BENCH)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import LONGEST, NOT_QUICK
+from tests.conftest import ALONE, LAST, LONGEST, NOT_QUICK
 
 ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "lab/laptop/agent"
@@ -251,7 +251,7 @@ def test_the_contracts_are_short() -> None:
 
 
 def test_files_that_are_named_as_long_or_not_as_quick_are_there() -> None:
-    assert [name for name in (*LONGEST, *NOT_QUICK) if not (ROOT / "tests" / name).exists()] == []
+    assert [name for name in (*LONGEST, *LAST, *ALONE, *NOT_QUICK) if not (ROOT / "tests" / name).exists()] == []
 
 
 def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:
