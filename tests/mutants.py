@@ -20,6 +20,7 @@ TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
 WITNESSED = "lab/phone/witnesses/audio"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 INTRODUCE = "lab/commands/introduce"
+PROGRAMS = "real_outputs/phone_programs"
 JUDGING = "lab/run/judging"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
@@ -86,6 +87,10 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/capture/verified", "captured_bytes < np", "captured_bytes <= np"),
     ("verdict", "lab/capture/verified", "if repeats.flagged", "if repeats.found"),
     ("verdict", "lab/clocks/capture_clocks", "> each.bound_ns + machine.bound_ns", "> each.bound_ns"),
+    ("verdict", "lab/phone/packages", '"hidden": ("false"', '"hidden": ("true"', PROGRAMS),
+    ("verdict", "lab/phone/root", "if not said:", "if said is None:", PROGRAMS),
+    ("verdict", "lab/phone/serials", '":" in listed', '"::" in listed', PROGRAMS),
+    ("verdict", "lab/phone/starting", "in _NOT_RUN", "in ()", "lab/phone/chains"),
     ("verdict", "lab/phone/netstats", "sorted(grown.items()) if size}", "sorted(grown.items()) if size > 1}"),
     ("boundary", "lab/phone/netstats", 'all("defaultNetwork=false"', 'any("defaultNetwork=false"'),
     ("boundary", "lab/phone/witnesses/comparison", "abs(step_s) > STEP_S", "abs(step_s) > 2 * STEP_S"),
