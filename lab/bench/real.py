@@ -9,12 +9,16 @@ from pathlib import Path
 from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
-from lab.errors import PhoneTrouble
-from lab.phone.adb import LabClient
+from lab.errors import BenchUnhealthy, PhoneTrouble
+from lab.phone.adb import TROUBLE, LabClient
 from lab.programs import locks
 from lab.programs.sleep_inhibitor import kept_awake
 
 _NOT_IN_FILES = re.compile(r"[^A-Za-z0-9.-]")
+
+
+class NoAdbServer(BenchUnhealthy):
+    """No adb server answers on this machine; the text is the same for every phone."""
 
 
 class RealBench:
@@ -36,7 +40,17 @@ class RealBench:
     def serial(self, phone: PhoneSpec) -> str:
         if phone.serial is None:
             raise PhoneTrouble(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
+        self._require_server()
         return phone.serial
+
+    def _require_server(self) -> None:
+        """The lab starts no adb server: one that runs may be somebody else's, of another version."""
+        host, port = self.client.host, self.client.port
+        try:
+            self.client.server_version()
+        except TROUBLE as error:
+            start = "adb start-server" if port == 5037 else f"adb -P {port} start-server"
+            raise NoAdbServer(f"no adb server answers at {host}:{port} ({error}); start it: {start}") from error
 
     def check_health(self) -> None:
         """Phones and laptop answer for themselves."""

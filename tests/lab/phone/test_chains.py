@@ -134,7 +134,7 @@ def test_a_dialog_is_sent_away_where_an_intent_leads_to_it_again_and_again(
     handset.started = lambda command: setattr(handset, "screen", [nag])
     done = chains.pursue(app, app.open_chat, lambda: chat in handset.screen, 10.0, "15555550102")
     assert (done.reached, len(done.used)) == (True, 1)
-    assert handset.clock.ns == START_NS + 1_200_000_000
+    assert handset.clock.ns == START_NS + 3_200_000_000
 
 
 @pytest.mark.parametrize("verb", ["reject", "cancel", "hang_up"])
