@@ -1,8 +1,8 @@
 """What a phone's agent says where it fails, in words that tell people what to do.
 
-The texts are Java's: `SecurityException: Injecting ... INJECT_EVENTS` where a maker forbids taps by adb (Xiaomi's MIUI and
-HyperOS, and others after them), `UiAutomation not connected` and `already registered` where Android has taken the one
-UiAutomation of a phone from the agent.
+The texts are Java's: `SecurityException: Injecting ... INJECT_EVENTS` where a maker forbids taps by adb (Xiaomi's MIUI
+and HyperOS, and others after them), `UiAutomation not connected` and `already registered` where Android has taken the
+one UiAutomation of a phone from the agent.
 """
 
 LIMIT = 300

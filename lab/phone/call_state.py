@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lab.clocks.bench_time import POLL_S, BenchClock, wait_until
 from lab.definitions import App, Selector
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.phone.adb import Adb
 from lab.phone import dialogs
+from lab.phone.adb import Adb
 from lab.phone.chains import SYSTEM_UI, Chains, listed
 from lab.phone.screen import Screen
 from lab.phone.witnesses import telephony
@@ -147,9 +147,9 @@ class CallView:
         in_call = "MODE_RINGTONE" if wanted is CallState.INCOMING else "MODE_IN_COMMUNICATION"
         chain = f"signs.{wanted.value} {listed(signs_of(app, wanted))}"
         # A phone that need not ring may show anything; an app that calls should be in front.
-        if wanted is not CallState.INCOMING or mode == in_call:
-            if found := dialogs.over(app, self.phone, self.adb, self.screen):
-                return AttemptVoid("dialog", found)
+        in_front = wanted is not CallState.INCOMING or mode == in_call
+        if in_front and (found := dialogs.over(app, self.phone, self.adb, self.screen)):
+            return AttemptVoid("dialog", found)
         if mode == in_call:
             text = f"{app.name}: {self.phone} is in {mode}, but none of {chain} is on its screen"
             return AttemptVoid("selector_not_found", text)

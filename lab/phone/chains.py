@@ -1,8 +1,8 @@
 """Chains of ways, from an app's file, gone on a phone until their effect is seen.
 
 The ways of a chain are tried in turn, round and round, under one deadline of bench time. A tap may happen twice
-(`lab.phone.screen`): the state is looked at before each, and a way that was used gets time to show its effect. Before one
-that had none is used again, what the app's file knows as a dialog is sent away: an intent can always be "used".
+(`lab.phone.screen`): the state is looked at before each, and a way that was used gets time to show its effect. Before
+one that had none is used again, what the app's file knows as a dialog is sent away: an intent can always be "used".
 """
 
 import shlex

@@ -1,7 +1,7 @@
 """What lies over an app that is not in its file: a question of the system, of another app, or of the app itself.
 
-It is named by package, class, ids and the labels of its buttons. Its other texts may hold names and messages: they stay in
-the hierarchy that is kept under `attempts/`. Formats: `mCurrentFocus` of AOSP's WindowManager, and the hierarchy as
+It is named by package, class, ids and the labels of its buttons. Its other texts may hold names and messages: they stay
+in the hierarchy that is kept under `attempts/`. Formats: `mCurrentFocus` of AOSP's WindowManager, and the hierarchy as
 uiautomator2's agent dumps it, one node at depth 1 for each window.
 """
 
