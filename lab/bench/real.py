@@ -23,6 +23,7 @@ class RealBench:
     def __init__(self, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
         self.clock: BenchClock = WallClock(stop)
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
+        self._served = False
         self.laptop_prefix = list(spec.laptop.connect)
         self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)
         with ExitStack() as stack:
@@ -37,6 +38,7 @@ class RealBench:
         if phone.serial is None:
             raise PhoneTrouble(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
         self._require_server()
+        self._served = True
         return phone.serial
 
     def _require_server(self) -> None:
@@ -49,7 +51,9 @@ class RealBench:
             raise NoAdbServer(f"no adb server answers at {host}:{port} ({error}); start it: {start}") from error
 
     def check_health(self) -> None:
-        """Phones and laptop answer for themselves."""
+        """Phones and laptop answer for themselves; without the adb server that there was no phone can."""
+        if self._served:
+            self._require_server()
 
     def laptop_directory(self, spec: BenchSpec) -> str:
         return f"{spec.laptop.directory}/{spec.name}"
