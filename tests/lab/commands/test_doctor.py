@@ -166,14 +166,19 @@ def test_each_stun_server_is_asked_from_each_phone_and_an_examples_address_is_ca
 
 
 def test_a_resolver_that_nobody_answers_for_is_named_and_any_answer_is_one(monkeypatch):
-    def silent(address, where):
+    def silent(address, where, tries):
+        asked.append((where[0], tries))
         raise TimeoutError
+
+    asked: list[tuple[str, int]] = []
 
     monkeypatch.setattr(network_checks, "look_up", silent)
     check = network_checks.resolver(("192.0.2.53", 53))
     assert (check.subject, check.ok, check.found) == ("192.0.2.53 port 53", False, "does not answer the controller")
     assert check.fix.startswith("that is an example's address, which answers nobody; ")
-    monkeypatch.setattr(network_checks, "look_up", lambda address, where: {"name": None, "how": "PTR: NXDOMAIN"})
+    assert network_checks.resolver(("10.1.2.3", 53)).fix.startswith("mend the path to it, or write one")
+    assert asked == [("192.0.2.53", 1), ("10.1.2.3", 3)]
+    monkeypatch.setattr(network_checks, "look_up", lambda address, where, tries: {"name": None, "how": "PTR: NXDOMAIN"})
     assert network_checks.resolver(("192.0.2.53", 53)).ok
     assert network_checks.resolver(None).ok
 
