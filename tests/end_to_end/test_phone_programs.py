@@ -8,7 +8,7 @@ from lab.bench.bench import Bench
 from lab.capture.kinds import KINDS
 from lab.clocks import deadlines
 from lab.clocks.stop import Stop
-from lab.commands.doctor import _phone
+from lab.commands import doctor
 from lab.definitions import Lab
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.chains import Chains
@@ -48,7 +48,7 @@ def shown(phone) -> str:
 
 def test_doctor_tells_what_su_says(bench, phone):
     fail(bench, what="su", on="pixel6", times=9, said="su: invalid uid/gid '-c'")
-    found = {check.check: check.found for check in _phone(phone, []) if not check.ok}
+    found = {check.check: check.found for check in doctor._of_phone(phone, []) if not check.ok}
     words = "su says \"su: invalid uid/gid '-c'\": this su takes no -c; root the phone with Magisk, KernelSU or APatch"
     assert found["root"].endswith(f"no whole answer to `id`: the shell ended while it ran: id; {words}")
     while su_is_spoiled(phone):  # how often the doctor asks it is not the point
