@@ -27,6 +27,8 @@ from lab.laptop.agent.windows import Windows
 
 CHUNK_BYTES = 196_608
 LINE_BYTES = 65_536
+STARTED = "im-call-lab: the agent runs"
+"""What it says first on its standard error: what stands before that are a login's words."""
 # What makes tcpdump print its counters while it runs.
 INFO = getattr(signal, "SIGINFO", getattr(signal, "SIGUSR1", None))
 ASKED, ANSWER_S = 5, 0.4
@@ -57,7 +59,8 @@ class Host(Protocol):
 
 
 class Agent:
-    """One client's session. Beside the agent's own file lie the token's hash, the lock and the state."""
+    """One client's session. Beside the agent's own file lie the token's hash, the name of the one directory that it
+    serves, the lock and the state: the first two are written by its installation alone."""
 
     def __init__(self, host: Host, calls: Calls, own: Path) -> None:
         self._host, self._calls, self._own, self._home = host, calls, own, own.parent
@@ -94,10 +97,10 @@ class Agent:
             return {"ok": self._ops[op](**request)}
         except (Refused, OSError) as error:
             return {"error": str(error)}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             return {"error": f"cannot be understood: {type(error).__name__}: {error}"}
 
-    def hello(self, token: str, directory: str) -> dict[str, str]:
+    def hello(self, token: str) -> dict[str, str]:
         """Open the session of the bench whose token this is; one at a time."""
         digest = hashlib.sha256(token.encode()).hexdigest()
         if not hmac.compare_digest(digest, (self._home / "token.sha256").read_text().strip()):
@@ -110,9 +113,17 @@ class Agent:
                 lock.close()
                 raise Refused("another client holds this laptop; end it first") from None
             self._lock = lock
-        self._directory = Path(directory).absolute()
+        directory = self._installed_directory()
+        self._directory = Path.home() / directory
         own = hashlib.sha256(self._own.read_bytes()).hexdigest()
-        return {"sha256": own, "python": sys.version.split()[0], "platform": sys.platform, "tool": self._tool()[0]}
+        told = {"sha256": own, "directory": directory, "tool": self._tool()[0]}
+        return {**told, "python": sys.version.split()[0], "platform": sys.platform}
+
+    def _installed_directory(self) -> str:
+        try:
+            return (self._home / "directory").read_text("utf-8").strip()
+        except FileNotFoundError:
+            raise Refused("it was installed without a directory to serve; run invoke install-agent") from None
 
     def clock(self) -> int:
         return self._calls.now_ns()
@@ -327,6 +338,8 @@ def leave(*_signal: object) -> None:
 
 
 def main() -> None:
+    sys.stderr.write(f"{STARTED}\n")
+    sys.stderr.flush()
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), leave)
