@@ -14,7 +14,7 @@ from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.agent.coalescing import joining
 from lab.laptop.agent.tools import LIVE, READY_S
 from lab.laptop.lease import parse_neighbours
-from lab.laptop.login import LINE_BYTES, MarkedLogin, by_ssh, why
+from lab.laptop.login import LINE_BYTES, MarkedLogin, by_ssh, greeted, why
 from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
 from lab.programs.processes import Program, last_line_of
@@ -138,7 +138,7 @@ class BashLaptop:
                 self._shell_program = Program([*self._prefix, "bash"], kept=True)
                 self._shell = PersistentShell(self._shell_program)
                 if self._by_ssh:
-                    self._shell.run("true")  # What a login says on standard output is none of the first line's answer.
+                    greeted(self._shell)
             return self._shell.run(command, timeout_s)
         except (TimeoutError, StreamBroken, OSError) as error:
             cause = str(error)

@@ -13,6 +13,7 @@ from lab.clocks import deadlines
 from lab.clocks.real_time import Deadline
 from lab.laptop.agent.session import STARTED
 from lab.programs.processes import Program
+from lab.programs.shell import PersistentShell, StreamBroken
 
 LINE_BYTES = 65_536
 SSH_FAILED = 255
@@ -55,6 +56,16 @@ class MarkedLogin:
             line = self.program.read_line(deadline.left(), LINE_BYTES).decode("utf-8", "replace")
             if found := re.fullmatch(rf"{mark} (\d{{1,9}})\r?", line):
                 return int(found[1])
+
+
+def greeted(shell: PersistentShell) -> None:
+    """Take what a login says on standard output, so that it is none of the first line's answer.
+
+    Raises what `PersistentShell.run` does, and `StreamBroken` for one that says the end of an answer.
+    """
+    mark = f"im-call-lab-{secrets.token_hex(8)}"
+    if mark not in shell.run(f"echo {mark}").text:
+        raise StreamBroken("the login's shell answers something else than what it was asked")
 
 
 def why(error: Exception, program: Program) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from lab.laptop.agent.calls import Calls
+from lab.laptop.agent.interfaces import listed
 from lab.laptop.agent.neighbours import make_ask, parsed
 from lab.laptop.agent.posix import Posix
 from lab.laptop.agent.programs import Refused, demanded, ran, unlinked
@@ -144,11 +145,7 @@ class Agent:
     def interfaces(self) -> list[dict[str, Any]]:
         """What can be captured on and the addresses it holds."""
         name, path = self._tool()
-        if name != "dumpcap":
-            found = self._host.interfaces()
-        else:
-            rows = [line.split("\t") for line in demanded([path, "-D", "-M"]).splitlines()]
-            found = {row[0].partition(". ")[2].strip(): row[4].strip().split(",") for row in rows if len(row) > 4}
+        found = listed(demanded([path, "-D", "-M"])) if name == "dumpcap" else self._host.interfaces()
         return [{"name": name, "addresses": addresses} for name, addresses in found.items()]
 
     def neighbours(self, ask_for: str | None = None) -> list[dict[str, Any]]:
