@@ -654,12 +654,36 @@ def test_another_benchs_token_a_second_client_and_nonsense_are_refused(site):
         first.ask("shell")
     with pytest.raises(LaptopTrouble, match="cannot be understood: TypeError"):
         first.ask("size")
-    first._program.send(b"[1]\n{}\nnot json\n")
-    answers = [json.loads(first._program.read_line(5)) for _ in range(3)]
+    first._program.send(
+        b"[1]\n{}\nnot json\n" + b"[" * 60_000 + b'\n{"op":"read","name":"t","offset":1%s}\n' % (b"0" * 99)
+    )
+    answers = [json.loads(first._program.read_line(5)) for _ in range(4)]
+    (site.root / "captures").mkdir(exist_ok=True)
     assert all(answer["error"].startswith("cannot be understood") for answer in answers)
     argv = [*site.connect, sys.executable, str(site.home / "agent.pyz")]
     done = subprocess.run(argv, input=b'{"op": "clock"}\n', capture_output=True, check=True)
     assert json.loads(done.stdout) == {"error": "say hello first"}
+
+
+def test_the_agent_serves_the_directory_that_was_fixed_when_it_was_installed_and_no_greeting_names_another(site):
+    assert (site.home / "directory").read_text() == str(site.root / "captures")
+    argv = [*site.connect, sys.executable, str(site.home / "agent.pyz")]
+    greeting = {"op": "hello", "token": token_file("pixels").read_text().strip()}
+    for more, key in (({"directory": str(site.root / "elsewhere")}, "error"), ({}, "ok")):
+        line = json.dumps(greeting | more).encode() + b"\n"
+        answer = json.loads(subprocess.run(argv, input=line, capture_output=True, check=True).stdout)
+        assert list(answer) == [key]
+    assert answer["ok"]["directory"] == str(site.root / "captures")
+    moved = AgentLaptop(argv, str(site.root / "elsewhere"), "pixels")
+    with pytest.raises(
+        LaptopTrouble, match=r"agent serves \S+/captures, the bench file says \S+/elsewhere; run invoke"
+    ):
+        moved.ask("clock")
+    (site.home / "directory").unlink()
+    with pytest.raises(
+        LaptopTrouble, match="hello: it was installed without a directory to serve; run invoke install-"
+    ):
+        site.laptop().ask("clock")
 
 
 def test_an_agent_that_is_not_there_is_told_by_its_last_words_and_one_that_died_is_started_again(site):
