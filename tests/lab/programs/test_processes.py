@@ -71,16 +71,16 @@ def test_a_program_that_talks_on_and_on_is_given_up_at_its_deadline(code: str) -
     started = time.monotonic()
     with Program(python(code)) as program:
         for read in (program.read_line, program.read_to_end):
-            with pytest.raises((TimeoutError, EOFError), match="talks on and on|does not stop talking"):
+            with pytest.raises((TimeoutError, EOFError), match=r"talks on and on|does not stop talking|says nothing"):
                 read(0.3)
         program.end(0.3, unheard=True)
     assert time.monotonic() - started < 5
 
 
 def test_a_line_is_given_up_where_it_is_longer_than_it_may_be() -> None:
-    with Program(python("print('x' * 5000); print('y' * 40)")) as program:
-        with pytest.raises(EOFError, match="does not stop talking"):
-            program.read_line(20, limit_bytes=4000)
+    code = "print('x' * 5000); print('y' * 40)"
+    with Program(python(code)) as program, pytest.raises(EOFError, match="does not stop talking"):
+        program.read_line(20, limit_bytes=4000)
 
 
 def test_a_long_line_costs_what_its_length_is_and_not_the_square_of_it() -> None:
