@@ -86,6 +86,7 @@ def trial(trial_id: str = TRIAL, attempt: int = 0) -> dict[str, Any]:
             "callee": {"follow_s": 2.5, "late_s": 6.0, "apart_s": 4.0, "source": "calibrated"},
         },
         "stated_answered": None,
+        "revision": None,
         "sides": {
             "caller": side("caller", "alpha", "interface", "100.64.0.7"),
             "callee": side("callee", "bravo", "hotspot", "192.168.137.20"),

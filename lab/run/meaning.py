@@ -138,7 +138,14 @@ def _leaves(place: tuple[str, ...], value: object, *, everything: bool) -> Itera
         for index, item in enumerate(value):
             yield from _leaves((*place, str(index)), item, everything=everything)
     elif value is not None:
-        yield ".".join(place), value if isinstance(value, Value) else str(value)
+        yield ".".join(place), _plain(value)
+
+
+def _plain(value: object) -> Value:
+    """A whole number is one, whether the model calls it a number of seconds or of packets."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, Value) else str(value)
 
 
 def differences(before: Meaning, now: Meaning) -> list[Difference]:
