@@ -13,9 +13,11 @@ from correlate.dataset.record.trial import (
     Asked,
     Clock,
     Counters,
+    IdentifierInClear,
     Lease,
     Markers,
     Reading,
+    Searched,
     Side,
     TrialRecord,
     WayOut,
@@ -32,7 +34,8 @@ DOCUMENTS: dict[str, type[Document]] = {
 
 __all__ = [
     "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Change",
-    "Claim", "Clock", "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Limits", "Machine",
-    "Markers", "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading", "RevisionRecord", "Role", "RoleRule",
-    "Service", "Side", "TrialRecord", "UserIds", "Verdict", "VoidRecord", "WayOut", "nullable", "refusal",
+    "Claim", "Clock", "Counters", "DatasetRecord", "Device", "Document", "IdentifierInClear", "JournalLine", "Lease",
+    "Limits", "Machine", "Markers", "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading",
+    "RevisionRecord", "Role", "RoleRule", "Searched", "Service", "Side", "TrialRecord", "UserIds", "Verdict",
+    "VoidRecord", "WayOut", "nullable", "refusal",
 ]  # fmt: skip

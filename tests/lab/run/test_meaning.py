@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from lab.definitions import Lab
 from lab.definitions.base import scalar_types
 from lab.definitions.lab import FOLDERS
+from lab.definitions.secrets import secrets
 from lab.run.meaning import FIELDS, Difference, deciding, differences, not_local, sha256
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -71,11 +72,14 @@ def test_a_call_decides_with_each_default_that_it_does_not_write(lab):
 
 def test_whom_a_lab_calls_and_by_which_phone_is_in_no_hash_and_in_no_revision(lab):
     spec = lab.bench("virtual")
-    phones = [phone.model_copy(update={"serial": "canary-serial"}) for phone in spec.phones]
-    spec = spec.model_copy(update={"phones": phones})
-    secret = ["canary-serial", *(contact.address for phone in spec.phones for contact in phone.contacts)]
+    canaries = {"serial": "canary-serial", "pcapdroid_key": "canarykey" * 3}
+    phones = [phone.model_copy(update=canaries) for phone in spec.phones]
+    laptop = spec.laptop.model_copy(update={"connect": ["ssh", "canary@192.0.2.9"]})
+    spec = spec.model_copy(update={"phones": phones, "laptop": laptop})
+    values = [each.value for each in secrets(spec)]
+    assert {"canary-serial", "canarykey" * 3, "canary@192.0.2.9", "15555550101"} <= set(values)
     text = json.dumps([deciding(spec), not_local(spec)])
-    assert [each for each in secret if f'"{each}"' in text] == []
+    assert [each for each in [*values, "canary"] if f'"{each}"' in text or "canary" in text] == []
     assert not_local(spec).keys() - deciding(spec).keys() >= {"phones.0.os", "stun_servers.0.address", "contact"}
     assert deciding(spec)["phones.1.network"] == "fixed"
 
