@@ -76,8 +76,10 @@ class LabConnection(AdbConnection):  # type: ignore[misc]  # adbutils carries no
         self._AdbConnection__conn = None
 
     def send(self, data: bytes) -> None:
-        self.conn.settimeout(deadlines.ADB_STREAM.s)
+        usual_s = self.conn.gettimeout()
+        self.conn.settimeout(deadlines.ADB_STREAM.s)  # what was left to the answer before is no measure for this
         self.conn.sendall(data)
+        self.conn.settimeout(usual_s)
 
     def receive(self, timeout_s: float) -> bytes:
         self.conn.settimeout(max(timeout_s, 0.001))

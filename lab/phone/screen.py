@@ -5,7 +5,6 @@ after. Its waits on the controller's side are never used; `wait_gone` waits in t
 """
 
 import base64
-import binascii
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 from adbutils import AdbError
 
-from lab.errors import PhoneTrouble
+from lab.errors import PhoneTrouble, one_line
 
 MAX_HIERARCHY_BYTES = 4 << 20
 MAX_SCREENSHOT_BYTES = 16 << 20
@@ -25,7 +24,7 @@ AGENT_WAIT_S = 5.0
 
 @dataclass(frozen=True)
 class Screen:
-    """The screen of one phone; `agent` is a uiautomator2 device."""
+    """The screen of one phone; `agent` is a uiautomator2 device, `lab.phone.agent`'s on a bench."""
 
     name: str
     agent: Any
@@ -47,9 +46,12 @@ class Screen:
         try:
             bounds = info.get("visibleBounds") or info["bounds"]
             left, top, right, bottom = (int(bounds[side]) for side in ("left", "top", "right", "bottom"))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise PhoneTrouble(f"{self.name}: its agent describes an object without bounds") from error
-        return (left + right) // 2, (top + bottom) // 2
+        x, y = (left + right) // 2, (top + bottom) // 2
+        if min(x, y) < 0:
+            raise PhoneTrouble(f"{self.name}: its agent describes an object that is not on the screen: {x}, {y}")
+        return x, y
 
     def tap(self, query: Mapping[str, str]) -> bool:
         """Tap what a selector finds; False where it finds nothing."""
@@ -95,7 +97,7 @@ class Screen:
         """All windows as XML, at most 4 MiB of it."""
         with self._trouble():
             text = self.agent.jsonrpc.dumpWindowHierarchy(False, 50)
-        return str(text).encode("utf-8", "replace")[:MAX_HIERARCHY_BYTES]
+        return str(text or "").encode("utf-8", "replace")[:MAX_HIERARCHY_BYTES]
 
     def screenshot(self) -> bytes:
         """The screen as JPEG; empty where the phone takes none (a protected window)."""
@@ -105,7 +107,7 @@ class Screen:
             return b""
         try:
             return base64.b64decode(str(text)[: MAX_SCREENSHOT_BYTES * 4 // 3])
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error, and what is not ASCII
             raise PhoneTrouble(f"{self.name}: its agent sends a screenshot that is no base64") from error
 
     @contextlib.contextmanager
@@ -116,5 +118,6 @@ class Screen:
             yield
         # A closed or half an answer is none of uiautomator2's own errors (OSError, HTTPException, ValueError).
         except (exceptions.BaseException, AdbError, HTTPException, OSError, EOFError, ValueError, KeyError) as error:
-            text = " ".join(str(error).split())[:200]
-            raise PhoneTrouble(f"{self.name}: its agent fails: {type(error).__name__}: {text}") from error
+            raise PhoneTrouble(
+                f"{self.name}: its agent fails: {type(error).__name__}: {one_line(str(error), 300)}"
+            ) from error
