@@ -72,11 +72,12 @@ class Phone:
 
 def odd_pieces(chance: random.Random) -> list[bytes]:
     fixed = [
-        b"", b"FAIL", b"FAILzzzz", b"FAIL-001", b"FAIL0x1f", b"FAILffff" + b"x" * 10, b"FAIL0005" + b"\xff" * 5, b"WHAT",
-        b"FAIL001bdevice 'SERIAL' not found\n", b"OKAYOKAY", b"\0" * 40, b"lab-end:", b"lab-end:9999\n", b"1767571200",
-        b"lab-end:0\n", b"-1\n", b"\n", b"1e9\n", b"9" * 200 + b"\n", sync(b"DATA", b"x", 2**32 - 1), sync(b"DATA", b"other!!"),
-        sync(b"DATA", b"x" * 100), sync(b"DATA"), sync(b"DONE"), sync(b"FAIL", b"no", 2**31), sync(b"FAIL", b"no such file"),
-        sync(b"STAT"), b"STAT" + b"\xff" * 12, b"STAT\1", sync(b"DATA", FILE[:3]), sync(b"DATA", FILE) + b"DO", b"STAT" + bytes(3),
+        b"", b"FAIL", b"FAILzzzz", b"FAIL-001", b"FAIL0x1f", b"FAILffff" + b"x" * 10, b"FAIL0005" + b"\xff" * 5,
+        b"FAIL001bdevice 'SERIAL' not found\n", b"WHAT", b"OKAYOKAY", b"\0" * 40, b"lab-end:", b"lab-end:9999\n",
+        b"1767571200", b"lab-end:0\n", b"-1\n", b"\n", b"1e9\n", b"9" * 200 + b"\n", sync(b"DATA", b"x", 2**32 - 1),
+        sync(b"DATA", b"other!!"), sync(b"DATA", b"x" * 100), sync(b"DATA"), sync(b"DONE"), sync(b"FAIL", b"no", 2**31),
+        sync(b"FAIL", b"no such file"), sync(b"STAT"), b"STAT" + b"\xff" * 12, b"STAT\1", sync(b"DATA", FILE[:3]),
+        sync(b"DATA", FILE) + b"DO", b"STAT" + bytes(3),
     ]  # fmt: skip
     while len(fixed) < ODD:
         piece = bytearray(chance.choice([b"OKAY" + bytes(8), b"whole\nlab-end:0\n", sync(b"DATA", FILE), TOLD]))
@@ -117,6 +118,7 @@ def test_two_hundred_odd_answers_of_adb_are_trouble_or_a_whole_answer_and_the_ne
                     troubles.append(str(error))
                 assert time.monotonic() - began_s < 3 * DEADLINE_S + 1, (stage, odd)
                 phone.stage = ""
+                adb.close()  # what said a whole answer and ended has a shell that is no more
                 assert adb.run("id").code == 0
                 adb.close()
     assert len(troubles) >= ODD
@@ -167,7 +169,7 @@ def test_thirty_megabytes_in_small_pieces_are_read_in_the_time_that_they_take():
 
 
 @pytest.mark.parametrize("piece", [sync(b"DATA"), b"D"])
-def test_a_file_that_never_ends_is_given_up_at_its_deadline(tmp_path, piece):
+def test_a_file_that_never_ends_is_given_up_at_its_deadline(tmp_path, monkeypatch, piece):
     phone, gone = Phone(), threading.Event()
     usual = phone.talk
 
@@ -184,14 +186,13 @@ def test_a_file_that_never_ends_is_given_up_at_its_deadline(tmp_path, piece):
         else:
             usual(sock)
 
-    with adb_server(talk) as port, deadlines.scaled(DEADLINE_S / deadlines.PHONE_COPY.seconds):
+    monkeypatch.setattr(deadlines, "PHONE_COPY", deadlines.Wait(DEADLINE_S, "a short one"))
+    with adb_server(talk) as port:
         adb, began_s = Adb(LabClient("127.0.0.1", port), "SERIAL", "pixel6"), time.monotonic()
-        with deadlines.scaled(1.0), pytest.raises(PhoneTrouble, match=r"^pixel6: /data/x: "):
-            patched = deadlines.Wait(DEADLINE_S, "a short one")
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(deadlines, "PHONE_COPY", patched)
-                adb.pull_checked("/data/x", tmp_path / "x", root=False)
+        with pytest.raises(PhoneTrouble, match=r"^pixel6: /data/x: "):
+            adb.pull_checked("/data/x", tmp_path / "x", root=False)
         assert time.monotonic() - began_s < DEADLINE_S + 1
+        adb.close()
         gone.set()
 
 

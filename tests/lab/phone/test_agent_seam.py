@@ -128,7 +128,8 @@ def test_an_error_says_that_the_phone_lets_nobody_tap_and_where_that_is_switched
         screen.press("home")
     assert str(raised.value) == (
         "pixel6: its agent's answer to pressKey cannot be read: Android lets it tap nothing (no permission "
-        "INJECT_EVENTS); in the phone's developer options switch on `USB debugging (Security settings)`, then start it anew"
+        "INJECT_EVENTS); in the phone's developer options switch on `USB debugging (Security settings)`, then start it "
+        "anew"
     )
 
 
