@@ -170,9 +170,7 @@ class PcapdroidCapture:
             max_dump_size=str(MOST_BYTES),
         )
         if said.code != 0 or "Error" in said.text:
-            raise AttemptVoid(
-                "capture_not_ready", f"{self._adb.name}: PCAPdroid cannot be started: {said.text[-300:]}"
-            )
+            raise AttemptVoid("capture_not_ready", f"{self._adb.name}: PCAPdroid cannot be started: {said.text[-300:]}")
         if not wait_until(self._clock, self._came_up, READY_S):
             text = f"{self._adb.name}: PCAPdroid's VPN does not come up; {self._remote.shown()} is on the screen; "
             raise AttemptVoid("capture_not_ready", text + CONSENT)
