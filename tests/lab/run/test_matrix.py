@@ -535,7 +535,7 @@ def test_what_a_witness_may_void_is_asked_of_one_policy_for_the_whole_run(tmp_pa
     run = replace(run, spec=run.spec.model_copy(update={"kind": kind}))
     introduced(run, THERE, BACK)
 
-    def make(run, bench, item, progress, policy):
+    def make(run, bench, item, progress, policy, bugs):
         number = len(void)
         refuted = number >= 16 and policy.voids("whatsapp", ("pixel6", "pixel6pro"), "late_end")
         policy.ended(item.trial.id, "whatsapp", ("pixel6", "pixel6pro"), "late_end" if refuted else None)
