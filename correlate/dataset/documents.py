@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +38,39 @@ def read(path: Path, label: str, model: type[D], hint: str = "", within: Path | 
         return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise BadDataset(f"{label}: {mistake(error)}{hint}") from error
+
+
+def cleaned(document: D, clean: Callable[[object], object]) -> D:
+    """A document whose texts `clean` has passed. A value for which a rule holds (a name, an address, a word of a list)
+    and that would break it by that stays as it is: no document is lost."""
+    before = document.model_dump(mode="json", by_alias=True)
+    after = clean(before)
+    if after == before:
+        return document
+    for _ in range(2):
+        try:
+            return type(document).model_validate_json(json.dumps(after), strict=True)
+        except ValidationError as error:
+            for place in [found["loc"] for found in error.errors(include_url=False)]:
+                _put_back(after, before, place)
+    return document
+
+
+def _put_back(after: Any, before: Any, place: Place) -> None:
+    """Give a value its first form again, or where it has no place of its own in both, what holds it."""
+    if not place or place[0] not in _places(before):
+        return
+    first, *below = place
+    if below and below[0] in _places(after[first]) and below[0] in _places(before[first]):
+        _put_back(after[first], before[first], tuple(below))
+    else:
+        after[first] = before[first]
+
+
+def _places(value: Any) -> Collection[str | int]:
+    if isinstance(value, list):
+        return range(len(value))
+    return value.keys() if isinstance(value, dict) else ()
 
 
 def write(path: Path, document: Document) -> None:

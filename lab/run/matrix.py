@@ -162,7 +162,7 @@ def _attempt(
 ) -> LabError | None:
     """Make one attempt; why it is void, None where it is complete. Raises what ends the run."""
     show = partial(progress.step, item.trial.id)
-    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy)
+    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy, folder.clean)
     try:
         _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
