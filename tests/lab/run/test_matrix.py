@@ -417,7 +417,7 @@ def test_a_contact_that_is_not_allowed_is_named_and_an_allowed_one_is_none(tmp_p
         check_callees(refused)
     bench = f"{SCENARIOS}/benches/virtual.yaml: pixel6pro"
     assert str(raised.value) == (
-        f"{bench}: whatsapp contact '15555550102' is not in allowed_callees; nobody was called"
+        f"{bench}: its whatsapp contact is not in allowed_callees; nobody was called"
     )
 
 
