@@ -99,7 +99,8 @@ class Redactor:
         return self._value(value, hits), tuple(hits)
 
     def _text(self, text: str, hits: dict[str, None]) -> str:
-        if not self._may_hold(text):
+        # An escape of JSON hides a letter.
+        if "\\" not in text and not self._may_hold(text):
             return text
         if _is_json(text):
             return _JSON_STRING.sub(lambda found: self._literal(found[0], hits), text)

@@ -109,7 +109,7 @@ class _NotShown:
     """Stands in a message for a secret."""
 
     def __repr__(self) -> str:
-        return "not shown here, for it is secret"
+        return "secret and not shown"
 
 
 def _holds_secret(model: type[BaseModel], place: Place) -> bool:
