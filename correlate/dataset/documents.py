@@ -35,7 +35,7 @@ def read(path: Path, label: str, model: type[D], hint: str = "", within: Path | 
         value = _of_this_schema(value, label)
     try:
         # Python's objects have no way back to addresses in strict mode; JSON has.
-        return model.model_validate_json(json.dumps(value), strict=True)
+        return _model(model, value)
     except ValidationError as error:
         raise BadDataset(f"{label}: {mistake(error)}{hint}") from error
 
@@ -47,24 +47,45 @@ def cleaned(document: D, clean: Callable[[object], object]) -> D:
     after = clean(before)
     if after == before:
         return document
-    for _ in range(2):
-        try:
-            return type(document).model_validate_json(json.dumps(after), strict=True)
-        except ValidationError as error:
-            for place in [found["loc"] for found in error.errors(include_url=False)]:
-                _put_back(after, before, place)
-    return document
+    for mend in (_cut, _first):
+        for place in _unfitting(type(document), after):
+            _mend(after, before, place, mend)
+    try:
+        return _model(type(document), after)
+    except ValidationError:
+        return document
 
 
-def _put_back(after: Any, before: Any, place: Place) -> None:
-    """Give a value its first form again, or where it has no place of its own in both, what holds it."""
+def _model(kind: type[D], value: Any) -> D:
+    return kind.model_validate_json(json.dumps(value), strict=True)
+
+
+def _unfitting(kind: type[Document], value: Any) -> list[Place]:
+    try:
+        _model(kind, value)
+    except ValidationError as error:
+        return [found["loc"] for found in error.errors(include_url=False)]
+    return []
+
+
+def _first(_after: Any, before: Any) -> Any:
+    return before
+
+
+def _cut(after: Any, before: Any) -> Any:
+    """A text that may have become too long, as long as it was."""
+    return after[: len(before)] if isinstance(after, str) and isinstance(before, str) else after
+
+
+def _mend(after: Any, before: Any, place: Place, mend: Callable[[Any, Any], Any]) -> None:
+    """Mend a value by what it was, or where it has no place of its own in both, what holds it."""
     if not place or place[0] not in _places(before):
         return
     first, *below = place
-    if below and below[0] in _places(after[first]) and below[0] in _places(before[first]):
-        _put_back(after[first], before[first], tuple(below))
-    else:
-        after[first] = before[first]
+    if below and first in _places(after) and below[0] in _places(after[first]) and below[0] in _places(before[first]):
+        _mend(after[first], before[first], tuple(below), mend)
+    elif first in _places(after):
+        after[first] = mend(after[first], before[first])
 
 
 def _places(value: Any) -> Collection[str | int]:

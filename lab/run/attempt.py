@@ -192,8 +192,7 @@ class Attempt:
         callee = self._phones["callee"].spec
         contact = callee.address_in(self._app.name)
         if contact is None or contact not in self._bench.spec.allowed_callees:
-            where = f"bench {self._bench.spec.name}: {callee.name}"
-            raise BadInput(f"{where}: its contact is not in allowed_callees; nobody was called")
+            raise BadInput(f"the contact of {callee.name} is not in allowed_callees; nobody was called")
         self._log.note("open_chat")
         self._phones["caller"].open_chat(self._app, contact, callee.title_in(self._app.name))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,9 @@ TRIAL = "whatsapp-voice-lte_to_fixed-caller_cancels-1"
 
 
 def clean(value: object) -> tuple[object, tuple[str, ...]]:
-    """Finds `1A2B3C4D`, and `yes` where it is all of a text."""
+    """Finds `1A2B3C4D`, and `undecided` where it is all of a text."""
     text = json.dumps(value)
-    cleaned = text.replace("1A2B3C4D", "<serial of one>").replace('"yes"', '"<title of one>"')
+    cleaned = text.replace("1A2B3C4D", "<serial of one>").replace('"undecided"', '"<title of one>"')
     return json.loads(cleaned), ("serial of one",) if "1A2B3C4D" in text else ()
 
 
@@ -55,10 +54,16 @@ def test_a_trial_with_a_hit_is_kept(tmp_path):
 
 
 def test_a_document_is_cleaned_but_for_a_value_that_a_rule_holds_for():
-    claim = Claim(verdict="yes", witnesses=["audio"], against=["1A2B3C4D says no"], reason="yes")
+    claim = Claim(value="undecided", verdict="undecided", witnesses=["audio: 1A2B3C4D"], reason="undecided")
     assert documents.cleaned(claim, lambda value: clean(value)[0]) == Claim(
-        verdict="yes", witnesses=["audio"], against=["<serial of one> says no"], reason="<title of one>"
+        value="undecided", verdict="undecided", witnesses=["audio: <serial of one>"], reason="<title of one>"
     )
+
+
+def test_a_text_that_grows_longer_than_it_may_is_cut_and_does_not_come_back():
+    claim = Claim(value=None, verdict="undecided", witnesses=["1A2B3C4D" + " " * 992], reason="1A2B3C4D")
+    cleaned = documents.cleaned(claim, lambda value: clean(value)[0])
+    assert (cleaned.witnesses, cleaned.reason) == (["<serial of one>" + " " * 985], "<serial of one>")
 
 
 @pytest.mark.parametrize("broken", [{}, [], None, {"trial": 7}, "text"])
