@@ -142,6 +142,7 @@ class Attempt:
             observed_scenario=self._item.trial.scenario,
             observed=observed,
             limits=self._limits,
+            revision=self._item.revision,
             sides={role: side(phones[role], stored[role], stamped[role], carried[role]) for role in ROLES},
             markers=self._markers,
             started_ns=started_ns,

@@ -22,6 +22,7 @@ from lab.run.options import holding
 from lab.run.plan import Run, check_callees, check_introduced
 from lab.run.policy import Policy
 from lab.run.progress import Progress
+from lab.run.revisions import in_revision
 from lab.run.side_by_side import share
 
 ROOM_BYTES = 32 << 20
@@ -60,7 +61,7 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
             progress.say(f"{broken}; {is_kept}a new one begins with the trials that are complete")
         dataset.put_right()
         dataset.reopen()
-        missing = run.missing()
+        missing = in_revision(run, run.missing(), progress.say)
         ends = Ends(run)
         policy = Policy(run.observe_only, run.spec.name, flags=calibration.learns(run.spec))
         try:

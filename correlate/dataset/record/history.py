@@ -33,8 +33,9 @@ class JournalLine(Document):
     event: Name
     """`begun`, `run`, `attempt`, `completed`, `void`, `interrupted`, `lost` (recorded once, it is gone), `found` (it is
     here, and the journal did not have it), `resolved`, `finished` (a manifest), `reopened` (what the manifest lists is
-    about to change), `import`, `redacted` (a secret of the bench stood in a text that was to
-    be written, and was replaced: a mistake of the program), `journal_cut`, `journal_broken`"""
+    about to change), `revision` (the YAML is another one, and is kept), `import`, `redacted` (a secret of the bench
+    stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
+    `journal_broken`"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None

@@ -135,8 +135,13 @@ def test_a_dataset_that_was_begun_with_another_seed_or_other_scenarios_is_refuse
     call = scenarios / "calls" / "caller_cancels.yaml"
     call.write_text(call.read_text().replace("high_s: 8", "high_s: 9"))
     other = prepare(Options(matrix="smoke", dataset=str(tmp_path / "d"), scenarios=str(scenarios)))
+    with pytest.raises(BadInput, match=rf"^{where} calls/caller_cancels.yaml: ring_s.high_s 8, not 9; name another "):
+        check_fits(other)
+    # Without the YAML that it was begun with, nobody can say what differs but the hash.
+    shutil.rmtree(tmp_path / "d" / "scenarios")
     with pytest.raises(BadInput, match=rf"^{where} scenario_hash {scenario_hash(run)}, not {scenario_hash(other)}; "):
         check_fits(other)
+    check_fits(run)
 
 
 def refusal(run) -> str:
