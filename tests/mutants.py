@@ -38,7 +38,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "lab/run/description", "if before != now:", "if before is None:", MATRIX),
     ("verdict", "lab/run/meaning", "if field not in left_out:", "if field in left_out:"),
     ("verdict", "lab/run/revisions", "each, names) == now)", "each, names) != now)"),
-    ("value", "lab/run/events", '"event": event, **fields', '"event": event', ATTEMPT),
+    ("value", "lab/run/events", '"event": event, **said', '"event": event', ATTEMPT),
     ("verdict", "lab/run/matrix", 'else "bench_trouble"', 'else "void"'),
     ("boundary", "lab/run/matrix", "range(1 + FURTHER_ATTEMPTS)", "range(FURTHER_ATTEMPTS)"),
     ("boundary", "lab/run/matrix", "free_bytes < needed_bytes", "free_bytes <= needed_bytes"),

@@ -144,7 +144,7 @@ def _rendered(dataset: Dataset) -> dict[Path, str]:
 def _put(dataset: Dataset, files: Mapping[Path, str]) -> None:
     dataset.reopen()
     for path, text in files.items():
-        write_text(path, text)
+        write_text(path, str(dataset.journal.clean(text)))
     dataset.write_manifest()
 
 

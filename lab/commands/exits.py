@@ -20,9 +20,19 @@ INTERRUPTED = "interrupted; what is recorded is kept"
 
 @contextmanager
 def exits() -> Iterator[None]:
-    """Turn errors that people are meant to read into their text and exit code; what stdout cannot show is escaped."""
+    """Turn errors that people are meant to read into their text and exit code; what stdout cannot show is escaped, and
+    no secret of a bench is shown."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    # Here, for `invoke --list` needs no definitions.
+    from lab.commands.terminal import screened
+
+    with screened(), _worded():
+        yield
+
+
+@contextmanager
+def _worded() -> Iterator[None]:
     try:
         with _ended():
             yield

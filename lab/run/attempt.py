@@ -26,7 +26,7 @@ from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone.phone import Phone
 from lab.run import calibration, introductions, limits
-from lab.run.events import EventLog
+from lab.run.events import Clean, EventLog, as_it_is
 from lab.run.heard import ROLES
 from lab.run.judging import Shape, judge, refused
 from lab.run.leaving import keep_evidence, leave_idle
@@ -45,7 +45,7 @@ class Attempt:
 
     `run` returns what it wrote into trial.json when everything in the folder is verified; otherwise it raises
     `AttemptVoid` or a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and
-    captures stopped. `policy` says what a witness may void; without one it may always.
+    captures stopped. `policy` says what a witness may void (without one: all it can), `clean` what may be written.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class Attempt:
         folder: Path,
         show: Callable[[str], None],
         policy: Policy | None = None,
+        clean: Clean = as_it_is,
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
-        self._policy = policy or Policy(flags=False)
+        self._policy, self._clean = policy or Policy(flags=False), clean
         trial, self._pair = item.trial, introductions.pair_of(bench.spec, item.trial)
         self._phones: dict[Role, Phone] = {
             "caller": bench.phones[self._pair[1]],
@@ -74,7 +75,7 @@ class Attempt:
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
-        self._log = EventLog(folder / "events.jsonl", bench.clock, show)
+        self._log = EventLog(folder / "events.jsonl", bench.clock, show, clean)
         self._witnesses = Witnesses(self._phones, self._app)
 
     def run(self, truth: Path) -> TrialRecord:
@@ -151,7 +152,7 @@ class Attempt:
             noise_bytes_per_s=noise,
             ended_ns=self._bench.clock.now_ns(),
         )
-        documents.write(self._folder / "trial.json", record)
+        documents.write(self._folder / "trial.json", documents.cleaned(record, self._clean))
         return record
 
     def _asked(self) -> Asked:
@@ -193,7 +194,7 @@ class Attempt:
         callee = self._phones["callee"].spec
         contact = callee.address_in(self._app.name)
         if contact is None or contact not in self._bench.spec.allowed_callees:
-            raise BadInput(f"{contact} is not in allowed_callees of bench {self._bench.spec.name}; nobody was called")
+            raise BadInput(f"the contact of {callee.name} is not in allowed_callees; nobody was called")
         self._log.note("open_chat")
         self._phones["caller"].open_chat(self._app, contact, callee.title_in(self._app.name))
 

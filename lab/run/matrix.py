@@ -180,7 +180,8 @@ def _attempt(
     show = partial(progress.step, item.trial.id)
     try:
         with guarded(folder.path):
-            _record(Attempt(bench, item, run.seed, folder.number, folder.path, show, policy), bench, folder.truth)
+            attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy, folder.clean)
+            _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()

@@ -3,12 +3,15 @@
 import os
 from pathlib import Path
 
+from correlate.trace import Trace
 from lab.bench.bench import Bench
 from lab.capture.counters import Counters
+from lab.capture.identifiers import searched
 from lab.capture.protocol import Capture
 from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.definitions import Role
+from lab.definitions.secrets import secrets
 from lab.run.recorded import Identified, Stored
 from lab.run.steps import Note
 
@@ -23,16 +26,18 @@ def stored(
     folder: Path,
     note: Note,
 ) -> Stored:
-    """Fetch one capture into `folder` and verify it; damaged, or with datagrams twice, it voids the attempt."""
+    """Fetch one capture into `folder`, verify it, and look for the bench's secrets in it; damaged, or with datagrams
+    twice, it voids the attempt."""
     path, snaplen_bytes = folder / f"{role}.{capture.suffix}", bench.spec.snaplen_bytes
     sha256 = capture.fetch(path)
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    by_laptop = capture.lease is not None
+    trace, by_laptop = Trace.read(path), capture.lease is not None
     return Stored(
         capture=capture,
         file=path.name,
-        integrity=verified(path, counters, sha256, snaplen_bytes, phone.interface, note),
+        integrity=verified(path, counters, sha256, snaplen_bytes, phone.interface, note, trace),
+        identifiers=searched(trace, secrets(bench.spec)),
         counters=counters,
         snaplen_bytes=snaplen_bytes,
         machine="laptop" if by_laptop else role,
