@@ -165,8 +165,7 @@ class Attempt:
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
-        clock = self._bench.clock
-        offsets: dict[str, Offset] = {}
+        clock, offsets = self._bench.clock, dict[str, Offset]()
         for role in ROLES:
             phone = self._phones[role]
             offsets[role] = measure_offset(clock, phone.device.read_clock_ns, whose=f"the clock of {phone.spec.name}")

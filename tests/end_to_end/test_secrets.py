@@ -124,4 +124,5 @@ def test_whatever_command_a_connection_is_lost_at_no_secret_is_shown(tmp_path, s
     printed = capsys.readouterr()
     assert (with_canaries(dataset.path), found(printed.out + printed.err)) == ({}, [])
     assert len({command.split()[0] for command in lost.commands}) > 10
-    assert "address of pixel6pro in whatsapp" in {entry.field for entry in events(dataset, "redacted")}
+    kept = [path.read_bytes() for path in dataset.attempts_dir.rglob("*.xml")]
+    assert any(b"Canary Five" in text for text in kept)
