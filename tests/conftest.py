@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-LONGEST = ("end_to_end/test_matrix.py", "test_docs.py")
-"""Each of these runs whole matrices, about a minute long."""
+LONGEST = (
+    "end_to_end/test_matrix.py",
+    "test_docs.py",
+    "correlate/dataset/test_record_fuzz.py",
+    "end_to_end/test_interruption.py",
+    "end_to_end/test_validity.py",
+)
+"""Of several processes one begins with each of these, the longest first: at the end there are short files to share."""
+
+LAST = ("end_to_end/test_legs.py",)
+"""Looks at the paper's matrix, which another process plays from the beginning."""
+
+ALONE = ("end_to_end/test_rig.py", "test_mutants.py")
+"""Browsers play in real time, and mutants keep every core busy within deadlines: nothing runs beside these."""
+
+PAPER_DIR = "IM_CALL_LAB_PAPER"
+"""The environment's name of the folder in which the paper's matrix is played once for all processes."""
 
 NOT_QUICK = (
     "end_to_end/",
@@ -55,10 +73,29 @@ def place(item: pytest.Item) -> str:
     return item.path.relative_to(HERE).as_posix()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The folder of the paper's matrix is made, and removed at the end, by the first process: others inherit its name.
+
+    `.ci/run` names one for several runs of the same code."""
+    if PAPER_DIR not in os.environ:
+        folder = os.environ[PAPER_DIR] = tempfile.mkdtemp(prefix="im-call-lab-paper-")
+        config.add_cleanup(lambda: (os.environ.pop(PAPER_DIR), shutil.rmtree(folder)))
+
+
+def turn(item: pytest.Item) -> int:
+    """When a test has its turn where several processes share them."""
+    file = place(item)
+    if file in LAST:
+        return len(LONGEST) + 1
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
 @pytest.hookimpl(tryfirst=True)  # Before `-m` looks at the marks.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if not place(item).startswith(NOT_QUICK) and item.get_closest_marker("full") is None:
             item.add_marker(pytest.mark.quick)
-    if hasattr(config, "workerinput"):  # One of several processes: at the end there are only short files left to share.
-        items.sort(key=lambda item: place(item) not in LONGEST)
+        if place(item) in ALONE:
+            item.add_marker(pytest.mark.alone)
+    if hasattr(config, "workerinput"):
+        items.sort(key=turn)

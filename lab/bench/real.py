@@ -1,8 +1,6 @@
 """A real bench."""
 
 import os
-import re
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,8 +11,6 @@ from lab.errors import PhoneTrouble
 from lab.phone.adb import LabClient
 from lab.programs import locks
 from lab.programs.sleep_inhibitor import kept_awake
-
-_NOT_IN_FILES = re.compile(r"[^A-Za-z0-9.-]")
 
 
 class RealBench:
@@ -28,7 +24,7 @@ class RealBench:
         with ExitStack() as stack:
             for phone in spec.phones:
                 if phones and phone.serial is not None:
-                    lock = Path(tempfile.gettempdir()) / f"im-call-lab-{_NOT_IN_FILES.sub('_', phone.serial)}.lock"
+                    lock = locks.of_phone(phone.serial)
                     stack.enter_context(locks.held(lock, f"the phone {phone.name} of bench {spec.name}"))
             self.hint = stack.enter_context(kept_awake())
             self._held = stack.pop_all()

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from correlate.dataset import Dataset
+from tests.conftest import PAPER_DIR
 from tests.end_to_end.runs import Started
 
-PAPER = pytest.StashKey[Started]()
+PLAYING = pytest.StashKey[Started]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """In one process the paper's matrix begins at once where a test looks at it, and runs beside the tests before that
-    one. Of several processes the one that comes to such a test begins it then."""
+    one. Of several processes the one that comes first to such a test plays it, and the others wait for it then."""
     alone = not hasattr(session.config, "workerinput")
     if alone and not session.config.option.collectonly and any(map(looks_at_paper, session.items)):
-        begin_paper(session.config)
-
-
-def begin_paper(config: pytest.Config) -> Started:
-    folder = Path(tempfile.mkdtemp(prefix="im-call-lab-paper-"))
-    started = config.stash[PAPER] = Started("paper", folder / "dataset")
-    config.add_cleanup(lambda: shutil.rmtree(folder))
-    config.add_cleanup(started.end)
-    return started
+        with only_one():
+            if not played().exists():
+                begin_paper(session.config)
 
 
 def looks_at_paper(item: pytest.Item) -> bool:
@@ -38,10 +35,35 @@ def looks_at_paper(item: pytest.Item) -> bool:
     return here and isinstance(item, pytest.Function) and "paper" in item.fixturenames
 
 
+def played() -> Path:
+    """The file that is there when the paper's matrix is complete."""
+    return Path(os.environ[PAPER_DIR], "played")
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """One process at a time."""
+    with Path(os.environ[PAPER_DIR], "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def begin_paper(config: pytest.Config) -> Started:
+    dataset = played().with_name("dataset")
+    shutil.rmtree(dataset, ignore_errors=True)
+    started = config.stash[PLAYING] = Started("paper", dataset)
+    config.add_cleanup(started.end)
+    return started
+
+
 @pytest.fixture(scope="session")
 def paper(pytestconfig: pytest.Config) -> Dataset:
     """The paper's 180 trials, run once; nobody changes it."""
-    return (pytestconfig.stash.get(PAPER, None) or begin_paper(pytestconfig)).finished()
+    with only_one():
+        if not played().exists():
+            (pytestconfig.stash.get(PLAYING, None) or begin_paper(pytestconfig)).finished()
+            played().touch()
+    return Dataset(played().with_name("dataset"))
 
 
 @pytest.fixture(scope="session")

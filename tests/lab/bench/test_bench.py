@@ -1,6 +1,7 @@
 """An open bench: what it puts back, what it leaves, and which trials may have a direct route."""
 
 import os
+import stat
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ from lab.bench.virtual import VirtualBench
 from lab.clocks.stop import Stop
 from lab.definitions import Lab, plan, plan_routes
 from lab.errors import BenchBusy, BenchUnhealthy
+from lab.programs import locks
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 
@@ -54,22 +56,24 @@ def test_a_bench_process_that_dies_at_its_start_says_its_last_words(lab, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["lib"]
 
 
-def test_the_phones_of_a_real_bench_are_held_by_one_run_alone(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_the_phones_of_a_real_bench_are_held_by_one_run_alone_whatever_its_tmpdir_says(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PLACE", tmp_path)
     spec = lab.bench("pixels")
     phones = [phone.model_copy(update={"serial": f"SERIAL{n}:5555"}) for n, phone in enumerate(spec.phones)]
     spec = spec.model_copy(update={"phones": phones})
     first = RealBench(spec, Stop())
+    made = list(tmp_path.iterdir())
+    assert (len(made), [path.name for path in made if "SERIAL" in path.name]) == (2, [])
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "other"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "other"))
     with pytest.raises(BenchBusy) as raised:
         RealBench(spec, Stop())
     holder = f"held by process {os.getpid()}; wait until it has ended, or end it"
     assert str(raised.value) == f"the phone pixel6 of bench pixels is {holder}"
     first.close()
     RealBench(spec, Stop()).close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "im-call-lab-SERIAL0_5555.lock",
-        "im-call-lab-SERIAL1_5555.lock",
-    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_direct_routes_are_an_exact_sample_of_each_full_cell(lab):
