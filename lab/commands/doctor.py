@@ -224,7 +224,10 @@ def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
         return True, f"{network.kind} ({network.interface})"
 
     def counted() -> tuple[bool, str]:
-        kinds = sorted({bucket.kind for app in apps[:1] for bucket in netstats.take(phone.device, spec, app).bytes})
+        accounts = [netstats.take(phone.device, spec, app) for app in apps[:1]]
+        if against := [found for one in accounts if (found := netstats.foreseen(phone.device, one))]:
+            return False, against[0]
+        kinds = sorted({bucket.kind for one in accounts for bucket in one.bytes})
         return True, f"by app and by network{', so far ' if kinds else ''}{' and '.join(kinds)}"
 
     yield _asked("network", spec.name, carrier, "bring it onto the network that the bench file says, and onto no other")

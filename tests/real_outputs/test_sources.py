@@ -68,10 +68,10 @@ def test_an_output_is_parsed_by_a_test_and_holds_nothing_personal(output: Output
     assert _NUMBER.findall(printed) == []
     assert "/home/" not in printed
     assert "/Users/" not in printed
-    assert tests_that_name(output.file), f"no test reads {output.file}"
+    assert readers(output.file), f"no test reads {output.file}"
 
 
-def tests_that_name(file: str) -> list[Path]:
+def readers(file: str) -> list[Path]:
     return [path for path, source in TESTS_TEXT.items() if file in source]
 
 
