@@ -71,7 +71,7 @@ def route_interface(text: str) -> str:
     Raises:
         PhoneTrouble: it names none, or several, as a list of routes does.
     """
-    found = list(dict.fromkeys(name.removeprefix("v4-") for name in _DEVICE.findall(text)))
+    found = sorted({match[1].removeprefix("v4-") for match in _DEVICE.finditer(text)})
     if len(found) != 1:
         raise PhoneTrouble(f"`ip route get` names {len(found) or 'no'} interface{'s' * bool(found)}: {text[:100]!r}")
     return found[0]

@@ -159,6 +159,14 @@ def test_an_interface_that_clat_stacks_is_not_the_networks_own():
     assert found == DefaultNetwork("rmnet16", "cellular")
 
 
+def test_a_vpn_is_one_with_and_without_a_network_below_it():
+    for capabilities in text("connectivity/vpn_capabilities.txt").splitlines():
+        line = f"NetworkAgentInfo{{network{{7}} lp{{{{InterfaceName: tun0 }}}} nc{{{capabilities}}}}}"
+        assert vpns(line) == ["tun0"]
+        found = parse_default_network("192.0.2.1 dev tun0", f"Active default network: 7\n{line}")
+        assert found == DefaultNetwork("tun0", "vpn")
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [

@@ -49,6 +49,17 @@ def test_whatsapp_rings_by_itself_and_a_lost_mode_comes_back():
     )
 
 
+def test_stamps_in_the_digits_of_the_phones_language_are_read():
+    """EventLogger's SimpleDateFormat has the default locale up to Android 13; pids are written in ASCII."""
+    printed = text("audio/modes_redmi10a_lineage20.txt")
+    arabic = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+    lines = [line[:18].translate(arabic) + line[18:] if " setMode" in line else line for line in printed.splitlines()]
+    assert lines[2].startswith(
+        "٠٥-٠٨ ١٣:٥٣:١٥:٦٦٦ setMode(MODE_IN_COMMUNICATION) from package=com.facebook.orca pid=3967"
+    )
+    assert audio.modes("\n".join(lines), DATE) == audio.modes(printed, DATE)
+
+
 def test_a_sims_calls_stand_among_logs_of_another_kind():
     printed = text("audio/events_galaxy_a21s.txt")
     found = audio.modes(printed, DATE)
