@@ -20,6 +20,7 @@ TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
 WITNESSED = "lab/phone/witnesses/audio"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 INTRODUCE = "lab/commands/introduce"
+PROGRAMS = "real_outputs/phone_programs"
 JUDGING = "lab/run/judging"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
@@ -76,6 +77,10 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "lab/capture/counters", "if counters.dropped or not", "if not"),
     ("boundary", "lab/capture/counters", "next(reversed(all_counters(said))", "next(iter(all_counters(said))"),
     ("verdict", "lab/capture/dumpcap", "or not ended.ran_on", "or ended.ran_on is None"),
+    ("boundary", "lab/capture/identifiers", "LEAST_BYTES = 8", "LEAST_BYTES = 12"),
+    ("value", "lab/capture/identifiers", "yield row + 1", "yield row"),
+    ("verdict", "lab/capture/identifiers", "captured < trace", "captured > trace"),
+    ("value", "lab/run/limits", "ENOUGH_UNANSWERED = 3", "ENOUGH_UNANSWERED = 2"),
     ("value", "lab/capture/kinds", "Kind(agent_dumpcap.new_capture)", "Kind(dumpcap.new_capture)"),
     ("verdict", "lab/capture/pcapdroid", "self._dropped() - self._dropped_before", "self._dropped()"),
     ("value", "lab/capture/protocol", "BACKSTOP_S = 7200", "BACKSTOP_S = 720", "lab/capture/tcpdump"),
@@ -86,6 +91,10 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/capture/verified", "captured_bytes < np", "captured_bytes <= np"),
     ("verdict", "lab/capture/verified", "if repeats.flagged", "if repeats.found"),
     ("verdict", "lab/clocks/capture_clocks", "> each.bound_ns + machine.bound_ns", "> each.bound_ns"),
+    ("verdict", "lab/phone/packages", '"hidden": ("false"', '"hidden": ("true"', PROGRAMS),
+    ("verdict", "lab/phone/root", "if not said:", "if said is None:", PROGRAMS),
+    ("verdict", "lab/phone/serials", '":" in listed', '"::" in listed', PROGRAMS),
+    ("verdict", "lab/phone/starting", "in _NOT_RUN", "in ()", "lab/phone/chains"),
     ("verdict", "lab/phone/netstats", "sorted(grown.items()) if size}", "sorted(grown.items()) if size > 1}"),
     ("boundary", "lab/phone/netstats", 'all("defaultNetwork=false"', 'any("defaultNetwork=false"'),
     ("boundary", "lab/phone/witnesses/comparison", "abs(step_s) > STEP_S", "abs(step_s) > 2 * STEP_S"),

@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager, suppress
 from lab.bench.kinds import Kind
 from lab.definitions import PhoneSpec
 from lab.errors import LabError, PhoneTrouble
-from lab.phone.adb import TROUBLE, Adb
+from lab.phone.adb import TROUBLE, Adb, LabClient
 from lab.phone.phone import Phone
+from lab.phone.serials import listed_as
 
 STAY_AWAKE = "stay_on_while_plugged_in"
 """Android's setting that waking a phone for a trial changes."""
@@ -21,7 +22,7 @@ def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
 
     trouble = (*TROUBLE, uiautomator2.exceptions.BaseException)
     try:
-        adb = Adb(kind.client, kind.serial(spec))
+        adb = Adb(kind.client, name_there(kind.client, kind.serial(spec)))
         agent = uiautomator2.connect(adb)
     except trouble as error:
         raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error
@@ -37,6 +38,12 @@ def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
         finally:
             with suppress(*trouble):
                 agent.stop_uiautomator(wait=False)
+
+
+def name_there(client: LabClient, serial: str) -> str:
+    """By which name the adb server reaches a phone now: of those that are ready (`lab.phone.serials`). Raises what
+    adbutils does."""
+    return listed_as(serial, (phone.serial for phone in client.list() if phone.state == "device"))
 
 
 def stays_awake(adb: Adb) -> str:

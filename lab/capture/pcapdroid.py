@@ -22,6 +22,7 @@ from lab.phone.adb import Adb
 from lab.phone.default_network import pcapdroid_interface
 from lab.phone.interfaces import parse_interfaces
 from lab.phone.phone import Phone
+from lab.phone.starting import FIRST_USER, stop_command
 from lab.programs.shell import ShellOutput, search_command
 
 PACKAGE = "com.emanuelef.remote_capture"
@@ -93,7 +94,7 @@ class Remote:
 
     def ask(self, action: str, **extras: str) -> ShellOutput:
         """Send one intent; what `am start` says of it, which is nothing of its effect."""
-        words = ["am", "start", "-n", ACTIVITY, "-e", "action", action]
+        words = ["am", "start", *FIRST_USER, "-n", ACTIVITY, "-e", "action", action]
         for name, value in extras.items():
             words += ["-e", name, value]
         try:
@@ -126,7 +127,7 @@ class Remote:
 
     def kill(self) -> None:
         """End the app with all that it does and asks. Raises `PhoneTrouble` where its VPN stays all the same."""
-        self.adb.run(f"am force-stop {PACKAGE}")
+        self.adb.run(stop_command(PACKAGE))
         if not wait_until(self.clock, self.gone, EXIT_S):
             raise PhoneTrouble(f"{self.adb.serial}: the VPN of PCAPdroid does not end; end it on the phone")
 

@@ -13,6 +13,7 @@ from lab.laptop.lease import Lease
 from lab.phone.adb import Adb, LabConnection
 from lab.phone.phone import Phone
 from lab.phone.push import FIRST_ON_PATH
+from lab.phone.root import refusal, words
 from lab.programs.shell import search_command
 
 PHONE_DIRECTORY = "/data/local/tmp/im-call-lab"
@@ -47,7 +48,14 @@ class PhoneTcpdump:
         )
         self._stream = self._adb.open_root(script)
         if not wait_until(self._clock, lambda: "listening on" in self._said(), READY_S):
-            raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: tcpdump is not live: {self._said()[:300]}")
+            raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: tcpdump is not live: {self._cause()}")
+
+    def _cause(self) -> str:
+        """What tcpdump said; where it said nothing it may not have been run, and `su` has the word."""
+        if said := self._said()[:300]:
+            return said
+        assert self._stream is not None
+        return refusal(words(self._stream))
 
     def _said(self) -> str:
         return self._adb.run(f"cat {self._errors} 2>/dev/null", root=True).text

@@ -23,7 +23,8 @@ from lab.definitions.base import (
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
 Callee = Annotated[Text, NotShort, PRIVATE]
-Serial = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$"), PRIVATE]
+# The second of two phones that are alike in mDNS has ` (2)` in its name.
+Serial = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}( \(\d{1,3}\)\._adb-tls-connect\._tcp\.?)?$"), PRIVATE]
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"), NotShort, PRIVATE]
 LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
 Directory = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./: \\-]{1,300}$")]

@@ -18,6 +18,7 @@ from adbutils.errors import AdbConnectionError
 
 from lab.clocks import deadlines
 from lab.errors import PhoneTrouble
+from lab.phone.root import Heard, one_line, refusal
 from lab.programs import copies
 from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken, as_root
 
@@ -100,6 +101,7 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
     def __init__(self, client: LabClient, serial: str) -> None:
         super().__init__(client, serial=serial)
         self._shells: dict[bool, PersistentShell] = {}
+        self._su: Heard | None = None
         self._clock: ClockStream | None = None
 
     def open_transport(self, command: str | None = None, timeout: float | None = None) -> LabConnection:
@@ -137,12 +139,22 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         try:
             shell = self._shells.get(root)
             if shell is None:
-                stream = self.open_root("sh") if root else self.open_service("exec:sh")
-                shell = self._shells[root] = PersistentShell(stream)
-            return shell.run(command, timeout_s)
+                shell = self._shells[root] = PersistentShell(
+                    self._root_stream() if root else self.open_service("exec:sh")
+                )
+            answer = shell.run(command, timeout_s)
         except (TimeoutError, StreamBroken, OSError) as error:
             self._drop_shell(root)
-            raise PhoneTrouble(f"{self.serial}: no whole answer to `{command[:80]}`: {error}") from error
+            cause = f"; {refusal(one_line(self._su.began))}" if root and self._su is not None else ""
+            raise PhoneTrouble(f"{self.serial}: no whole answer to `{command[:80]}`: {error}{cause}") from error
+        if root:
+            self._su = None
+        return answer
+
+    def _root_stream(self) -> Heard:
+        """A stream of root's shell; what it says before that shell has answered once are the words of `su`."""
+        self._su = Heard(self.open_root("sh"))
+        return self._su
 
     def _drop_shell(self, root: bool) -> None:
         shell = self._shells.pop(root, None)

@@ -128,28 +128,24 @@ def unreadable(buckets: Mapping[Bucket, int]) -> list[str]:
     return sorted({_QUOTED.sub('"..."', bucket.identity) for bucket in buckets if bucket.kind == UNREADABLE})
 
 
-def foreseen(adb: Adb, account: Account) -> str | None:
+def foreseen(adb: Adb, network: DefaultNetwork) -> str | None:
     """Why no call over that network could be accounted for, if so: what doctor says before a run.
 
     Raises `PhoneTrouble` where the shell fails.
     """
-    text = adb.run("dumpsys netstats --uid", timeout_s=deadlines.NETSTATS.s).text
-    return not_accountable(text, account)
+    return not_accountable(adb.run("dumpsys netstats --uid", timeout_s=deadlines.NETSTATS.s).text, network)
 
 
-def not_accountable(text: str, account: Account) -> str | None:
-    """By a dump, which tells under which identity the bytes of each interface are counted now, and the app's own."""
-    if strange := unreadable(account.bytes):
-        return f"cannot be read: dumpsys netstats counts the app's bytes for {strange[0][:200]}"
-    section = text.partition("Active UID interfaces:")[2]
-    for line in section.splitlines()[1:]:
+def not_accountable(text: str, network: DefaultNetwork) -> str | None:
+    """By a dump, which tells under which identity the bytes of each interface are counted now."""
+    for line in text.partition("Active UID interfaces:")[2].splitlines()[1:]:
         active = _ACTIVE.fullmatch(line)
         if active is None:
             break
-        if active[1] == account.network.interface and (kind := kind_of(active[2])) != account.network.kind:
+        if active[1] == network.interface and (kind := kind_of(active[2])) != network.kind:
             shown = _QUOTED.sub('"..."', active[2])[:200]
             said = "cannot be read: dumpsys netstats" if kind == UNREADABLE else f"dumpsys netstats says {kind}, and"
-            return f"{said} counts the bytes of {active[1]} ({account.network.kind}) for {shown}"
+            return f"{said} counts the bytes of {active[1]} ({network.kind}) for {shown}"
     return None
 
 

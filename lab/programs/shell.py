@@ -97,7 +97,7 @@ CLOCK_LOOP = 'while read -r l; do t=$EPOCHREALTIME; test -n "$t" && echo $t || d
 """Prints the clock for each line read. `$EPOCHREALTIME` is a builtin of mksh and bash 5: no program start delays the
 reading. A shell without it starts `date`, whose way is longer; where that knows no %N there are whole seconds only."""
 
-_READING = re.compile(rb"(\d{1,12})(?:[.,](?:(\d{1,9})|%?N))?\r?\n")
+_READING = re.compile(rb"(\d{1,12})(?:[.,](?:(\d{1,9})|%?N)?)?\r?\n")
 
 
 class ClockStream:

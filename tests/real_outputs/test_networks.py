@@ -68,17 +68,17 @@ PAD6 = "netstats/pad6_hyperos_without_uid.txt"
 def test_where_bytes_are_counted_now_is_said_before_a_run():
     """The dump of a tablet with a VPN: what is captured on is counted for that network, what is not for another."""
     printed = text(PAD6)
-    assert not_accountable(printed, Account(WLAN, {})) is None
-    assert not_accountable(printed, Account(DefaultNetwork("tun1", "vpn over wifi"), {})) is None
-    assert not_accountable(printed, Account(DefaultNetwork("rmnet1", "cellular"), {})) is None
+    assert not_accountable(printed, WLAN) is None
+    assert not_accountable(printed, DefaultNetwork("tun1", "vpn over wifi")) is None
+    assert not_accountable(printed, DefaultNetwork("rmnet1", "cellular")) is None
     new = printed.replace("transports={1}", "transports={11}")
     identity = '[{type=1, ratType=COMBINED, wifiNetworkKey="..."wpa2-psk, metered=false, defaultNetwork=true, '
-    assert not_accountable(new, Account(WLAN, {})) == (
+    assert not_accountable(new, WLAN) == (
         "cannot be read: dumpsys netstats counts the bytes of wlan0 (wifi) for "
         f"{identity}oemManaged=OEM_NONE, subId=-1, transports={{11}}}}]"
     )
     other = printed.replace("transports={1}", "transports={0}")
-    against = not_accountable(other, Account(WLAN, {}))
+    against = not_accountable(other, WLAN)
     assert against is not None
     assert against.startswith("dumpsys netstats says cellular, and counts the bytes of wlan0 (wifi) for [{type=1, ")
 
@@ -88,8 +88,6 @@ def test_an_identity_that_tells_no_kind_is_named_without_its_wifi():
     buckets = parse(f"{UID_STATS}{series}  st=0 rb=1 rp=1 tb=2 tp=1 op=0\n", 1)
     shown = '[{type=-1, wifiNetworkKey="..."wpa2-psk, metered=false}] ALL'
     assert unreadable(buckets) == [shown]
-    why = f"cannot be read: dumpsys netstats counts the app's bytes for {shown}"
-    assert not_accountable("", Account(WLAN, buckets)) == why
 
 
 def test_a_series_of_a_form_that_nobody_knows_is_unreadable_and_not_nothing():

@@ -1,8 +1,11 @@
 """An open bench: what it puts back, what it leaves, and which trials may have a direct route."""
 
+import contextlib
 import os
+import socket
 import stat
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -73,6 +76,14 @@ def test_the_phones_of_a_real_bench_are_held_by_one_run_alone_whatever_its_tmpdi
     assert str(raised.value) == f"the phone pixel6 of bench pixels is {holder}"
     first.close()
     RealBench(spec, Stop()).close()
+    wireless = [
+        phone.model_copy(update={"serial": f"adb-S{n}-vWgJpq._adb-tls-connect._tcp"}) for n, phone in enumerate(phones)
+    ]
+    plain = [phone.model_copy(update={"serial": f"S{n}"}) for n, phone in enumerate(phones)]
+    first = RealBench(spec.model_copy(update={"phones": wireless}), Stop())
+    with pytest.raises(BenchBusy):
+        RealBench(spec.model_copy(update={"phones": plain}), Stop())
+    first.close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,3 +105,23 @@ def test_direct_routes_are_an_exact_sample_of_each_full_cell(lab):
         }
         assert dict(direct) == wanted
         assert [item.index for item in planned] == list(range(180))
+
+
+def test_an_adb_server_that_was_there_and_has_gone_is_the_benchs_trouble_and_not_a_phones(lab, monkeypatch):
+    def answer(listener: socket.socket) -> None:
+        with listener, listener.accept()[0] as stream:
+            stream.recv(64)
+            stream.sendall(b"OKAY00040029")
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
+    spec = lab.bench("pixels")
+    with contextlib.closing(RealBench(spec, Stop(), phones=False)) as bench:
+        bench.check_health()
+        server = threading.Thread(target=answer, args=(listener,))
+        server.start()
+        assert bench.serial(spec.phones[0].model_copy(update={"serial": "PRETEND1"})) == "PRETEND1"
+        server.join()
+        with pytest.raises(BenchUnhealthy, match=rf"^no adb server answers .*; start it: adb -P {port} start-server$"):
+            bench.check_health()

@@ -62,7 +62,8 @@ class Phone:
 
     def run(self, command, *, root=False, timeout_s=10.0):
         assert not root
-        words = shlex.split(command)
+        words = shlex.split(command.replace(" --user 0 ", " "))
+        assert (words[0] == "am") == (" --user 0 " in command)
         if words[:2] == ["am", "start"]:
             return self._intent(words)
         if words[:2] == ["am", "force-stop"]:

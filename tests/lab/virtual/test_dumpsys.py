@@ -79,6 +79,9 @@ class Device:
     def other_packages(self):
         return {"org.example.other": "1.2.3"}
 
+    def user_state(self, package):
+        return {"installed": "true", "hidden": "false", "suspended": "false", "enabled": "0"}
+
 
 class Bench:
     def __init__(self, *names, key="seed/trial/1"):
