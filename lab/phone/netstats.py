@@ -31,6 +31,9 @@ _MEMBER = re.compile(r"[\[{](?=type=)")
 _QUOTED = re.compile(r'"[^"]{0,200}"')
 _TYPE = re.compile(r"type=(-?[A-Za-z0-9_]{1,30})")
 _TRANSPORTS = re.compile(r"\btransports=\{([0-9, ]{0,60})\}")
+_TELLS_KIND = re.compile(
+    r"\b(?:type=-?\w{1,30}|ratType=-?\w{1,30}|defaultNetwork=\w{1,5}|transports=\{[0-9, ]{0,60}\})"
+)
 _BUCKET = re.compile(
     r"\s*st=(\d{1,15}) rb=(\d{1,18})(?: rp=\d{1,18})? tb=(\d{1,18})(?: [a-z]{1,20}=-?\d{1,18}){0,10}\s*"
 )
@@ -121,11 +124,13 @@ def _kind_of_member(member: str) -> str:
 
 
 def unreadable(buckets: Mapping[Bucket, int]) -> list[str]:
-    """The identities of an app's buckets of which nothing here tells the kind of network, for who tells people.
+    """The identities of an app's buckets of which nothing here tells the kind of network; see `telling`."""
+    return sorted({bucket.identity for bucket in buckets if bucket.kind == UNREADABLE})
 
-    What stands in quotes is left out: it names a Wi-Fi.
-    """
-    return sorted({_QUOTED.sub('"..."', bucket.identity) for bucket in buckets if bucket.kind == UNREADABLE})
+
+def telling(identity: str) -> str:
+    """What of an identity may be shown: the rest of it names a Wi-Fi or a SIM."""
+    return ", ".join(_TELLS_KIND.findall(_QUOTED.sub("", identity))) or "no type"
 
 
 def foreseen(adb: Adb, network: DefaultNetwork) -> str | None:
@@ -143,9 +148,8 @@ def not_accountable(text: str, network: DefaultNetwork) -> str | None:
         if active is None:
             break
         if active[1] == network.interface and (kind := kind_of(active[2])) != network.kind:
-            shown = _QUOTED.sub('"..."', active[2])[:200]
             said = "cannot be read: dumpsys netstats" if kind == UNREADABLE else f"dumpsys netstats says {kind}, and"
-            return f"{said} counts the bytes of {active[1]} ({network.kind}) for {shown}"
+            return f"{said} counts the bytes of {active[1]} ({network.kind}) for {telling(active[2])}"
     return None
 
 

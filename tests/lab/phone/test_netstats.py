@@ -156,7 +156,8 @@ def test_doctor_is_told_before_a_run_what_no_call_could_be_accounted_by():
     interfaces = f"  iface=rmnet1 ident={MOBILE} \n  iface=wlan0 ident=[{NONE % ('true', '9')}] \n"
     handset = Handset(answers={"dumpsys netstats --uid": f"Active UID interfaces:\n{interfaces}Dev stats:\n"})
     assert foreseen(handset, LTE) is None
-    why = f"cannot be read: dumpsys netstats counts the bytes of wlan0 (wifi) for [{NONE % ('true', '9')}]"
+    shown = "type=-1, ratType=COMBINED, defaultNetwork=true, transports={9}"
+    why = f"cannot be read: dumpsys netstats counts the bytes of wlan0 (wifi) for {shown}"
     assert foreseen(handset, DefaultNetwork("wlan0", "wifi")) == why
 
 
