@@ -176,6 +176,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         witnessed=witnessed(study),
+        revisions=study.revised.notes,
         proxied=study.proxied,
         scope=study.scope,
         out=study.out,

@@ -161,7 +161,9 @@ def _alone(file: Path) -> list[Mistake]:
 
 
 def _read(directory: Path, local: Path | None) -> Found:
-    found = Found(of_dataset=(directory.parent / _DATASET).is_file())
+    # A dataset has its first YAML one folder deep, and what a repair made of it two.
+    above = (directory.parent, directory.parent.parent)
+    found = Found(of_dataset=any((folder / _DATASET).is_file() for folder in above))
     if not directory.is_dir():
         raise YamlMistakes([Mistake(directory, 1, 1, "no such directory; name it with --scenarios")])
     for folder, model in FOLDERS.items():

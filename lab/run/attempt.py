@@ -5,7 +5,6 @@ are live, stay idle and measure the noise, mark, run the scenario, mark, drain, 
 """
 
 import contextlib
-import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -19,7 +18,6 @@ from correlate.dataset.record import SCHEMA, Asked, Markers, Observed, TrialReco
 from lab.bench.bench import Bench
 from lab.capture.counters import Counters
 from lab.capture.protocol import DRAIN_S, Capture
-from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.clocks.bench_time import wait_until
 from lab.clocks.capture_clocks import Burst, Sent
@@ -35,6 +33,7 @@ from lab.run.leaving import keep_evidence, leave_idle
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
 from lab.run.steps import VERBS, Stage
+from lab.run.storing import stored
 from lab.run.witnessed import Witnesses, learnt
 
 NOISY_RESTARTS = 3
@@ -90,13 +89,15 @@ class Attempt:
             calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
         finally:
-            with self._bench.stop.held(), contextlib.suppress(LabError):
+            with contextlib.ExitStack() as last:  # each is done, whatever becomes of the others
+                last.callback(self._log.close)
+                last.callback(self._witnesses.close)
+                last.enter_context(self._bench.stop.held())
+                last.enter_context(contextlib.suppress(LabError))
+                if not kept:
+                    last.callback(self._bench.kind.end, None)
                 if began and not kept:
                     self._leave_idle()
-                if not kept:
-                    self._bench.kind.end(None)
-            self._witnesses.close()
-            self._log.close()
 
     def _refuse_unknown_commands(self, refused: list[str]) -> None:
         if refused:
@@ -141,6 +142,7 @@ class Attempt:
             observed_scenario=self._item.trial.scenario,
             observed=observed,
             limits=self._limits,
+            revision=self._item.revision,
             sides={role: side(phones[role], stored[role], stamped[role], carried[role]) for role in ROLES},
             markers=self._markers,
             started_ns=started_ns,
@@ -320,26 +322,9 @@ class Attempt:
         return capture.stop()
 
     def _store(self, role: Role, capture: Capture, counters: Counters, phone: Identified) -> Stored:
-        """Fetch and verify one capture. One that is damaged, or shows datagrams twice, voids the attempt."""
         self._log.note("fetch", role=role)
-        path, snaplen_bytes = self._folder / f"{role}.{capture.suffix}", self._bench.spec.snaplen_bytes
-        sha256 = capture.fetch(path)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        by_laptop = capture.lease is not None
-        return Stored(
-            capture=capture,
-            file=path.name,
-            integrity=verified(
-                path, counters, sha256, snaplen_bytes, phone.interface, partial(self._log.note, role=role)
-            ),
-            counters=counters,
-            snaplen_bytes=snaplen_bytes,
-            machine="laptop" if by_laptop else role,
-            coalescing=self._bench.laptop.coalescing(capture.interface) if by_laptop else None,
-            timestamps=capture_clocks.timestamps(self._bench.spec.laptop.os if by_laptop else None),
-            live_ns=self._live_ns[role],
-        )
+        note, live_ns = partial(self._log.note, role=role), self._live_ns[role]
+        return stored(self._bench, role, capture, counters, phone, live_ns, self._folder, note)
 
     def _keep_evidence(self) -> None:
         """Screens, hierarchy and log of both phones, for whoever asks why the attempt is void."""

@@ -50,7 +50,7 @@ class Phone:
     """A phone with PCAPdroid. `count` is what that logs when it has stopped, None for nothing; `obeys` the actions that
     have an effect."""
 
-    serial = "phone"
+    serial = name = "phone"
 
     def __init__(self, count=12, obeys=("start", "stop", "force-stop"), said="Starting: Intent { }\n"):
         self.count, self.obeys, self.said = count, obeys, said

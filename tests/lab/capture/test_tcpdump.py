@@ -43,7 +43,7 @@ class Phone:
     With `live` it answers SIGUSR1 by these, and has written `said` only once it was interrupted.
     """
 
-    serial = "phone"
+    serial = name = "phone"
 
     def __init__(self, said=GOOD, ends_on="INT", live=(), su=b""):
         self.su = su
