@@ -8,7 +8,7 @@ PROCESSES ?= 3
 # Tests and runs start Python hundreds of times; where this is set each start would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run-matrix test setup check full bench soak
+.PHONY: run-matrix test setup check full bench soak audit
 
 run-matrix: setup
 	$(BIN)/invoke run-matrix
@@ -20,14 +20,15 @@ test: setup
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml requirements.txt
 	@command -v git >/dev/null || { echo "git is missing: install git"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is missing: install it, or name it: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv is missing: install it (Debian: apt install python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@test -x "$$($(BIN)/python -c 'from adbutils import adb_path; print(adb_path())' 2>/dev/null)" || \
 		{ echo "adb is missing: install it (Debian: apt install adb)"; exit 1; }
 	@touch $@
@@ -44,3 +45,11 @@ bench: setup
 
 soak: setup
 	$(BIN)/python benchmarks/soak.py $(SOAK)
+
+# Known vulnerabilities of what requirements.txt installs; asks a service on the Internet.
+audit: .audit/bin/pip-audit
+	.audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements.txt
+
+.audit/bin/pip-audit:
+	$(PYTHON) -m venv .audit
+	.audit/bin/pip install --quiet --disable-pip-version-check pip-audit

@@ -4,6 +4,7 @@ A finding is a frozen dataclass, one side's of one dimension. A dataclass inside
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace
 from functools import cache
@@ -23,6 +24,10 @@ class Finding(Protocol):
 Cells = dict[str, str]
 Measure = Callable[[CallPair], Sided[Any]]
 T = TypeVar("T", bound=Finding)
+
+_NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?\Z", re.ASCII)
+_RUN = tuple("=+-@\t\r\n＝＋－＠")
+"""With what a cell begins that a spreadsheet takes for a formula, the wide forms of East Asian keyboards too."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +102,21 @@ def _decoded(row: Mapping[str, str], column: str, kind: Any) -> Any:
         raise ValueError(f"{column}: {error}") from error
 
 
+def inert(text: str) -> str:
+    """A text as a CSV cell: one that a spreadsheet would run as a formula gets an apostrophe before it, and so does one
+    that begins with an apostrophe, so that taking one away gives the text again. Numbers stay numbers."""
+    runs = text.startswith(_RUN) and not _NUMBER.match(text)
+    return f"'{text}" if runs or text.startswith("'") else text
+
+
 def encode(value: object) -> str:
-    """A value as a CSV cell: nothing for None, JSON for lists and objects."""
+    """A value as a CSV cell: nothing for None, JSON for lists and objects, a text as `inert` has it."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        return inert(value)
     return json.dumps(value, ensure_ascii=False, default=asdict) if isinstance(value, tuple | dict) else str(value)
 
 
@@ -111,7 +125,7 @@ def decode(cell: str, kind: Any) -> Any:
     if cell == "" and type(None) in get_args(kind):
         return None
     if kind in (str, str | None):
-        return cell
+        return cell.removeprefix("'")
     try:
         return _adapter(kind).validate_json(cell, strict=True)
     except ValidationError as error:

@@ -193,8 +193,22 @@ def test_every_verb_of_the_scenarios_has_its_function() -> None:
     assert set(VERBS) == set(get_args(Verb))
 
 
-def test_no_lock_file_names_a_package_host() -> None:
-    assert "://" not in (ROOT / "constraints.txt").read_text()
+def test_each_pinned_version_is_installed_by_its_hashes_and_no_lock_file_names_a_package_host() -> None:
+    texts = {name: (ROOT / name).read_text() for name in ("constraints.txt", "requirements.txt")}
+    assert [name for name, text in texts.items() if "://" in text] == []
+
+    def named(pin: str) -> tuple[str, str]:
+        name, version = pin.split("==")
+        return re.sub("[-_.]+", "-", name).lower(), version
+
+    pinned = dict(named(line) for line in texts["constraints.txt"].splitlines())
+    hashed: dict[tuple[str, str], int] = {}
+    for entry in re.split(r"\n(?=[a-z])", texts["requirements.txt"])[1:]:
+        hashed[named(entry.split()[0])] = len(re.findall(r" --hash=sha256:[0-9a-f]{64}\b", entry))
+    assert min(hashed.values()) >= 1
+    assert hashed.keys() ^ pinned.items() == {("colorama", "0.4.6")}  # for Windows alone
+    build = (ROOT / "pyproject.toml").read_text().split("[project]")[0]
+    assert f'requires = ["setuptools=={pinned["setuptools"]}"]' in build
 
 
 PLANTED = {

@@ -89,6 +89,11 @@ class Dataset:
         self.tables_dir = self.path / "tables"
         self.journal = Journal(self.path / JOURNAL)
 
+    def make(self) -> None:
+        """The folder, open to its owner alone; one that is there stays as it is. What is in it points to people."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
+
     def info(self) -> DatasetRecord:
         """dataset.json. Raises `BadDataset`, `NewerVersion` where its schema is above this one."""
         hint = "; put back the file as it was recorded"

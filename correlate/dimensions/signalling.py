@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
-from correlate.dataset.record import Analysis, RoleRule
+from correlate.dataset.record import Analysis, RoleRule, Searched
 from correlate.pairs import CallPair, Sided, Vantage
 from correlate.pairs.conversations import Conversation
 from correlate.pairs.frames import Evidence, Frame, evidence
@@ -22,7 +22,9 @@ class Signals:
     where it does not tell. `pair_packets`: the two sessions that the rule looks at. `user_ids`: ICE fragments that both
     traces show, by `user_id_rule`; None where they carry fewer than LEAST_BITS together, and where there is none but
     some of other lengths, or something was not looked into. `user_id_bits` is the most that each of those that both
-    show can carry, in order of their text; `own_fragments` counts all that this side shows."""
+    show can carry, in order of their text; `own_fragments` counts all that this side shows. `identifier_in_clear`:
+    which of the lab's own identifiers (a number, a user id) stand in this side's capture as they are written, anywhere
+    in it, whole within a frame; None where nobody looked, and where there is none but frames are cut."""
 
     phone: str
     calling: bool | None
@@ -32,6 +34,7 @@ class Signals:
     user_id_bits: tuple[int, ...]
     user_id_rule: str
     own_fragments: int
+    identifier_in_clear: tuple[str, ...] | None
     evidence: tuple[Evidence, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
@@ -58,10 +61,14 @@ def measure(pair: CallPair) -> Sided[Signals]:
             user_id_bits=tuple(bits(fragment) for fragment in shared),
             user_id_rule=_lengths(pair.analysis),
             own_fragments=len(own[number]),
-            evidence=evidence([*_role_facts(vantage, sessions[number]), *_id_facts(vantage, shared)]),
+            identifier_in_clear=None if (unlooked := _not_looked(vantage.identifiers)) else _in_clear(vantage),
+            evidence=evidence(
+                [*_role_facts(vantage, sessions[number]), *_id_facts(vantage, shared), *_in_clear_facts(vantage)]
+            ),
         )
         reasons = [Reason(missing, why)] if why else []
         reasons += [Reason(("user_ids",), undecided)] if undecided else []
+        reasons += [Reason(("identifier_in_clear",), unlooked)] if unlooked else []
         return explained(finding, reasons)
 
     return Sided(side(pair.a, 0), side(pair.b, 1))
@@ -77,6 +84,23 @@ def _undecided(pair: CallPair, shared: tuple[str, ...]) -> str:
         return "both sides show fragments, but none of a length that the app's have"
     unseen = [f"{side.phone}: {each.what}" for side in (pair.a, pair.b) for each in side.unseen]
     return f"no fragment on both sides, but not everything was looked into ({unseen[0]})" if unseen else ""
+
+
+def _not_looked(searched: Searched | None) -> str:
+    """Why nobody can tell whether the capture shows an identifier; "" where it is certain."""
+    if searched is None:
+        return "nobody looked for the lab's identifiers in this capture"
+    cut = searched.cut_frames
+    return "" if searched.found or not cut else f"no identifier in what was captured, but {cut} frames are cut"
+
+
+def _in_clear(own: Vantage) -> tuple[str, ...]:
+    return tuple(each.identifier for each in own.identifiers.found) if own.identifiers else ()
+
+
+def _in_clear_facts(own: Vantage) -> Iterator[tuple[str, str, Frame | None]]:
+    for each in own.identifiers.found if own.identifiers else ():
+        yield f"{each.identifier} in clear: {each.count} frames", own.phone, own.recorded_frame(each.frames[0])
 
 
 def bits(fragment: str) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from correlate import files, workers
+from correlate.columns import inert
 from correlate.dataset import Dataset
 from correlate.dataset.durable import write_text
 from correlate.errors import BadDataset
@@ -273,4 +274,4 @@ def _summary(legs: Ranked, column: int, size: int, seed: str) -> Row:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}".rstrip("0").rstrip(".")
-    return "" if value is None else str(value)
+    return "" if value is None else inert(value) if isinstance(value, str) else str(value)

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from correlate.dataset import Dataset, clocks, record
 from correlate.dataset.clocks import ClockLine
-from correlate.dataset.record import Analysis, AppEntry, Markers
+from correlate.dataset.record import Analysis, AppEntry, Markers, Searched
 from correlate.dataset.record.analysis import GENERIC
 from correlate.errors import BadDataset, Unreadable
 from correlate.files import LINK, first_link
@@ -42,7 +42,8 @@ T = TypeVar("T")
 class SideRecord:
     """What was recorded about one phone, role left out: enough to read its capture. `recorded`: whether its addresses
     were, and are those of its capture (`checked`). `seen_at` is where its traffic was captured: `interface`,
-    `hotspot`, `vpn`, None where nobody wrote it down."""
+    `hotspot`, `vpn`, None where nobody wrote it down; `identifiers` of the lab that it shows, None where nobody looked.
+    """
 
     phone: str
     capture: Path
@@ -51,6 +52,7 @@ class SideRecord:
     clock: ClockLine
     recorded: bool = True
     seen_at: str | None = None
+    identifiers: Searched | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Vantage:
     transport: Transport
     recorded: bool
     seen_at: str | None
+    identifiers: Searched | None
     window_ns: tuple[int, int]
     answered: Frame | None
     repeats: Repeats
@@ -112,6 +115,11 @@ class Vantage:
     def frame(self, row: int) -> Frame:
         """The frame of a row of `trace`."""
         return Frame.of(self.trace.udp, row)
+
+    def recorded_frame(self, number: int) -> Frame | None:
+        """A frame of the capture by its number, in the window or not; None where it has no such frame."""
+        times = self.trace.records.time_ns
+        return Frame(number, int(times[number - 1])) if 1 <= number <= len(times) else None
 
     def span_ns(self, conversation: Conversation) -> tuple[int, int]:
         """First and last packet in the controller's time."""
@@ -269,6 +277,7 @@ def _vantage(
         transport=transport(of, own, over_tcp),
         recorded=side.recorded,
         seen_at=side.seen_at,
+        identifiers=side.identifiers,
         window_ns=of.window_ns,
         answered=answered(media_of_call),
         repeats=repeats,
@@ -290,4 +299,5 @@ def _side(folder: Path, side: record.Side, clock: record.Clock | None) -> SideRe
         clock=clocks.of(clock),
         recorded=interface is not None,
         seen_at=side.vantage,
+        identifiers=side.identifiers,
     )

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from correlate.columns import inert
 from correlate.dataset.record import Provenance
 from correlate.tables.provenance import MEANINGS
 
@@ -96,7 +97,7 @@ def as_csv(of: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*of.columns, "provenance"])
-    writer.writerows([*map(_inert, row), of.provenance] for row in of.shown())
+    writer.writerows([*map(inert, row), of.provenance] for row in of.shown())
     return out.getvalue()
 
 
@@ -124,11 +125,6 @@ def _lines(cell: str | Line | Sequence[Line]) -> tuple[Line, ...]:
     if isinstance(cell, str):
         return (Line(cell),)
     return (cell,) if isinstance(cell, Line) else tuple(cell)
-
-
-def _inert(cell: str) -> str:
-    """A text that a spreadsheet would run as a formula, with an apostrophe before it; numbers stay numbers."""
-    return f"'{cell}" if cell[:1] in tuple("=+@\t\r") or (cell[:1] == "-" and not cell[1:2].isdigit()) else cell
 
 
 def _escape(cell: str) -> str:

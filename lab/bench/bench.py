@@ -51,7 +51,7 @@ class Bench:
                 except BenchUnhealthy as error:
                     self.unreachable[spec.name] = error
             if self.unreachable and not self._partly:
-                raise PhoneTrouble("; ".join(str(error) for error in self.unreachable.values()))
+                raise PhoneTrouble("; ".join(dict.fromkeys(str(error) for error in self.unreachable.values())))
             self._exit = stack.pop_all()
         return self
 
@@ -76,10 +76,10 @@ class Bench:
         self.laptop.prepare()
 
     def check_health(self) -> None:
-        """Raise `BenchUnhealthy` unless the bench, both phones' shells and the laptop's answer."""
+        """Raise `BenchUnhealthy` unless the bench, both phones' shells and agents, and the laptop answer."""
         self.kind.check_health()
         for phone in self.phones.values():
-            phone.device.run("true")
+            phone.check_health()
         self.laptop.check_health()
 
     def hotspot(self) -> Hotspot:

@@ -1,20 +1,20 @@
 """A real bench."""
 
 import os
-import re
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
-from lab.errors import PhoneTrouble
-from lab.phone.adb import LabClient
+from lab.errors import BenchUnhealthy, PhoneTrouble
+from lab.phone.adb import TROUBLE, LabClient
 from lab.programs import locks
 from lab.programs.sleep_inhibitor import kept_awake
 
-_NOT_IN_FILES = re.compile(r"[^A-Za-z0-9.-]")
+
+class NoAdbServer(BenchUnhealthy):
+    """No adb server answers on this machine; the text is the same for every phone."""
 
 
 class RealBench:
@@ -23,12 +23,13 @@ class RealBench:
     def __init__(self, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
         self.clock: BenchClock = WallClock(stop)
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
+        self._served = False
         self.laptop_prefix = list(spec.laptop.connect)
         self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)
         with ExitStack() as stack:
             for phone in spec.phones:
                 if phones and phone.serial is not None:
-                    lock = Path(tempfile.gettempdir()) / f"im-call-lab-{_NOT_IN_FILES.sub('_', phone.serial)}.lock"
+                    lock = locks.of_phone(phone.serial)
                     stack.enter_context(locks.held(lock, f"the phone {phone.name} of bench {spec.name}"))
             self.hint = stack.enter_context(kept_awake())
             self._held = stack.pop_all()
@@ -36,10 +37,23 @@ class RealBench:
     def serial(self, phone: PhoneSpec) -> str:
         if phone.serial is None:
             raise PhoneTrouble(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
+        self._require_server()
+        self._served = True
         return phone.serial
 
+    def _require_server(self) -> None:
+        """The lab starts no adb server: one that runs may be somebody else's, of another version."""
+        host, port = self.client.host, self.client.port
+        try:
+            self.client.server_version()
+        except TROUBLE as error:
+            start = "adb start-server" if port == 5037 else f"adb -P {port} start-server"
+            raise NoAdbServer(f"no adb server answers at {host}:{port} ({error}); start it: {start}") from error
+
     def check_health(self) -> None:
-        """Phones and laptop answer for themselves."""
+        """Phones and laptop answer for themselves; without the adb server that there was no phone can."""
+        if self._served:
+            self._require_server()
 
     def laptop_directory(self, spec: BenchSpec) -> str:
         return f"{spec.laptop.directory}/{spec.name}"

@@ -169,6 +169,7 @@ def _of_phone(lab: Lab, spec: BenchSpec, numbers: Numbers, told: list[Told]) -> 
         "its own end {} after the tap": numbers.tap_to_end_s,
         "the other's {} after that": numbers.other_after_s,
         "rings after {}": numbers.ring_s,
+        "in vain for {}": numbers.unanswered_s,
     }
     seen = [words.format(f"{min(each):.1f} to {max(each):.1f} s") for words, each in spans.items() if each]
     ended = f"ended {len(numbers.tap_to_end_s)} of {numbers.calls} calls"

@@ -6,25 +6,27 @@ time of its own captures (paper 3.2, step 3).
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import lab
 from lab.bench.bench import Bench
 from lab.bench.kinds import lacking
+from lab.bench.real import NoAdbServer
 from lab.capture import pcapdroid
 from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
+from lab.commands import network_checks
+from lab.commands.checks import Check, asked, once
 from lab.definitions import App, BenchSpec, PhoneSpec
 from lab.errors import LabError
 from lab.laptop.agent.coalescing import OFF
-from lab.phone import netstats, push
-from lab.phone.default_network import require_network, vpns
+from lab.phone import push
+from lab.phone.default_network import vpns
 from lab.phone.phone import Phone
 from lab.phone.witnesses import events, reading
 from lab.run import calibration, calls, introductions, unproven
@@ -32,17 +34,6 @@ from lab.run.plan import Run
 
 FREE_KIB = 500_000
 BATTERY_PERCENT = 30
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the doctor: `found` is what is there, `fix` what to do where it is not ok."""
-
-    check: str
-    subject: str
-    ok: bool
-    found: str
-    fix: str
 
 
 def examine(run: Run, stop: Stop) -> list[Check]:
@@ -62,15 +53,49 @@ def _opened(run: Run, stop: Stop) -> list[Check]:
     try:
         with Bench(lab_, spec, stop, partly=True) as bench:
             checks.append(Check("bench", spec.name, True, "is open", ""))
-            for name, phone in bench.phones.items():
-                checks.append(Check("reachable", name, True, "adb, shell and agent answer", ""))
-                checks += _phone(phone, [lab_.apps[app] for app in run.matrix.apps])
-            for name, trouble in bench.unreachable.items():
-                checks.append(Check("reachable", name, False, str(trouble), "connect it and accept its prompt"))
-            checks += _laptop_that_answers(bench)
+            for phone in bench.phones.values():
+                checks += _of_phone(phone, [lab_.apps[app] for app in run.matrix.apps])
+            checks += _unreachable(bench.unreachable)
+            checks += once(_laptop_that_answers(bench))
+            checks += network_checks.stun(spec.stun_servers, list(bench.phones.values()))
+            checks.append(network_checks.resolver(bench.kind.resolver))
     except LabError as error:
         checks.append(_not_open(spec, str(error)))
     return checks
+
+
+def _unreachable(troubles: Mapping[str, LabError]) -> Iterator[Check]:
+    """A line for each cause, and the phones that it keeps away."""
+    names: dict[str, list[str]] = {}
+    for name, trouble in troubles.items():
+        names.setdefault(str(trouble), []).append(name)
+    for text, those in names.items():
+        server = any(isinstance(troubles[name], NoAdbServer) for name in those)
+        fix = "then run doctor again" if server else "connect it and accept its prompt"
+        yield Check("reachable", ", ".join(those), False, text, fix)
+
+
+def _of_phone(phone: Phone, apps: list[App]) -> list[Check]:
+    """All of a phone; of one whose shell no longer answers that, not what would follow from it."""
+    name, found = phone.spec.name, list[Check]()
+
+    def shell() -> tuple[bool, str]:
+        phone.device.run("true")
+        return True, "adb and shell answer"
+
+    def agent() -> tuple[bool, str]:
+        phone.screen.check_health()
+        return True, "tells what is on the screen"
+
+    def reachable() -> Check:
+        return asked("reachable", name, shell, "connect it again, then run doctor again")
+
+    first = reachable()
+    for check in _phone(phone, apps, agent) if first.ok else ():
+        if not check.ok and not (first := reachable()).ok:
+            break
+        found.append(check)
+    return [first, *once(found)]
 
 
 def _not_open(spec: BenchSpec, why: str) -> Check:
@@ -100,6 +125,8 @@ def _controller(run: Run) -> Iterator[Check]:
         there = (lab_.directory / "benches" / spec.local).is_file()
         fix = f"write scenarios/benches/{spec.local} with serials, contacts and allowed_callees (docs/add-a-phone.md)"
         yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
+        if not there:
+            return  # No contact is known without it, and nobody can be introduced.
     for phone in spec.phones:
         yield _contacts(run, phone)
     yield from _learnt(run)
@@ -113,7 +140,7 @@ def _laptop_that_answers(bench: Bench) -> Iterator[Check]:
         return True, "answers"
 
     fix = "mend what is named; what the bench file says under laptop.connect must work by hand"
-    reachable = _asked("reachable", "laptop", answers, fix)
+    reachable = asked("reachable", "laptop", answers, fix)
     yield reachable
     if reachable.ok:
         yield from _laptop(bench)
@@ -132,21 +159,12 @@ def _contacts(run: Run, phone: PhoneSpec) -> Check:
     return Check("contacts", phone.name, True, "one that may be called for every app", "")
 
 
-def _asked(check: str, subject: str, ask: Callable[[], tuple[bool, str]], fix: str) -> Check:
-    """A check whose question may itself fail."""
-    try:
-        ok, found = ask()
-    except LabError as error:
-        ok, found = False, str(error)
-    return Check(check, subject, ok, found, "" if ok else fix)
-
-
 def _clock(clock: BenchClock, read_ns: Callable[[], int]) -> tuple[bool, str]:
     offset = measure_offset(clock, read_ns, reads=5)
     return True, f"{offset.offset_ns / 1e9:+.3f} s, within {offset.bound_ns / 1e6:.2f} ms"
 
 
-def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
+def _phone(phone: Phone, apps: list[App], agent: Callable[[], tuple[bool, str]]) -> Iterator[Check]:
     name, device, spec = phone.spec.name, phone.device, phone.spec
 
     def root() -> tuple[bool, str]:
@@ -155,6 +173,28 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
 
     def tcpdump() -> tuple[bool, str]:
         return push.judged(device.run(f"{push.FIRST_ON_PATH} tcpdump --version", root=True))
+
+    yield asked("agent", name, agent, "restart the phone where it stays so")
+    clock = partial(_clock, phone.clock, device.read_clock_ns)
+    yield asked("clock", name, clock, "neither $EPOCHREALTIME nor date tells the time; update Android")
+    root_ok = True
+    if spec.rooted:
+        yield (asked_root := asked("root", name, root, "allow su for the shell (uid 2000) in Magisk"))
+        root_ok = asked_root.ok
+    if spec.capture == "tcpdump" and root_ok:
+        fix = "install one that was built for this phone: invoke push-tcpdump FILE --bench BENCH (docs/add-a-phone.md)"
+        yield asked("tcpdump", name, tcpdump, fix)
+    yield from _network(phone, apps)
+    yield _witnesses(phone)
+    yield from _state(phone)
+    for app in apps:
+        fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
+        yield asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
+
+
+def _state(phone: Phone) -> Iterator[Check]:
+    """What runs out or is switched off on a phone."""
+    name, device = phone.spec.name, phone.device
 
     def battery() -> tuple[bool, str]:
         found = re.search(r"^\s*level: (\d{1,3})\s*$", device.run("dumpsys battery").text, re.MULTILINE)
@@ -170,23 +210,26 @@ def _phone(phone: Phone, apps: list[App]) -> Iterator[Check]:
         free = int(found.group(1)) if found else 0
         return free > FREE_KIB, f"{free // 1024} MiB free"
 
-    clock = partial(_clock, phone.clock, device.read_clock_ns)
-    yield _asked("clock", name, clock, "neither $EPOCHREALTIME nor date tells the time; update Android")
-    if spec.rooted:
-        yield _asked("root", name, root, "allow su for the shell (uid 2000) in Magisk")
-    if spec.capture == "tcpdump":
-        fix = "install one that was built for this phone: invoke push-tcpdump FILE --bench BENCH (docs/add-a-phone.md)"
-        yield _asked("tcpdump", name, tcpdump, fix)
-    if spec.capture == "pcapdroid":
-        yield from _pcapdroid(phone)
-    yield from _network(phone, apps)
-    yield _witnesses(phone)
-    yield _asked("battery", name, battery, "charge it")
-    yield _asked("airplane mode", name, airplane, "switch it off")
-    yield _asked("disk", name, room, "make room on the phone")
-    for app in apps:
-        fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
-        yield _asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
+    yield asked("battery", name, battery, "charge it")
+    yield asked("airplane mode", name, airplane, "switch it off")
+    yield asked("disk", name, room, "make room on the phone")
+
+
+def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
+    """Networks; what a VPN or an app that is not there spoils is left to the check that names it."""
+    captured = list(_pcapdroid(phone)) if phone.spec.capture == "pcapdroid" else []
+    yield from captured
+    if all(check.ok for check in captured if check.check == "vpn"):
+        yield network_checks.carrier(phone)
+    if installed := [app for app in apps if _is_installed(phone, app)]:
+        yield network_checks.counted(phone, installed)
+
+
+def _is_installed(phone: Phone, app: App) -> bool:
+    try:
+        return bool(phone.identify(app))
+    except LabError:
+        return False
 
 
 def _pcapdroid(phone: Phone) -> Iterator[Check]:
@@ -208,28 +251,10 @@ def _pcapdroid(phone: Phone) -> Iterator[Check]:
     def key() -> tuple[bool, str]:
         return spec.pcapdroid_key is not None, "is given" if spec.pcapdroid_key else "no pcapdroid_key"
 
-    yield _asked("pcapdroid", spec.name, installed, f"install PCAPdroid {least} or later")
+    yield asked("pcapdroid", spec.name, installed, f"install PCAPdroid {least} or later")
     fix = "make one in PCAPdroid (Settings > Control permissions) and write it into the *.local.yaml"
-    yield _asked("pcapdroid key", spec.name, key, fix)
-    yield _asked("vpn", spec.name, no_vpn, "switch it off, or stop the capture in PCAPdroid")
-
-
-def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:
-    """Which network carries the phone's calls, and whether it counts what does not."""
-    spec = phone.spec
-
-    def carrier() -> tuple[bool, str]:
-        network = phone.default_network()
-        require_network(spec, network)
-        return True, f"{network.kind} ({network.interface})"
-
-    def counted() -> tuple[bool, str]:
-        kinds = sorted({bucket.kind for app in apps[:1] for bucket in netstats.take(phone.device, spec, app).bytes})
-        return True, f"by app and by network{', so far ' if kinds else ''}{' and '.join(kinds)}"
-
-    yield _asked("network", spec.name, carrier, "bring it onto the network that the bench file says, and onto no other")
-    fix = "nothing shows where the app sends; take a phone whose dumpsys can"
-    yield _asked("bytes counted", spec.name, counted, fix)
+    yield asked("pcapdroid key", spec.name, key, fix)
+    yield asked("vpn", spec.name, no_vpn, "switch it off, or stop the capture in PCAPdroid")
 
 
 def _witnesses(phone: Phone) -> Check:
@@ -270,7 +295,7 @@ def _learnt(run: Run) -> Iterator[Check]:
 
     if calibration.learns(spec):
         fix = f"be there and type invoke introduce APP --bench {spec.name}"
-        yield _asked("introduced", spec.name, introduced, fix)
+        yield asked("introduced", spec.name, introduced, fix)
     for line in unproven.of_dataset(run.dataset) if run.dataset.info_path.exists() else ():
         yield Check("unproven", spec.name, True, line, "")
 
@@ -312,11 +337,11 @@ def _laptop(bench: Bench) -> Iterator[Check]:
 
     if any(phone.vantage == "hotspot" for phone in bench.spec.phones):
         fix = "start the hotspot, or correct hotspot_address in the bench file"
-        yield _asked("hotspot", "laptop", hotspot, fix)
+        yield asked("hotspot", "laptop", hotspot, fix)
         for name, phone in bench.phones.items():
             if phone.spec.vantage == "hotspot":
-                yield _asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
-        yield _asked("coalescing", "laptop", coalescing, fix)
-        yield _asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
+                yield asked("lease", name, partial(lease, phone), "join it to the hotspot, and to no other Wi-Fi")
+        yield asked("coalescing", "laptop", coalescing, fix)
+        yield asked("dumpcap", "laptop", dumpcap, "install dumpcap (Wireshark) and allow it to capture")
     clock = partial(_clock, bench.clock, laptop.read_clock_ns)
-    yield _asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")
+    yield asked("clock", "laptop", clock, "neither $EPOCHREALTIME nor date tells the time; install bash 5")

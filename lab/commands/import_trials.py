@@ -33,7 +33,7 @@ def import_trials(trials: Path, dataset: Dataset, scenarios: Path) -> int:
     rows = read_list(trials, {"app": lab.apps, "scenario": lab.scenarios})
     plan = _plan(trials, rows)
     info = _describe(trials, dataset, lab, plan, _devices(trials, rows, plan))
-    dataset.path.mkdir(parents=True, exist_ok=True)
+    dataset.make()
     with holding(dataset):
         _require_free(dataset)
         _clear(dataset)

@@ -30,14 +30,14 @@ from lab.run.plan import Run
 TRIES = 3
 
 
-def look_up(address: str, resolver: tuple[str, int]) -> dict[str, str | None]:
+def look_up(address: str, resolver: tuple[str, int], tries: int = TRIES) -> dict[str, str | None]:
     """The PTR name of an address: `name` without the last dot (null: none), and `how` it was learned or refused.
 
     Text from a resolver is not trusted: a name is kept only if it is a host name of at most 253 characters. Raises
     `TimeoutError` when nobody answers.
     """
     question = dns.message.make_query(dns.reversename.from_address(str(ip_address(address))), dns.rdatatype.PTR)
-    for _ in range(TRIES):
+    for _ in range(tries):
         try:
             answer = dns.query.udp(question, resolver[0], timeout=deadlines.NAME_ANSWER.s, port=resolver[1])
         except (dns.exception.DNSException, OSError):

@@ -12,7 +12,7 @@ from rich.markup import escape
 from correlate.dataset import Dataset
 from correlate.dataset.examination import Examined
 from correlate.dataset.installed import installed, unlike
-from lab.commands.doctor import Check
+from lab.commands.checks import Check
 from lab.definitions import PlannedTrial, Step
 from lab.definitions.yaml import Mistake
 from lab.errors import BadInput, BenchUnhealthy, one_line

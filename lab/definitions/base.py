@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import NoneType
 from typing import Annotated, Literal, get_args
 
@@ -34,7 +35,21 @@ Line = Annotated[Text, AfterValidator(_one_line)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 """A time in seconds, above zero and at most a day."""
 
-ApiKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{16,64}$")]
+
+@dataclass(frozen=True)
+class Private:
+    """Marks a field of a definition that holds a secret of the lab: what it names is somebody's, or opens something.
+
+    `argv`: a program's words, of which those are secret that name a machine, an account or a file.
+    """
+
+    argv: bool = False
+
+
+PRIVATE = Private()
+"""The mark of a field, or of the items of a list, each of which is one secret."""
+
+ApiKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{16,64}$"), PRIVATE]
 """A key as PCAPdroid makes one: 32 letters and digits."""
 
 Place = tuple[str | int, ...]

@@ -7,13 +7,28 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from lab.definitions.addressed import NotShort
-from lab.definitions.base import NAME_CHARACTERS, ApiKey, Model, Name, Place, Port, Text, refuse, repeated
+from lab.definitions.base import (
+    NAME_CHARACTERS,
+    PRIVATE,
+    ApiKey,
+    Model,
+    Name,
+    Place,
+    Port,
+    Private,
+    Text,
+    refuse,
+    repeated,
+)
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
-Callee = Annotated[Text, NotShort]
+Callee = Annotated[Text, NotShort, PRIVATE]
+Serial = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$"), PRIVATE]
+Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"), NotShort, PRIVATE]
 LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
 Directory = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./: \\-]{1,300}$")]
 Argument = Annotated[str, Field(min_length=1, max_length=500)]
+Connect = Annotated[list[Argument], Private(argv=True)]
 # ssh joins them to one line for a shell that may be any: no word may need quotes.
 Plain = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./:-]{1,300}$")]
 
@@ -31,7 +46,7 @@ def _title(text: str) -> str:
     return text
 
 
-Title = Annotated[str, AfterValidator(_title)]
+Title = Annotated[str, AfterValidator(_title), PRIVATE]
 
 
 class Contact(Model):
@@ -40,7 +55,7 @@ class Contact(Model):
     """
 
     app: Name
-    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"), NotShort]
+    address: Address
     title: Title | None = None
 
 
@@ -59,7 +74,7 @@ class PhoneSpec(Model):
     name: Name
     model: Text
     os: Text
-    serial: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] | None = None
+    serial: Serial | None = None
     network: Name
     capture: Literal["tcpdump", "dumpcap", "pcapdroid"]
     pcapdroid_key: ApiKey | None = Field(default=None, repr=False)
@@ -105,7 +120,7 @@ class LaptopSpec(Model):
 
     model: Text
     os: Text
-    connect: list[Argument] = Field(default_factory=list)
+    connect: Connect = Field(default_factory=list)
     agent: Annotated[list[Plain], Field(min_length=2, max_length=2)] | None = None
     directory: Directory
     hotspot_address: IPv4Address
@@ -263,7 +278,7 @@ class LocalPhone(Model):
     """What a local file says of one phone."""
 
     name: Name
-    serial: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] | None = None
+    serial: Serial | None = None
     pcapdroid_key: ApiKey | None = Field(default=None, repr=False)
     contacts: list[Contact] = Field(default_factory=list)
 

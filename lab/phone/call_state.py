@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from lab.clocks.bench_time import POLL_S, BenchClock, wait_until
 from lab.definitions import App, Selector
 from lab.errors import AttemptVoid, PhoneTrouble
+from lab.phone import dialogs
 from lab.phone.adb import Adb
-from lab.phone.chains import Chains, listed
+from lab.phone.chains import SYSTEM_UI, Chains, listed
 from lab.phone.screen import Screen
 from lab.phone.witnesses import telephony
 from lab.phone.witnesses.facts import Look
 
 REVEALED_S = 1.0
-SYSTEM_UI = "com.android.systemui"
 
 
 class CallState(enum.Enum):
@@ -140,9 +140,16 @@ class CallView:
         """The error for a state that did not come: by the audio mode the call went on, the selectors are to blame."""
         if against := self.contradiction(app):
             return AttemptVoid(reason, f"{app.name}: {against}")
+        if others := self.chains.other_calls(app):
+            text = f"{', '.join(others)} notifies of a call on {self.phone}, which is not touched"
+            return AttemptVoid("other_call", f"{app.name}: {text}")
         mode = self.audio_mode()
         in_call = "MODE_RINGTONE" if wanted is CallState.INCOMING else "MODE_IN_COMMUNICATION"
         chain = f"signs.{wanted.value} {listed(signs_of(app, wanted))}"
+        # A phone that need not ring may show anything; an app that calls should be in front.
+        in_front = wanted is not CallState.INCOMING or mode == in_call
+        if in_front and (found := dialogs.over(app, self.phone, self.adb, self.screen)):
+            return AttemptVoid("dialog", found)
         if mode == in_call:
             text = f"{app.name}: {self.phone} is in {mode}, but none of {chain} is on its screen"
             return AttemptVoid("selector_not_found", text)

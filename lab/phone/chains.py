@@ -1,7 +1,8 @@
 """Chains of ways, from an app's file, gone on a phone until their effect is seen.
 
 The ways of a chain are tried in turn, round and round, under one deadline of bench time. A tap may happen twice
-(`lab.phone.screen`): the state is looked at before each, and a way that was used gets time to show its effect.
+(`lab.phone.screen`): the state is looked at before each, and a way that was used gets time to show its effect. Before
+one that had none is used again, what the app's file knows as a dialog is sent away: an intent can always be "used".
 """
 
 import shlex
@@ -11,16 +12,19 @@ from dataclasses import dataclass
 from lab.clocks.bench_time import POLL_S, BenchClock
 from lab.definitions import App, Intent, Selector, Way
 from lab.definitions.addressed import fill
+from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb
+from lab.phone.agent_words import explained
 from lab.phone.screen import Screen
-from lab.phone.witnesses import notifications
+from lab.phone.witnesses import notifications, telephony
 from lab.phone.witnesses.facts import Missing
 
 AGAIN_S = 3.0
 """How long a way that was used may take to show its effect before it is used again."""
-IN_THE_WAY_S = 1.0
-"""How long a way that was used may take to show its effect before a dialog is looked for that is in its way."""
 SHADE_S = 0.6
+SYSTEM_UI = "com.android.systemui"
+_REVEAL = -1
+"""The turn of the controls that are brought back, beside those of the ways."""
 
 
 @dataclass(frozen=True)
@@ -62,27 +66,38 @@ class Chains:
         *,
         own: bool = False,
     ) -> Pursuit:
-        """Use ways in turn until `reached` holds; a way that was used gets 3 s before it is used again.
+        """Use ways in turn until `reached` holds.
 
-        With `own` taps and swipes reach what is the app's own only: another app's call has a "Decline", too.
+        A way that was used gets 3 s; before it is used again, what is in the way is dismissed and looked past. With
+        `own` taps and swipes reach what is the app's own only: another app's call has a "Decline", too.
         """
         deadline_ns = self.clock.now_ns() + round(within_s * 1e9)
         last_ns: dict[int, int] = {}
+        cleared_ns = self.clock.now_ns() - 1
         used: list[Used] = []
         while not (done := reached()) and (now_ns := self.clock.now_ns()) < deadline_ns:
-            waited_s = {index: (now_ns - at_ns) / 1e9 for index, at_ns in last_ns.items()}
-            ready = (index for index in range(len(ways)) if waited_s.get(index, AGAIN_S) >= AGAIN_S)
-            gone = next((index for index in ready if self._use(ways[index], app, contact, title, own=own)), None)
-            if gone is not None:
-                last_ns[gone] = now_ns
-                used.append(Used(str(ways[gone]), now_ns, self.clock.now_ns()))
-            elif min(waited_s.values(), default=AGAIN_S) >= AGAIN_S and self.reveal_controls(app):
-                pass
-            elif min(waited_s.values(), default=AGAIN_S) >= IN_THE_WAY_S:
-                # An intent can always be used: what is in its way would never be looked for if it had to fail first.
-                any(self.screen.tap(selector.as_query()) for selector in app.dismiss)
+            waiting = {turn for turn, at_ns in last_ns.items() if now_ns - at_ns < AGAIN_S * 1e9}
+            without_effect = any(at_ns > cleared_ns for turn, at_ns in last_ns.items() if turn not in waiting)
+            if without_effect:
+                cleared_ns = now_ns
+            if not (without_effect and self.dismiss(app)):
+                ready = (index for index in range(len(ways)) if index not in waiting)
+                gone = next((index for index in ready if self._use(ways[index], app, contact, title, own=own)), None)
+                if gone is not None:
+                    last_ns[gone] = now_ns
+                    used.append(Used(str(ways[gone]), now_ns, self.clock.now_ns()))
+                elif not waiting and self.reveal_controls(app):
+                    last_ns[_REVEAL] = now_ns
+                elif not waiting:
+                    self.dismiss(app)
             self.clock.sleep(POLL_S)
         return Pursuit(done, tuple(used))
+
+    def dismiss(self, app: App) -> bool:
+        """Tap each dialog of the app's file that is there, once; False where none is, or where another app's call is,
+        whose buttons may be called alike."""
+        there = [query for one in app.dismiss if self.screen.shows(query := one.as_query())]
+        return bool(there) and not self.other_calls(app) and any([self.screen.tap(query) for query in there])
 
     def reveal_controls(self, app: App) -> bool:
         """Bring the controls of a call back that hide after a while; False where no way to it can be gone now."""
@@ -94,8 +109,10 @@ class Chains:
         return () if isinstance(posted, Missing) else tuple(one.package for one in posted if one.category == "call")
 
     def other_calls(self, app: App) -> list[str]:
-        """The packages of other apps that notify of a call now."""
-        return sorted(set(self.call_notifications()) - {app.package})
+        """Whose calls there are now beside the app's: the packages that notify of one, and SIMs."""
+        sims = telephony.look(self.adb)
+        busy = [] if isinstance(sims, Missing) else [f"SIM {sim.phone_id}" for sim in sims if sim.call_state != 0]
+        return sorted(set(self.call_notifications()) - {app.package}) + busy
 
     def launch(self, app: App) -> bool:
         """Start an app as from its icon; False where the phone refuses."""
@@ -113,24 +130,43 @@ class Chains:
         if way.intent is not None:
             return self._succeeds(start_command(way.intent, contact))
         if way.key is not None:
-            return self._succeeds(f"input keyevent {way.key}")
+            return not (own and self.other_calls(app)) and self._press(way.key)
         return self.launch(app)
+
+    def _press(self, key: str) -> bool:
+        """Press a key by Android's name of it, which ends or takes whatever call there is."""
+        output = self.adb.run(f"input keyevent {key}")
+        if why := explained(output.text):
+            raise PhoneTrouble(f"{self.screen.name}: `input keyevent {key}`: {why}")
+        return output.code == 0 and "Error" not in output.text
 
     def _tap_notification(self, app: App, query: dict[str, str]) -> bool:
         """A heads-up notification is tapped where it is; else the shade is opened, and closed if it is not there.
 
-        None is tapped while another app notifies of a call: its buttons may be called alike.
+        None is tapped while there is another call: its buttons may be called alike.
         """
         if self.other_calls(app):
             return False
-        if self.screen.tap(query):
+        if self._tap_own(app, query):
             return True
         self.screen.open_shade()
         self.clock.sleep(SHADE_S)
-        if self.screen.tap(query):
+        if self._tap_own(app, query):
             return True
         self.screen.press("back")
         return False
+
+    def _tap_own(self, app: App, query: dict[str, str]) -> bool:
+        """Tap a button of the app's notification, whose nodes are its own on some Androids, else the system's.
+
+        Which of two that are alike is the app's, nobody can tell, nor whose one is while the app notifies of no call.
+        """
+        if self.screen.tap(query | {"packageName": app.package}):
+            return True
+        systems = query | {"packageName": SYSTEM_UI}
+        if not self.screen.is_single(systems) or app.package not in self.call_notifications():
+            return False
+        return self.screen.tap(systems)
 
     def _succeeds(self, command: str) -> bool:
         output = self.adb.run(command)

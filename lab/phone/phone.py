@@ -14,6 +14,7 @@ from correlate import markers
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.definitions import App, PhoneSpec, Service, StunServer, Way
 from lab.errors import AttemptVoid, PhoneTrouble
+from lab.phone import dialogs
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState, CallView
 from lab.phone.chains import AGAIN_S, Chains, Used, listed
@@ -39,6 +40,11 @@ class Phone:
         self.screen = Screen(spec.name, agent)
         self._chains = Chains(device, self.screen, clock)
         self.calls = CallView(spec.name, device, self.screen, clock, self._chains)
+
+    def check_health(self) -> None:
+        """Raise `PhoneTrouble` unless the shell answers, and the agent a question about the screen."""
+        self._shell("true")
+        self.screen.check_health()
 
     def wake(self) -> None:
         """Screen on, keyguard away (a PIN stays), and it stays on while plugged in."""
@@ -109,6 +115,7 @@ class Phone:
         wait_until(self.clock, lambda: not is_open(), AGAIN_S)
         done = self._chains.pursue(app, app.open_chat, is_open, CHAT_S, contact, title)
         if not (done.reached and done.used):
+            self._refuse_what_is_over(app)
             text = f"open_chat {listed(app.open_chat)} did not lead to chat_open {listed(app.chat_open)}"
             raise AttemptVoid("selector_not_found", f"{app.name}: {text} on {self.spec.name}")
 
@@ -156,6 +163,12 @@ class Phone:
             text = f"{', '.join(others)} notifies of a call on {self.spec.name}, which is not touched"
             raise AttemptVoid("other_call", f"{app.name}: {text}")
 
+    def _refuse_what_is_over(self, app: App) -> None:
+        """Void an attempt that missed its aim by the cause that lies over the app, where one does."""
+        self._require_no_other_call(app)
+        if found := dialogs.over(app, self.spec.name, self.device, self.screen):
+            raise AttemptVoid("dialog", found)
+
     def _go(
         self,
         app: App,
@@ -173,6 +186,7 @@ class Phone:
         if done.reached:
             text = f"its aim came on {self.spec.name} before any {where} was used"
             raise AttemptVoid("not_our_tap", f"{app.name}: {text}")
+        self._refuse_what_is_over(app)
         if not done.used:
             raise AttemptVoid("selector_not_found", f"{app.name}: none {where} is on the screen of {self.spec.name}")
         if wanted is not None:

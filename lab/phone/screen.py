@@ -15,6 +15,7 @@ from typing import Any
 from adbutils import AdbError
 
 from lab.errors import PhoneTrouble
+from lab.phone.agent_words import cause
 
 MAX_HIERARCHY_BYTES = 4 << 20
 MAX_SCREENSHOT_BYTES = 16 << 20
@@ -34,6 +35,15 @@ class Screen:
         """Whether a selector is on the screen now. Raises `PhoneTrouble`, as all methods here."""
         with self._trouble():
             return bool(self.agent(**query).exists)
+
+    def is_single(self, query: Mapping[str, str]) -> bool:
+        """Whether a selector finds one thing on the screen and no second one."""
+        with self._trouble():
+            return bool(self.agent(**query).exists) and not self.agent(**query, instance=1).exists
+
+    def check_health(self) -> None:
+        """Ask the agent something that takes the phone's UiAutomation; that it runs, its ping tells too."""
+        self.shows({"packageNameMatches": ".+"})
 
     def find(self, query: Mapping[str, str]) -> tuple[int, int] | None:
         """The middle of what a selector finds, in pixels; None where it finds nothing."""
@@ -116,5 +126,4 @@ class Screen:
             yield
         # A closed or half an answer is none of uiautomator2's own errors (OSError, HTTPException, ValueError).
         except (exceptions.BaseException, AdbError, HTTPException, OSError, EOFError, ValueError, KeyError) as error:
-            text = " ".join(str(error).split())[:200]
-            raise PhoneTrouble(f"{self.name}: its agent fails: {type(error).__name__}: {text}") from error
+            raise PhoneTrouble(f"{self.name}: its agent fails: {cause(error)}") from error

@@ -64,6 +64,8 @@ class Numbers(Document):
     """From that end to the end on the other phone; below zero where the other's came first"""
     ring_s: Spans
     """From the start of a call on the other phone until this one rings"""
+    unanswered_s: Spans = Field(default_factory=list)
+    """How long this phone rang until nobody but the app ended the call"""
     calls: Count
     """In how many calls the witnesses were asked"""
     missing: Annotated[dict[Name, Count], Field(max_length=50)]
@@ -119,8 +121,8 @@ class Spread:
 class Measured:
     """What one call told of one phone.
 
-    `spread` where this phone ended the call, `ring_s` where it rang, `missing` the witnesses that could not be asked
-    or did not see all.
+    `spread` where this phone ended the call, `ring_s` where it rang, `unanswered_s` how long where nobody ended that,
+    `missing` the witnesses that could not be asked or did not see all.
     """
 
     phone: str
@@ -128,6 +130,7 @@ class Measured:
     version: str
     spread: Spread | None = None
     ring_s: float | None = None
+    unanswered_s: float | None = None
     missing: frozenset[str] = frozenset()
     costs: tuple[Cost, ...] = field(default=())
 
@@ -221,6 +224,7 @@ def with_call(numbers: Collection[Numbers], call: Measured) -> list[Numbers]:
         "tap_to_end_s": [] if spread is None else [spread.tap_to_end_s],
         "other_after_s": [] if spread is None or spread.other_after_s is None else [spread.other_after_s],
         "ring_s": [] if call.ring_s is None else [call.ring_s],
+        "unanswered_s": [] if call.unanswered_s is None else [call.unanswered_s],
     }
     values = {
         name: [*getattr(before, name), *(round(span, 3) for span in spans)][-MOST:] for name, spans in more.items()
@@ -250,11 +254,13 @@ def measured(
     ends_ns: Mapping[Role, int | None],
     ring_s: float | None,
     missing: Mapping[Role, Collection[str]],
+    unanswered_s: float | None = None,
 ) -> list[Measured]:
     """What a call told of both phones, `phones` being name and version of the app by role.
 
     `tap` is who ended it and when he began to tap, `ends_ns` the end on each phone, all by the controller's clock;
-    `ring_s` how soon the callee rang after the call was placed. What was not seen is None, and is not learnt from.
+    `ring_s` how soon the callee rang after the call was placed, `unanswered_s` for how long where nobody ended it. What
+    was not seen is None, and is not learnt from.
     """
     found = []
     for role, (phone, version) in phones.items():
@@ -263,6 +269,6 @@ def measured(
             other_ns = next(ends_ns[other] for other in phones if other != role)
             apart_s = None if other_ns is None else (other_ns - end_ns) / 1e9
             spread = Spread((end_ns - tap[1]) / 1e9, apart_s)
-        rang_s = ring_s if role == "callee" else None
-        found.append(Measured(phone, app, version, spread, rang_s, frozenset(missing[role])))
+        rang_s, for_s = (ring_s, unanswered_s) if role == "callee" else (None, None)
+        found.append(Measured(phone, app, version, spread, rang_s, for_s, frozenset(missing[role])))
     return found

@@ -289,11 +289,19 @@ def _together(shape: Shape, sides: Sides, ends: Mapping[Role, End], limits: Mapp
         yield Word("callee", source, "unclear", text, "ends_apart")
     elif not shape.answered and ring_ns is None:
         yield Word("callee", source, "nothing", f"{text}; how long it rang is not known")
-    elif not shape.answered and ring_ns is not None and ring_ns < round(LEAST_RING_S * S):
-        yield Word("callee", source, "unclear", f"{text}, after {seconds(ring_ns)} of ringing", "short_ring")
+    elif not shape.answered and ring_ns is not None and (odd := _odd_ring(ring_ns, limits["callee"])):
+        yield Word("callee", source, "unclear", f"{text}, after {seconds(ring_ns)} of ringing{odd}", "short_ring")
     else:
         rung = "" if ring_ns is None else f", after {seconds(ring_ns)} of ringing"
         yield Word("callee", source, "for", f"{text}{rung}")
+
+
+def _odd_ring(ring_ns: int, of: Limits) -> str:
+    """Why it did not ring as long as it does when the app gives up by itself; empty where it did."""
+    if of.unanswered_s is None:
+        return "" if ring_ns >= round(LEAST_RING_S * S) else f", less than {LEAST_RING_S:g} s"
+    usual_ns = round(of.unanswered_s * S)
+    return "" if abs(ring_ns - usual_ns) <= round(of.apart_s * S) else f", {seconds(usual_ns)} is usual"
 
 
 def _touched(side: SideEvidence, role: Role, end: End, acts: Acts) -> Iterator[Word]:

@@ -13,6 +13,9 @@ DEFAULT = Limits(follow_s=1.5, late_s=5.0, apart_s=5.0, source="default")
 ENOUGH = 10
 """Calls that a phone has ended, from which on its own numbers serve."""
 
+ENOUGH_UNANSWERED = 3
+"""Calls that rang until the app gave up, from which on their median serves: a timer is the same each time."""
+
 LEAST_FOLLOW_S, LEAST_LATE_S = 1.5, 3.0
 """However fast a phone is, its limits are no tighter: a clock's bound, a poll and a loaded phone are in them."""
 
@@ -29,8 +32,25 @@ def chosen(known: Calibration, phone: str, app: str, version: str) -> Limits:
     """The limits by this version's numbers, else by the newest other version's, else the default.
 
     The follow-up is the larger of 1.5 s and twice the median that was seen, the other two the larger of 3 s and three
-    times the largest. A phone that has ended fewer than ten calls tells nothing yet.
+    times the largest. A phone that has ended fewer than ten calls tells nothing yet. How long it rings in vain is told
+    by three calls.
     """
+    unanswered_s = _unanswered_s(known, phone, app, version)
+    return _of_taps(known, phone, app, version).model_copy(update={"unanswered_s": unanswered_s})
+
+
+def _unanswered_s(known: Calibration, phone: str, app: str, version: str) -> float | None:
+    """By this version's calls alone: an update may change the timer."""
+    spans = [
+        span_s
+        for each in known.numbers
+        if (each.phone, each.app, each.version) == (phone, app, version)
+        for span_s in each.unanswered_s
+    ]
+    return round(median(spans), 3) if len(spans) >= ENOUGH_UNANSWERED else None
+
+
+def _of_taps(known: Calibration, phone: str, app: str, version: str) -> Limits:
     enough = [
         each for each in known.numbers if (each.phone, each.app) == (phone, app) and len(each.tap_to_end_s) >= ENOUGH
     ]

@@ -48,7 +48,7 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
         return False
     check_callees(run)
     check_introduced(run)
-    dataset.path.mkdir(parents=True, exist_ok=True)
+    dataset.make()
     with holding(dataset), stop.on_signals():
         # Another run may have been here while this one waited for nothing.
         check_fits(run)

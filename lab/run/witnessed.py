@@ -111,4 +111,6 @@ def learnt(app: str, versions: Mapping[Role, tuple[str, str]], sides: Sides, see
     tap = None if act is None else (act.role, act.t0_ns)
     ends = {role: end_of(sides[role], seen.connected, None if act is None else act.t1_ns).at_ns for role in ROLES}
     missing = {role: unproven.missing(sides[role].since) for role in ROLES}
-    return calibration.measured(app, versions, tap, ends, seen.rang_after_s, missing)
+    rung_ns = end_of(sides["callee"], seen.connected, None).ring_ns if act is None and not seen.connected else None
+    unanswered_s = None if rung_ns is None else rung_ns / 1e9
+    return calibration.measured(app, versions, tap, ends, seen.rang_after_s, missing, unanswered_s)

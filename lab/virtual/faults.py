@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("tcpdump", "shell", "dumpcap", "clock", "stamps", "neighbours", "pcapdroid", "vpn")
+KINDS = ("tcpdump", "shell", "dumpcap", "clock", "stamps", "neighbours", "pcapdroid", "vpn", "agent")
 ELSEWHERE = ("drop_stun", "move", "elsewhere", "visit", "lost_tap", "visitor")
 """Those that the network and `lab.virtual.visits` keep."""
 

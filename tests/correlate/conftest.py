@@ -142,6 +142,7 @@ def write_call(root: Path, call: Call):
             "phone": side.phone, "network": "lte", "vantage": "interface", "capture": f"{name}.pcap", "clock": name,
             "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "packets": len(side.packets) + 3,
             "tool": "tcpdump", "interface": "any", "snaplen_bytes": 256, "app_version": side.version,
+            "identifiers": {"found": [], "cut_frames": 0},
             "addresses": {"interface": side.interface if side.noted is None else side.noted, "probed": side.probed},
         }  # fmt: skip
     asked = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from correlate.columns import Reason, columns, decode, explained
+from correlate.columns import Reason, columns, decode, encode, explained, inert
 from correlate.dimensions import duration
 
 
@@ -53,3 +53,16 @@ def test_every_number_of_a_cell_is_finite(cell):
         with pytest.raises(ValueError, match="Input should be a finite number"):
             decode(text, kind)
     assert decode("1e300", float) == 1e300
+
+
+@pytest.mark.parametrize(
+    "text", ["=1", "+1", "-2+3", "-2e", "-x", "-", "@a", "\tb", "\rb", "＝1", "－１", "-1\n", "'x", "-١"]
+)
+def test_a_text_that_a_spreadsheet_would_run_has_an_apostrophe_and_is_read_as_it_was(text):
+    assert (encode(text), decode(encode(text), str)) == (f"'{text}", text)
+
+
+@pytest.mark.parametrize("text", ["-2", "-0.5", "-1e-9", "2-1", "a=b", "", "x'y", "1+1"])
+def test_numbers_and_harmless_texts_stay_as_they_are(text):
+    assert (inert(text), decode(encode(text), str)) == (text, text)
+    assert encode(-2) == "-2"

@@ -127,7 +127,7 @@ def test_a_folded_grid_is_details_in_markdown_and_every_cell_is_escaped():
 
 
 def test_no_text_of_a_csv_is_a_formula_and_numbers_stay_numbers():
-    rows = [{"a": "=1+1", "b": -1.5}, {"a": "@x", "b": "-x"}]
+    rows = [{"a": "=1+1", "b": -1.5}, {"a": "@x", "b": "-x"}, {"a": "-2+3", "b": -2}]
     assert as_csv(table("t", "T", "a b", rows, [], "measured")) == (
-        "a,b,provenance\n'=1+1,-1.5,measured\n'@x,'-x,measured\n"
+        "a,b,provenance\n'=1+1,-1.5,measured\n'@x,'-x,measured\n'-2+3,-2,measured\n"
     )

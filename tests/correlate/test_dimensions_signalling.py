@@ -1,6 +1,13 @@
 """User ids on both wires, and packet counts that tell who called."""
 
+import json
+
 import pytest
+
+from correlate import findings
+from correlate.dataset import Dataset
+from correlate.findings.cases import cases
+from tests.records import record_anew
 
 A, B = ("100.64.0.7", 5000), ("192.168.137.20", 6000)
 RELAYS = [("192.0.2.50", 3478), ("192.0.2.51", 3478), ("192.0.2.52", 3478)]
@@ -163,3 +170,46 @@ def test_a_user_id_with_other_characters_carries_eight_bits_a_byte(build, measur
         "a+/9": 24,
         "k_é": 32,
     }
+
+
+def searched(build, tmp_path, callee):
+    """The signalling of a call on whose callee's side `callee` was found; on the other nobody looked."""
+    call = with_ids(build, b"kSty:XpJs", b"XpJs:kSty")
+    build.dataset(tmp_path, [call])
+    path = tmp_path / "trials" / call.trial / "trial.json"
+    record = json.loads(path.read_text())
+    del record["sides"]["caller"]["identifiers"]
+    record["sides"]["callee"]["identifiers"] = callee
+    path.write_text(json.dumps(record))
+    record_anew(tmp_path)
+    findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
+    (case,) = cases(Dataset(tmp_path)).read
+    return case.signalling
+
+
+NUMBER = {"identifier": "address of bravo in maple", "frames": [2], "count": 1}
+
+
+@pytest.mark.parametrize(
+    ("found", "cut", "told", "reason"),
+    [
+        ([], 0, (), None),
+        ([], 3, None, "no identifier in what was captured, but 3 frames are cut"),
+        ([NUMBER], 3, ("address of bravo in maple",), None),
+    ],
+)
+def test_an_identifier_in_clear_is_told_and_none_only_where_all_frames_are_whole(
+    build, tmp_path, found, cut, told, reason
+):
+    of = searched(build, tmp_path, {"found": found, "cut_frames": cut})
+    assert (of["callee"].identifier_in_clear, of["callee"].reasons.get("identifier_in_clear")) == (told, reason)
+    unlooked = "nobody looked for the lab's identifiers in this capture"
+    assert (of["caller"].identifier_in_clear, of["caller"].reasons["identifier_in_clear"]) == (None, unlooked)
+    proof = [(each.what, each.capture, each.frame) for each in of["callee"].evidence if "clear" in each.what]
+    assert proof == ([("address of bravo in maple in clear: 1 frames", "callee", 2)] if found else [])
+
+
+def test_a_frame_that_a_record_names_and_the_capture_has_not_proves_nothing(build, tmp_path):
+    of = searched(build, tmp_path, {"found": [{**NUMBER, "frames": [99]}], "cut_frames": 0})
+    assert of["callee"].identifier_in_clear == ("address of bravo in maple",)
+    assert [each for each in of["callee"].evidence if "clear" in each.what] == []

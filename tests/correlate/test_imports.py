@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections import Counter
@@ -234,7 +235,8 @@ def test_half_an_import_leaves_nothing_and_is_mended_by_importing_again(exported
         assert str(raised.value) == (
             f"{callee}: No space left on device; nothing is imported; mend this and import again"
         )
-    assert [each.name for each in (folder / "imported").iterdir()] == [".lock"]
+    assert list((folder / "imported").iterdir()) == []
+    assert stat.S_IMODE((folder / "imported").stat().st_mode) == 0o700
     assert Dataset(folder / "imported").verify() != []
     data = imported(folder, text)
     assert (len(data.trial_ids()), data.verify()) == (2, [])

@@ -12,9 +12,11 @@ from correlate.dataset.record.trial import (
     Asked,
     Clock,
     Counters,
+    IdentifierInClear,
     Lease,
     Markers,
     Reading,
+    Searched,
     Side,
     TrialRecord,
     WayOut,
@@ -29,8 +31,8 @@ DOCUMENTS: dict[str, type[Document]] = {
 """What has a JSON Schema: dataset.json, trial.json, void.json and each line of journal.jsonl."""
 
 __all__ = [
-    "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Claim",
-    "Clock", "Counters", "DatasetRecord", "Device", "Document", "JournalLine", "Lease", "Limits", "Machine", "Markers",
-    "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading", "Role", "RoleRule", "Service", "Side",
-    "TrialRecord", "UserIds", "Verdict", "VoidRecord", "WayOut", "nullable", "refusal",
+    "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Claim", "Clock",
+    "Counters", "DatasetRecord", "Device", "Document", "IdentifierInClear", "JournalLine", "Lease", "Limits",
+    "Machine", "Markers", "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading", "Role", "RoleRule",
+    "Searched", "Service", "Side", "TrialRecord", "UserIds", "Verdict", "VoidRecord", "WayOut", "nullable", "refusal",
 ]  # fmt: skip

@@ -58,6 +58,9 @@ class Limits(Document):
     """An end up to this long after a tap may follow it; a later one does not"""
     apart_s: Seconds
     """How far apart the ends on both phones may lie"""
+    unanswered_s: Seconds | None = None
+    """How long this phone rings until the app itself gives up, as learnt; null where too few calls told. It may be left
+    out"""
     source: Literal["default", "calibrated", "other version"]
     """`calibrated` on these phones with this version of the app, with an `other version`, or the `default`"""
 

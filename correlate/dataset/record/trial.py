@@ -85,6 +85,26 @@ class Counters(Document):
     """Lost before it could write them"""
 
 
+class IdentifierInClear(Document):
+    """An identifier of the lab that stands in a capture as it is written."""
+
+    identifier: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """Which one, as `address of PHONE in APP`; never itself"""
+    frames: Annotated[list[Count], Field(min_length=1, max_length=20)]
+    """The first frames that hold it, by Wireshark's numbers"""
+    count: Count
+    """How many frames hold it"""
+
+
+class Searched(Document):
+    """What was found of the lab's own identifiers, of at least 8 characters, in the frames of a capture."""
+
+    found: list[IdentifierInClear]
+    """Those that stand whole in a frame, in whatever case"""
+    cut_frames: Count
+    """Frames that are not whole, behind whose end nobody could look"""
+
+
 class Side(Document):
     """One phone and its capture."""
 
@@ -134,6 +154,9 @@ class Side(Document):
     are live before the first marker, so it costs no packet ([measured](capture-integrity.md))"""
     app_bytes: Count | None
     """What Android counted of the app on that kind of network during the call; it counted none on any other"""
+    identifiers: Searched | None = None
+    """Which of the lab's identifiers (contacts' addresses and titles, serials, keys) stand in the capture in clear, as
+    below; null where nobody looked. It may be left out"""
 
 
 class Markers(Document):

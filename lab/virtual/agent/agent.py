@@ -18,7 +18,7 @@ from lab.virtual.handset.keys import UnknownKey, named
 from lab.virtual.handset.windows import Node
 from lab.virtual.phone import VirtualPhone
 
-NOT_FOUND, UNKNOWN_METHOD, BAD_PARAMETERS, REFUSED = -32002, -32601, -32602, -32000
+NOT_FOUND, UNKNOWN_METHOD, BAD_PARAMETERS, REFUSED, NOT_CONNECTED = -32002, -32601, -32602, -32000, -32001
 
 Selector = dict[str, Any]
 
@@ -76,6 +76,8 @@ class Agent:
 
     async def call(self, method: str, params: Any) -> Any:
         """Run one method, in no time but what a wait takes. Raises RpcError."""
+        if fault := self._phone.faults.take("agent", self._phone.name, method):
+            raise RpcError(NOT_CONNECTED, "java.lang.IllegalStateException", str(fault.get("says", "")))
         function = self._methods.get(method)
         if function is None:
             self._phone.refused.append(f"{self._phone.name}: agent: {method}")

@@ -1,7 +1,11 @@
 """An open bench: what it puts back, what it leaves, and which trials may have a direct route."""
 
+import contextlib
 import os
+import socket
+import stat
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from lab.bench.virtual import VirtualBench
 from lab.clocks.stop import Stop
 from lab.definitions import Lab, plan, plan_routes
 from lab.errors import BenchBusy, BenchUnhealthy
+from lab.programs import locks
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 
@@ -54,22 +59,24 @@ def test_a_bench_process_that_dies_at_its_start_says_its_last_words(lab, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["lib"]
 
 
-def test_the_phones_of_a_real_bench_are_held_by_one_run_alone(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_the_phones_of_a_real_bench_are_held_by_one_run_alone_whatever_its_tmpdir_says(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PLACE", tmp_path)
     spec = lab.bench("pixels")
     phones = [phone.model_copy(update={"serial": f"SERIAL{n}:5555"}) for n, phone in enumerate(spec.phones)]
     spec = spec.model_copy(update={"phones": phones})
     first = RealBench(spec, Stop())
+    made = list(tmp_path.iterdir())
+    assert (len(made), [path.name for path in made if "SERIAL" in path.name]) == (2, [])
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "other"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "other"))
     with pytest.raises(BenchBusy) as raised:
         RealBench(spec, Stop())
     holder = f"held by process {os.getpid()}; wait until it has ended, or end it"
     assert str(raised.value) == f"the phone pixel6 of bench pixels is {holder}"
     first.close()
     RealBench(spec, Stop()).close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "im-call-lab-SERIAL0_5555.lock",
-        "im-call-lab-SERIAL1_5555.lock",
-    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_direct_routes_are_an_exact_sample_of_each_full_cell(lab):
@@ -90,3 +97,23 @@ def test_direct_routes_are_an_exact_sample_of_each_full_cell(lab):
         }
         assert dict(direct) == wanted
         assert [item.index for item in planned] == list(range(180))
+
+
+def test_an_adb_server_that_was_there_and_has_gone_is_the_benchs_trouble_and_not_a_phones(lab, monkeypatch):
+    def answer(listener: socket.socket) -> None:
+        with listener, listener.accept()[0] as stream:
+            stream.recv(64)
+            stream.sendall(b"OKAY00040029")
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
+    spec = lab.bench("pixels")
+    with contextlib.closing(RealBench(spec, Stop(), phones=False)) as bench:
+        bench.check_health()
+        server = threading.Thread(target=answer, args=(listener,))
+        server.start()
+        assert bench.serial(spec.phones[0].model_copy(update={"serial": "PRETEND1"})) == "PRETEND1"
+        server.join()
+        with pytest.raises(BenchUnhealthy, match=rf"^no adb server answers .*; start it: adb -P {port} start-server$"):
+            bench.check_health()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.bench.real import NoAdbServer, RealBench
 from lab.clocks.stop import Stop
-from lab.commands import doctor
-from lab.commands.doctor import Check, _learnt, _needs, _witnesses, examine
-from lab.definitions import Lab
-from lab.errors import PhoneTrouble
+from lab.commands import doctor, network_checks
+from lab.commands.checks import Check, once
+from lab.commands.doctor import _learnt, _needs, _witnesses, examine
+from lab.definitions import Lab, StunServer
+from lab.errors import AttemptVoid, PhoneTrouble
+from lab.phone import netstats
 from lab.phone.witnesses.facts import Missing, PhoneDate, Reading
 from lab.run import introductions
 from lab.run.options import Options
@@ -104,3 +108,112 @@ def test_pairs_that_may_not_call_with_nobody_there_are_named_on_real_phones_alon
         "whatsapp from pixel6pro to pixel6 never rang; whatsapp from pixel6 to pixel6pro is parked",
         "be there and type invoke introduce APP --bench virtual",
     )
+
+
+def test_one_cause_is_told_once_and_other_causes_are_kept():
+    first = Check("hotspot", "laptop", False, "no interface holds 192.168.137.1", "start it")
+    again = Check("lease", "laptop", False, "no interface holds 192.168.137.1", "join it")
+    other = Check("dumpcap", "laptop", False, "no dumpcap", "install it")
+    same_but_right = Check("coalescing", "laptop", True, "no dumpcap", "")
+    assert once([first, again, other, same_but_right]) == [first, other, same_but_right]
+
+
+def test_an_adb_server_that_does_not_run_is_one_line_for_all_phones_and_names_its_start_command(monkeypatch):
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")
+    spec = LAB.bench("pixels")
+    phones = [one.model_copy(update={"serial": f"PRETEND{n}"}) for n, one in enumerate(spec.phones)]
+    spec = spec.model_copy(update={"phones": phones})
+    with contextlib.closing(RealBench(spec, Stop(), phones=False)) as bench:
+        troubles = {}
+        for one in spec.phones:
+            with pytest.raises(NoAdbServer) as caught:
+                bench.serial(one)
+            troubles[one.name] = caught.value
+    (check,) = doctor._unreachable(troubles)
+    assert (check.check, check.subject, check.ok) == ("reachable", "pixel6, pixel6pro", False)
+    assert check.found.startswith("no adb server answers at 127.0.0.1:1 (")
+    assert check.found.endswith("; start it: adb -P 1 start-server")
+    causes = {"pixel6": PhoneTrouble("pixel6: offline"), "pixel6pro": PhoneTrouble("pixel6pro: unauthorized")}
+    assert [check.subject for check in doctor._unreachable(causes)] == ["pixel6", "pixel6pro"]
+
+
+def asked_phone(name: str, probe) -> SimpleNamespace:
+    return SimpleNamespace(spec=SimpleNamespace(name=name), probe_public_addresses=probe)
+
+
+def test_each_stun_server_is_asked_from_each_phone_and_an_examples_address_is_called_one():
+    def silent(servers):
+        raise AttemptVoid("no_public_address", "no STUN server answered")
+
+    def gone(servers):
+        raise PhoneTrouble("gone")
+
+    example = StunServer(address="192.0.2.250", port=3478)
+    own = StunServer(address="10.1.2.3", port=3479)
+    heard, mute = asked_phone("a", lambda servers: [servers[0].address]), asked_phone("b", silent)
+    apart, dead = asked_phone("c", lambda servers: []), asked_phone("d", gone)
+    subject = "10.1.2.3 port 3479"
+    assert list(network_checks.stun([own], [heard, apart, dead])) == [Check("stun", subject, True, "answers a", "")]
+    (check,) = network_checks.stun([own], [apart])
+    assert (check.ok, check.found) == (True, "no phone has an address of its family")
+    (check,) = network_checks.stun([own], [heard, mute])
+    assert (check.ok, check.found) == (False, "does not answer b")
+    assert check.fix.startswith("mend the path to it, or write one that you may use")
+    for phones, found in (([mute], "does not answer b"), ([], "is an example's address")):
+        (check,) = network_checks.stun([example], phones)
+        assert (check.ok, check.found) == (False, found)
+        assert check.fix.startswith("that is an example's address, which answers nobody; write one")
+
+
+def test_a_resolver_that_nobody_answers_for_is_named_and_any_answer_is_one(monkeypatch):
+    def silent(address, where, tries):
+        asked.append((where[0], tries))
+        raise TimeoutError
+
+    asked: list[tuple[str, int]] = []
+
+    monkeypatch.setattr(network_checks, "look_up", silent)
+    check = network_checks.resolver(("192.0.2.53", 53))
+    assert (check.subject, check.ok, check.found) == ("192.0.2.53 port 53", False, "does not answer the controller")
+    assert check.fix.startswith("that is an example's address, which answers nobody; ")
+    assert network_checks.resolver(("10.1.2.3", 53)).fix.startswith("mend the path to it, or write one")
+    assert asked == [("192.0.2.53", 1), ("10.1.2.3", 3)]
+    monkeypatch.setattr(network_checks, "look_up", lambda address, where, tries: {"name": None, "how": "PTR: NXDOMAIN"})
+    assert network_checks.resolver(("192.0.2.53", 53)).ok
+    assert network_checks.resolver(None).ok
+
+
+def test_a_kind_of_network_that_cannot_be_read_is_said_without_the_names_of_networks(monkeypatch):
+    identity = '[{type=99, ratType=COMBINED, wifiNetworkKey="My Home"wpa2-psk, subscriberId=001010123456789}] DEFAULT'
+    known = netstats.Bucket("wifi", "[{type=1, ...}] DEFAULT", 0)
+    phone = SimpleNamespace(spec=SimpleNamespace(name="pixel6"))
+    monkeypatch.setattr(network_checks, "_bytes", lambda phone, app: {known: 7})
+    apps = [LAB.apps["whatsapp"]]
+    assert network_checks.counted(phone, apps).found == "by app and by network, so far wifi"
+    strange = netstats.Bucket(netstats.UNREADABLE, identity, 0)
+    monkeypatch.setattr(network_checks, "_bytes", lambda phone, app: {known: 7, strange: 1})
+    check = network_checks.counted(phone, apps)
+    assert not check.ok
+    assert check.found == "the kind of network cannot be read: type=99, ratType=COMBINED"
+
+
+def test_a_phone_that_stops_answering_is_one_line_and_what_was_right_before_stays(monkeypatch):
+    alive = [True, True, False]
+
+    def run(command: str) -> None:
+        if not alive.pop(0):
+            raise PhoneTrouble("pixel6: gone")
+
+    def checks(phone, apps, agent):
+        yield Check("battery", "pixel6", True, "87%", "")
+        yield Check("airplane mode", "pixel6", False, "on", "switch it off")
+        yield Check("disk", "pixel6", False, "pixel6: no whole answer to `df`", "make room")
+        yield Check("app", "pixel6", False, "never asked", "")
+
+    monkeypatch.setattr(doctor, "_phone", checks)
+    phone = SimpleNamespace(spec=SimpleNamespace(name="pixel6"), device=SimpleNamespace(run=run))
+    assert doctor._of_phone(phone, []) == [
+        Check("reachable", "pixel6", False, "pixel6: gone", "connect it again, then run doctor again"),
+        Check("battery", "pixel6", True, "87%", ""),
+        Check("airplane mode", "pixel6", False, "on", "switch it off"),
+    ]

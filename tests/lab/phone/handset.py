@@ -16,6 +16,7 @@ from lab.programs.shell import ShellOutput
 FILE = "/data/local/tmp/im-call-lab.datagram"
 START_NS = 1_000_000_000_000
 QUERY = {"resourceId": "id", "text": "text", "description": "desc", "className": "cls", "packageName": "package"}
+MATCHES = {"textMatches": "text", "descriptionMatches": "desc", "packageNameMatches": "package"}
 IP_ADDR = """\
 1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
     link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
@@ -71,7 +72,7 @@ class Seen:
             if key in QUERY:
                 if getattr(self, QUERY[key]) != value:
                     return False
-            elif not re.fullmatch(value, getattr(self, {"textMatches": "text", "descriptionMatches": "desc"}[key])):
+            elif not re.fullmatch(value, getattr(self, MATCHES[key])):
                 return False
         return True
 
@@ -104,6 +105,9 @@ class Handset:
     waiting: Callable[[float], object] | None = None
     calling: list[str] = field(default_factory=list)
     """The packages that notify of a call."""
+    sim: int = 0
+    focus: str = "NotificationShade"
+    hierarchy: str = ""
 
     def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
         self.done.append(command)
@@ -117,16 +121,22 @@ class Handset:
             return ShellOutput(heading + "".join(map(posted, self.calling)), 0)
         if "telephony.registry" in command:
             self.done.pop()
-            return ShellOutput("  Phone Id=0\n    mCallState=0\n", 0)
+            return ShellOutput(f"  Phone Id=0\n    mCallState={self.sim}\n", 0)
+        if command == "dumpsys window | grep -F mCurrentFocus":
+            self.done.pop()
+            return ShellOutput(f"  mCurrentFocus=Window{{3f2a1b0 u0 {self.focus}}}\n", 0)
         if command.startswith(("am start", "monkey")) and self.started is not None:
             self.started(command)
             return ShellOutput("Starting\n", 0)
         raise AssertionError(f"the fake phone does not know {command!r}")
 
-    def __call__(self, **query: str) -> Any:
+    def __post_init__(self) -> None:
+        self.jsonrpc = SimpleNamespace(dumpWindowHierarchy=lambda compressed, depth: self.hierarchy)
+
+    def __call__(self, *, instance: int = 0, **query: str) -> Any:
         if self.broken is not None:
             raise self.broken
-        found = next((one for one in self.screen if one.fits(query)), None)
+        found = next(iter([one for one in self.screen if one.fits(query)][instance:]), None)
         if found is None:
             return Missing(exists=False)
         return SimpleNamespace(exists=True, wait_gone=self.waiting, info=self._info(found))

@@ -8,7 +8,7 @@ import pytest
 
 from lab.definitions import App, Intent, Selector, Way
 from lab.definitions.yaml import read
-from lab.errors import AttemptVoid
+from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState
 from lab.phone.chains import Chains, Pursuit, Used, listed, start_command
@@ -134,7 +134,95 @@ def test_a_dialog_is_sent_away_where_an_intent_leads_to_it_again_and_again(
     handset.started = lambda command: setattr(handset, "screen", [nag])
     done = chains.pursue(app, app.open_chat, lambda: chat in handset.screen, 10.0, "15555550102")
     assert (done.reached, len(done.used)) == (True, 1)
-    assert handset.clock.ns == START_NS + 1_200_000_000
+    assert handset.clock.ns == START_NS + 3_200_000_000
+
+
+def test_a_way_gets_its_3_s_before_anything_is_dismissed_and_is_used_again_after_that(
+    chains: Chains, handset: Handset, whatsapp: App
+):
+    app = whatsapp.model_copy(update={"dismiss": [Selector(description="Later", seen_on="never")]})
+    nag = Seen(desc="Later", tap=lambda: setattr(handset, "screen", []))
+    handset.answers = {"input keyevent HOME": ""}
+    handset.clock.after(0.4, lambda: setattr(handset, "screen", [nag]))
+    done = chains.pursue(app, [HOME], lambda: handset.done.count("input keyevent HOME") == 2, 10.0)
+    assert handset.done == ["input keyevent HOME", "tap Later", "input keyevent HOME"]
+    assert [one.from_ns - START_NS for one in done.used] == [0, 3_200_000_000]
+
+
+def test_a_way_whose_effect_takes_almost_3_s_has_nothing_dismissed(chains: Chains, handset: Handset, whatsapp: App):
+    app = whatsapp.model_copy(update={"dismiss": [Selector(description="Later", seen_on="never")]})
+    handset.answers, handset.screen = {"input keyevent HOME": ""}, [Seen(desc="Later")]
+    done = chains.pursue(app, [HOME], lambda: handset.clock.ns >= START_NS + 2_900_000_000, 10.0)
+    assert (done.reached, handset.done) == (True, ["input keyevent HOME"])
+
+
+def test_a_dialog_that_stays_keeps_no_other_from_being_dismissed(chains: Chains, handset: Handset, whatsapp: App):
+    words = ("Stays", "Goes")
+    app = whatsapp.model_copy(update={"dismiss": [Selector(description=word, seen_on="never") for word in words]})
+    handset.answers = {"input keyevent HOME": ""}
+    handset.screen = [Seen(desc="Stays"), Seen(desc="Goes", tap=lambda: handset.screen.pop())]
+    chains.pursue(app, [HOME], lambda: len(handset.screen) == 1, 10.0)
+    assert handset.done == ["input keyevent HOME", "tap Stays", "tap Goes"]
+
+
+def test_controls_that_can_always_be_brought_back_do_not_keep_a_dialog(phone: Phone, handset: Handset, whatsapp: App):
+    app = whatsapp.model_copy(update={"dismiss": [Selector(description="Later", seen_on="never")]})
+    end = Seen(
+        id="com.whatsapp:id/end_call_button", tap=lambda: handset.__dict__.update(audio="MODE_NORMAL", screen=[])
+    )
+    call = Seen(id="com.whatsapp:id/call_screen")
+    handset.audio = "MODE_IN_COMMUNICATION"
+    handset.screen = [call, Seen(desc="Later", tap=lambda: setattr(handset, "screen", [call, end]))]
+    phone.hang_up(app)
+    assert [one for one in handset.done if one.startswith("tap")] == [
+        "tap com.whatsapp:id/call_screen",
+        "tap Later",
+        "tap com.whatsapp:id/end_call_button",
+    ]
+
+
+@pytest.mark.parametrize("other", [{"calling": ["com.google.android.dialer"]}, {"sim": 1}, {"sim": 2}])
+def test_while_there_is_another_call_nothing_is_dismissed_and_no_key_and_no_notification_is_used(
+    chains: Chains, handset: Handset, whatsapp: App, other: dict[str, object]
+):
+    app = whatsapp.model_copy(update={"dismiss": [Selector(description="Decline", seen_on="never")]})
+    decline = Way(notification=Selector(description="Decline", seen_on="never"))
+    handset.__dict__.update(other)
+    handset.screen = [Seen(desc="Decline", package=SYSTEM_UI)]
+    done = chains.pursue(app, [decline, Way(key="ENDCALL", seen_on="never")], lambda: False, 4.0, own=True)
+    assert (done.used, handset.done) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("screen", "calling", "tapped"),
+    [
+        ([Seen(desc="Decline", package=SYSTEM_UI)], ["com.whatsapp"], 1),
+        ([Seen(desc="Decline", package="com.whatsapp")], [], 1),
+        ([Seen(desc="Decline", package=SYSTEM_UI)], [], 0),
+        ([Seen(desc="Decline", package=SYSTEM_UI), Seen(desc="Decline", package=SYSTEM_UI)], ["com.whatsapp"], 0),
+        ([Seen(desc="Decline", package="com.google.android.dialer")], ["com.whatsapp"], 0),
+    ],
+    ids=["the app notifies", "the app's own node", "nobody notifies", "two alike", "the dialer's screen"],
+)
+def test_a_button_of_a_notification_is_tapped_only_where_it_is_the_apps(
+    chains: Chains, handset: Handset, whatsapp: App, screen: list[Seen], calling: list[str], tapped: int
+):
+    decline = Way(notification=Selector(description="Decline", seen_on="never"))
+    handset.screen, handset.calling = screen, calling
+    chains.pursue(whatsapp, [decline], lambda: "tap Decline" in handset.done, 1.0, own=True)
+    assert handset.done.count("tap Decline") == tapped
+
+
+def test_a_key_that_the_phone_forbids_is_told_with_what_to_switch_on(chains: Chains, handset: Handset, whatsapp: App):
+    said = (
+        "java.lang.SecurityException: Injecting to another application requires INJECT_EVENTS permission\n"
+        "\tat android.os.Parcel.createExceptionOrNull(Parcel.java:2437)\n"
+    )
+    handset.answers, handset.code = {"input keyevent HOME": said}, 255
+    with pytest.raises(
+        PhoneTrouble, match=r"keyevent HOME`: the phone forbids taps by adb \(INJECT_EVENTS\); switch on"
+    ):
+        chains.pursue(whatsapp, [HOME], lambda: False, 1.0)
 
 
 @pytest.mark.parametrize("verb", ["reject", "cancel", "hang_up"])

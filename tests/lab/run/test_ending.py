@@ -266,6 +266,20 @@ def test_a_short_ringing_may_have_been_ended_by_somebody():
     assert verdict(timeout(end=31.4)) == ("proven", None)
 
 
+def test_where_the_apps_own_ringing_is_known_another_length_may_be_somebodys_doing():
+    def judged(rung_s, usual_s):
+        call = timeout(end=11.3 + rung_s)
+        usual = {"unanswered_s": usual_s}
+        call.limits = {role: each.model_copy(update=usual) for role, each in call.limits.items()}
+        return verdict(call)
+
+    assert judged(45.7, 45.0) == ("proven", None)
+    assert judged(40.1, 45.0) == ("proven", None)
+    assert judged(39.9, 45.0) == ("undecided", "short_ring")
+    assert judged(50.1, 45.0) == ("undecided", "short_ring")
+    assert judged(12.0, 12.5) == ("proven", None)
+
+
 def test_ends_that_lie_apart_are_not_one_timeout():
     assert verdict(timeout(y_end=5.5)) == ("proven", None)
     assert verdict(timeout(y_end=5.6)) == ("undecided", "ends_apart")

@@ -62,3 +62,18 @@ def test_an_emulated_bench_is_judged_by_the_defaults_whatever_its_file_says(at):
     told(at, [2.0] * 20, [0.1] * 20, spec=at.emulated)
     assert of(at, spec=at.emulated) == (1.5, 5.0, 5.0, "default")
     assert Limits(follow_s=1.5, late_s=5.0, apart_s=5.0, source="default") == limits.DEFAULT
+
+
+def test_how_long_it_rings_in_vain_is_the_median_of_three_calls_or_more_of_this_version_alone(at):
+    def told_rings(version, *spans):
+        calls = [Measured("pixel6", "whatsapp", version, unanswered_s=span_s) for span_s in spans]
+        calibration.keep(at.lab, at.real, calls)
+
+    def usual_s(version):
+        return limits.of(at.lab, at.real, "pixel6", "whatsapp", version).unanswered_s
+
+    told_rings("2.1", 44.8, 45.2)
+    assert usual_s("2.1") is None
+    told_rings("2.1", 21.0)  # Somebody's hand that nothing showed.
+    assert (usual_s("2.1"), usual_s("2.2")) == (44.8, None)
+    assert limits.of(at.lab, at.real, "pixel6", "whatsapp", "2.1").source == "default"

@@ -1,0 +1,35 @@
+"""One line of the doctor, how a question becomes one, and how a cause is told once."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from lab.errors import LabError
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor: `found` is what is there, `fix` what to do where it is not ok."""
+
+    check: str
+    subject: str
+    ok: bool
+    found: str
+    fix: str
+
+
+def asked(check: str, subject: str, ask: Callable[[], tuple[bool, str]], fix: str) -> Check:
+    """A check whose question may itself fail."""
+    try:
+        ok, found = ask()
+    except LabError as error:
+        ok, found = False, str(error)
+    return Check(check, subject, ok, found, "" if ok else fix)
+
+
+def once(checks: Iterable[Check]) -> list[Check]:
+    """The checks of one machine without those that fail for a cause that an earlier one names in the same words."""
+    kept: list[Check] = []
+    for check in checks:
+        if check.ok or not any(check.found == one.found for one in kept if not one.ok):
+            kept.append(check)
+    return kept
