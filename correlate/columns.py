@@ -59,7 +59,7 @@ def columns(measure: Measure) -> list[str]:
 
 def columns_of(finding: type) -> Iterator[str]:
     """The columns of a finding's dataclass, those of a dataclass inside spread out."""
-    for name, hint in get_type_hints(finding).items():
+    for name, hint in _hints(finding).items():
         if isinstance(hint, type) and is_dataclass(hint):
             yield from (f"{name}_{inner}" for inner in columns_of(hint))
         else:
@@ -89,7 +89,7 @@ def parse(row: Mapping[str, str], kind: type[T], prefix: str = "") -> T:
     Raises `KeyError` for a column that is missing and `ValueError` for a cell that is not of its column's type.
     """
     values: dict[str, Any] = {}
-    for name, hint in get_type_hints(kind).items():
+    for name, hint in _hints(kind).items():
         is_inside = isinstance(hint, type) and is_dataclass(hint)
         values[name] = parse(row, hint, f"{prefix}{name}_") if is_inside else _decoded(row, prefix + name, hint)
     return kind(**values)
@@ -130,6 +130,12 @@ def decode(cell: str, kind: Any) -> Any:
         return _adapter(kind).validate_json(cell, strict=True)
     except ValidationError as error:
         raise ValueError(f"{cell[:40]!r}: {error.errors()[0]['msg']}") from error
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    """Its fields and their types; to evaluate them takes longer than to read a row."""
+    return get_type_hints(kind)
 
 
 @cache

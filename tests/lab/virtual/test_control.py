@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,7 @@ def is_open(port: int) -> bool:
 
 
 def test_the_first_line_tells_all_ports(bench):
-    assert sorted(bench.started) == ["adb_port", "laptop", "phones", "resolver_port"]
+    assert sorted(bench.started) == ["adb_port", "clock", "laptop", "phones", "resolver_port"]
     assert [phone["name"] for phone in bench.started["phones"]] == ["pixel6", "pixel6pro"]
     assert all(is_open(port) for port in (bench.started["adb_port"], *(p["port"] for p in bench.started["phones"])))
     assert bench.started["laptop"][:3] == [sys.executable, "-I", "-S"]
@@ -42,6 +43,19 @@ def test_begin_sets_the_clock_and_advance_moves_it(bench):
     assert bench.say(BEGIN) == {"now_ns": START_NS}
     assert bench.say({"op": "advance", "ns": 1_500}) == {"now_ns": START_NS + 1_500}
     assert bench.say({"op": "advance", "ns": 0}) == {"now_ns": START_NS + 1_500}
+
+
+def test_bench_time_stands_in_the_file_that_the_first_line_names_before_anybody_has_an_answer(bench):
+    def shown() -> int:
+        return int.from_bytes(Path(bench.started["clock"]).read_bytes(), sys.byteorder)
+
+    assert bench.say(BEGIN) == {"now_ns": shown()} == {"now_ns": START_NS}
+    for nanoseconds in (1_500, 0, 3_000_000_000):
+        assert bench.say({"op": "advance", "ns": nanoseconds}) == {"now_ns": shown()}
+    before_ns, port = shown(), bench.started["phones"][0]["port"]
+    bench.adb("connect", f"127.0.0.1:{port}")
+    assert bench.adb("-s", f"127.0.0.1:{port}", "shell", "dumpsys", "audio").returncode == 0
+    assert before_ns < shown() == bench.say({"op": "advance", "ns": 0})["now_ns"]
 
 
 @pytest.mark.parametrize(
