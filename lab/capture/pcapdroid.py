@@ -98,7 +98,8 @@ class Remote:
         for name, value in extras.items():
             words += ["-e", name, value]
         try:
-            return self.adb.run(shlex.join([*words, "-e", "api_key", self._key]))
+            line = shlex.join([*words, "-e", "api_key", self._key])
+            return self.adb.run(line, label=f"am start of PCAPdroid, {action}")
         except PhoneTrouble as error:
             raise PhoneTrouble(str(error).replace(self._key, "KEY")) from None
 

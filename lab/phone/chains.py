@@ -14,7 +14,7 @@ from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.agent_words import explained
 from lab.phone.screen import Screen
-from lab.phone.starting import Answer, asked, launch, meant, start_command
+from lab.phone.starting import Answer, launch, meant, started
 from lab.phone.witnesses import notifications, telephony
 from lab.phone.witnesses.facts import Missing
 
@@ -136,7 +136,7 @@ class Chains:
         if way.notification is not None:
             return self._tap_notification(app, way.notification.as_query(contact, title))
         if way.intent is not None:
-            return self._taken(str(way), asked(self.adb, start_command(way.intent, contact)))
+            return self._taken(str(way), started(self.adb, way.intent, contact))
         if way.key is not None:
             return not (own and self.other_calls(app)) and self._press(way.key)
         return self._taken(str(way), launch(self.adb, app.package))

@@ -81,9 +81,9 @@ def launch(adb: Adb, package: str) -> Answer:
     return answer
 
 
-def asked(adb: Adb, command: str) -> Answer:
-    """Run a line of `am`, `monkey` or `input` and read its answer. Raises `PhoneTrouble`."""
-    return meant(command.split(" ", 1)[0], adb.run(command))
+def started(adb: Adb, intent: Intent, contact: str) -> Answer:
+    """Start what an intent names. Raises `PhoneTrouble`, which does not repeat the intent: it may name people."""
+    return meant("am", adb.run(start_command(intent, contact), label=f"am start of {intent.package or intent.action}"))
 
 
 def meant(program: str, output: ShellOutput) -> Answer:

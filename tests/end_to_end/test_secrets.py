@@ -55,13 +55,15 @@ class Lost:
         self._before, self._attempt = 0, -1
         run, enter = PersistentShell.run, AttemptFolder.__enter__
 
-        def counted(shell: PersistentShell, command: str, timeout_s: float | None = None) -> ShellOutput:
+        def counted(
+            shell: PersistentShell, command: str, timeout_s: float | None = None, label: str | None = None
+        ) -> ShellOutput:
             self._before += 1
             if self._attempt >= 0 and wanted(command, self._before - 1, self._attempt):
                 self._attempt = -1
                 self.commands.append(command)
                 raise StreamBroken(f"the connection is lost at {command}")
-            return run(shell, command, timeout_s)
+            return run(shell, command, timeout_s, label)
 
         def entered(folder: AttemptFolder) -> AttemptFolder:
             self._before, self._attempt = 0, folder.number

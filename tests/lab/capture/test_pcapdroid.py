@@ -60,7 +60,7 @@ class Phone:
         self.removed: list[str] = []
         self.held: list[str] = []
 
-    def run(self, command, *, root=False, timeout_s=10.0):
+    def run(self, command, *, root=False, timeout_s=10.0, label=None):
         assert not root
         words = shlex.split(command.replace(" --user 0 ", " "))
         assert (words[0] == "am") == (" --user 0 " in command)
