@@ -11,9 +11,10 @@ from lab.definitions.yaml import read
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState
-from lab.phone.chains import Chains, Pursuit, Used, listed, start_command
+from lab.phone.chains import Chains, Pursuit, Used, listed
 from lab.phone.phone import Phone
 from lab.phone.screen import Screen
+from lab.phone.starting import start_command
 from tests.lab.phone.conftest import APPS
 from tests.lab.phone.handset import START_NS, Handset, Seen, subtitle
 
