@@ -20,6 +20,7 @@ TRANSPORT, ESTABLISHED = "correlate/transport", "correlate/pairs/established"
 WITNESSED = "lab/phone/witnesses/audio"
 ATTEMPT, MATRIX, UNSEEN = "lab/run/attempt", "lab/run/matrix", "correlate/pairs/unseen"
 INTRODUCE = "lab/commands/introduce"
+PROGRAMS = "real_outputs/phone_programs"
 JUDGING = "lab/run/judging"
 
 # What it decides, the module, its text and the mutant's; last the tests where `mirror` does not find them.
@@ -34,8 +35,10 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/run/leaving", "in range(LOOKS)", "in range(1)"),
     ("verdict", "lab/run/witnessed", "act.verb in ENDING", "act.verb not in ENDING"),
     ("value", "lab/run/description", '"rig": "rehearsed"', '"rig": "measured"', MATRIX),
-    ("verdict", "lab/run/description", '"matrix", "seed", "scenario_hash"', '"matrix", "scenario_hash"', MATRIX),
-    ("value", "lab/run/events", '"event": event, **fields', '"event": event', ATTEMPT),
+    ("verdict", "lab/run/description", "if before != now:", "if before is None:", MATRIX),
+    ("verdict", "lab/run/meaning", "if field not in left_out:", "if field in left_out:"),
+    ("verdict", "lab/run/revisions", "each, names) == now)", "each, names) != now)"),
+    ("value", "lab/run/events", '"event": event, **said', '"event": event', ATTEMPT),
     ("verdict", "lab/run/matrix", 'else "bench_trouble"', 'else "void"'),
     ("boundary", "lab/run/matrix", "range(1 + FURTHER_ATTEMPTS)", "range(FURTHER_ATTEMPTS)"),
     ("boundary", "lab/run/matrix", "free_bytes < needed_bytes", "free_bytes <= needed_bytes"),
@@ -57,6 +60,10 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "lab/run/matrix", "if reason == introductions.PARKED", "if reason != introductions.PARKED"),
     ("verdict", "lab/run/plan", "introductions.require(run.lab", "introductions.strangers(run.lab", MATRIX),
     ("value", "lab/run/progress", '"1 retry" if retries == 1', '"1 retry" if retries > 0'),
+    ("boundary", "lab/run/guard", "self._in_a_row < IN_A_ROW", "self._in_a_row <= IN_A_ROW"),
+    ("verdict", "lab/run/guard", "if of_controller(error) or", "if not of_controller(error) or"),
+    ("value", "lab/run/storing", 'machine="laptop" if by_laptop', 'machine="laptop" if not by_laptop', ATTEMPT),
+    ("verdict", "lab/run/terminal", "if error.errno not in GONE", "if error.errno in GONE"),
     ("value", "lab/run/recorded", "clock=clock", "clock=stored.machine", ATTEMPT),
     ("value", "lab/run/side_by_side", "self._todo.append(item)", "self._todo.appendleft(item)"),
     ("verdict", "lab/run/steps", '"dropped" if seen.ended_by is None', '"dropped" if seen.ended_by == "callee"'),
@@ -90,6 +97,10 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/capture/verified", "captured_bytes < np", "captured_bytes <= np"),
     ("verdict", "lab/capture/verified", "if repeats.flagged", "if repeats.found"),
     ("verdict", "lab/clocks/capture_clocks", "> each.bound_ns + machine.bound_ns", "> each.bound_ns"),
+    ("verdict", "lab/phone/packages", '"hidden": ("false"', '"hidden": ("true"', PROGRAMS),
+    ("verdict", "lab/phone/root", "if not said:", "if said is None:", PROGRAMS),
+    ("verdict", "lab/phone/serials", '":" in listed', '"::" in listed', PROGRAMS),
+    ("verdict", "lab/phone/starting", "in _NOT_RUN", "in ()", "lab/phone/chains"),
     ("verdict", "lab/phone/netstats", "sorted(grown.items()) if size}", "sorted(grown.items()) if size > 1}"),
     ("boundary", "lab/phone/netstats", 'all("defaultNetwork=false"', 'any("defaultNetwork=false"'),
     ("boundary", "lab/phone/witnesses/comparison", "abs(step_s) > STEP_S", "abs(step_s) > 2 * STEP_S"),

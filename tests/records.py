@@ -43,6 +43,7 @@ def side(role: str, phone: str, vantage: str, own: str) -> dict[str, Any]:
         "counters": {"captured": 0, "received": 0, "dropped": 0},
         "live_ns": 1_767_772_804_000_000_000,
         "app_bytes": 12_108_787,
+        "identifiers": None,
     }
 
 
@@ -82,10 +83,11 @@ def trial(trial_id: str = TRIAL, attempt: int = 0) -> dict[str, Any]:
         "observed_scenario": "caller_hangs_up",
         "observed": observed(),
         "limits": {
-            "caller": {"follow_s": 1.5, "late_s": 5.0, "apart_s": 5.0, "source": "default"},
-            "callee": {"follow_s": 2.5, "late_s": 6.0, "apart_s": 4.0, "source": "calibrated"},
+            "caller": {"follow_s": 1.5, "late_s": 5.0, "apart_s": 5.0, "unanswered_s": None, "source": "default"},
+            "callee": {"follow_s": 2.5, "late_s": 6.0, "apart_s": 4.0, "unanswered_s": 45.5, "source": "calibrated"},
         },
         "stated_answered": None,
+        "revision": None,
         "sides": {
             "caller": side("caller", "alpha", "interface", "100.64.0.7"),
             "callee": side("callee", "bravo", "hotspot", "192.168.137.20"),

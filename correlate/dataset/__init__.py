@@ -29,7 +29,7 @@ from correlate.dataset.attempts import AttemptFolder, commit, discard_unfinished
 from correlate.dataset.contents import hashes
 from correlate.dataset.durable import readable, remove, replacing, sha256, write_json, write_text
 from correlate.dataset.examination import Examined, examine
-from correlate.dataset.journal import BrokenJournal, Journal
+from correlate.dataset.journal import BrokenJournal, Clean, Journal, as_it_is
 from correlate.dataset.names import is_host_name, misshapen
 from correlate.dataset.record import DatasetRecord, PlanEntry, Role, TrialRecord, VoidRecord
 from correlate.dataset.record.base import NAME
@@ -73,9 +73,12 @@ def check_id(trial_id: str) -> str:
 
 
 class Dataset:
-    """One dataset folder. Making the object touches nothing on the disk."""
+    """One dataset folder. Making the object touches nothing on the disk.
 
-    def __init__(self, path: Path) -> None:
+    Words go into its journal, its documents and its report as `clean` gives them.
+    """
+
+    def __init__(self, path: Path, clean: Clean = as_it_is) -> None:
         self.path = Path(path)
         self.info_path = self.path / INFO
         self.lock_path = self.path / ".lock"
@@ -87,7 +90,7 @@ class Dataset:
         self.truth_dir = self.path / TRUTH
         self.findings_dir = self.path / "findings"
         self.tables_dir = self.path / "tables"
-        self.journal = Journal(self.path / JOURNAL)
+        self.journal = Journal(self.path / JOURNAL, clean)
 
     def make(self) -> None:
         """The folder, open to its owner alone; one that is there stays as it is. What is in it points to people."""
@@ -152,7 +155,7 @@ class Dataset:
         shutil.rmtree(self.path / SCENARIOS, ignore_errors=True)
         for name, text in scenarios.items():
             write_text(self.path / SCENARIOS / name, text)
-        data = documents.as_bytes(info)
+        data = documents.as_bytes(documents.cleaned(info, self.journal.clean))
         files = {INFO: hashlib.sha256(data).hexdigest()} | self._scenarios()
         with replacing(self.info_path, data):
             self.journal.append("begun", files=files)

@@ -43,6 +43,10 @@ class AttemptFolder:
         """It does not count, and is kept with what is in its folder."""
         self._void = reason, text
 
+    def clean(self, value: object) -> object:
+        """A value of JSON as it may go into the folder (`Journal.clean`)."""
+        return self._journal.clean(value)
+
     def __enter__(self) -> Self:
         self.path.mkdir(parents=True)
         remove(self.truth)
@@ -63,6 +67,7 @@ class AttemptFolder:
             self._interrupted("left without an end")
 
     def _keep(self, reason: str, text: str) -> None:
+        text = str(self.clean(text))
         about = VoidRecord(trial=self._trial, attempt=self.number, reason=reason, text=text)
         if self.truth.exists():
             self.truth.rename(self.path / "truth.json")

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,9 +35,63 @@ def read(path: Path, label: str, model: type[D], hint: str = "", within: Path | 
         value = _of_this_schema(value, label)
     try:
         # Python's objects have no way back to addresses in strict mode; JSON has.
-        return model.model_validate_json(json.dumps(value), strict=True)
+        return _model(model, value)
     except ValidationError as error:
         raise BadDataset(f"{label}: {mistake(error)}{hint}") from error
+
+
+def cleaned(document: D, clean: Callable[[object], object]) -> D:
+    """A document whose texts `clean` has passed. A value for which a rule holds (a name, an address, a word of a list)
+    and that would break it by that stays as it is: no document is lost."""
+    before = document.model_dump(mode="json", by_alias=True)
+    after = clean(before)
+    if after == before:
+        return document
+    for mend in (_cut, _first):
+        for place in _unfitting(type(document), after):
+            _mend(after, before, place, mend)
+    try:
+        return _model(type(document), after)
+    except ValidationError:
+        return document
+
+
+def _model(kind: type[D], value: Any) -> D:
+    return kind.model_validate_json(json.dumps(value), strict=True)
+
+
+def _unfitting(kind: type[Document], value: Any) -> list[Place]:
+    try:
+        _model(kind, value)
+    except ValidationError as error:
+        return [found["loc"] for found in error.errors(include_url=False)]
+    return []
+
+
+def _first(_after: Any, before: Any) -> Any:
+    return before
+
+
+def _cut(after: Any, before: Any) -> Any:
+    """A text that may have become too long, as long as it was."""
+    return after[: len(before)] if isinstance(after, str) and isinstance(before, str) else after
+
+
+def _mend(after: Any, before: Any, place: Place, mend: Callable[[Any, Any], Any]) -> None:
+    """Mend a value by what it was, or where it has no place of its own in both, what holds it."""
+    if not place or place[0] not in _places(before):
+        return
+    first, *below = place
+    if below and first in _places(after) and below[0] in _places(after[first]) and below[0] in _places(before[first]):
+        _mend(after[first], before[first], tuple(below), mend)
+    elif first in _places(after):
+        after[first] = mend(after[first], before[first])
+
+
+def _places(value: Any) -> Collection[str | int]:
+    if isinstance(value, list):
+        return range(len(value))
+    return value.keys() if isinstance(value, dict) else ()
 
 
 def write(path: Path, document: Document) -> None:

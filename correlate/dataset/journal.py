@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -16,6 +17,16 @@ from correlate.dataset.record import JournalLine
 from correlate.errors import Damaged
 
 FIRST = "0" * 64
+WORDS = ("reason", "text", "list")
+"""The keys of an event that hold words, not what a rule for names, hashes or numbers has passed."""
+
+Clean = Callable[[object], tuple[object, tuple[str, ...]]]
+"""A value of JSON without what must not be known, and the names of what stood in it."""
+
+
+def as_it_is(value: object) -> tuple[object, tuple[str, ...]]:
+    """A `Clean` where nobody says what must not be known."""
+    return value, ()
 
 
 class BrokenJournal(Damaged):
@@ -28,10 +39,11 @@ class Journal:
     Each line is a `JournalLine`; the hash in it is of the bytes of the line before, line end excluded. What a power
     loss leaves of a last line that was never finished is no event: `append` cuts it off and says so with an event
     `journal_cut` of its own. Several threads may append; what one appends is whole, and bound to what came before it.
+    No words go in that `clean` does not pass; where it found something, an event `redacted` says what.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, clean: Clean = as_it_is) -> None:
+        self.path, self._clean = path, clean
         # How many lines there are, the last one's hash, and how long the file is then: where it is as long as that, it
         # is the one that this object wrote, for whoever appends holds the dataset.
         self._tail: tuple[int, str, int] | None = None
@@ -47,7 +59,20 @@ class Journal:
                 self._tail = (len(entries), head, whole)
             if cut_bytes:
                 self._write("journal_cut", {"cut_bytes": cut_bytes})
-            return self._write(event, fields)
+            words, hits = self._clean({key: fields[key] for key in WORDS if key in fields})
+            assert isinstance(words, dict)
+            entry = self._write(event, {**fields, **words})
+            for hit in hits:
+                self._write("redacted", {"field": hit})
+            return entry
+
+    def clean(self, value: object) -> object:
+        """A value of JSON that goes into a file of the dataset, without what must not be known: that it stood there is
+        a mistake of the program, and journalled. Raises `BrokenJournal`."""
+        cleaned, hits = self._clean(value)
+        for hit in hits:
+            self.append("redacted", field=hit)
+        return cleaned
 
     def read(self) -> list[JournalLine]:
         """All events; a last line that was never finished is left out. Raises `BrokenJournal` at any other break."""

@@ -144,7 +144,7 @@ def _rendered(dataset: Dataset) -> dict[Path, str]:
 def _put(dataset: Dataset, files: Mapping[Path, str]) -> None:
     dataset.reopen()
     for path, text in files.items():
-        write_text(path, text)
+        write_text(path, str(dataset.journal.clean(text)))
     dataset.write_manifest()
 
 
@@ -176,6 +176,7 @@ def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, l
         tables=[(each, grids(each)) for each in (*made, claimed)],
         linked=linked,
         witnessed=witnessed(study),
+        revisions=study.revised.notes,
         proxied=study.proxied,
         scope=study.scope,
         out=study.out,

@@ -60,7 +60,13 @@ def _table2(of: Table) -> list[Grid]:
         [*(text(row[key]) for key in ("app", "package", "version", "paper_version", "services", "paper_services"))]
         for row in of.rows
     ]
-    return [grid("app|package|version|paper|services|paper", rows)]
+    revised = [grid("app|trials by revision", [[text(row["app"]), text(row["revisions"])] for row in of.rows])]
+    return [grid("app|package|version|paper|services|paper", rows), *(revised if _is_revised(of) else [])]
+
+
+def _is_revised(table2: Table) -> bool:
+    """Whether there is more than one revision of the YAML."""
+    return any(row["revisions"] for row in table2.rows)
 
 
 def _table3(of: Table) -> list[Grid]:

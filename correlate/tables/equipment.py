@@ -43,7 +43,7 @@ def _device(study: Study, ours: Machine | None, paper: Mapping[str, Any]) -> Row
 
 
 def table2(study: Study) -> Table:
-    """Versions, as the phones had them in the trials, and call services of the apps."""
+    """Versions, as the phones had them in the trials, call services of the apps, and by which YAML they were driven."""
     published = {row["app"]: row for row in study.paper["table2"]}
     rows: list[Row] = []
     for app in study.apps:
@@ -56,11 +56,13 @@ def table2(study: Study) -> Table:
                 "package": ours.package,
                 "version": version,
                 "services": ", ".join(ours.services),
+                "revisions": study.revised.of(app),
                 "paper_version": paper.get("version"),
                 "paper_services": ", ".join(paper.get("services", [])),
                 "agreement": study.compare(same) if paper else "",
             }
         )
-    columns = "app package version services paper_version paper_services agreement"
-    notes = tuple(f"{app}: {text}" for app in study.apps if (text := study.other_version(app)))
+    columns = "app package version services revisions paper_version paper_services agreement"
+    notes = [f"{app}: {text}" for app in study.apps if (text := study.other_version(app))]
+    notes += study.revised.notes
     return table("table2", "Table 2: apps, versions and call services", columns, rows, notes, study.provenance)

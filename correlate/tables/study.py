@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import resources
@@ -16,6 +16,7 @@ from correlate.dataset.installed import Installed, in_words, installed, unlike
 from correlate.dataset.proven import Lack, Speaks, lacking
 from correlate.dataset.record import Analysis, DatasetRecord, Provenance
 from correlate.dataset.record.analysis import GENERIC
+from correlate.dataset.revisions import Revised, revised
 from correlate.findings import wrong_pairs
 from correlate.findings.cases import Case, cases
 from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
@@ -43,7 +44,8 @@ class Study:
     `installed` are the versions of each app that its trials recorded; an app of an imported dataset has none. `read`
     are the trials that could be read; `unread` says of each of the others why. `out` says of those that were captured,
     but are not this call, by which sign (`membership`): nothing counts them. `speaks_of` is what the cells
-    speak of that are made of it: trials that are not proven to be that are not among its cases.
+    speak of that are made of it: trials that are not proven to be that are not among its cases. `revised` are
+    the revisions of the YAML.
     """
 
     info: DatasetRecord
@@ -55,6 +57,7 @@ class Study:
     paper: Mapping[str, Any]
     wrong_pairs: tuple[WrongPair, ...]
     speaks_of: tuple[Speaks, ...] = ()
+    revised: Revised = field(default_factory=Revised)
 
     @staticmethod
     def of(dataset: Dataset) -> Study:
@@ -63,7 +66,8 @@ class Study:
         found = cases(dataset)
         names, rules = dataset.host_names(), _rules(info)
         out, wrong = left_out(found.read, rules, names), wrong_pairs.read(dataset)
-        return Study(info, installed(dataset), found.read, found.unread, out, names, published(), wrong)
+        by = revised(dataset)
+        return Study(info, installed(dataset), found.read, found.unread, out, names, published(), wrong, revised=by)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:

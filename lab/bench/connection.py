@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager, suppress
 from lab.bench.kinds import Kind
 from lab.definitions import PhoneSpec
 from lab.errors import LabError, PhoneTrouble
-from lab.phone.adb import TROUBLE, Adb
+from lab.phone.adb import TROUBLE, Adb, LabClient
 from lab.phone.phone import Phone
+from lab.phone.serials import listed_as
 
 STAY_AWAKE = "stay_on_while_plugged_in"
 """Android's setting that waking a phone for a trial changes."""
@@ -17,13 +18,12 @@ STAY_AWAKE = "stay_on_while_plugged_in"
 @contextmanager
 def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
     """A phone whose shell and agent answer, as long as the block runs. Raises `BenchUnhealthy`."""
-    import uiautomator2  # costs half a second, and nothing but a bench needs it
+    from lab.phone import agent as agents  # costs half a second, and nothing but a bench needs it
 
-    trouble = (*TROUBLE, uiautomator2.exceptions.BaseException)
     try:
-        adb = Adb(kind.client, kind.serial(spec))
-        agent = uiautomator2.connect(adb)
-    except trouble as error:
+        adb = Adb(kind.client, name_there(kind.client, kind.serial(spec)), spec.name)
+        agent = agents.connect(adb)
+    except (*TROUBLE, PhoneTrouble) as error:
         raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error
     # A phone or bench that has gone can no longer be tidied, and says so where it is asked for something.
     with closing(adb):
@@ -35,8 +35,14 @@ def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
                 with suppress(LabError):
                     put_back(adb, setting)
         finally:
-            with suppress(*trouble):
+            with suppress(*agents.TROUBLE):
                 agent.stop_uiautomator(wait=False)
+
+
+def name_there(client: LabClient, serial: str) -> str:
+    """By which name the adb server reaches a phone now: of those that are ready (`lab.phone.serials`). Raises what
+    adbutils does."""
+    return listed_as(serial, (phone.serial for phone in client.list() if phone.state == "device"))
 
 
 def stays_awake(adb: Adb) -> str:

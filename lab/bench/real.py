@@ -9,6 +9,7 @@ from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
 from lab.errors import BenchUnhealthy, PhoneTrouble
 from lab.phone.adb import TROUBLE, LabClient
+from lab.phone.serials import own_serial
 from lab.programs import locks
 from lab.programs.sleep_inhibitor import kept_awake
 
@@ -29,7 +30,7 @@ class RealBench:
         with ExitStack() as stack:
             for phone in spec.phones:
                 if phones and phone.serial is not None:
-                    lock = locks.of_phone(phone.serial)
+                    lock = locks.of_phone(own_serial(phone.serial) or phone.serial)
                     stack.enter_context(locks.held(lock, f"the phone {phone.name} of bench {spec.name}"))
             self.hint = stack.enter_context(kept_awake())
             self._held = stack.pop_all()

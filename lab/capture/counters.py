@@ -9,9 +9,8 @@ from lab.errors import AttemptVoid
 _TCPDUMP = re.compile(
     r"(\d+) packets? captured,?\s+(\d+) packets? received by filter,?\s+(\d+) packets? dropped by kernel"
 )
-_DUMPCAP = re.compile(
-    r"Packets captured: (\d+)\s+Packets received/dropped on interface '[^'\n]*': (\d+)/(\d+)", re.MULTILINE
-)
+# An interface's name may hold a quote ("Point d'acces") and has none around it before Wireshark 1.10.
+_DUMPCAP = re.compile(r"Packets captured: (\d+)[ ^C]*\s+Packets received/dropped on interface [^\n]*: (\d+)/(\d+) \(")
 
 
 @dataclass(frozen=True)

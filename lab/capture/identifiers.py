@@ -18,25 +18,25 @@ def searched(trace: Trace, secrets: Sequence[Secret]) -> Searched:
     """Which of these secrets stand in which frames of a capture, each whole within one frame, in whatever case, as the
     text that it is; a telephone number also without its sign. What is encrypted, packed or written otherwise is not
     seen. The secrets themselves are not in what is returned."""
-    found = []
+    found, data = [], bytes(trace.data).lower()
     for secret in secrets:
-        frames = sorted({frame for form in _forms(secret.value) for frame in _frames(trace, form)})
+        frames = sorted(set(_frames(trace, data, _form(secret.value))))
         if frames:
             found.append(IdentifierInClear(identifier=secret.field, frames=frames[:MAX_FRAMES], count=len(frames)))
     cut = int((trace.records.captured < trace.records.wire).sum())
     return Searched(found=found, cut_frames=cut)
 
 
-def _forms(value: str) -> Iterator[bytes]:
+def _form(value: str) -> bytes:
+    """The bytes of a secret as they are looked for, in lower case."""
     text = value.removeprefix("+") if re.fullmatch(r"\+\d+", value, re.ASCII) else value
-    if len(data := text.encode()) >= LEAST_BYTES:
-        yield data
+    return text.encode().lower()
 
 
-def _frames(trace: Trace, form: bytes) -> Iterator[int]:
+def _frames(trace: Trace, data: bytes, form: bytes) -> Iterator[int]:
     """Wireshark's numbers of the frames that hold these bytes."""
-    start, captured = trace.records.start, trace.records.captured
-    for match in re.finditer(re.escape(form), trace.data, re.IGNORECASE):
-        row = int(np.searchsorted(start, match.start(), side="right")) - 1
-        if row >= 0 and match.end() <= int(start[row] + captured[row]):
+    start, captured, at = trace.records.start, trace.records.captured, -1
+    while len(form) >= LEAST_BYTES and (at := data.find(form, at + 1)) >= 0:
+        row = int(np.searchsorted(start, at, side="right")) - 1
+        if row >= 0 and at + len(form) <= int(start[row] + captured[row]):
             yield row + 1

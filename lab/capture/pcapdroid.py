@@ -22,6 +22,7 @@ from lab.phone.adb import Adb
 from lab.phone.default_network import pcapdroid_interface
 from lab.phone.interfaces import parse_interfaces
 from lab.phone.phone import Phone
+from lab.phone.starting import FIRST_USER, stop_command
 from lab.programs.shell import ShellOutput, search_command
 
 PACKAGE = "com.emanuelef.remote_capture"
@@ -93,11 +94,12 @@ class Remote:
 
     def ask(self, action: str, **extras: str) -> ShellOutput:
         """Send one intent; what `am start` says of it, which is nothing of its effect."""
-        words = ["am", "start", "-n", ACTIVITY, "-e", "action", action]
+        words = ["am", "start", *FIRST_USER, "-n", ACTIVITY, "-e", "action", action]
         for name, value in extras.items():
             words += ["-e", name, value]
         try:
-            return self.adb.run(shlex.join([*words, "-e", "api_key", self._key]))
+            line = shlex.join([*words, "-e", "api_key", self._key])
+            return self.adb.run(line, label=f"am start of PCAPdroid, {action}")
         except PhoneTrouble as error:
             raise PhoneTrouble(str(error).replace(self._key, "KEY")) from None
 
@@ -126,9 +128,9 @@ class Remote:
 
     def kill(self) -> None:
         """End the app with all that it does and asks. Raises `PhoneTrouble` where its VPN stays all the same."""
-        self.adb.run(f"am force-stop {PACKAGE}")
+        self.adb.run(stop_command(PACKAGE))
         if not wait_until(self.clock, self.gone, EXIT_S):
-            raise PhoneTrouble(f"{self.adb.serial}: the VPN of PCAPdroid does not end; end it on the phone")
+            raise PhoneTrouble(f"{self.adb.name}: the VPN of PCAPdroid does not end; end it on the phone")
 
 
 class PcapdroidCapture:
@@ -156,7 +158,7 @@ class PcapdroidCapture:
 
     def start(self) -> None:
         if not self._remote.gone():
-            text = f"{self._adb.serial}: PCAPdroid runs a capture that is not the lab's; stop it in PCAPdroid"
+            text = f"{self._adb.name}: PCAPdroid runs a capture that is not the lab's; stop it in PCAPdroid"
             raise AttemptVoid("capture_not_ready", text)
         self._asked = True
         said = self._remote.ask(
@@ -170,11 +172,9 @@ class PcapdroidCapture:
             max_dump_size=str(MOST_BYTES),
         )
         if said.code != 0 or "Error" in said.text:
-            raise AttemptVoid(
-                "capture_not_ready", f"{self._adb.serial}: PCAPdroid cannot be started: {said.text[-300:]}"
-            )
+            raise AttemptVoid("capture_not_ready", f"{self._adb.name}: PCAPdroid cannot be started: {said.text[-300:]}")
         if not wait_until(self._clock, self._came_up, READY_S):
-            text = f"{self._adb.serial}: PCAPdroid's VPN does not come up; {self._remote.shown()} is on the screen; "
+            text = f"{self._adb.name}: PCAPdroid's VPN does not come up; {self._remote.shown()} is on the screen; "
             raise AttemptVoid("capture_not_ready", text + CONSENT)
         self._dropped_before = self._dropped()
 
@@ -200,7 +200,7 @@ class PcapdroidCapture:
     def _require_vpn(self) -> None:
         # Android starts a service that died again, and that captures as the app's own settings say.
         if self._tunnel is None or self._remote.tunnel() != self._tunnel:
-            raise AttemptVoid("capture_died", f"{self._adb.serial}: PCAPdroid's VPN had gone before it was stopped")
+            raise AttemptVoid("capture_died", f"{self._adb.name}: PCAPdroid's VPN had gone before it was stopped")
 
     def stop(self) -> Counters:
         self._require_vpn()
@@ -208,12 +208,12 @@ class PcapdroidCapture:
         self._remote.mark(self._mark)
         self._remote.ask("stop")
         if not wait_until(self._clock, self._remote.gone, EXIT_S):
-            raise PhoneTrouble(f"{self._adb.serial}: PCAPdroid does not stop")
+            raise PhoneTrouble(f"{self._adb.name}: PCAPdroid does not stop")
         if not wait_until(self._clock, lambda: self._counted() is not None, EXIT_S):
-            raise AttemptVoid("capture_died", f"{self._adb.serial}: PCAPdroid left no count of its packets in the log")
+            raise AttemptVoid("capture_died", f"{self._adb.name}: PCAPdroid left no count of its packets in the log")
         self._asked = False
         if lost:
-            text = f"{self._adb.serial}: {self.interface} dropped {lost} packets that PCAPdroid never saw"
+            text = f"{self._adb.name}: {self.interface} dropped {lost} packets that PCAPdroid never saw"
             raise AttemptVoid("capture_lost_packets", text)
         count = self._counted() or 0
         return Counters(count, count, lost)

@@ -13,6 +13,7 @@ from lab.laptop.lease import Lease
 from lab.phone.adb import Adb, LabConnection
 from lab.phone.phone import Phone
 from lab.phone.push import FIRST_ON_PATH
+from lab.phone.root import refusal, words
 from lab.programs.shell import search_command
 
 PHONE_DIRECTORY = "/data/local/tmp/im-call-lab"
@@ -47,7 +48,14 @@ class PhoneTcpdump:
         )
         self._stream = self._adb.open_root(script)
         if not wait_until(self._clock, lambda: "listening on" in self._said(), READY_S):
-            raise AttemptVoid("capture_not_ready", f"{self._adb.serial}: tcpdump is not live: {self._said()[:300]}")
+            raise AttemptVoid("capture_not_ready", f"{self._adb.name}: tcpdump is not live: {self._cause()}")
+
+    def _cause(self) -> str:
+        """What tcpdump said; where it said nothing it may not have been run, and `su` has the word."""
+        if said := self._said()[:300]:
+            return said
+        assert self._stream is not None
+        return refusal(words(self._stream))
 
     def _said(self) -> str:
         return self._adb.run(f"cat {self._errors} 2>/dev/null", root=True).text
@@ -64,16 +72,16 @@ class PhoneTcpdump:
         caught_up = pid is not None and self._caught_up(pid)
         if pid is None or self._adb.run(f"kill -INT {pid} 2>/dev/null", root=True).code != 0:
             self._ended = True
-            raise AttemptVoid("capture_died", f"{self._adb.serial}: tcpdump had ended by itself: {self._said()[-300:]}")
+            raise AttemptVoid("capture_died", f"{self._adb.name}: tcpdump had ended by itself: {self._said()[-300:]}")
         if not wait_until(self._clock, lambda: self._gone(pid), EXIT_S):
-            raise PhoneTrouble(f"{self._adb.serial}: tcpdump (pid {pid}) does not end after SIGINT")
+            raise PhoneTrouble(f"{self._adb.name}: tcpdump (pid {pid}) does not end after SIGINT")
         self._ended = True
         self._close()
         said = self._said()
         counters = last_counters(said)
         if counters is None or "pcap_loop" in said:
-            raise AttemptVoid("capture_died", f"{self._adb.serial}: tcpdump left no counters: {said[-300:]}")
-        return require_all(counters, f"{self._adb.serial}: tcpdump", said, caught_up=caught_up)
+            raise AttemptVoid("capture_died", f"{self._adb.name}: tcpdump left no counters: {said[-300:]}")
+        return require_all(counters, f"{self._adb.name}: tcpdump", said, caught_up=caught_up)
 
     def _caught_up(self, pid: str) -> bool:
         """Whether the running tool has written all that it was given: what comes after may be cut by the stop.

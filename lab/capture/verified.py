@@ -21,14 +21,16 @@ def verified(
     snaplen_bytes: int,
     own: Collection[Address] = (),
     note: Callable[..., None] | None = None,
+    trace: Trace | None = None,
 ) -> Integrity:
     """What a fetched capture holds. `own` are the phone's addresses, by which its two directions are told; a few
-    datagrams that are there twice, and packets that are not looked into, are noted.
+    datagrams that are there twice, and packets that are not looked into, are noted. `trace` is what stands at `path`
+    where it was read already.
 
     Raises `AttemptVoid` where it is damaged, not what was counted and hashed, cut shorter than was asked for, or where
     it shows 1% of a direction's datagrams or more a second time.
     """
-    trace = Trace.read(path)
+    trace = Trace.read(path) if trace is None else trace
     integrity = verify(trace, expect_packets=counters.captured)
     wrong = [str(damage) for damage in integrity.damage if damage.voids]
     if integrity.sha256 != sha256:

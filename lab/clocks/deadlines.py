@@ -47,6 +47,7 @@ PHONE_AGENT = Wait(15.0, "each answer of the agent on a phone, which itself wait
 SHELL_LINE = Wait(10.0, "one line in a shell of a phone or laptop")
 SHELL_CLOCK = Wait(5.0, "one reading of a clock that a shell prints: longer, and its bound is of no use")
 PHONE_HASH = Wait(60.0, "size and SHA-256 of a capture on a phone, 100 MB at a slow phone's pace")
+PHONE_COPY = Wait(120.0, "a capture of 100 MB comes over USB or Wi-Fi")
 NETSTATS = Wait(30.0, "a poll or a dump of bytes by app, which has months of history on some phones")
 RECORDS = Wait(30.0, "a phone's records in one line: four dumps, each given up by itself after 3 s, and their way")
 EVENTS = Wait(30.0, "the events buffer of a phone is dumped from a begin mark on")

@@ -1,12 +1,35 @@
-"""The end of a run that was asked for: Ctrl-C and SIGTERM, told politely."""
+"""The end of a run that was asked for: Ctrl-C, SIGTERM and SIGHUP, told politely."""
 
 import contextlib
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 
 from lab.errors import Interrupted
+
+EARLY = b"interrupted; nothing was begun\n"
+
+
+def _endings() -> list[signal.Signals]:
+    """The signals that end a run as Ctrl-C does; not SIGHUP where `nohup` has it ignored."""
+    hangs_up = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []
+    return [signal.SIGTERM, *hangs_up]
+
+
+def end_at_once_until_begun() -> None:
+    """Have Ctrl-C end this process with one line and exit code 130 until `terminable` begins (main thread only).
+
+    An interrupt that is raised inside somebody's imports comes out of them as any error, or not at all.
+    """
+
+    def end(*_signal: object) -> None:
+        with contextlib.suppress(OSError):
+            os.write(2, EARLY)
+        os._exit(Interrupted.exit_code)
+
+    signal.signal(signal.SIGINT, end)
 
 
 class _Held(threading.local):
@@ -16,7 +39,7 @@ class _Held(threading.local):
 
 
 class Stop:
-    """Ctrl-C and SIGTERM, told politely: the run ends at the next wait, with everything put back in order.
+    """Ctrl-C, SIGTERM and SIGHUP, told politely: the run ends at the next wait, with everything put back in order.
 
     While `held`, a signal is noted but does not interrupt, so that hanging up and stopping captures is never cut short.
     Each thread holds it for itself: that one bench is put in order keeps no other one going.
@@ -53,8 +76,8 @@ class Stop:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Catch SIGINT and SIGTERM for as long as the block runs (main thread only)."""
-        before = {number: signal.signal(number, self.request) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Catch SIGINT, SIGTERM and SIGHUP for as long as the block runs (main thread only)."""
+        before = {number: signal.signal(number, self.request) for number in (signal.SIGINT, *_endings())}
         try:
             yield
         finally:
@@ -64,13 +87,15 @@ class Stop:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM raise `KeyboardInterrupt`, as SIGINT does; once one was raised, neither disturbs what follows."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM and SIGHUP raise `KeyboardInterrupt`, as SIGINT does; after the first one none disturbs any more."""
+    endings = [signal.SIGINT, *_endings()]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in endings}
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in endings:
             signal.signal(number, signal.SIG_IGN)
         raise
     else:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -39,7 +39,7 @@ def introduce(lab: Lab, spec: BenchSpec, app: str, stop: Stop, ask: Ask, say: Sa
     calibration.required_place(lab, spec)
     failed: list[str] = []
     # Before anything is opened: nobody may be there at all.
-    agreed = [pair for pair in pairs if ask(_question(spec, pair))]
+    agreed = [pair for pair in pairs if ask(_question(pair))]
     with stop.on_signals():
         if agreed:
             with Bench(lab, spec, stop) as bench:
@@ -49,10 +49,9 @@ def introduce(lab: Lab, spec: BenchSpec, app: str, stop: Stop, ask: Ask, say: Sa
         raise TrialsFailed("; ".join(failed))
 
 
-def _question(spec: BenchSpec, pair: Pair) -> str:
+def _question(pair: Pair) -> str:
     app, caller, callee = pair
-    address = spec.phone(callee).address_in(app)
-    return f"{caller} will call {address} in {app}. Is that {callee}, which lies before you, and may it ring now?"
+    return f"{caller} will call the {app} contact of {callee}. Does {callee} lie before you, and may it ring now?"
 
 
 def _introduced(bench: Bench, pair: Pair, number: int, say: Say) -> str | None:

@@ -1,6 +1,5 @@
 """The doctor's questions about networks: what carries calls, what counts bytes, who tells addresses and names."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
@@ -16,10 +15,6 @@ from lab.phone.phone import Phone
 
 EXAMPLES = [ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 """Addresses for documentation (RFC 5737, RFC 3849), which the shipped bench files name."""
-# The rest of an identity holds the name of a Wi-Fi or the number of a SIM.
-_TELLS_KIND = re.compile(
-    r"\b(?:type=-?\w{1,30}|ratType=-?\w{1,30}|defaultNetwork=\w{1,5}|transports=\{[0-9, ]{0,60}\})"
-)
 _OWN = "write one that you may use into the bench's *.local.yaml"
 
 
@@ -41,8 +36,10 @@ def counted(phone: Phone, apps: Sequence[App]) -> Check:
     def ask() -> tuple[bool, str]:
         buckets = {bucket: size for app in apps for bucket, size in _bytes(phone, app).items()}
         if strange := netstats.unreadable(buckets):
-            shown = dict.fromkeys(", ".join(_TELLS_KIND.findall(identity)) or "no type" for identity in strange)
+            shown = dict.fromkeys(netstats.telling(identity) for identity in strange)
             return False, f"the kind of network cannot be read: {'; '.join(list(shown)[:3])}"
+        if against := netstats.foreseen(phone.device, phone.default_network()):
+            return False, against
         kinds = sorted({bucket.kind for bucket in buckets})
         return True, f"by app and by network{', so far ' if kinds else ''}{' and '.join(kinds)}"
 

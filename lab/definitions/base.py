@@ -2,12 +2,13 @@
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import NoneType
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from correlate.dataset.record import Document
@@ -130,6 +131,18 @@ def scalar_types(annotation: object) -> set[object]:
     if getattr(annotation, "__metadata__", None):
         return scalar_types(arguments[0])
     return set().union(*(scalar_types(argument) for argument in arguments))
+
+
+def private(info: FieldInfo) -> Private | None:
+    """The mark of a field, or of what it is a list or an option of; None where it holds no secret."""
+    found = (one for one in (*info.metadata, *_marks(info.annotation)) if isinstance(one, Private))
+    return next(found, None)
+
+
+def _marks(annotation: object) -> Iterator[object]:
+    yield from getattr(annotation, "__metadata__", ())
+    for argument in get_args(annotation):
+        yield from _marks(argument)
 
 
 def _refuse_odd_texts(value: object, patterns: tuple[re.Pattern[str], ...]) -> object:

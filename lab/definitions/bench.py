@@ -23,7 +23,8 @@ from lab.definitions.base import (
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
 Callee = Annotated[Text, NotShort, PRIVATE]
-Serial = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$"), PRIVATE]
+# The second of two phones that are alike in mDNS has ` (2)` in its name.
+Serial = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}( \(\d{1,3}\)\._adb-tls-connect\._tcp\.?)?$"), PRIVATE]
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"), NotShort, PRIVATE]
 LocalFile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,63}\.local\.yaml$")]
 Directory = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./: \\-]{1,300}$")]
@@ -42,7 +43,7 @@ class Stimulus(Model):
 
 def _title(text: str) -> str:
     if not text.isprintable() or text != text.strip() or not 1 <= len(text) <= 200:
-        raise ValueError(f"must be one line of at most 200 characters without blanks around it, is {text[:60]!r}")
+        raise ValueError("must be one line of at most 200 characters without blanks around it")
     return text
 
 
@@ -68,7 +69,7 @@ RIG_CAPTURES = {"raw": "tcpdump", "ethernet": "dumpcap"}
 
 class PhoneSpec(Model):
     """One phone. `capture: tcpdump` records on the phone itself, `dumpcap` on the laptop's hotspot, `pcapdroid` in a
-    VPN on the phone. `pcapdroid_key` has PCAPdroid obey without asking; on a real bench a local file alone gives it.
+    VPN on the phone. `pcapdroid_key` has PCAPdroid obey without asking.
     """
 
     name: Name
@@ -166,7 +167,7 @@ class BenchSpec(Model):
             for index, name in repeated(phone.name for phone in self.phones)
         ]
         serials = [phone.serial for phone in self.phones if phone.serial is not None]
-        found += [(("phones", index, "serial"), f"a second phone with serial {n}") for index, n in repeated(serials)]
+        found += [(("phones", index, "serial"), "a second phone with this serial") for index, _ in repeated(serials)]
         found += [*self._same_accounts(), *self._long_directions()]
         if self.emulated:
             found += self._callees_not_allowed()
@@ -216,10 +217,10 @@ class BenchSpec(Model):
         for index, contact in enumerate(second.contacts):
             address = first.address_in(contact.app)
             if contact.address == address:
-                text = f"both phones are '{address}' in app '{contact.app}'"
+                text = f"both phones have this address in app '{contact.app}'"
                 found.append((("phones", 1, "contacts", index, "address"), text))
-            elif address is not None and (title := second.title_in(contact.app)) == first.title_in(contact.app):
-                text = f"the chats of both phones are called '{title}' in app '{contact.app}'"
+            elif address is not None and second.title_in(contact.app) == first.title_in(contact.app):
+                text = f"the chats of both phones are called so in app '{contact.app}'"
                 found.append((("phones", 1, "contacts", index, "title"), text))
         return found
 
@@ -234,7 +235,7 @@ class BenchSpec(Model):
 
     def _callees_not_allowed(self) -> list[tuple[Place, str]]:
         return [
-            (("phones", i, "contacts", j, "address"), f"'{contact.address}' is not in allowed_callees")
+            (("phones", i, "contacts", j, "address"), "this address is not in allowed_callees")
             for i, phone in enumerate(self.phones)
             for j, contact in enumerate(phone.contacts)
             if contact.address not in self.allowed_callees
@@ -283,10 +284,17 @@ class LocalPhone(Model):
     contacts: list[Contact] = Field(default_factory=list)
 
 
+class LocalLaptop(Model):
+    """How a bench's laptop is reached: instead of what the bench file says."""
+
+    connect: Connect = Field(default_factory=list)
+
+
 class LocalBench(Model):
-    """A `*.local.yaml` beside a bench file: numbers, contacts and keys of a real lab, never committed."""
+    """A `*.local.yaml` beside a bench file: numbers, contacts, hosts and keys of a real lab, never committed."""
 
     phones: list[LocalPhone] = Field(default_factory=list)
+    laptop: LocalLaptop | None = None
     allowed_callees: list[Callee] = Field(default_factory=list)
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
@@ -304,10 +312,16 @@ def merged(bench: BenchSpec, local: LocalBench) -> BenchSpec:
     phones = [_merged_phone(phone, by_name.get(phone.name)) for phone in bench.phones]
     values = {field: getattr(bench, field) for field in BenchSpec.model_fields}
     callees = [*bench.allowed_callees, *(c for c in local.allowed_callees if c not in bench.allowed_callees)]
-    values |= {"phones": phones, "allowed_callees": callees}
+    laptop = bench.laptop if local.laptop is None else _merged_laptop(bench.laptop, local.laptop)
+    values |= {"phones": phones, "laptop": laptop, "allowed_callees": callees}
     values |= {"stun_servers": local.stun_servers or bench.stun_servers, "resolver": local.resolver or bench.resolver}
     values |= {"contact": local.contact or bench.contact, "approval": local.approval or bench.approval}
     return BenchSpec.model_validate(values)
+
+
+def _merged_laptop(laptop: LaptopSpec, local: LocalLaptop) -> LaptopSpec:
+    values = {field: getattr(laptop, field) for field in LaptopSpec.model_fields}
+    return LaptopSpec.model_validate(values | {"connect": local.connect or laptop.connect})
 
 
 def _merged_phone(phone: PhoneSpec, local: LocalPhone | None) -> PhoneSpec:

@@ -14,6 +14,7 @@ from lab.definitions.base import Model, Place
 from lab.definitions.bench import BenchSpec, LocalBench, merged
 from lab.definitions.matrix import Matrix, Trial
 from lab.definitions.scenario import Scenario
+from lab.definitions.secrets import choose, private_places
 from lab.definitions.virtual_app import VirtualApp
 from lab.definitions.yaml import Document, Mistake, YamlMistakes, did_you_mean, read_document
 from lab.errors import BadInput
@@ -75,7 +76,7 @@ class Lab:
 
     def bench(self, name: str) -> BenchSpec:
         """The bench of that name, its local file merged over it. Raises BadInput with a suggestion for no such."""
-        return _known("bench", name, self.benches)
+        return choose(_known("bench", name, self.benches))
 
     def matrix(self, name: str) -> Matrix:
         """The matrix of that name; raises alike."""
@@ -152,7 +153,8 @@ def _alone(file: Path) -> list[Mistake]:
         if model is None:
             known = ", ".join(f"{folder}/" for folder in FOLDERS)
             return [Mistake(file, 1, 1, f"cannot tell what this file defines: it lies in none of {known}")]
-        return _name_mistakes(read_document(file, model))
+        document = read_document(file, model)
+        return [*_name_mistakes(document), *_secret_mistakes(document)]
     except YamlMistakes as error:
         return error.mistakes
 
@@ -161,7 +163,9 @@ def _alone(file: Path) -> list[Mistake]:
 
 
 def _read(directory: Path, local: Path | None) -> Found:
-    found = Found(of_dataset=(directory.parent / _DATASET).is_file())
+    # A dataset has its first YAML one folder deep, and what a repair made of it two.
+    above = (directory.parent, directory.parent.parent)
+    found = Found(of_dataset=any((folder / _DATASET).is_file() for folder in above))
     if not directory.is_dir():
         raise YamlMistakes([Mistake(directory, 1, 1, "no such directory; name it with --scenarios")])
     for folder, model in FOLDERS.items():
@@ -188,12 +192,22 @@ def _read_one(found: Found, folder: str, path: Path, model: type[Model]) -> None
         found.mistakes += error.mistakes
         return
     found.mistakes += _name_mistakes(document)
+    # A dataset of before may hold what its bench file held then.
+    found.mistakes += [] if found.of_dataset else _secret_mistakes(document)
     found.files[folder][path.stem] = document
 
 
 def _name_mistakes(document: Document[Any]) -> list[Mistake]:
     name, stem = document.value.name, document.path.stem
     return [] if name == stem else [document.mistake(("name",), f"name is '{name}', but the file is {stem}.yaml")]
+
+
+def _secret_mistakes(document: Document[Any]) -> list[Mistake]:
+    """What is somebody's, or opens something, stands in no file of a real bench that may be committed."""
+    if not isinstance(spec := document.value, BenchSpec) or spec.kind != "real":
+        return []
+    there = spec.local or f"{spec.name}.local.yaml, named under `local`"
+    return [document.mistake(place, f"{what} is secret; move it into {there}") for place, what in private_places(spec)]
 
 
 def _merge_local(found: Found, bench: Document[BenchSpec], given: Path | None) -> None:
@@ -238,7 +252,6 @@ def cross_mistakes(found: Found) -> list[Mistake]:
         _matrices,
         _long_ids,
         _contacts,
-        _keys,
         _virtual_apps,
         _emulated_benches,
         _networks_of_rigs,
@@ -282,15 +295,6 @@ def _contacts(found: Found) -> Iterator[Mistake]:
             for j, contact in enumerate(phone.contacts):
                 if contact.app not in apps:
                     yield bench.mistake(("phones", i, "contacts", j, "app"), _unknown("app", contact.app, apps))
-
-
-def _keys(found: Found) -> Iterator[Mistake]:
-    """A key opens a real phone's traffic to whoever has it: no bench file that may be committed holds one."""
-    for bench in found.files["benches"].values():
-        for index, phone in enumerate(bench.value.phones if bench.value.kind == "real" else ()):
-            if phone.pcapdroid_key is not None:
-                there = bench.value.local or f"{bench.value.name}.local.yaml, named under `local`,"
-                yield bench.mistake(("phones", index, "pcapdroid_key"), f"a key is secret; move it into {there}")
 
 
 def _virtual_apps(found: Found) -> Iterator[Mistake]:

@@ -11,11 +11,15 @@ from lab.definitions.matrix import Trial
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial with its place in the full matrix and, on an emulated bench, whether a direct route is possible."""
+    """A trial with its place in the full matrix and, on an emulated bench, whether a direct route is possible.
+
+    `revision` is that of the YAML that the run goes by, as the dataset numbers it.
+    """
 
     trial: Trial
     index: int
     direct: bool
+    revision: int = 0
 
 
 def plan_routes(lab_: Lab, trials: Sequence[Trial], spec: BenchSpec, seed: int) -> list[PlannedTrial]:

@@ -4,16 +4,17 @@ Which fields are secrets is marked on the models (`Private`); names, apps, ports
 value that the same bench also says in the open (a phone's name as the title of its chat) hides nothing and is none.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import get_args
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from lab.definitions.base import Place, Private
+from lab.definitions.base import Place, Private, private
 from lab.definitions.bench import BenchSpec
 
 SHORT_CHARACTERS = 8
@@ -76,7 +77,7 @@ class Redactor:
 
     def __init__(self, secrets: tuple[Secret, ...]) -> None:
         long = sorted((one for one in secrets if len(one.value) >= SHORT_CHARACTERS), key=lambda one: -len(one.value))
-        self._long = tuple((_core(one.value), one.field, _pattern(one.value)) for one in long)
+        self._long = tuple((_core(one.value), one) for one in long)
         self._short = {one.value.casefold(): one.field for one in secrets if len(one.value) < SHORT_CHARACTERS}
 
     def clean(self, text: str) -> str:
@@ -98,7 +99,8 @@ class Redactor:
         return self._value(value, hits), tuple(hits)
 
     def _text(self, text: str, hits: dict[str, None]) -> str:
-        if not self._may_hold(text):
+        # An escape of JSON hides a letter.
+        if "\\" not in text and not self._may_hold(text):
             return text
         if _is_json(text):
             return _JSON_STRING.sub(lambda found: self._literal(found[0], hits), text)
@@ -107,7 +109,7 @@ class Redactor:
 
     def _may_hold(self, text: str) -> bool:
         core = _core(text)
-        return any(each in core for each, _, _ in self._long) or any(_core(each) in core for each in self._short)
+        return any(each in core for each, _ in self._long) or any(_core(each) in core for each in self._short)
 
     def _literal(self, literal: str, hits: dict[str, None]) -> str:
         string = json.loads(literal)
@@ -135,12 +137,35 @@ class Redactor:
             hits[field] = None
             return f"<{field}>"
         core = _core(string)
-        for each, field, pattern in self._long:
+        for each, secret in self._long:
             if each in core:
-                string, count = pattern.subn(lambda _, shown=f"<{field}>": shown, string)  # type: ignore[misc]
-                if count:
-                    hits[field] = None
+                parts = _pattern(secret.value).split(string)
+                if len(parts) > 1:
+                    hits[secret.field] = None
+                    string = f"<{secret.field}>".join(parts)
         return string
+
+
+_CHOSEN: ContextVar[list[BenchSpec] | None] = ContextVar("_CHOSEN", default=None)
+
+
+@contextmanager
+def chosen() -> Iterator[list[BenchSpec]]:
+    """The benches that are chosen (`choose`) within the block, as they come to be."""
+    benches: list[BenchSpec] = []
+    token = _CHOSEN.set(benches)
+    try:
+        yield benches
+    finally:
+        _CHOSEN.reset(token)
+
+
+def choose(spec: BenchSpec) -> BenchSpec:
+    """Say that from here on this bench's secrets may turn up in texts."""
+    benches = _CHOSEN.get()
+    if benches is not None and spec not in benches:
+        benches.append(spec)
+    return spec
 
 
 @dataclass(frozen=True)
@@ -155,8 +180,7 @@ class _Held:
 
 def _walk(model: BaseModel, place: Place = (), whose: str = "") -> Iterator[_Held]:
     for name, info in type(model).model_fields.items():
-        mark = _mark(info)
-        yield from _held(getattr(model, name), (*place, name), f"{name}{whose}", whose, mark)
+        yield from _held(getattr(model, name), (*place, name), f"{name}{whose}", whose, private(info))
 
 
 def _held(value: object, place: Place, field: str, whose: str, mark: Private | None) -> Iterator[_Held]:
@@ -177,18 +201,6 @@ def _whose(model: BaseModel, place: Place, outer: str) -> str:
     return f"{outer}{own}" if own else outer or f" of {place[-1]}"
 
 
-def _mark(info: FieldInfo) -> Private | None:
-    """The mark of a field, or of what it is a list or an option of."""
-    found = [one for one in (*info.metadata, *_metadata(info.annotation)) if isinstance(one, Private)]
-    return found[0] if found else None
-
-
-def _metadata(annotation: object) -> Iterator[object]:
-    yield from getattr(annotation, "__metadata__", ())
-    for argument in get_args(annotation):
-        yield from _metadata(argument)
-
-
 def _words(argument: str) -> Iterator[str]:
     """What one word of an argv names: in `-oProxyJump=lab@gate:22` it is `lab` and `gate`."""
     switch = re.fullmatch(r"--?[A-Za-z][A-Za-z0-9-]*(?:=(.*))?", argument, re.DOTALL)
@@ -203,6 +215,7 @@ def _core(text: str) -> str:
     return _NO_LETTER.sub("", text).casefold()
 
 
+@functools.cache
 def _pattern(value: str) -> re.Pattern[str]:
     if _DIGITS.fullmatch(value):
         body = r"\+?" + _BETWEEN_DIGITS.join(value.lstrip("+"))

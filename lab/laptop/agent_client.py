@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from ipaddress import IPv4Address
@@ -17,11 +16,28 @@ import lab.laptop.agent
 from lab.clocks import deadlines
 from lab.clocks.capture_clocks import STAMPS, Burst
 from lab.clocks.deadlines import Wait
+from lab.clocks.real_time import Deadline
 from lab.errors import AttemptVoid, LaptopTrouble
+from lab.laptop import answers
+from lab.laptop.answers import (
+    LINE_BYTES,
+    Fingerprint,
+    Hello,
+    Interface,
+    Neighbour,
+    Prepared,
+    Refusal,
+    Started,
+    Stopped,
+    Unreadable,
+    Version,
+    decoded,
+)
 from lab.laptop.lease import checked_mac
+from lab.laptop.login import why
 from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
-from lab.programs.processes import Program, last_line
+from lab.programs.processes import Program
 from lab.programs.shell import ShellOutput
 
 MAIN = "from lab.laptop.agent.session import main\n\nmain()\n"
@@ -62,26 +78,40 @@ class AgentLaptop:
     def __init__(self, argv: list[str], directory: str, bench: str) -> None:
         self._argv, self.directory, self._bench = list(argv), directory, bench
         self._program: Program | None = None
-        self._last_words = tempfile.TemporaryFile()  # noqa: SIM115 closed with the laptop
-        self.greeting: dict[str, str] = {}
+        self._hello: Hello | None = None
 
     def ask(self, op: str, within: Wait = deadlines.AGENT_ANSWER, **values: Any) -> Any:
-        """One operation of the agent's. Raises `LaptopTrouble` when it refuses or does not answer in time."""
+        """What the agent answers to one operation, as its model in `lab.laptop.answers`.
+
+        Raises `LaptopTrouble` when it refuses, or does not answer whole, in time and as that model says.
+        """
         if self._program is None:
             self._open()
         return self._asked(op, within, **values)
 
+    @property
+    def greeting(self) -> Hello:
+        """Who answers. Raises `LaptopTrouble`."""
+        if self._program is None or self._hello is None:
+            self._open()
+        assert self._hello is not None
+        return self._hello
+
     def _open(self) -> None:
         token = read_token(self._bench)
         try:
-            self._program = Program(self._argv, other=self._last_words.fileno())
+            self._program = Program(self._argv, kept=True)
         except OSError as error:
             raise LaptopTrouble(f"{self._argv[0]} cannot be started: {error.strerror}; install it") from error
+        again = f"run invoke install-agent --bench {self._bench}"
         try:
-            self.greeting = self._asked("hello", deadlines.AGENT_ANSWER, token=token, directory=self.directory)
-            if self.greeting["sha256"] != hashlib.sha256(packed()).hexdigest():
-                text = "the laptop's agent is of another version"
-                raise LaptopTrouble(f"{text}; run invoke install-agent --bench {self._bench}")
+            hello: Hello = self._asked("hello", deadlines.AGENT_ANSWER, token=token)
+            if hello.sha256 != hashlib.sha256(packed()).hexdigest():
+                raise LaptopTrouble(f"the laptop's agent is of another version; {again}")
+            if hello.directory not in (None, self.directory):
+                text = f"the laptop's agent serves {hello.directory}, the bench file says {self.directory}"
+                raise LaptopTrouble(f"{text}; {again}")
+            self._hello = hello
         except LaptopTrouble:
             self._end()
             raise
@@ -90,101 +120,114 @@ class AgentLaptop:
         assert self._program is not None
         try:
             self._program.send(json.dumps({"op": op, **values}).encode() + b"\n")
-            answer = json.loads(self._program.read_line(within.s))
-        except (TimeoutError, EOFError, OSError, ValueError) as error:
-            self._end()
-            said = last_line(self._last_words) or str(error)
-            raise LaptopTrouble(f"the laptop's agent gives no answer to {op}: {said}; see invoke doctor") from error
-        if "error" in answer:
-            raise LaptopTrouble(f"the laptop's agent, {op}: {answer['error']}")
-        return answer["ok"]
+            return decoded(op, self._answer(op, within))
+        except Refusal as refusal:
+            raise LaptopTrouble(f"the laptop's agent, {op}: {refusal}") from refusal
+        except (TimeoutError, EOFError, OSError, Unreadable) as error:
+            cause = str(error) if isinstance(error, Unreadable) else why(error, self._program)
+            self._end(unheard=True)
+            raise LaptopTrouble(f"the laptop's agent gives no answer to {op}: {cause}; see invoke doctor") from error
 
-    def _end(self) -> None:
+    def _answer(self, op: str, within: Wait) -> bytes:
+        """A line of the agent's. A login's lines, which are no objects of JSON, may stand before its hello."""
+        assert self._program is not None
+        deadline, left = Deadline(within.s), LINE_BYTES
+        while left > 0:
+            line = self._program.read_line(deadline.left(), LINE_BYTES)
+            if op != "hello" or line.startswith(b"{"):
+                return line
+            left -= len(line) + 1
+        raise EOFError("its login says more than 4 MiB")
+
+    def _end(self, *, unheard: bool = False) -> None:
         if self._program is not None:
-            self._program.end(grace_s=deadlines.AGENT_CLOSE.s)
-            self._program = None
+            self._program.end(grace_s=deadlines.AGENT_CLOSE.s, unheard=unheard)
+            self._program = self._hello = None
 
     def tool(self) -> str:
-        if self._program is None:
-            self._open()
-        return self.greeting["tool"]
+        return self.greeting.tool
 
     def version(self) -> ShellOutput:
-        answer = self.ask("version")
-        return ShellOutput(str(answer["text"]), int(answer["code"]))
+        answer: Version = self.ask("version")
+        return ShellOutput(answer.text, answer.code)
 
     def check_health(self) -> None:
         self.read_clock_ns()
 
-    def prepare(self) -> dict[str, Any]:
+    def prepare(self) -> Prepared:
         """Have leftovers swept, sleep inhibited and the hotspot on: at the start, and again before each attempt."""
-        answer: dict[str, Any] = self.ask("prepare", deadlines.AGENT_PREPARE)
-        if not answer["awake"]:
+        answer: Prepared = self.ask("prepare", deadlines.AGENT_PREPARE)
+        if not answer.awake:
             raise LaptopTrouble("the laptop's sleep cannot be inhibited; install systemd-inhibit there")
         return answer
 
     def hotspot(self, address: IPv4Address) -> Hotspot:
-        for interface in self.ask("interfaces"):
-            if str(address) in interface["addresses"]:
-                return Hotspot(str(interface["name"]), address)
+        found: list[Interface] = self.ask("interfaces")
+        for interface in found:
+            if str(address) in interface.addresses:
+                return Hotspot(interface.name, address)
         raise LaptopTrouble(f"no interface of the laptop holds {address}; start the hotspot")
 
     def neighbours(self, hotspot: Hotspot) -> dict[IPv4Address, str]:
-        # A row's `on` is its interface in the words of the laptop's own program: on Windows the address that it holds.
-        rows = [row for row in self.ask("neighbours") if row["on"] in (hotspot.interface, str(hotspot.address))]
-        return {IPv4Address(row["address"]): checked_mac(str(row["mac"])) for row in rows}
+        rows: list[Neighbour] = self.ask("neighbours")
+        ours = [row for row in rows if row.on in (hotspot.interface, str(hotspot.address))]
+        return {row.address: checked_mac(row.mac) for row in ours}
 
     def ask_for(self, address: IPv4Address) -> None:
         self.ask("neighbours", ask_for=str(address))
 
     def coalescing(self, interface: str) -> list[str] | None:
-        found = self.ask("coalescing", deadlines.AGENT_PREPARE, interface=interface)
-        return None if found is None else [str(name) for name in found]
+        found: list[str] | None = self.ask("coalescing", deadlines.AGENT_PREPARE, interface=interface)
+        return found
 
     def stamp(self, source: IPv4Address, address: IPv4Address, text: str) -> Burst:
-        burst = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
-        sent = {int(number): (int(before), int(after)) for number, before, after in burst["sent"]}
-        return Burst(str(address), sent, str(burst["failed"]))
+        burst: answers.Burst = self.ask("stamp", source=str(source), address=str(address), text=text, count=STAMPS)
+        sent = {number: (before_ns, after_ns) for number, before_ns, after_ns in burst.sent}
+        return Burst(str(address), sent, burst.failed)
 
     def read_clock_ns(self) -> int:
-        return int(self.ask("clock", deadlines.AGENT_CLOCK))
+        read_ns: int = self.ask("clock", deadlines.AGENT_CLOCK)
+        return read_ns
 
     def start(self, name: str, argv: Sequence[str]) -> None:
-        started = self.ask("start", name=name, argv=list(argv))
-        if not started["live"]:
-            raise AttemptVoid("capture_not_ready", f"{argv[0]} is not live: {started['said'][:300]}")
+        started: Started = self.ask("start", name=name, argv=list(argv))
+        if not started.live:
+            raise AttemptVoid("capture_not_ready", f"{argv[0]} is not live: {started.said[:300]}")
 
     def size_bytes(self, name: str) -> int:
-        return int(self.ask("size", name=name))
+        size_bytes: int = self.ask("size", name=name)
+        return size_bytes
 
     def holds(self, name: str, text: str) -> bool:
-        return bool(self.ask("holds", name=name, text=text))
+        found: bool = self.ask("holds", name=name, text=text)
+        return found
 
     def stop(self, name: str) -> Ended:
-        ended = self.ask("stop", name=name)
-        return Ended(bool(ended["ran_on"]), bool(ended["caught_up"]), int(ended["code"]), str(ended["said"]))
+        ended: Stopped = self.ask("stop", name=name)
+        return Ended(ended.ran_on, ended.caught_up, ended.code, ended.said)
 
     def remove(self, name: str) -> None:
         self.ask("remove", name=name)
 
     def fetch(self, name: str, target: Path) -> str:
-        answer = self.ask("fingerprint", deadlines.AGENT_HASH, name=name)
-        origin = copies.Fingerprint(int(answer["size_bytes"]), str(answer["sha256"]))
+        told: Fingerprint = self.ask("fingerprint", deadlines.AGENT_HASH, name=name)
+        deadline = Deadline(deadlines.LAPTOP_COPY.s)
         try:
             with target.open("wb") as stream:
-                while stream.tell() < origin.size_bytes:
+                while stream.tell() < told.size_bytes:
                     data = base64.b64decode(self.ask("read", name=name, offset=stream.tell()), validate=True)
                     if not data:
                         break
+                    if deadline.passed():
+                        raise copies.CopyFailed(f"{stream.tell()} of {told.size_bytes} bytes came in time")
                     stream.write(data)
-            copies.prove(target, origin)
+            copies.prove(target, copies.Fingerprint(told.size_bytes, told.sha256))
         except (OSError, binascii.Error, copies.CopyFailed) as error:
             if copies.is_ours(error):
                 raise
             raise LaptopTrouble(f"{name} on the laptop: {error}") from error
-        return origin.sha256
+        return told.sha256
 
     def close(self) -> None:
         """End the session: the agent stops what runs and puts back what it changed."""
         self._end()
-        self._last_words.close()

@@ -14,9 +14,10 @@ from lab.errors import AttemptVoid, LaptopTrouble
 from lab.laptop.agent.coalescing import joining
 from lab.laptop.agent.tools import LIVE, READY_S
 from lab.laptop.lease import parse_neighbours
+from lab.laptop.login import LINE_BYTES, MarkedLogin, by_ssh, greeted, why
 from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
-from lab.programs.processes import Program, run
+from lab.programs.processes import Program, last_line_of
 from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken, search_command
 
 SWEEP_TRIES = 100
@@ -27,10 +28,11 @@ class BashLaptop:
 
     def __init__(self, prefix: list[str], directory: str, clock: BenchClock) -> None:
         self._prefix, self.directory, self._bench_clock = list(prefix), directory, clock
-        self._by_ssh = Path(prefix[0]).name == "ssh" if prefix else False
+        self._by_ssh = by_ssh(prefix)
         self._running: dict[str, Program] = {}
         self._lines: dict[str, list[str]] = {}
         self._pids: dict[Program, int] = {}
+        self._shell_program: Program | None = None
         self._shell: PersistentShell | None = None
         self._clock: ClockStream | None = None
 
@@ -55,7 +57,8 @@ class BashLaptop:
         program = self._running[name] = self._started([argv[0], "-w", self._file(name), *argv[1:]])
         try:
             # The first line waits for a program, in real time; from then on the capture is bench state.
-            lines = self._lines[name] = [program.read_line(deadlines.CAPTURE_READY.s).decode("utf-8", "replace")]
+            line = program.read_line(deadlines.CAPTURE_READY.s, LINE_BYTES)
+            lines = self._lines[name] = [line.decode("utf-8", "replace")]
         except (EOFError, TimeoutError) as error:
             raise AttemptVoid("capture_not_ready", f"{argv[0]} does not start: {error}") from error
 
@@ -68,18 +71,19 @@ class BashLaptop:
 
     def _started(self, argv: list[str]) -> Program:
         """A program whose standard error is read. Raises `LaptopTrouble` where it is missing."""
-        words = [f"echo $$ >&2; exec {shlex.join(argv)}"] if self._by_ssh else argv
         try:
-            program = Program([*self._prefix, *words], read_from="stderr")
+            if not self._by_ssh:
+                return Program([*self._prefix, *argv], read_from="stderr")
+            login = self._login(f"exec {shlex.join(argv)}")
+        except (TimeoutError, EOFError) as error:
+            raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error}") from error
         except OSError as error:
             raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error.strerror}; install it") from error
-        if self._by_ssh:
-            try:
-                self._pids[program] = int(program.read_line(deadlines.LAPTOP_START.s))
-            except (TimeoutError, EOFError, ValueError) as error:
-                program.end()
-                raise LaptopTrouble(f"{argv[0]} cannot be started on the laptop: {error}") from error
-        return program
+        self._pids[login.program] = login.pid
+        return login.program
+
+    def _login(self, script: str) -> MarkedLogin:
+        return MarkedLogin(self._prefix, script)
 
     def _interrupt(self, program: Program) -> None:
         """Send SIGINT. Raises `LaptopTrouble`.
@@ -94,8 +98,13 @@ class BashLaptop:
         self.run(f"case $(ps -p {pid} -o comm=) in *{self.tool()}) kill -INT {pid};; esac")
 
     def size_bytes(self, name: str) -> int:
-        answer = self.run(f"stat -c %s {shlex.quote(self._file(name))}")
-        return int(answer.text) if re.fullmatch(r"\d{1,15}\s*", answer.text) else 0
+        file = shlex.quote(self._file(name))
+        answer = self.run(f"stat -c %s {file}")
+        if answer.code == 0 and re.fullmatch(r"\d{1,15}\s*", answer.text):
+            return int(answer.text)
+        if answer.code == 0 or self.run(f"test -e {file}").code == 0:
+            raise LaptopTrouble(f"the size of {file} on the laptop cannot be read: {answer.text[:100]!r}")
+        return 0
 
     def holds(self, name: str, text: str) -> bool:
         return self.run(search_command(text, shlex.quote(self._file(name)))).code == 0
@@ -122,19 +131,21 @@ class BashLaptop:
             program.end()
         self.run(f"rm -f {shlex.quote(self._file(name))}")
 
-    def _word(self, text: str) -> str:
-        """One word of an argv: ssh joins words with blanks and has the laptop's shell split them again."""
-        return shlex.quote(text) if self._by_ssh else text
-
     def run(self, command: str, timeout_s: float | None = None) -> ShellOutput:
         """Run one line in the laptop's bash. Raises `LaptopTrouble` when it does not answer whole and in time."""
         try:
             if self._shell is None:
-                self._shell = PersistentShell(Program([*self._prefix, "bash"]))
+                self._shell_program = Program([*self._prefix, "bash"], kept=True)
+                self._shell = PersistentShell(self._shell_program)
+                if self._by_ssh:
+                    greeted(self._shell)
             return self._shell.run(command, timeout_s)
         except (TimeoutError, StreamBroken, OSError) as error:
+            cause = str(error)
+            if self._by_ssh and isinstance(error, StreamBroken) and self._shell_program is not None:
+                cause = why(error, self._shell_program)
             self.close()
-            raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {error}") from error
+            raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {cause}") from error
 
     def hotspot(self, address: IPv4Address) -> Hotspot:
         for line in self.run("ip -o addr").text.splitlines():
@@ -183,9 +194,10 @@ class BashLaptop:
         """The laptop's system clock by bash's `$EPOCHREALTIME`. Raises `LaptopTrouble`."""
         try:
             if self._clock is None:
-                self._clock = ClockStream(Program([*self._prefix, "bash", "-c", self._word(CLOCK_LOOP)]))
+                argv = [*self._prefix, "bash", "-c", CLOCK_LOOP]
+                self._clock = ClockStream(self._login(CLOCK_LOOP).program if self._by_ssh else Program(argv))
             return self._clock.read_ns()
-        except (TimeoutError, StreamBroken, OSError) as error:
+        except (TimeoutError, EOFError, StreamBroken, OSError) as error:
             self.close()
             raise LaptopTrouble(f"the laptop's clock cannot be read: {error}") from error
 
@@ -193,24 +205,26 @@ class BashLaptop:
         source = self._file(name)
         try:
             origin = copies.fingerprint(self.run(copies.question(source), timeout_s=deadlines.LAPTOP_COPY.s))
-            with target.open("wb") as stream:
-                done = run(
-                    [*self._prefix, "cat", self._word(source)],
-                    timeout_s=deadlines.LAPTOP_COPY.s,
-                    stdout=stream.fileno(),
-                )
-            if done.code != 0:
-                raise copies.CopyFailed(done.stderr.decode("utf-8", "replace")[:200].strip())
+            with target.open("wb") as stream, self._reading(source) as program:
+                program.copy_to(stream, origin.size_bytes, deadlines.LAPTOP_COPY.s)
+                if stream.tell() <= origin.size_bytes and program.wait(deadlines.PROGRAM_END.s) != 0:
+                    raise copies.CopyFailed(last_line_of(program.last_words()))
             copies.prove(target, origin)
-        except (OSError, copies.CopyFailed) as error:
+        except (OSError, EOFError, copies.CopyFailed) as error:
             if copies.is_ours(error):
                 raise
             raise LaptopTrouble(f"{source} on the laptop: {error}") from error
         return origin.sha256
+
+    def _reading(self, source: str) -> Program:
+        """A program whose output is a file of the laptop."""
+        if self._by_ssh:
+            return self._login(f"exec cat {shlex.quote(source)}").program
+        return Program([*self._prefix, "cat", source], kept=True)
 
     def close(self) -> None:
         """End the shell and the clock."""
         for stream in (self._shell, self._clock):
             if stream is not None:
                 stream.close()
-        self._shell = self._clock = None
+        self._shell = self._clock = self._shell_program = None

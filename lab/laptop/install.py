@@ -4,14 +4,16 @@ import base64
 import hashlib
 import json
 import secrets
-import tempfile
 from pathlib import PurePosixPath
+
+from pydantic import TypeAdapter, ValidationError
 
 from lab.clocks import deadlines
 from lab.definitions import BenchSpec
 from lab.errors import BadInput, LaptopTrouble
 from lab.laptop.agent_client import AgentLaptop, packed, read_token, token_file
-from lab.programs.processes import Program, last_line
+from lab.laptop.login import why
+from lab.programs.processes import Program
 
 PUT = """
 import base64, hashlib, json, os, pathlib
@@ -26,13 +28,14 @@ for name, text in given.items():
         fresh.write_bytes(data)
         os.replace(fresh, path)
     found[name] = [hashlib.sha256(path.read_bytes()).hexdigest(), not same]
-print(json.dumps(found))
+print("\\n@MARK@ " + json.dumps(found))
 """
 """What the laptop's Python reads on its standard input: no shell's quoting is in the way, and no other program."""
 
 
 def install(spec: BenchSpec) -> list[str]:
-    """Copy the agent and its token's hash to the laptop, prove both by their hashes, have it set up and say hello.
+    """Copy the agent, its token's hash and the name of its directory to the laptop, prove them by their hashes, have it
+    set up and say hello.
 
     Done again, it changes nothing. Returns what was done, a line each. Raises `BadInput` for a bench without an agent
     and `LaptopTrouble` where the laptop or its Python does not answer.
@@ -41,7 +44,9 @@ def install(spec: BenchSpec) -> list[str]:
         raise BadInput(f"bench {spec.name}: laptop has no key 'agent'; docs/yaml.md says what it holds")
     python, path = spec.laptop.agent
     digest = hashlib.sha256(_token(spec.name).encode()).hexdigest()
-    files = {path: packed(), str(PurePosixPath(path).parent / "token.sha256"): digest.encode()}
+    home = PurePosixPath(path).parent
+    fixed = {"token.sha256": digest, "directory": spec.laptop.directory}
+    files = {path: packed()} | {str(home / name): text.encode() for name, text in fixed.items()}
     done = []
     for name, (sha256, written) in _put([*spec.laptop.connect, python, "-"], files).items():
         if sha256 != hashlib.sha256(files[name]).hexdigest():
@@ -53,7 +58,7 @@ def install(spec: BenchSpec) -> list[str]:
         hello = laptop.greeting
     finally:
         laptop.close()
-    return [*done, f"it answers: {hello['tool']}, Python {hello['python']} on {hello['platform']}"]
+    return [*done, f"it answers: {hello.tool}, Python {hello.python} on {hello.platform}"]
 
 
 def _token(bench: str) -> str:
@@ -67,17 +72,31 @@ def _token(bench: str) -> str:
 
 def _put(argv: list[str], files: dict[str, bytes]) -> dict[str, tuple[str, bool]]:
     given = json.dumps({name: base64.b64encode(data).decode() for name, data in files.items()})
-    with tempfile.TemporaryFile() as last_words:
-        try:
-            with Program(argv, other=last_words.fileno()) as program:
-                program.send(PUT.replace("@GIVEN@", base64.b64encode(given.encode()).decode()).encode())
+    mark = f"im-call-lab-{secrets.token_hex(8)}"
+    script = PUT.replace("@MARK@", mark).replace("@GIVEN@", base64.b64encode(given.encode()).decode())
+    try:
+        with Program(argv, kept=True) as program:
+            try:
+                program.send(script.encode())
                 program.close_input()
-                found = json.loads(program.read_to_end(deadlines.AGENT_INSTALL.s))
-        except (OSError, EOFError, TimeoutError, ValueError) as error:
-            ended = isinstance(error, (ValueError, BrokenPipeError))
-            silent = "it ends without an answer" if ended else str(error)
-            said = last_line(last_words) or silent
-            raise LaptopTrouble(f"{' '.join(argv)} does not take the agent: {said}; try it by hand") from error
+                # A login may say something before it starts Python.
+                _, marked, told = program.read_to_end(deadlines.AGENT_INSTALL.s).partition(f"\n{mark} ".encode())
+                if not marked:
+                    raise EOFError
+            except (OSError, EOFError, TimeoutError) as error:
+                raise LaptopTrouble(_not_taken(argv, why(error, program))) from error
+        found = _FOUND.validate_json(told)
+    except OSError as error:
+        raise LaptopTrouble(_not_taken(argv, str(error))) from error
+    except (ValidationError, RecursionError) as error:
+        raise LaptopTrouble(f"{' '.join(argv)} answers nonsense") from error
     if set(found) != set(files):
         raise LaptopTrouble(f"{' '.join(argv)} answers nonsense")
-    return {name: (str(sha256), bool(written)) for name, (sha256, written) in found.items()}
+    return found
+
+
+def _not_taken(argv: list[str], cause: str) -> str:
+    return f"{' '.join(argv)} does not take the agent: {cause}; try it by hand"
+
+
+_FOUND = TypeAdapter(dict[str, tuple[str, bool]])

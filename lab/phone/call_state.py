@@ -1,7 +1,6 @@
 """The state of a call on a phone, by the signs of the app's file and Android's audio mode."""
 
 import enum
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,8 @@ from lab.phone import dialogs
 from lab.phone.adb import Adb
 from lab.phone.chains import SYSTEM_UI, Chains, listed
 from lab.phone.screen import Screen
-from lab.phone.witnesses import telephony
-from lab.phone.witnesses.facts import Look
+from lab.phone.witnesses import audio, telephony
+from lab.phone.witnesses.facts import Look, Missing
 
 REVEALED_S = 1.0
 
@@ -40,11 +39,11 @@ class CallView:
 
     def audio_mode(self) -> str:
         """`MODE_NORMAL`, `MODE_RINGTONE`, `MODE_IN_COMMUNICATION`, ...; the dump's later mentions are history."""
-        text = self.adb.run("dumpsys audio | grep -F 'Actual mode'").text
-        found = re.search(r"Actual mode = (MODE_[A-Z_]{1,40})", text)
-        if found is None:
+        text = self.adb.run(f"dumpsys audio | grep -E '{audio.MODE_LINES}'").text
+        found = audio.mode(text)
+        if isinstance(found, Missing):
             raise PhoneTrouble(f"{self.phone}: dumpsys audio names no mode: {text[:100]!r}")
-        return found[1]
+        return found
 
     def state(self, app: App) -> CallState:
         """The state by the app's signs and the audio mode; controls that hide are brought back to look at them."""

@@ -5,17 +5,16 @@ The ways of a chain are tried in turn, round and round, under one deadline of be
 one that had none is used again, what the app's file knows as a dialog is sent away: an intent can always be "used".
 """
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.clocks.bench_time import POLL_S, BenchClock
-from lab.definitions import App, Intent, Selector, Way
-from lab.definitions.addressed import fill
+from lab.definitions import App, Selector, Way
 from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.agent_words import explained
 from lab.phone.screen import Screen
+from lab.phone.starting import Answer, launch, meant, started
 from lab.phone.witnesses import notifications, telephony
 from lab.phone.witnesses.facts import Missing
 
@@ -49,11 +48,15 @@ class Pursuit:
 
 @dataclass(frozen=True)
 class Chains:
-    """Goes the ways of an app's file on one phone. All methods may raise `PhoneTrouble`."""
+    """Goes the ways of an app's file on one phone. All methods may raise `PhoneTrouble`.
+
+    `refused` has what the phone's own programs said of ways that they refused last, by way.
+    """
 
     adb: Adb
     screen: Screen
     clock: BenchClock
+    refused: dict[str, str] = field(default_factory=dict)
 
     def pursue(
         self,
@@ -116,7 +119,12 @@ class Chains:
 
     def launch(self, app: App) -> bool:
         """Start an app as from its icon; False where the phone refuses."""
-        return self._succeeds(f"monkey -p {shlex.quote(app.package)} -c android.intent.category.LAUNCHER 1")
+        return self._taken("launch", launch(self.adb, app.package))
+
+    def refusals(self, ways: Sequence[Way]) -> str:
+        """What an error adds of ways that the phone's own programs refused: `; am start ... says '...'`, or nothing."""
+        told = dict.fromkeys(f"; {way}: {said!r}" for way in map(str, ways) if (said := self.refused.get(way)))
+        return "".join(told)
 
     def _use(self, way: Way, app: App, contact: str = "", title: str = "", *, own: bool = False) -> bool:
         """Go one way; False where it cannot be gone now."""
@@ -128,17 +136,17 @@ class Chains:
         if way.notification is not None:
             return self._tap_notification(app, way.notification.as_query(contact, title))
         if way.intent is not None:
-            return self._succeeds(start_command(way.intent, contact))
+            return self._taken(str(way), started(self.adb, way.intent, contact))
         if way.key is not None:
             return not (own and self.other_calls(app)) and self._press(way.key)
-        return self.launch(app)
+        return self._taken(str(way), launch(self.adb, app.package))
 
     def _press(self, key: str) -> bool:
         """Press a key by Android's name of it, which ends or takes whatever call there is."""
         output = self.adb.run(f"input keyevent {key}")
         if why := explained(output.text):
             raise PhoneTrouble(f"{self.screen.name}: `input keyevent {key}`: {why}")
-        return output.code == 0 and "Error" not in output.text
+        return self._taken(f"key {key}", meant("input", output))
 
     def _tap_notification(self, app: App, query: dict[str, str]) -> bool:
         """A heads-up notification is tapped where it is; else the shade is opened, and closed if it is not there.
@@ -168,16 +176,12 @@ class Chains:
             return False
         return self.screen.tap(systems)
 
-    def _succeeds(self, command: str) -> bool:
-        output = self.adb.run(command)
-        return output.code == 0 and "Error" not in output.text
-
-
-def start_command(intent: Intent, contact: str) -> str:
-    """`am start` with an intent's parts, quoted for the phone's shell."""
-    options = {"-a": "action", "-d": "data", "-t": "mime_type", "-n": "component", "-p": "package"}
-    given = [(option, value) for option, part in options.items() if (value := getattr(intent, part)) is not None]
-    return shlex.join(["am", "start", *(word for option, value in given for word in (option, fill(value, contact)))])
+    def _taken(self, way: str, answer: Answer) -> bool:
+        """Whether a way may have been gone: what nobody can tell is looked for on the phone."""
+        self.refused.pop(way, None)
+        if answer.meaning == "refused":
+            self.refused[way] = answer.said
+        return answer.meaning != "refused"
 
 
 def listed(chain: Iterable[Selector | Way]) -> str:

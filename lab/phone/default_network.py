@@ -69,12 +69,12 @@ def route_interface(text: str) -> str:
     """The interface that `ip route get ADDRESS` names; the one below it where CLAT stacks `v4-X` on `X`.
 
     Raises:
-        PhoneTrouble: it names none.
+        PhoneTrouble: it names none, or several, as a list of routes does.
     """
-    found = _DEVICE.search(text)
-    if found is None:
-        raise PhoneTrouble(f"`ip route get` names no interface: {text[:100]!r}")
-    return found[1].removeprefix("v4-")
+    found = sorted({match[1].removeprefix("v4-") for match in _DEVICE.finditer(text)})
+    if len(found) != 1:
+        raise PhoneTrouble(f"`ip route get` names {len(found) or 'no'} interface{'s' * bool(found)}: {text[:100]!r}")
+    return found[0]
 
 
 def _networks(connectivity: str) -> Iterator[tuple[str, list[str], list[str]]]:

@@ -24,12 +24,20 @@ TRANSPORTS = {"0": "cellular", "1": "wifi", "3": "ethernet", "4": "vpn"}
 UNREADABLE = "unreadable"
 NOT_DEFAULT = " that is not the default network"
 
+_OWNER = re.compile(r"\] uid=(-?\d{1,10}) set=[A-Z_]{1,20} tag=0x([0-9a-f]{1,8})\b")
+_ACTIVE = re.compile(r"\s*iface=([A-Za-z0-9._-]{1,15}) ident=(\[.{0,2000}\])\s*")
 _SERIES = re.compile(r"\s*ident=(\[.{0,2000}\]) uid=(-?\d{1,10}) set=([A-Z_]{1,20}) tag=0x0\s*")
 _MEMBER = re.compile(r"[\[{](?=type=)")
 _QUOTED = re.compile(r'"[^"]{0,200}"')
 _TYPE = re.compile(r"type=(-?[A-Za-z0-9_]{1,30})")
 _TRANSPORTS = re.compile(r"\btransports=\{([0-9, ]{0,60})\}")
-_BUCKET = re.compile(r"\s*st=(\d{1,15}) rb=(\d{1,18}) rp=\d{1,18} tb=(\d{1,18}) tp=\d{1,18} op=-?\d{1,18}\s*")
+_TELLS_KIND = re.compile(
+    r"\b(?:type=-?\w{1,30}|ratType=-?\w{1,30}|defaultNetwork=\w{1,5}|transports=\{[0-9, ]{0,60}\})"
+)
+_BUCKET = re.compile(
+    r"\s*st=(\d{1,15}) rb=(\d{1,18})(?: rp=\d{1,18})? tb=(\d{1,18})(?: [a-z]{1,20}=-?\d{1,18}){0,10}\s*"
+)
+"""Only the fields that a history records are printed (NetworkStatsHistory.dump)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -70,20 +78,26 @@ def parse(text: str, uid: int) -> dict[Bucket, int]:
     """
     _, found, section = text.partition("UID stats:")
     if not found:
-        raise PhoneTrouble(f"dumpsys netstats has no section 'UID stats': {text[:100]!r}")
+        raise PhoneTrouble(f"cannot be read: dumpsys netstats has no section 'UID stats': {text[:100]!r}")
     buckets: dict[Bucket, int] = {}
     series: tuple[str, str] | None = None
     for line in section.partition("UID tag stats:")[0].splitlines():
         if head := _SERIES.fullmatch(line):
             series = (kind_of(head[1]), f"{head[1]} {head[3]}") if int(head[2]) == uid else None
         elif "ident=" in line:
-            series = None
+            series = (UNREADABLE, line.strip()[:500]) if _may_be_of(line, uid) else None
         elif series is not None and line.lstrip().startswith("st="):
             bucket = _BUCKET.fullmatch(line)
             if bucket is None:
                 raise PhoneTrouble(f"dumpsys netstats has a bucket that cannot be read: {line[:100]!r}")
             buckets[Bucket(*series, int(bucket[1]))] = int(bucket[2]) + int(bucket[3])
     return buckets
+
+
+def _may_be_of(line: str, uid: int) -> bool:
+    """Whether untagged bytes of a uid may stand below the line of a series that has another form than is known."""
+    owner = _OWNER.search(line)
+    return owner is None or (int(owner[1]) == uid and int(owner[2], 16) == 0)
 
 
 def kind_of(identity: str) -> str:
@@ -110,8 +124,33 @@ def _kind_of_member(member: str) -> str:
 
 
 def unreadable(buckets: Mapping[Bucket, int]) -> list[str]:
-    """The identities of an app's buckets of which nothing here tells the kind of network, for who tells people."""
+    """The identities of an app's buckets of which nothing here tells the kind of network; see `telling`."""
     return sorted({bucket.identity for bucket in buckets if bucket.kind == UNREADABLE})
+
+
+def telling(identity: str) -> str:
+    """What of an identity may be shown: the rest of it names a Wi-Fi or a SIM."""
+    return ", ".join(_TELLS_KIND.findall(_QUOTED.sub("", identity))) or "no type"
+
+
+def foreseen(adb: Adb, network: DefaultNetwork) -> str | None:
+    """Why no call over that network could be accounted for, if so: what doctor says before a run.
+
+    Raises `PhoneTrouble` where the shell fails.
+    """
+    return not_accountable(adb.run("dumpsys netstats --uid", timeout_s=deadlines.NETSTATS.s).text, network)
+
+
+def not_accountable(text: str, network: DefaultNetwork) -> str | None:
+    """By a dump, which tells under which identity the bytes of each interface are counted now."""
+    for line in text.partition("Active UID interfaces:")[2].splitlines()[1:]:
+        active = _ACTIVE.fullmatch(line)
+        if active is None:
+            break
+        if active[1] == network.interface and (kind := kind_of(active[2])) != network.kind:
+            said = "cannot be read: dumpsys netstats" if kind == UNREADABLE else f"dumpsys netstats says {kind}, and"
+            return f"{said} counts the bytes of {active[1]} ({network.kind}) for {telling(active[2])}"
+    return None
 
 
 def carried(name: str, before: Account, after: Account, *, may_be_none: bool = False) -> int:

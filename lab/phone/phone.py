@@ -4,8 +4,6 @@ Verbs are idempotent: each looks at the state before it touches anything and unt
 nothing is on the screen voids the attempt and is named with all its selectors.
 """
 
-import re
-import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,7 +12,7 @@ from correlate import markers
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.definitions import App, PhoneSpec, Service, StunServer, Way
 from lab.errors import AttemptVoid, PhoneTrouble
-from lab.phone import dialogs
+from lab.phone import dialogs, packages
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState, CallView
 from lab.phone.chains import AGAIN_S, Chains, Used, listed
@@ -22,6 +20,8 @@ from lab.phone.datagram import datagram_command
 from lab.phone.default_network import DefaultNetwork, default_network
 from lab.phone.interfaces import Address, clat_addresses, parse_interfaces
 from lab.phone.screen import Screen
+from lab.phone.serials import own_serial
+from lab.phone.starting import stop_command
 from lab.phone.stun_probe import probe
 
 END_ANY_S = 8.0
@@ -53,16 +53,28 @@ class Phone:
         self._shell("wm dismiss-keyguard")
 
     def identify(self, app: App) -> str:
-        """The version of an app on this phone, after proof that this is the phone the bench file means."""
-        if self.spec.serial is not None and ":" not in self.spec.serial:
-            serial = self._shell("getprop ro.serialno").strip()
-            if serial != self.spec.serial:
-                raise PhoneTrouble(f"{self.spec.name} should have serial {self.spec.serial}, has {serial[:60]!r}")
-        text = self._shell(f"dumpsys package {shlex.quote(app.package)} | grep -F versionName")
-        found = re.search(r"versionName=([0-9A-Za-z._-]{1,60})", text)
+        """The version of an app on this phone, after proof that this is the phone the bench file means and that its
+        first user can use the app."""
+        self._require_own_serial()
+        name, install = self.spec.name, f"install {app.name} {app.version} on it"
+        try:
+            found = packages.parse(self._shell(packages.question(app.package)), app.package)
+        except ValueError as error:
+            raise PhoneTrouble(f"{name}: {app.package}: {error}; mend it on the phone, or update Android") from error
         if found is None:
-            raise PhoneTrouble(f"{self.spec.name} has no {app.package}; install {app.name} {app.version} on it")
-        return found[1]
+            raise PhoneTrouble(f"{name} has no {app.package}; {install}")
+        if found.hindered:
+            text = f"{app.package} {found.version} is {found.hindered} for its user 0; {install}, or enable it there"
+            raise PhoneTrouble(f"{name}: {text}")
+        return found.version
+
+    def _require_own_serial(self) -> None:
+        wanted = None if self.spec.serial is None else own_serial(self.spec.serial)
+        if wanted is None:
+            return
+        serial = self._shell("getprop ro.serialno").strip()
+        if serial not in (wanted, self.spec.serial):
+            raise PhoneTrouble(f"{self.spec.name} should have serial {self.spec.serial}, has {serial[:60]!r}")
 
     def interface_addresses(self) -> list[Address]:
         """Addresses of all interfaces that are up, loopback left out, and those of a CLAT; each once."""
@@ -117,7 +129,8 @@ class Phone:
         if not (done.reached and done.used):
             self._refuse_what_is_over(app)
             text = f"open_chat {listed(app.open_chat)} did not lead to chat_open {listed(app.chat_open)}"
-            raise AttemptVoid("selector_not_found", f"{app.name}: {text} on {self.spec.name}")
+            said = self._chains.refusals(app.open_chat)
+            raise AttemptVoid("selector_not_found", f"{app.name}: {text} on {self.spec.name}{said}")
 
     def place_call(self, app: App, service: Service, within_s: float = 20.0) -> tuple[Used, ...]:
         """Start a call in the chat that is open; done when the phone shows an outgoing call.
@@ -154,7 +167,7 @@ class Phone:
         if not self._chains.pursue(
             app, ways, lambda: self.calls.is_in(app, CallState.IDLE), END_ANY_S, own=True
         ).reached:
-            self._shell(f"am force-stop {shlex.quote(app.package)}")
+            self._shell(stop_command(app.package))
             # An app that was stopped does not ring until it is started again.
             self._chains.launch(app)
 
@@ -188,7 +201,8 @@ class Phone:
             raise AttemptVoid("not_our_tap", f"{app.name}: {text}")
         self._refuse_what_is_over(app)
         if not done.used:
-            raise AttemptVoid("selector_not_found", f"{app.name}: none {where} is on the screen of {self.spec.name}")
+            text = f"none {where} is on the screen of {self.spec.name}{self._chains.refusals(ways)}"
+            raise AttemptVoid("selector_not_found", f"{app.name}: {text}")
         if wanted is not None:
             raise self.calls.void(app, wanted, "no_effect")
         used = ", ".join(dict.fromkeys(one.way for one in done.used))

@@ -24,7 +24,8 @@ OLDEST = (4, 9)
 ABIS = {(2, 183): "arm64-v8a", (1, 40): "armeabi-v7a", (2, 62): "x86_64", (1, 3): "x86"}
 """Android's names by ELF class (1: 32 bits) and machine, as the ELF specification numbers them."""
 
-_VERSION = re.compile(r"tcpdump version (\d{1,3})\.(\d{1,3})[0-9A-Za-z.+-]{0,30}")
+_VERSION = re.compile(r"\S{0,60}tcpdump\S{0,60} (version (\d{1,3})\.(\d{1,3})[0-9A-Za-z.+_-]{0,40})")
+"""It names itself as its file is named: `tcpdump.partial version 4.99.5` (tcpdump, print_version)."""
 
 
 def abi(data: bytes) -> str:
@@ -51,9 +52,9 @@ def judged(answer: ShellOutput) -> tuple[bool, str]:
     found = _VERSION.search(answer.text)
     if found is None:
         return False, answer.text.strip()[:100] or f"no answer to --version, exit code {answer.code}"
-    if (int(found[1]), int(found[2])) < OLDEST:
-        return False, f"{found[0]} is older than {OLDEST[0]}.{OLDEST[1]}"
-    return True, found[0]
+    if (int(found[2]), int(found[3])) < OLDEST:
+        return False, f"tcpdump {found[1]} is older than {OLDEST[0]}.{OLDEST[1]}"
+    return True, f"tcpdump {found[1]}"
 
 
 def push(device: Adb, name: str, file: Path) -> str:

@@ -5,7 +5,6 @@ after. Its waits on the controller's side are never used; `wait_gone` waits in t
 """
 
 import base64
-import binascii
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ AGENT_WAIT_S = 5.0
 
 @dataclass(frozen=True)
 class Screen:
-    """The screen of one phone; `agent` is a uiautomator2 device."""
+    """The screen of one phone; `agent` is a uiautomator2 device, `lab.phone.agent`'s on a bench."""
 
     name: str
     agent: Any
@@ -57,9 +56,12 @@ class Screen:
         try:
             bounds = info.get("visibleBounds") or info["bounds"]
             left, top, right, bottom = (int(bounds[side]) for side in ("left", "top", "right", "bottom"))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise PhoneTrouble(f"{self.name}: its agent describes an object without bounds") from error
-        return (left + right) // 2, (top + bottom) // 2
+        x, y = (left + right) // 2, (top + bottom) // 2
+        if min(x, y) < 0:
+            raise PhoneTrouble(f"{self.name}: its agent describes an object that is not on the screen: {x}, {y}")
+        return x, y
 
     def tap(self, query: Mapping[str, str]) -> bool:
         """Tap what a selector finds; False where it finds nothing."""
@@ -105,7 +107,7 @@ class Screen:
         """All windows as XML, at most 4 MiB of it."""
         with self._trouble():
             text = self.agent.jsonrpc.dumpWindowHierarchy(False, 50)
-        return str(text).encode("utf-8", "replace")[:MAX_HIERARCHY_BYTES]
+        return str(text or "").encode("utf-8", "replace")[:MAX_HIERARCHY_BYTES]
 
     def screenshot(self) -> bytes:
         """The screen as JPEG; empty where the phone takes none (a protected window)."""
@@ -115,7 +117,7 @@ class Screen:
             return b""
         try:
             return base64.b64decode(str(text)[: MAX_SCREENSHOT_BYTES * 4 // 3])
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error, and what is not ASCII
             raise PhoneTrouble(f"{self.name}: its agent sends a screenshot that is no base64") from error
 
     @contextlib.contextmanager

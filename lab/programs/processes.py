@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,16 +51,27 @@ def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None) -> 
 
 def last_line(file: IO[bytes]) -> str:
     """The last line that a program wrote into a file, at most 300 characters of it; nothing where it wrote none."""
-    file.seek(0)
-    lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return last_line_of(last_words(file))
+
+
+def last_line_of(text: str) -> str:
+    """The last line of a text that says something, at most 300 characters of it."""
+    lines = text.strip().splitlines()
     return lines[-1][:300] if lines else ""
+
+
+def last_words(file: IO[bytes]) -> str:
+    """The last 64 KiB that a program wrote into a file; where it writes next is not moved."""
+    size_bytes = os.fstat(file.fileno()).st_size
+    data = os.pread(file.fileno(), CHUNK_BYTES, max(0, size_bytes - CHUNK_BYTES))
+    return data.decode("utf-8", "replace")
 
 
 class Program:
     """A running program with a pipe to its standard input and one from an output stream: a `ByteStream`.
 
-    `read_from` names the stream that is read, "stdout" or "stderr"; the other goes to `other` (default: nowhere).
-    With `own_session` Ctrl-C on the terminal does not reach it.
+    `read_from` names the stream that is read, "stdout" or "stderr"; the other goes to `other` (default: nowhere), or is
+    `kept` for `last_words`. With `own_session` Ctrl-C on the terminal does not reach it.
     """
 
     def __init__(
@@ -69,20 +81,20 @@ class Program:
         read_from: str = "stdout",
         own_session: bool = True,
         other: int | None = None,
+        kept: bool = False,
         directory: Path | None = None,
     ) -> None:
         self.argv = list(argv)
         self._own_session = own_session
+        self._kept = tempfile.TemporaryFile() if kept else None  # noqa: SIM115 closed by `end`
         spare = subprocess.DEVNULL if other is None else other
-        self._popen = subprocess.Popen(
-            self.argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if read_from == "stdout" else spare,
-            stderr=subprocess.PIPE if read_from == "stderr" else spare,
-            start_new_session=own_session,
-            cwd=directory,
-            bufsize=0,
-        )
+        if self._kept is not None:
+            spare = self._kept.fileno()
+        try:
+            self._popen = self._opened(spare, read_from, directory)
+        except OSError:
+            self._close_kept()
+            raise
         stream = self._popen.stdout if read_from == "stdout" else self._popen.stderr
         assert stream is not None
         assert self._popen.stdin is not None
@@ -93,7 +105,27 @@ class Program:
         os.set_blocking(self._input.fileno(), False)
         self._writable = selectors.PollSelector()
         self._writable.register(self._input, selectors.EVENT_WRITE)
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._ended = False
+
+    def _opened(self, spare: int, read_from: str, directory: Path | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if read_from == "stdout" else spare,
+            stderr=subprocess.PIPE if read_from == "stderr" else spare,
+            start_new_session=self._own_session,
+            cwd=directory,
+            bufsize=0,
+        )
+
+    def _close_kept(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+
+    def last_words(self) -> str:
+        """The end of the stream that is `kept`, until it is ended; nothing where none is."""
+        return "" if self._kept is None else last_words(self._kept)
 
     def __enter__(self) -> Self:
         return self
@@ -123,36 +155,66 @@ class Program:
             raise TimeoutError(f"{self.argv[0]} says nothing for {timeout_s:g} s")
         return os.read(self._output.fileno(), CHUNK_BYTES)
 
-    def read_line(self, timeout_s: float) -> bytes:
-        """One line of its output without the line end. Raises `TimeoutError`, and `EOFError` when it has ended."""
-        deadline = Deadline(timeout_s)
-        while b"\n" not in self._buffer:
-            data = self.receive(deadline.left())
-            if not data:
-                raise EOFError(self._buffer.decode("utf-8", "replace"))
-            self._buffer += data
-        line, _, self._buffer = self._buffer.partition(b"\n")
+    def _take(self, deadline: Deadline, limit_bytes: int) -> bool:
+        """Put some more of its output into the buffer; False at its end.
+
+        A program that talks on and on is given up at the deadline like one that is silent, and where it has filled
+        the buffer. Raises `TimeoutError` and `EOFError`.
+        """
+        if deadline.passed():
+            raise TimeoutError(f"{self.argv[0]} talks on and on")
+        data = self.receive(deadline.left())
+        self._buffer += data
+        if len(self._buffer) > limit_bytes:
+            raise EOFError(f"{self.argv[0]} does not stop talking")
+        return bool(data)
+
+    def read_line(self, timeout_s: float, limit_bytes: int = ANSWER_LIMIT_BYTES) -> bytes:
+        """One line of its output without the line end.
+
+        Raises `TimeoutError`, and `EOFError` when it has ended or the line has more than `limit_bytes`.
+        """
+        deadline, searched = Deadline(timeout_s), 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            # What was searched is not searched again: a long line would cost the square of its length.
+            searched = len(self._buffer)
+            if not self._take(deadline, limit_bytes):
+                raise EOFError(self._buffer[:300].decode("utf-8", "replace"))
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         return line
 
     def lines_so_far(self) -> list[bytes]:
-        """The whole lines that wait to be read; never blocks."""
-        while self._selector.select(0):
-            data = os.read(self._output.fileno(), CHUNK_BYTES)
-            if not data:
-                break
-            self._buffer += data
-        *lines, self._buffer = self._buffer.split(b"\n")
+        """The whole lines that wait to be read, of at most some 64 KiB; never blocks."""
+        if self._selector.select(0):
+            self._buffer += os.read(self._output.fileno(), CHUNK_BYTES)
+        *lines, rest = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(rest[-CHUNK_BYTES:])
         return lines
 
     def read_to_end(self, timeout_s: float) -> bytes:
-        """All that it still says until it closes the stream. Raises `TimeoutError`."""
+        """All that it still says until it closes the stream. Raises `TimeoutError`, and `EOFError` for endless talk."""
         deadline = Deadline(timeout_s)
-        while data := self.receive(deadline.left()):
-            self._buffer += data
-            if len(self._buffer) > ANSWER_LIMIT_BYTES:
-                raise EOFError(f"{self.argv[0]} does not stop talking")
-        rest, self._buffer = self._buffer, b""
+        while self._take(deadline, ANSWER_LIMIT_BYTES):
+            pass
+        rest = bytes(self._buffer)
+        self._buffer.clear()
         return rest
+
+    def copy_to(self, file: IO[bytes], size_bytes: int, timeout_s: float) -> None:
+        """Write what it still says into a file until it closes the stream, or until that is more than `size_bytes`.
+
+        Raises `TimeoutError`, and `OSError` where the file cannot be written.
+        """
+        deadline, left, more = Deadline(timeout_s), size_bytes, True
+        while more and left >= 0:
+            try:
+                more = bool(self._buffer) or self._take(deadline, ANSWER_LIMIT_BYTES)
+            except TimeoutError as error:
+                raise TimeoutError(f"{self.argv[0]} has not ended in {timeout_s:g} s") from error
+            file.write(self._buffer)
+            left -= len(self._buffer)
+            self._buffer.clear()
 
     def interrupt(self) -> None:
         """Send SIGINT; nothing happens when it has ended already."""
@@ -177,14 +239,19 @@ class Program:
         """`end` it, as a stream of `lab.programs.shell` is closed."""
         self.end()
 
-    def end(self, grace_s: float | None = None) -> None:
+    def end(self, grace_s: float | None = None, *, unheard: bool = False) -> None:
         """End it on every way out: close its input, wait, terminate, wait, kill. Safe to call again.
 
-        What it started and left behind in a session of its own is killed.
+        What it started and left behind in a session of its own is killed. `unheard`: what it still says is not taken
+        any longer, so that one that talks on and on cannot wait for it to be read.
         """
-        if self._output.closed:
+        if self._ended:
             return
+        self._ended = True
         self.close_input()
+        self._selector.close()
+        if unheard:
+            self._output.close()
         grace_s = deadlines.PROGRAM_END.s if grace_s is None else grace_s
         for force in (None, self._popen.terminate, self._popen.kill):
             if force is not None:
@@ -197,5 +264,5 @@ class Program:
         if self._own_session:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
-        self._selector.close()
         self._output.close()
+        self._close_kept()

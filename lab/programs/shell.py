@@ -13,6 +13,7 @@ from lab.clocks import deadlines
 from lab.clocks.real_time import Deadline
 
 END = "lab-end"
+MARK_BYTES = len(f"{END}:255\r\n")
 OUTPUT_LIMIT_BYTES = 32 << 20
 """Nothing that the lab asks answers with more; a stream that does is not to be trusted."""
 
@@ -64,30 +65,36 @@ class PersistentShell:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._rest = b""
+        self._rest = bytearray()
         # The mark is a constant: on the virtual bench a line's cost is keyed by its text.
         self._mark = re.compile(rb"%s:(\d{1,3})\r?\n" % END.encode())
 
-    def run(self, command: str, timeout_s: float | None = None) -> ShellOutput:
-        """Run one command line.
+    def run(self, command: str, timeout_s: float | None = None, label: str | None = None) -> ShellOutput:
+        """Run one command line; `label` is what errors call it (None: as it is).
 
         Raises `ValueError` for a text of several lines, `TimeoutError` when no answer is complete in `timeout_s` of
-        real time (None: that of any line), and `StreamBroken` when the answer is cut.
+        real time (None: that of any line), also while data still come, and `StreamBroken` when the answer is cut.
         """
         if "\n" in command or "\r" in command or "\0" in command:
             raise ValueError("a shell command is one line")
+        label = command if label is None else label
+        deadline = Deadline(deadlines.SHELL_LINE.s if timeout_s is None else timeout_s)
         self._stream.send(f'{command}; echo "{END}:$?"\n'.encode())
-        within_s = deadlines.SHELL_LINE.s if timeout_s is None else timeout_s
-        deadline, answer = Deadline(within_s), self._rest
-        while (found := self._mark.search(answer)) is None:
+        answer, searched = self._rest, 0
+        while (found := self._mark.search(answer, searched)) is None:
+            # Each byte is searched once, but for those in which a mark may have begun.
+            searched = max(0, len(answer) - MARK_BYTES)
+            if deadline.passed():
+                raise TimeoutError("timed out while it still printed" if answer else "timed out")
             data = self._stream.receive(deadline.left())
             if not data:
-                raise StreamBroken(f"the shell ended while it ran: {command}")
+                raise StreamBroken(f"the shell ended while it ran: {label}")
             answer += data
             if len(answer) > OUTPUT_LIMIT_BYTES:
-                raise StreamBroken(f"more than {OUTPUT_LIMIT_BYTES} bytes of answer to: {command}")
+                raise StreamBroken(f"more than {OUTPUT_LIMIT_BYTES} bytes of answer to: {label}")
+        text, code = answer[: found.start()].decode("utf-8", "replace"), int(found.group(1))
         self._rest = answer[found.end() :]
-        return ShellOutput(answer[: found.start()].decode("utf-8", "replace"), int(found.group(1)))
+        return ShellOutput(text, code)
 
     def close(self) -> None:
         self._stream.close()
@@ -97,7 +104,7 @@ CLOCK_LOOP = 'while read -r l; do t=$EPOCHREALTIME; test -n "$t" && echo $t || d
 """Prints the clock for each line read. `$EPOCHREALTIME` is a builtin of mksh and bash 5: no program start delays the
 reading. A shell without it starts `date`, whose way is longer; where that knows no %N there are whole seconds only."""
 
-_READING = re.compile(rb"(\d{1,12})(?:[.,](?:(\d{1,9})|%?N))?\r?\n")
+_READING = re.compile(rb"(\d{1,12})(?:[.,](?:(\d{1,9})|%?N)?)?\r?\n")
 
 
 class ClockStream:
@@ -115,7 +122,7 @@ class ClockStream:
         deadline, answer = Deadline(deadlines.SHELL_CLOCK.s), b""
         while not answer.endswith(b"\n"):
             data = self._stream.receive(deadline.left())
-            if not data or len(answer) > 100:
+            if not data or len(answer) > 100 or deadline.passed():
                 raise StreamBroken("the clock's shell ended, or prints no clock")
             answer += data
         found = _READING.fullmatch(answer)

@@ -5,7 +5,6 @@ are live, stay idle and measure the noise, mark, run the scenario, mark, drain, 
 """
 
 import contextlib
-import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -19,7 +18,6 @@ from correlate.dataset.record import SCHEMA, Asked, Markers, Observed, TrialReco
 from lab.bench.bench import Bench
 from lab.capture.counters import Counters
 from lab.capture.protocol import DRAIN_S, Capture
-from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.clocks.bench_time import wait_until
 from lab.clocks.capture_clocks import Burst, Sent
@@ -28,13 +26,14 @@ from lab.definitions import App, PlannedTrial, Role
 from lab.errors import AttemptVoid, BadInput, LabError, PhoneTrouble
 from lab.phone.phone import Phone
 from lab.run import calibration, introductions, limits
-from lab.run.events import EventLog
+from lab.run.events import Clean, EventLog, as_it_is
 from lab.run.heard import ROLES
 from lab.run.judging import Shape, judge, refused
 from lab.run.leaving import keep_evidence, leave_idle
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
 from lab.run.steps import VERBS, Stage
+from lab.run.storing import stored
 from lab.run.witnessed import Witnesses, learnt
 
 NOISY_RESTARTS = 3
@@ -46,7 +45,7 @@ class Attempt:
 
     `run` returns what it wrote into trial.json when everything in the folder is verified; otherwise it raises
     `AttemptVoid` or a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and
-    captures stopped. `policy` says what a witness may void; without one it may always.
+    captures stopped. `policy` says what a witness may void (without one: all it can), `clean` what may be written.
     """
 
     def __init__(
@@ -58,9 +57,10 @@ class Attempt:
         folder: Path,
         show: Callable[[str], None],
         policy: Policy | None = None,
+        clean: Clean = as_it_is,
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
-        self._policy = policy or Policy(flags=False)
+        self._policy, self._clean = policy or Policy(flags=False), clean
         trial, self._pair = item.trial, introductions.pair_of(bench.spec, item.trial)
         self._phones: dict[Role, Phone] = {
             "caller": bench.phones[self._pair[1]],
@@ -75,7 +75,7 @@ class Attempt:
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
-        self._log = EventLog(folder / "events.jsonl", bench.clock, show)
+        self._log = EventLog(folder / "events.jsonl", bench.clock, show, clean)
         self._witnesses = Witnesses(self._phones, self._app)
 
     def run(self, truth: Path) -> TrialRecord:
@@ -90,13 +90,15 @@ class Attempt:
             calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
         finally:
-            with self._bench.stop.held(), contextlib.suppress(LabError):
+            with contextlib.ExitStack() as last:  # each is done, whatever becomes of the others
+                last.callback(self._log.close)
+                last.callback(self._witnesses.close)
+                last.enter_context(self._bench.stop.held())
+                last.enter_context(contextlib.suppress(LabError))
+                if not kept:
+                    last.callback(self._bench.kind.end, None)
                 if began and not kept:
                     self._leave_idle()
-                if not kept:
-                    self._bench.kind.end(None)
-            self._witnesses.close()
-            self._log.close()
 
     def _refuse_unknown_commands(self, refused: list[str]) -> None:
         if refused:
@@ -141,6 +143,7 @@ class Attempt:
             observed_scenario=self._item.trial.scenario,
             observed=observed,
             limits=self._limits,
+            revision=self._item.revision,
             sides={role: side(phones[role], stored[role], stamped[role], carried[role]) for role in ROLES},
             markers=self._markers,
             started_ns=started_ns,
@@ -149,7 +152,7 @@ class Attempt:
             noise_bytes_per_s=noise,
             ended_ns=self._bench.clock.now_ns(),
         )
-        documents.write(self._folder / "trial.json", record)
+        documents.write(self._folder / "trial.json", documents.cleaned(record, self._clean))
         return record
 
     def _asked(self) -> Asked:
@@ -162,8 +165,7 @@ class Attempt:
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
-        clock = self._bench.clock
-        offsets: dict[str, Offset] = {}
+        clock, offsets = self._bench.clock, dict[str, Offset]()
         for role in ROLES:
             phone = self._phones[role]
             offsets[role] = measure_offset(clock, phone.device.read_clock_ns, whose=f"the clock of {phone.spec.name}")
@@ -191,7 +193,7 @@ class Attempt:
         callee = self._phones["callee"].spec
         contact = callee.address_in(self._app.name)
         if contact is None or contact not in self._bench.spec.allowed_callees:
-            raise BadInput(f"{contact} is not in allowed_callees of bench {self._bench.spec.name}; nobody was called")
+            raise BadInput(f"the contact of {callee.name} is not in allowed_callees; nobody was called")
         self._log.note("open_chat")
         self._phones["caller"].open_chat(self._app, contact, callee.title_in(self._app.name))
 
@@ -320,26 +322,9 @@ class Attempt:
         return capture.stop()
 
     def _store(self, role: Role, capture: Capture, counters: Counters, phone: Identified) -> Stored:
-        """Fetch and verify one capture. One that is damaged, or shows datagrams twice, voids the attempt."""
         self._log.note("fetch", role=role)
-        path, snaplen_bytes = self._folder / f"{role}.{capture.suffix}", self._bench.spec.snaplen_bytes
-        sha256 = capture.fetch(path)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        by_laptop = capture.lease is not None
-        return Stored(
-            capture=capture,
-            file=path.name,
-            integrity=verified(
-                path, counters, sha256, snaplen_bytes, phone.interface, partial(self._log.note, role=role)
-            ),
-            counters=counters,
-            snaplen_bytes=snaplen_bytes,
-            machine="laptop" if by_laptop else role,
-            coalescing=self._bench.laptop.coalescing(capture.interface) if by_laptop else None,
-            timestamps=capture_clocks.timestamps(self._bench.spec.laptop.os if by_laptop else None),
-            live_ns=self._live_ns[role],
-        )
+        note, live_ns = partial(self._log.note, role=role), self._live_ns[role]
+        return stored(self._bench, role, capture, counters, phone, live_ns, self._folder, note)
 
     def _keep_evidence(self) -> None:
         """Screens, hierarchy and log of both phones, for whoever asks why the attempt is void."""

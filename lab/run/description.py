@@ -7,18 +7,24 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from correlate import files
+from correlate.dataset import documents, revisions
 from correlate.dataset.anchors import SCENARIOS
 from correlate.dataset.durable import unfinished
 from correlate.dataset.record import LIBRARY, SCHEMA, AppEntry, DatasetRecord, Device, Machine, PlanEntry, Provenance
 from lab.definitions import BenchSpec, PlannedTrial
+from lab.definitions.yaml import YamlMistakes
 from lab.errors import BadInput
+from lab.run import meaning
 from lab.run.plan import Run
+from lab.run.revisions import texts, used_files
 
 PROVENANCES: dict[str, Provenance] = {"virtual": "modelled", "rig": "rehearsed", "real": "measured"}
 """What the traffic of each kind of bench is."""
 
 LIBRARIES = ("im-call-lab", "adbutils", "uiautomator2", "dnspython", LIBRARY, "numpy", "pydantic", "PyYAML")
+
+SHOWN = 3
+"""How many keys a refusal names."""
 
 
 def controller_versions() -> dict[str, str]:
@@ -28,23 +34,23 @@ def controller_versions() -> dict[str, str]:
     }
 
 
+def scenario_meaning(run: Run) -> meaning.Meaning:
+    """What of the YAML that this matrix uses decides the data, without what is local."""
+    found = meaning.read_definitions(run.lab.directory, used_files(run))
+    return {name: meaning.deciding(definition) for name, definition in found.items()}
+
+
 def scenario_hash(run: Run) -> str:
-    """SHA-256 over the names and bytes of the YAML files that this matrix uses, without what is local."""
+    """SHA-256 over `scenario_meaning`."""
+    return meaning.sha256(scenario_meaning(run))
+
+
+def earlier_hash(run: Run) -> str:
+    """What an earlier version wrote for it: SHA-256 over the names and bytes of these files."""
     digest = hashlib.sha256()
-    for name, path in _used_files(run).items():
-        data = files.read(path)
+    for name, data in texts(run).items():
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()
-
-
-def _used_files(run: Run) -> dict[str, Path]:
-    root = run.lab.directory
-    names = [f"benches/{run.spec.name}.yaml", f"matrices/{run.matrix.name}.yaml"]
-    names += [f"calls/{name}.yaml" for name in run.matrix.scenarios]
-    names += [f"apps/{name}.yaml" for name in run.matrix.apps]
-    if run.spec.emulated:
-        names += [f"virtual/{name}.yaml" for name in run.matrix.apps]
-    return {name: root / name for name in sorted(names)}
 
 
 def describe(run: Run) -> DatasetRecord:
@@ -82,7 +88,7 @@ def _plan_entry(item: PlannedTrial, spec: BenchSpec) -> PlanEntry:
 
 
 def check_fits(run: Run) -> None:
-    """Refuse a dataset that was begun with another seed, matrix, bench or other scenarios. Raises `BadInput`."""
+    """Refuse a dataset that was begun with another seed, matrix, bench or meaning of the YAML. Raises `BadInput`."""
     path = run.dataset.path
     if not run.dataset.info_path.exists():
         # A run that was killed while it began leaves no more than these.
@@ -92,22 +98,48 @@ def check_fits(run: Run) -> None:
         if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - begun):
             raise BadInput(f"{path}: not empty and no dataset; name another folder with --dataset")
         return
-    there, here = run.dataset.info(), describe(run)
-    for key in ("bench", "matrix", "seed", "scenario_hash"):
-        before, now = getattr(there, key), getattr(here, key)
+    there = run.dataset.info()
+    for key, now in (("bench", run.spec.name), ("matrix", run.matrix.name), ("seed", run.seed)):
+        before = getattr(there, key)
         if before != now:
-            own = path / SCENARIOS
-            may_finish = key == "scenario_hash" and own.is_dir() and own.resolve() != run.lab.directory.resolve()
-            finish = f", or finish it with its own scenarios: {_finishing(run)}" if may_finish else ""
-            raise BadInput(
-                f"{run.dataset.info_path}: this dataset was begun with {key} {before}, not {now}; "
-                f"name another folder with --dataset{finish}"
-            )
+            raise BadInput(_begun_with(run, f"{key} {before}, not {now}"))
+    if other := _other_meaning(run, there.scenario_hash):
+        own = revisions.folder(run.dataset, revisions.kept(run.dataset)[-1])
+        # Where its own YAML was changed by hand, it is no way out.
+        may_finish = own.is_dir() and own.resolve() != run.lab.directory.resolve()
+        finish = f", or finish it with its own scenarios: {_finishing(run, own)}" if may_finish else ""
+        raise BadInput(_begun_with(run, other) + finish)
 
 
-def _finishing(run: Run) -> str:
-    """The command that runs what is missing of a dataset with the YAML that it was begun with, and this local file."""
-    words = ["invoke", "run-matrix", "--scenarios", str(run.dataset.path / SCENARIOS), "--bench", run.spec.name]
+def _begun_with(run: Run, what: str) -> str:
+    return f"{run.dataset.info_path}: this dataset was begun with {what}; name another folder with --dataset"
+
+
+def _other_meaning(run: Run, begun: str | None) -> str:
+    """In words what decides the data and is another than when the dataset was begun, both values; empty where nothing
+    is. Its own YAML is read as today's, so that a key that the program learnt since makes no other dataset of it."""
+    now = scenario_meaning(run)
+    if begun in (meaning.sha256(now), earlier_hash(run)):
+        return ""
+    unknown, names = f"scenario_hash {begun}, not {meaning.sha256(now)}", used_files(run)
+    if not revisions.is_as_recorded(run.dataset, 0, names):
+        return unknown
+    try:
+        own = meaning.read_definitions(revisions.folder(run.dataset, 0), names)
+    except YamlMistakes:
+        return unknown
+    found = meaning.differences({name: meaning.deciding(each) for name, each in own.items()}, now)
+    shown = [f"{file}: {key} {_shown(before)}, not {_shown(after)}" for file, key, before, after in found]
+    return "; ".join(shown[:SHOWN]) + (f"; and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")
+
+
+def _shown(value: meaning.Value | None) -> str:
+    return "nothing" if value is None else documents.shown(value)
+
+
+def _finishing(run: Run, own: Path) -> str:
+    """The command that runs what is missing of a dataset with its `own` YAML, and this local file."""
+    words = ["invoke", "run-matrix", "--scenarios", str(own), "--bench", run.spec.name]
     words += ["--matrix", run.matrix.name, "--dataset", str(run.dataset.path), "--seed", str(run.seed)]
     local = run.lab.local_files.get(run.spec.name)
     return shlex.join([*words, *(["--local", str(local)] if local is not None else [])])
@@ -115,4 +147,4 @@ def _finishing(run: Run) -> str:
 
 def create(run: Run) -> None:
     """Write a new dataset's dataset.json and its copy of the YAML."""
-    run.dataset.begin(describe(run), {name: files.read(path).decode() for name, path in _used_files(run).items()})
+    run.dataset.begin(describe(run), {name: data.decode() for name, data in texts(run).items()})

@@ -37,7 +37,7 @@ def check_callees(lab: Lab, spec: BenchSpec, pairs: Iterable[Pair]) -> None:
         if address is None:
             mistakes.add(f"{where} has no contact for {app}; add it there or in the *.local.yaml")
         elif address not in spec.allowed_callees:
-            mistakes.add(f"{where}: {app} contact '{address}' is not in allowed_callees; nobody was called")
+            mistakes.add(f"{where}: its {app} contact is not in allowed_callees; nobody was called")
     if mistakes:
         raise BadInput("\n".join(sorted(mistakes)))
 

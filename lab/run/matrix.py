@@ -5,6 +5,7 @@ was verified stays, and the next run takes up what is missing.
 """
 
 import shutil
+import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,13 @@ from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, Pho
 from lab.run import calibration, introductions
 from lab.run.attempt import Attempt
 from lab.run.description import check_fits, create
+from lab.run.guard import Bugs, guarded
 from lab.run.introductions import Pair
 from lab.run.options import holding
 from lab.run.plan import Run, check_callees, check_introduced
 from lab.run.policy import Policy
 from lab.run.progress import Progress
+from lab.run.revisions import in_revision
 from lab.run.side_by_side import share
 
 ROOM_BYTES = 32 << 20
@@ -60,7 +63,7 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
             progress.say(f"{broken}; {is_kept}a new one begins with the trials that are complete")
         dataset.put_right()
         dataset.reopen()
-        missing = run.missing()
+        missing = in_revision(run, run.missing(), progress.say)
         ends = Ends(run)
         policy = Policy(run.observe_only, run.spec.name, flags=calibration.learns(run.spec))
         try:
@@ -108,9 +111,13 @@ class Ends:
 
 
 def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop, policy: Policy, ends: Ends) -> None:
+    bugs, told = Bugs(), threading.Lock()
+
     def make(bench: Bench, item: PlannedTrial) -> None:
-        if not ends.leaves_out(item) and not run_one(run, bench, item, progress, policy):
+        if not ends.leaves_out(item) and not run_one(run, bench, item, progress, policy, bugs):
             ends.void.append(item.trial.id)
+        if progress.lost_output and told.acquire(blocking=False):  # once, and never given back
+            run.dataset.journal.append("output_lost", text=progress.lost_output)
 
     with progress.showing(len(missing)), ExitStack() as opened:
         benches = []
@@ -132,12 +139,20 @@ def _require_leave(path: Path, at_once: int, stop: Stop) -> None:
         raise BenchUnhealthy(f"{path}: {free}; what is recorded is kept; make room and run again")
 
 
-def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress, policy: Policy | None = None) -> bool:
+def run_one(
+    run: Run,
+    bench: Bench,
+    item: PlannedTrial,
+    progress: Progress,
+    policy: Policy | None = None,
+    bugs: Bugs | None = None,
+) -> bool:
     """Attempt one trial until it is complete, at most four times; False when all attempts are void.
 
     One that parks who calls whom is not tried again. `policy` says what a witness may void; without one it may always.
+    Raises `Bug` where `bugs` counts three in a row, and what else ends a run.
     """
-    policy = policy or Policy(flags=False)
+    policy, bugs = policy or Policy(flags=False), bugs or Bugs()
     phones = introductions.pair_of(run.spec, item.trial)[1:]
     with progress.trial(item.trial.id):
         for retry in range(1 + FURTHER_ATTEMPTS):
@@ -146,6 +161,7 @@ def run_one(run: Run, bench: Bench, item: PlannedTrial, progress: Progress, poli
                 failed = _attempt(run, bench, item, folder, progress, policy)
             reason = None if failed is None else _reason(failed)
             policy.ended(item.trial.id, item.trial.app, phones, reason)
+            bugs.ended(reason, run.dataset.attempts_dir / f"{item.trial.id}.{folder.number}")
             if failed is None:
                 progress.completed(item.trial.id)
                 return True
@@ -162,9 +178,10 @@ def _attempt(
 ) -> LabError | None:
     """Make one attempt; why it is void, None where it is complete. Raises what ends the run."""
     show = partial(progress.step, item.trial.id)
-    attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy)
     try:
-        _record(attempt, bench, folder.truth)
+        with guarded(folder.path):
+            attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy, folder.clean)
+            _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from correlate.dataset import Dataset, links
 from lab.definitions import PlannedTrial
+from lab.definitions.secrets import Redactor
 from lab.definitions.yaml import did_you_mean
 from lab.errors import BadInput
 from lab.programs import locks
@@ -48,14 +49,17 @@ def parse_benches(text: int | str) -> int:
     return int(text)
 
 
-def dataset_at(folder: str) -> Dataset:
-    """The dataset of a folder, which need not exist. Raises `BadInput` for a path that no dataset.json can tell."""
+def dataset_at(folder: str, redactor: Redactor | None = None) -> Dataset:
+    """The dataset of a folder, which need not exist; nothing that `redactor` finds goes into it.
+
+    Raises `BadInput` for a path that no dataset.json can tell.
+    """
     path = Path(folder)
     try:
         f"{path} {path.resolve().name}".encode()
     except UnicodeEncodeError as error:
         raise BadInput(f"--dataset {path}: is no UTF-8 text; name another folder") from error
-    return Dataset(path)
+    return Dataset(path) if redactor is None else Dataset(path, redactor.cleaned_value)
 
 
 def holding(dataset: Dataset) -> AbstractContextManager[None]:

@@ -6,6 +6,7 @@ from typing import Self
 
 from correlate.dataset import Dataset
 from lab.definitions import BenchSpec, Lab, Matrix, PlannedTrial, plan, plan_routes
+from lab.definitions.secrets import Redactor, secrets
 from lab.definitions.yaml import did_you_mean
 from lab.errors import BadInput
 from lab.run import introductions
@@ -50,7 +51,8 @@ def prepare(options: Options) -> Run:
     _require_side_by_side(spec, benches)
     _require_emulations(lab, spec, matrix)
     planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
-    dataset = dataset_at(options.dataset or f"datasets/{spec.name}-{matrix.name}")
+    folder = options.dataset or f"datasets/{spec.name}-{matrix.name}"
+    dataset = dataset_at(folder, Redactor(secrets(spec)))
     return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only), benches, options.observe_only)
 
 

@@ -15,6 +15,7 @@ from rich.table import Column
 
 from lab.clocks.real_time import elapsed
 from lab.errors import one_line
+from lab.run import terminal
 
 
 @dataclass
@@ -52,6 +53,11 @@ class Progress:
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("", total=None)
+
+    @property
+    def lost_output(self) -> str:
+        """What became of where it prints to, where nobody reads that any more; else empty."""
+        return terminal.lost(self.console.file)
 
     def nothing_to_do(self, complete: int, dataset: Path) -> None:
         trials = "1 trial is" if complete == 1 else f"all {complete} trials are"

@@ -33,6 +33,7 @@ class Stored:
     capture: Capture
     file: str
     integrity: Integrity
+    identifiers: record.Searched
     counters: Counters
     snaplen_bytes: int
     machine: str
@@ -83,4 +84,5 @@ def side(phone: Identified, stored: Stored, clock: str, app_bytes: int) -> recor
         counters=record.Counters(**asdict(stored.counters)),
         live_ns=stored.live_ns,
         app_bytes=app_bytes,
+        identifiers=stored.identifiers,
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from lab.bench.bench import Bench
 from lab.definitions import PlannedTrial
-from lab.errors import BenchUnhealthy, Interrupted
+from lab.errors import BenchUnhealthy, ControllerTrouble, Interrupted
 
 
 class Trials:
@@ -71,9 +71,9 @@ def share(
 ) -> None:
     """Have `benches` make the `missing` trials, each bench by a thread of its own; `require` is called before a trial.
 
-    A bench on which `make` raises `BenchUnhealthy` is lost: `tell` gets a line, and the others make its trial too.
-    Raised is the error of the last bench that is lost, and any other one, once the other benches have ended the trials
-    that they had.
+    A bench on which `make` raises `BenchUnhealthy` is lost: `tell` gets a line, and the others make its trial too; but
+    for `ControllerTrouble`, which is no bench's. Raised is the error of the last bench that is lost, and any other one,
+    once the other benches have ended the trials that they had.
     """
     trials = Trials(missing, len(benches))
 
@@ -83,6 +83,8 @@ def share(
                 require()
                 try:
                     make(bench, item)
+                except ControllerTrouble:
+                    raise
                 except BenchUnhealthy as error:
                     bench.stop.check()
                     if not (left := trials.lose_bench(item)):

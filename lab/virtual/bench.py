@@ -53,7 +53,7 @@ class EmulatedBench:
         self.exchange.listeners.append(self.visits)
         clock_read = self.ledger.clock_read
         self.laptop = VirtualLaptop(spec.laptop, spec.laptop.emulation, self.network, root, self.faults, clock_read)
-        self.standins = StandIns(self.laptop)
+        self.standins = StandIns(self.laptop, root / "laptop.token")
         self.adb = AdbServer(root / "adb")
         self._servers: list[asyncio.Server] = []
         self._resolver: asyncio.DatagramTransport | None = None

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("tcpdump", "shell", "dumpcap", "clock", "stamps", "neighbours", "pcapdroid", "vpn", "agent")
+KINDS = (
+    *("tcpdump", "shell", "dumpcap", "clock", "stamps", "neighbours", "pcapdroid", "vpn", "agent"),
+    *("su", "monkey", "package"),
+)
 ELSEWHERE = ("drop_stun", "move", "elsewhere", "visit", "lost_tap", "visitor")
 """Those that the network and `lab.virtual.visits` keep."""
 

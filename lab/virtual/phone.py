@@ -172,6 +172,12 @@ class VirtualPhone:
         """What is installed beside the system's packages and the apps that call, with versions."""
         return {} if self.pcapdroid is None else {self.pcapdroid.package: self.pcapdroid.version}
 
+    def user_state(self, package: str) -> Mapping[str, str]:
+        """What the first user can do with an installed app, in the words of `dumpsys package`."""
+        state = {"installed": "true", "hidden": "false", "suspended": "false", "enabled": "0"}
+        fault = self.faults.take("package", self.name, package) or {}
+        return state | {name: str(fault[name]) for name in state if name in fault}
+
     def packages(self) -> list[str]:
         """Installed packages."""
         return sorted([*SYSTEM_PACKAGES, *self.other_packages(), *(app.package for app in self.apps.values())])

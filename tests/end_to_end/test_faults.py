@@ -397,6 +397,6 @@ def test_nobody_is_called_whom_the_bench_file_does_not_allow(tmp_path, bench, mo
     monkeypatch.setattr(bench, "spec", bench.spec.model_copy(update={"allowed_callees": ["15555550101"]}))
     with pytest.raises(BadInput) as raised:
         run_one(run, bench, run.chosen[0], silent())
-    assert str(raised.value) == "15555550102 is not in allowed_callees of bench virtual; nobody was called"
+    assert str(raised.value) == "the contact of pixel6pro is not in allowed_callees; nobody was called"
     assert journal(tmp_path) == [("begun",), ("attempt", CANCEL, 0), ("interrupted", CANCEL, 0, str(raised.value))]
     assert list((tmp_path / "trials").iterdir()) == []

@@ -141,11 +141,12 @@ def test_signals_end_a_run_in_order_and_the_next_run_resumes_to_the_same_bytes(t
         (signal.SIGINT, False, "clocks"),
         (signal.SIGINT, True, "talking"),
         (signal.SIGTERM, True, "stop_capture"),
+        (signal.SIGHUP, True, "idle"),
     ):
         interrupt(Running(dataset, temporary), number, group, event)
         assert list((dataset / "trials").iterdir()) == []
     assert Running(dataset, temporary).end()[0] == 0
-    assert journal(dataset) == ["begun", *INTERRUPTED * 3, *COMPLETED, *COMPUTED]
+    assert journal(dataset) == ["begun", *INTERRUPTED * 4, *COMPLETED, *COMPUTED]
     assert captures(dataset) == undisturbed
     assert Dataset(dataset).verify() == []
 

@@ -167,12 +167,15 @@ def test_a_call_below_a_clat_is_captured_as_ipv6_and_measured_right(tmp_path):
 
 
 def test_doctor_says_which_network_each_phone_is_on(bench):
+    def answers() -> tuple[bool, str]:
+        return True, "the agent answers"
+
     trial = planned(Path("unused"), CANCEL).chosen[0]
     bench.kind.begin(trial, 1, 0)
     found = [
         (check.check, check.subject, check.ok, check.found)
         for name in bench.phones
-        for check in _phone(bench.phones[name], [bench.lab.apps["whatsapp"]])
+        for check in _phone(bench.phones[name], [bench.lab.apps["whatsapp"]], answers)
         if check.check in ("network", "bytes counted")
     ]
     assert found == [
@@ -183,7 +186,7 @@ def test_doctor_says_which_network_each_phone_is_on(bench):
     ]
     bench.kind.ask(op="fail_next", what="move", on="pixel6", like="pixel6pro")
     bench.kind.begin(trial, 1, 0)
-    (moved,) = (check for check in _phone(bench.phones["pixel6"], []) if check.check == "network")
+    (moved,) = (check for check in _phone(bench.phones["pixel6"], [], answers) if check.check == "network")
     text = "pixel6 (network lte) sends over wifi (wlan0); bring it onto cellular"
     assert (moved.ok, moved.found) == (False, text)
     bench.kind.end(None)

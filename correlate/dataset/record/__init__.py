@@ -7,6 +7,7 @@ from correlate.dataset.record.history import JournalLine, VoidRecord
 from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry, Provenance
 from correlate.dataset.record.observed import Claim, Limits, Observed, Verdict
 from correlate.dataset.record.patterns import LIBRARY, refusal
+from correlate.dataset.record.revision import Change, RevisionRecord
 from correlate.dataset.record.trial import (
     Addresses,
     Asked,
@@ -27,12 +28,14 @@ DOCUMENTS: dict[str, type[Document]] = {
     "trial": TrialRecord,
     "void": VoidRecord,
     "journal": JournalLine,
+    "revision": RevisionRecord,
 }
-"""What has a JSON Schema: dataset.json, trial.json, void.json and each line of journal.jsonl."""
+"""What has a JSON Schema: dataset.json, trial.json, void.json, each line of journal.jsonl, and revision.json."""
 
 __all__ = [
-    "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Claim", "Clock",
-    "Counters", "DatasetRecord", "Device", "Document", "IdentifierInClear", "JournalLine", "Lease", "Limits",
-    "Machine", "Markers", "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading", "Role", "RoleRule",
-    "Searched", "Service", "Side", "TrialRecord", "UserIds", "Verdict", "VoidRecord", "WayOut", "nullable", "refusal",
+    "DOCUMENTS", "ID_CHARACTERS", "LIBRARY", "SCHEMA", "Addresses", "Analysis", "AppEntry", "Asked", "Change",
+    "Claim", "Clock", "Counters", "DatasetRecord", "Device", "Document", "IdentifierInClear", "JournalLine", "Lease",
+    "Limits", "Machine", "Markers", "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading",
+    "RevisionRecord", "Role", "RoleRule", "Searched", "Service", "Side", "TrialRecord", "UserIds", "Verdict",
+    "VoidRecord", "WayOut", "nullable", "refusal",
 ]  # fmt: skip

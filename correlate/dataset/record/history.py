@@ -33,7 +33,9 @@ class JournalLine(Document):
     event: Name
     """`begun`, `run`, `attempt`, `completed`, `void`, `interrupted`, `lost` (recorded once, it is gone), `found` (it is
     here, and the journal did not have it), `resolved`, `finished` (a manifest), `reopened` (what the manifest lists is
-    about to change), `import`, `journal_cut`, `journal_broken`"""
+    about to change), `revision` (the YAML is another one, and is kept), `import`, `redacted` (a secret of the bench
+    stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
+    `journal_broken`, `output_lost` (nobody reads what the run prints)"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None
@@ -52,7 +54,9 @@ class JournalLine(Document):
     reason: str | None = None
     """`void`, `interrupted`: why"""
     text: str | None = None
-    """`void`: why, in words"""
+    """`void`: why, in words; `output_lost`: which output, and by what error"""
+    field: str | None = None
+    """`redacted`: which secret, `serial of pixel6`; never the secret itself"""
     cut_bytes: Count | None = None
     """`journal_cut`: how much of a line that a power loss cut was taken away"""
     file: str | None = None

@@ -91,7 +91,8 @@ class DatasetRecord(Document):
     approval: str
     """The reference of the approval"""
     scenario_hash: Sha256 | None
-    """SHA-256 over the scenarios that were used; others are another dataset"""
+    """SHA-256 over what of the YAML decides the data ([which](#revisions-of-the-yaml)); an earlier version took the
+    bytes of the files; null where there was none"""
     versions: dict[str, str]
     """Of Python, of the system and of every library"""
     devices: list[Device]

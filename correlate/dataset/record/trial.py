@@ -215,6 +215,9 @@ class TrialRecord(Document):
     stated_answered: bool | None = None
     """Whether the call was answered as the list of an import states it, by the scenario that it names; null where it
     names none and in a run, whose phones were looked at. It may be left out"""
+    revision: Count | None = None
+    """Which revision of the YAML it ran with: 0 is `scenarios/` itself, N its `rev-N/`; null where nobody recorded it.
+    It may be left out"""
     sides: BySide[Side]
     """`caller` and `callee`: one phone each, as below"""
     markers: Markers | None

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from lab.definitions.base import model_in
+from lab.definitions.base import model_in, private
 from lab.definitions.yaml.tree import Node, Place
 
 M = TypeVar("M", bound=BaseModel)
@@ -31,7 +31,7 @@ def fit(root: Node, model: type[M]) -> tuple[M | None, Found]:
         return model.model_validate(root.plain()), found
     except ValidationError as error:
         for one in error.errors(include_url=False):
-            found += _worded(root, one)
+            found += _worded(root, one, model)
         return None, found
 
 
@@ -90,7 +90,7 @@ def _put_right(
 # Values
 
 
-def _worded(root: Node, error: ErrorDetails) -> Found:
+def _worded(root: Node, error: ErrorDetails, model: type[BaseModel]) -> Found:
     """One pydantic error as mistakes in plain words."""
     place = _written(root, error["loc"])
     if root.is_refused(place):
@@ -100,7 +100,28 @@ def _worded(root: Node, error: ErrorDetails) -> Found:
     if error["type"] == "missing":
         *parent, key = error["loc"]
         return [(root.find(_written(root, tuple(parent))), f"missing key '{key}'")]
+    if isinstance(error["input"], str) and _holds_secret(model, place):
+        error = {**error, "input": _NotShown()}
     return [(root.find(place), _text(place, error))]
+
+
+class _NotShown:
+    """Stands in a message for a secret."""
+
+    def __repr__(self) -> str:
+        return "secret and not shown"
+
+
+def _holds_secret(model: type[BaseModel], place: Place) -> bool:
+    """Whether what stands at a place, or what holds it, is marked as a secret."""
+    kind: type[BaseModel] | None = model
+    for part in place:
+        info = kind.model_fields.get(part) if kind is not None and isinstance(part, str) else None
+        if info is not None:
+            if private(info) is not None:
+                return True
+            kind = model_in(info.annotation)
+    return False
 
 
 def _written(root: Node, loc: tuple[str | int, ...]) -> Place:

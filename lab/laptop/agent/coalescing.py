@@ -19,7 +19,9 @@ OFF = {
 
 
 def joining(text: str) -> list[str] | None:
-    """What is on by `ethtool -k INTERFACE`; None where it names nothing that joins."""
+    """What is on by `ethtool -k INTERFACE`; None where it names nothing that joins, or neither says on nor off."""
     lines = [line.strip().partition(": ") for line in text.splitlines()]
     states = {name: state.split()[:1] for name, _, state in lines if name in OFF}
-    return [name for name, state in states.items() if state == ["on"]] if states else None
+    if not states or any(state not in (["on"], ["off"]) for state in states.values()):
+        return None
+    return [name for name, state in states.items() if state == ["on"]]

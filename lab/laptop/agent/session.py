@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from lab.laptop.agent.calls import Calls
+from lab.laptop.agent.interfaces import listed
 from lab.laptop.agent.neighbours import make_ask, parsed
 from lab.laptop.agent.posix import Posix
 from lab.laptop.agent.programs import Refused, demanded, ran, unlinked
@@ -27,6 +28,8 @@ from lab.laptop.agent.windows import Windows
 
 CHUNK_BYTES = 196_608
 LINE_BYTES = 65_536
+STARTED = "im-call-lab: the agent runs"
+"""What it says first on its standard error: what stands before that are a login's words."""
 # What makes tcpdump print its counters while it runs.
 INFO = getattr(signal, "SIGINFO", getattr(signal, "SIGUSR1", None))
 ASKED, ANSWER_S = 5, 0.4
@@ -57,7 +60,8 @@ class Host(Protocol):
 
 
 class Agent:
-    """One client's session. Beside the agent's own file lie the token's hash, the lock and the state."""
+    """One client's session. Beside the agent's own file lie the token's hash, the name of the one directory that it
+    serves, the lock and the state: the first two are written by its installation alone."""
 
     def __init__(self, host: Host, calls: Calls, own: Path) -> None:
         self._host, self._calls, self._own, self._home = host, calls, own, own.parent
@@ -94,10 +98,10 @@ class Agent:
             return {"ok": self._ops[op](**request)}
         except (Refused, OSError) as error:
             return {"error": str(error)}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             return {"error": f"cannot be understood: {type(error).__name__}: {error}"}
 
-    def hello(self, token: str, directory: str) -> dict[str, str]:
+    def hello(self, token: str) -> dict[str, str]:
         """Open the session of the bench whose token this is; one at a time."""
         digest = hashlib.sha256(token.encode()).hexdigest()
         if not hmac.compare_digest(digest, (self._home / "token.sha256").read_text().strip()):
@@ -110,9 +114,17 @@ class Agent:
                 lock.close()
                 raise Refused("another client holds this laptop; end it first") from None
             self._lock = lock
-        self._directory = Path(directory).absolute()
+        directory = self._installed_directory()
+        self._directory = Path.home() / directory
         own = hashlib.sha256(self._own.read_bytes()).hexdigest()
-        return {"sha256": own, "python": sys.version.split()[0], "platform": sys.platform, "tool": self._tool()[0]}
+        told = {"sha256": own, "directory": directory, "tool": self._tool()[0]}
+        return {**told, "python": sys.version.split()[0], "platform": sys.platform}
+
+    def _installed_directory(self) -> str:
+        try:
+            return (self._home / "directory").read_text("utf-8").strip()
+        except FileNotFoundError:
+            raise Refused("it was installed without a directory to serve; run invoke install-agent") from None
 
     def clock(self) -> int:
         return self._calls.now_ns()
@@ -133,11 +145,7 @@ class Agent:
     def interfaces(self) -> list[dict[str, Any]]:
         """What can be captured on and the addresses it holds."""
         name, path = self._tool()
-        if name != "dumpcap":
-            found = self._host.interfaces()
-        else:
-            rows = [line.split("\t") for line in demanded([path, "-D", "-M"]).splitlines()]
-            found = {row[0].partition(". ")[2].strip(): row[4].strip().split(",") for row in rows if len(row) > 4}
+        found = listed(demanded([path, "-D", "-M"])) if name == "dumpcap" else self._host.interfaces()
         return [{"name": name, "addresses": addresses} for name, addresses in found.items()]
 
     def neighbours(self, ask_for: str | None = None) -> list[dict[str, Any]]:
@@ -327,6 +335,8 @@ def leave(*_signal: object) -> None:
 
 
 def main() -> None:
+    sys.stderr.write(f"{STARTED}\n")
+    sys.stderr.flush()
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), leave)

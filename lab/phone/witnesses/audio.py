@@ -11,8 +11,10 @@ from typing import TypeVar
 from lab.phone.witnesses import dates, dumps
 from lab.phone.witnesses.facts import Missing, ModeChange, Modes, PhoneDate, RecorderEvent, Recorders
 
+MODE_LINES = "Actual mode|mAudioModeOwner"
+"""What grep finds the mode of now by: AOSP's words, and a Samsung's."""
 COMMAND = dumps.command(
-    "audio", "phone state|recording activity|setMode|riid:|rec st|rec up|rec rel|Actual mode|mAudioModeOwner", after=1
+    "audio", f"phone state|recording activity|setMode|riid:|rec st|rec up|rec rel|{MODE_LINES}", after=1
 )
 MODES_KEPT, RECORDERS_KEPT = 20, 50
 MODES = frozenset(
@@ -30,7 +32,7 @@ MODES = frozenset(
 """AudioSystem.modeToString; any other is one that nothing here knows the meaning of."""
 RECORDER_EVENTS = frozenset({"start", "update", "stop", "release"})
 _NOW = (
-    re.compile(r"Actual mode = (\S{1,60})"),
+    re.compile(r"Actual mode {1,20}= (\S{1,60})"),
     re.compile(r"mAudioModeOwner: AudioModeInfo: mMode=([^,\s]{1,60})"),
 )
 """AOSP's, and what a Samsung has instead."""
@@ -51,8 +53,10 @@ def mode(text: str) -> str | Missing:
         return missing
     found = next((match[1] for form in _NOW if (match := form.search(text))), None)
     if found is None:
-        return Missing("dumpsys audio names no mode")
-    return found if found in MODES else Missing(f"dumpsys audio names a mode that is not known: {found[:60]!r}")
+        return Missing("cannot be read: dumpsys audio names no mode")
+    if found not in MODES:
+        return Missing(f"cannot be read: dumpsys audio names a mode that is not known: {found!r}")
+    return found
 
 
 def modes(text: str, date: PhoneDate) -> Modes | Missing:

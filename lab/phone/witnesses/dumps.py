@@ -11,8 +11,11 @@ LIMIT_BYTES = 65_536
 """Rings of 20 to 100 lines do not fill that."""
 MAX_ENTRIES = 500
 _TIME_LIMIT_S = 3
-_FAILED = "DUMP TIMEOUT|find service"
-"""What dumpsys itself prints where a service answers too late or is not there (AOSP, dumpsys.cpp)."""
+_FAILED = "DUMP TIMEOUT|find service|while dumping|Permission Denial|Error dumping"
+"""What dumpsys and services print in place of a dump (AOSP, dumpsys.cpp and DumpUtils, Android 12 to 16)."""
+_REFUSED = re.compile(
+    r"^\s{0,20}((?:Permission Denial: |Error dumping |(?:Error|Failed) .{0,80}while dumping).{0,300})$", re.MULTILINE
+)
 _STARTS_WITH_DIGIT = re.compile(r"\s{0,20}\d")
 _CONTINUES = re.compile(r"\s{1,20}- ")
 _NO_ENTRY = re.compile(r"\s{0,20}(?:--|\[no events yet\]|.{0,200}(?:log|: ==).{0,300}|)\s{0,20}", re.IGNORECASE)
@@ -37,6 +40,8 @@ def unusable(service: str, text: str) -> Missing | None:
         return Missing(f"dumpsys {service} did not answer in {_TIME_LIMIT_S} s")
     if "Can't find service" in text:
         return Missing(f"the phone has no service {service}")
+    if refused := _REFUSED.search(text):
+        return Missing(f"cannot be read: dumpsys {service} says {refused[1].rstrip()[:160]!r}")
     return None
 
 

@@ -34,6 +34,8 @@ _ENQUEUED = re.compile(
     r"\[(-?\d{1,10}),(-?\d{1,10}),([^,]{1,255}),(-?\d{1,10}),(.{0,1000}?),(-?\d{1,10}),(Notification\(.{0,8000}\)),(-?\d{1,10})\]"
 )
 _KEYED = re.compile(rf"\[{_KEY},([^\[\]]{{0,1000}})\]")
+_WINDOW_FLAGS = re.compile(r"\{[^{}]{0,500}\}, ?")
+"""What newer builds tell of a window behind its name: where it may be touched, and how it takes input."""
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -69,7 +71,7 @@ def _fields(tag: str, text: str) -> tuple[str, ...]:
             raise Unreadable(f"fields of {tag}: {text[:80]!r}")
         return found[1], *found[2].split(",")
     if tag == "input_interaction":
-        windows = text.removeprefix("[").removesuffix("]").removeprefix("Interaction with: ")
+        windows = _WINDOW_FLAGS.sub("", text.removeprefix("[").removesuffix("]")).removeprefix("Interaction with: ")
         return tuple(window.strip() for window in windows.split(" (server),") if window.strip())
     return tuple(split(text[1:-1])) if text.startswith("[") and text.endswith("]") else (text,)
 

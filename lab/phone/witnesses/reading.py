@@ -37,7 +37,7 @@ def read(adb: Adb) -> Reading:
     try:
         return parse(text)
     except ValueError as error:
-        raise PhoneTrouble(f"{adb.serial}: no whole answer to the question for its records: {error}") from error
+        raise PhoneTrouble(f"{adb.name}: no whole answer to the question for its records: {error}") from error
 
 
 def parse(text: str) -> Reading:

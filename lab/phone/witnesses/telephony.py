@@ -33,4 +33,6 @@ def parse(text: str) -> Sims | Missing:
     if not sims or len(sims) < len(states) or len(sims) > MAX_SIMS:
         return Missing("cannot be read: dumpsys telephony.registry names no call state of a SIM")
     strange = next((sim.call_state for sim in sims if sim.call_state > 2), None)
-    return sims if strange is None else Missing(f"dumpsys telephony.registry names the call state {strange}")
+    if strange is not None:
+        return Missing(f"cannot be read: dumpsys telephony.registry names the call state {strange}")
+    return sims

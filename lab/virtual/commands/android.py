@@ -51,13 +51,24 @@ def settings(phone: VirtualPhone, call: Call) -> int:
     raise Unbuilt("built as 'settings get|put|delete|list NAMESPACE ...' only")
 
 
+def _of_first_user(words: list[str]) -> list[str]:
+    """The words without `--user 0`. Raises `Unbuilt` for another user: there is one."""
+    if "--user" not in words:
+        return words
+    at = words.index("--user")
+    if words[at + 1 : at + 2] != ["0"]:
+        raise Unbuilt("built for user 0 only")
+    return words[:at] + words[at + 2 :]
+
+
 def am(phone: VirtualPhone, call: Call) -> int:
     verb = call.argv[1] if len(call.argv) > 1 else ""
     if verb in ("start", "start-activity"):
         return start(phone, call)
-    if verb == "force-stop" and len(call.argv) == 3:
-        phone.handset.force_stop(call.argv[2])
-        if phone.pcapdroid is not None and call.argv[2] == phone.pcapdroid.package:
+    words = _of_first_user(call.argv[2:])
+    if verb == "force-stop" and len(words) == 1:
+        phone.handset.force_stop(words[0])
+        if phone.pcapdroid is not None and words[0] == phone.pcapdroid.package:
             phone.pcapdroid.kill()
         return 0
     raise Unbuilt("built as 'am start' and 'am force-stop' only")
@@ -67,12 +78,12 @@ def start(phone: VirtualPhone, call: Call) -> int:
     """am start -a ACTION -d DATA -t TYPE -p PACKAGE, or -n COMPONENT."""
     given: dict[str, str] = {}
     extras: dict[str, str] = {}
-    words = iter(call.argv[2:])
+    words = iter(_of_first_user(call.argv[2:]))
     for word in words:
         if word in ("-e", "--es"):
             name = next(words, "")
             extras[name] = next(words, "")
-        elif word in ("-a", "-d", "-t", "-p", "-n", "-f", "-c", "--user"):
+        elif word in ("-a", "-d", "-t", "-p", "-n", "-f", "-c"):
             given[word] = next(words, "")
         elif word not in ("-W", "-S"):
             raise Unbuilt(f"Unknown option: {word}")
@@ -98,10 +109,17 @@ def start(phone: VirtualPhone, call: Call) -> int:
 
 
 def monkey(phone: VirtualPhone, call: Call) -> int:
-    if call.argv[1:2] != ["-p"] or call.argv[3:] != ["-c", "android.intent.category.LAUNCHER", "1"]:
-        raise Unbuilt("built as 'monkey -p PACKAGE -c android.intent.category.LAUNCHER 1' only")
-    if not phone.handset.start(call.argv[2]):
+    words = [*call.argv[1:]]
+    keys = words[4:6] != ["--pct-syskeys", "0"]
+    if words[:1] != ["-p"] or words[2:4] + words[4 if keys else 6 :] != ["-c", "android.intent.category.LAUNCHER", "1"]:
+        raise Unbuilt("built as 'monkey -p PACKAGE -c android.intent.category.LAUNCHER [--pct-syskeys 0] 1' only")
+    fault = phone.faults.take("monkey", phone.name) if keys else None
+    if fault is not None and not fault.get("starts", True):
+        return call.say(f"{fault['said']}\n") or int(fault["code"])
+    if not phone.handset.start(words[1]):
         return call.say("** No activities found to run, monkey aborted.\n") or 252
+    if fault is not None:
+        return call.say(f"{fault['said']}\n") or int(fault["code"])
     return call.say(
         "Events injected: 1\n## Network stats: elapsed time=12ms (0ms mobile, 0ms wifi, 12ms not connected)\n"
     )
@@ -118,12 +136,7 @@ def _uid(phone: VirtualPhone, package: str) -> str:
 
 def pm(phone: VirtualPhone, call: Call) -> int:
     """pm list packages [-U] [--user 0] [PART OF A NAME]: there is one user."""
-    words = call.argv[1:]
-    if "--user" in words:
-        at = words.index("--user")
-        words, user = words[:at] + words[at + 2 :], words[at + 1 : at + 2]
-        if user != ["0"]:
-            raise Unbuilt("built for user 0 only")
+    words = _of_first_user(call.argv[1:])
     uids = "-U" in words
     words = [word for word in words if word != "-U"]
     if words[:2] != ["list", "packages"] or len(words) > 3 or any(word.startswith("-") for word in words):

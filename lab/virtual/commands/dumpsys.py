@@ -20,6 +20,7 @@ Service = Callable[[Handset, Sequence[str], DeviceFacts], list[str]]
 """The lines of one dump."""
 
 _INSTALLED = "2025-09-01 09:00:00"
+_USABLE = "User 0: ceDataInode=0 installed=true hidden=false suspended=false stopped=false enabled=0"
 PERMISSIONS = ("CAMERA", "POST_NOTIFICATIONS", "RECORD_AUDIO")
 """What every emulated app asks for."""
 
@@ -127,7 +128,7 @@ def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[
     wanted = [app for app in handset.apps.values() if not args or app.package == args[0]]
     other = device.other_packages().get(args[0]) if args else None
     if other is not None:
-        return ["Packages:", f"  Package [{args[0]}] ({token(args[0])}):", f"    versionName={other}"]
+        return ["Packages:", f"  Package [{args[0]}] ({token(args[0])}):", f"    versionName={other}", f"    {_USABLE}"]
     if not wanted:
         return [f"Unable to find package: {args[0]}"]
     return ["Packages:", *(line for app in wanted for line in _package(handset, app, device))]
@@ -135,6 +136,7 @@ def package(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[
 
 def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str]:
     stopped = "true" if app.package in handset.packages.stopped else "false"
+    state = device.user_state(app.package)
     return [
         f"  Package [{app.package}] ({token(app.package)}):",
         f"    appId={uid_of(handset, app.name)}",
@@ -147,7 +149,9 @@ def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str
         f"signatures:[{token('cert', app.package)}], past signatures:[]}}",
         "    pkgFlags=[ HAS_CODE ALLOW_CLEAR_USER_DATA ]",
         f"    lastUpdateTime={_INSTALLED}",
-        f"    User 0: ceDataInode=0 installed=true hidden=false suspended=false stopped={stopped} enabled=0",
+        f"    User 0: ceDataInode=0 installed={state['installed']} hidden={state['hidden']} "
+        f"suspended={state['suspended']} distractionFlags=0 stopped={stopped} notLaunched=false "
+        f"enabled={state['enabled']} instant=false virtual=false",
         f"      firstInstallTime={_INSTALLED}",
         "      runtime permissions:",
         *(f"        android.permission.{name}: granted=true, flags=[ USER_SET]" for name in PERMISSIONS),

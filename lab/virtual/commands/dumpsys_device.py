@@ -11,12 +11,13 @@ from typing import Protocol
 from lab.definitions.bench import PhoneSpec
 from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.handset.handset import Handset
-from lab.virtual.handset.tokens import token
 from lab.virtual.network.addresses import Interface
 from lab.virtual.network.usage import Usage
 
 RADIO = {"lte": ("14(LTE)", "LTE"), "nr": ("20(NR_SA)", "NR")}
 """By a phone's network: its technology as RIL names it, and as the status bar does."""
+_HANDLE_MAGIC = 0xCAFED00D
+"""The lower half of a network's handle (android.net.Network.HANDLE_MAGIC); the upper one is its number."""
 
 
 def uid_of(handset: Handset, app: str) -> int:
@@ -37,6 +38,8 @@ class DeviceFacts(Protocol):
     def props(self) -> Mapping[str, str]: ...
 
     def other_packages(self) -> Mapping[str, str]: ...
+
+    def user_state(self, package: str) -> Mapping[str, str]: ...
 
     def clock_ns(self) -> int: ...
 
@@ -100,14 +103,16 @@ def connectivity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> 
     stacked = {interface.name.removeprefix("v4-"): interface for interface in up if interface.name.startswith("v4-")}
     lines = ["NetworkProviders for:", "  Telephony_0", "  WifiNetworkFactory", ""]
     agents = [interface for interface in up if not interface.name.startswith("v4-")]
+    created = local_time(device.clock_at(handset.world.started_ns), 0).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     lines += [f"Active default network: {100 if agents else 'none'}", "", "Current Networks:"]
     for number, interface in enumerate(agents, 100):
         kind, transports, capability = _kind_of(interface, agents[0], device)
         properties = _link_properties(interface, stacked.get(interface.name))
         lines.append(
-            f"  NetworkAgentInfo{{network{{{number}}}  handle{{{token(interface.name)}}}  "
-            f"ni{{{kind} CONNECTED extra: }} created=0s "
-            f"Score(Policies : EVER_VALIDATED&IS_VALIDATED ; KeepConnected : 0)   lp{{{{{properties}}}}}  "
+            f"  NetworkAgentInfo{{network{{{number}}}  handle{{{number << 32 | _HANDLE_MAGIC}}}  "
+            f"ni{{{kind} CONNECTED extra: }} created={created} "
+            f"Score(Policies : EVER_VALIDATED&IS_VALIDATED ; KeepConnected : 0)  "
+            f"created 34031 firstValidated 34551 lastValidated 34551  lp{{{{{properties}}}}}  "
             f"nc{{[ Transports: {transports} Capabilities: INTERNET&NOT_RESTRICTED&TRUSTED&"
             f"{capability}VALIDATED ]}}}}"
         )
@@ -117,9 +122,9 @@ def connectivity(handset: Handset, args: Sequence[str], device: DeviceFacts) -> 
 def _kind_of(interface: Interface, default: Interface, device: DeviceFacts) -> tuple[str, str, str]:
     """What a network is, its transports (a VPN has those of the default network too), and whether it is no VPN."""
     if interface.name.startswith("tun"):
-        return "VPN[]", f"{_kind_of(default, default, device)[1]}|VPN", ""
+        return "VPN", f"{_kind_of(default, default, device)[1]}|VPN", ""
     if interface.name.startswith("wlan"):
-        return "WIFI[]", "WIFI", "NOT_VPN&"
+        return "WIFI", "WIFI", "NOT_VPN&"
     return f"MOBILE[{RADIO.get(device.spec.network, ('', 'LTE'))[1]}]", "CELLULAR", "NOT_VPN&"
 
 

@@ -115,6 +115,12 @@ async def su(phone: VirtualPhone, call: Call) -> int:
     if not phone.spec.rooted:
         call.streams.err.write(b"sh: su: inaccessible or not found\n")
         return 127
+    if fault := phone.faults.take("su", phone.name, " ".join(call.argv)):
+        if "said" not in fault:  # it asks on the screen, and nobody is there
+            await call.shell.keeper.park()
+            await call.shell.keeper.hung_up()
+        call.streams.err.write(f"{fault.get('said', '')}\n".encode())
+        return int(fault.get("code", 1))
     words = call.argv[1:]
     child = call.shell.program(call.streams, ROOT_UID)
     if not words:

@@ -4,6 +4,7 @@ Readiness line, counters and what a stop loses: measured with tcpdump 4.99.3 (do
 """
 
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Callable
@@ -80,7 +81,7 @@ async def pushed(phone: VirtualPhone, network: Network, program: bytes, call: Ca
 
 async def run(phone: VirtualPhone, network: Network, call: Call, version: str) -> int:
     if call.argv[1:] == ["--version"]:
-        return call.say(f"tcpdump version {version}\nlibpcap version 1.10.5\n")
+        return call.say(f"{posixpath.basename(call.argv[0])} version {version}\nlibpcap version 1.10.5\n")
     given = parsed(call)
     if fault := phone.faults.take("tcpdump", phone.name):
         return call.fail(fault.get("text", "Permission denied"))

@@ -1,9 +1,9 @@
-"""The laptop of the virtual bench, one program at a time: `laptop.py ADDRESS:PORT/TOKEN PROGRAM ARG...`.
+"""The laptop of the virtual bench, one program at a time: `laptop.py ADDRESS:PORT TOKENFILE PROGRAM ARG...`.
 
 It stands where `ssh HOST` stands on a real bench. The bench process plays the program; this one hands it the lines of
 standard input and SIGINT, prints what it says, and writes and acknowledges the bytes of a capture, so that the file is
-written by another process than the one that makes the frames, as on hardware. Standard library alone, few imports:
-it starts in 15 ms.
+written by another process than the one that makes the frames, as on hardware. The token is read from a file that its
+owner alone may read: anybody can read a command line. Standard library alone, few imports: it starts in 15 ms.
 
 Frames on the socket, both ways: kind (1 byte), length (4 bytes, big-endian), data. From here: A token and argv with NUL
 between, I input, E end of input, S SIGINT, K acknowledgement. To here: 1 standard output, 2 standard error, O open a
@@ -39,9 +39,8 @@ def write_all(descriptor: int, data: bytes) -> bool:
 class StandIn:
     """One program of the laptop, as the bench plays it."""
 
-    def __init__(self, address: str, argv: list[str]) -> None:
-        where, _, token = address.partition("/")
-        host, _, port = where.rpartition(":")
+    def __init__(self, address: str, token: str, argv: list[str]) -> None:
+        host, _, port = address.rpartition(":")
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = -1
@@ -116,11 +115,13 @@ class StandIn:
 
 
 def main() -> int:
-    if len(sys.argv) < 3 or "/" not in sys.argv[1]:
-        write_all(2, b"usage: laptop.py ADDRESS:PORT/TOKEN PROGRAM [ARG...]\n")
+    if len(sys.argv) < 4:
+        write_all(2, b"usage: laptop.py ADDRESS:PORT TOKENFILE PROGRAM [ARG...]\n")
         return 2
     try:
-        return StandIn(sys.argv[1], sys.argv[2:]).run()
+        with open(sys.argv[2]) as stream:
+            token = stream.read()
+        return StandIn(sys.argv[1], token, sys.argv[3:]).run()
     except (Gone, OSError):
         # The bench has ended: so do its programs, like those of a laptop that is switched off.
         return 255

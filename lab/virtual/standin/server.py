@@ -7,6 +7,7 @@ and the bench answers nobody before the stand-in has acknowledged it.
 import asyncio
 import secrets
 import sys
+from pathlib import Path
 
 from lab.virtual.commands.dumpcap import Dumpcap
 from lab.virtual.commands.tables import of_laptop
@@ -22,8 +23,9 @@ from lab.virtual.standin.connection import MAX_FRAME_BYTES, Connection
 class StandIns:
     """Serves the laptop's programs on a loopback port."""
 
-    def __init__(self, machine: VirtualLaptop) -> None:
+    def __init__(self, machine: VirtualLaptop, token_file: Path) -> None:
         self._machine, self._software = machine, of_laptop(machine)
+        self._token_file = token_file
         self._token = secrets.token_hex(16)
         self._server: asyncio.Server | None = None
         self._captures: list[Dumpcap] = []
@@ -32,7 +34,9 @@ class StandIns:
         """Begin to serve; the argv prefix of the laptop's programs."""
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=MAX_FRAME_BYTES)
         port = self._server.sockets[0].getsockname()[1]
-        return [sys.executable, "-I", "-S", str(program.__file__), f"127.0.0.1:{port}/{self._token}"]
+        self._token_file.touch(mode=0o600)
+        self._token_file.write_text(self._token)
+        return [sys.executable, "-I", "-S", str(program.__file__), f"127.0.0.1:{port}", str(self._token_file)]
 
     def begin(self) -> None:
         """Clean state: captures of the attempt before are over."""

@@ -190,7 +190,7 @@ def test_a_void_attempt_is_written_and_read(tmp_path):
 
 
 def test_every_document_has_a_json_schema_with_a_description_for_each_key():
-    assert list(DOCUMENTS) == ["dataset", "trial", "void", "journal"]
+    assert list(DOCUMENTS) == ["dataset", "trial", "void", "journal", "revision"]
     for model in DOCUMENTS.values():
         schema = model.model_json_schema()
         for part in (schema, *schema.get("$defs", {}).values()):

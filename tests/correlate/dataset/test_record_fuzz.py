@@ -38,15 +38,16 @@ def made(tmp_path_factory):
         documents.write(path, dataset.record(call.trial))
     path = dataset.trial_dir(calls[0].trial) / "trial.json"
     record = json.loads(path.read_text())
-    record |= {"started_ns": 1, "ended_ns": 2, "noise_bytes_per_s": {"caller": 0.5, "callee": 1.5}}
+    record |= {"revision": 0, "started_ns": 1, "ended_ns": 2, "noise_bytes_per_s": {"caller": 0.5, "callee": 1.5}}
     record["asked"] |= {"ring_s": 1.5, "talk_s": 2.5}
     record["observed"] = observed(ended_by=open_claim("two ends lie too near", value="caller"))
-    limits = {"follow_s": 1.5, "late_s": 5.0, "apart_s": 5.0, "source": "calibrated"}
+    limits = {"follow_s": 1.5, "late_s": 5.0, "apart_s": 5.0, "unanswered_s": 45.5, "source": "calibrated"}
     record["limits"] = {"caller": limits, "callee": limits}
     for side in record["sides"].values():
         side |= {
             "way_out": {"interface": "wlan0", "kind": "wifi"}, "coalescing": ["uro"], "timestamps": "host",
             "lease": {"address": "192.0.2.9", "mac": "0a:55:97:fd:70:87"}, "live_ns": 3, "app_bytes": 4,
+            "identifiers": {"found": [], "cut_frames": 0},
             "counters": {"captured": 1, "received": 1, "dropped": 0},
         }  # fmt: skip
     for clock in record["clocks"].values():
@@ -161,7 +162,7 @@ def places(dataset, trial):
 def test_one_wrong_value_in_each_field_is_one_line(made):
     dataset, trial = made
     of_trial, of_dataset = places(dataset, trial)
-    assert (len(of_trial), len(of_dataset)) == (138, 67)
+    assert (len(of_trial), len(of_dataset)) == (145, 67)
     for number, place in enumerate(of_trial):
         check_trial(dataset, trial, place, WRONG[number % len(WRONG)], wholly=number % 10 == 0)
     for number, place in enumerate(of_dataset):

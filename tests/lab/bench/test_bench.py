@@ -76,6 +76,14 @@ def test_the_phones_of_a_real_bench_are_held_by_one_run_alone_whatever_its_tmpdi
     assert str(raised.value) == f"the phone pixel6 of bench pixels is {holder}"
     first.close()
     RealBench(spec, Stop()).close()
+    wireless = [
+        phone.model_copy(update={"serial": f"adb-S{n}-vWgJpq._adb-tls-connect._tcp"}) for n, phone in enumerate(phones)
+    ]
+    plain = [phone.model_copy(update={"serial": f"S{n}"}) for n, phone in enumerate(phones)]
+    first = RealBench(spec.model_copy(update={"phones": wireless}), Stop())
+    with pytest.raises(BenchBusy):
+        RealBench(spec.model_copy(update={"phones": plain}), Stop())
+    first.close()
     assert list(tmp_path.iterdir()) == []
 
 

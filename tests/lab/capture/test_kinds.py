@@ -36,7 +36,7 @@ CONNECTIVITY = (
 class Shell:
     """Answers what a phone is asked before a capture is made, and remembers all that it is asked."""
 
-    serial = "phone"
+    serial = name = "phone"
 
     def __init__(self, ipv6=""):
         self.asked, self.interfaces = [], INTERFACES.format(ipv6)

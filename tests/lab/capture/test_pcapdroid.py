@@ -50,7 +50,7 @@ class Phone:
     """A phone with PCAPdroid. `count` is what that logs when it has stopped, None for nothing; `obeys` the actions that
     have an effect."""
 
-    serial = "phone"
+    serial = name = "phone"
 
     def __init__(self, count=12, obeys=("start", "stop", "force-stop"), said="Starting: Intent { }\n"):
         self.count, self.obeys, self.said = count, obeys, said
@@ -60,9 +60,10 @@ class Phone:
         self.removed: list[str] = []
         self.held: list[str] = []
 
-    def run(self, command, *, root=False, timeout_s=10.0):
+    def run(self, command, *, root=False, timeout_s=10.0, label=None):
         assert not root
-        words = shlex.split(command)
+        words = shlex.split(command.replace(" --user 0 ", " "))
+        assert (words[0] == "am") == (" --user 0 " in command)
         if words[:2] == ["am", "start"]:
             return self._intent(words)
         if words[:2] == ["am", "force-stop"]:

@@ -23,6 +23,16 @@ class Clock:
 
 
 class Stream:
+    """The stream on which `su` runs tcpdump: what it says there, if anything, before it waits."""
+
+    def __init__(self, said=b""):
+        self.said = [said] if said else []
+
+    def receive(self, timeout_s):
+        if not self.said:
+            raise TimeoutError
+        return self.said.pop()
+
     def close(self):
         pass
 
@@ -33,9 +43,10 @@ class Phone:
     With `live` it answers SIGUSR1 by these, and has written `said` only once it was interrupted.
     """
 
-    serial = "phone"
+    serial = name = "phone"
 
-    def __init__(self, said=GOOD, ends_on="INT", live=()):
+    def __init__(self, said=GOOD, ends_on="INT", live=(), su=b""):
+        self.su = su
         self.said, self.ends_on, self.live = said, ends_on, list(live)
         if live:
             self.said, self.live = "tcpdump: listening on rmnet1\n", [*live, said]
@@ -43,7 +54,7 @@ class Phone:
 
     def open_root(self, script):
         self.started = script
-        return Stream()
+        return Stream(self.su)
 
     def run(self, command, *, root=False):
         assert root
@@ -160,6 +171,17 @@ def test_a_tool_that_never_says_it_listens_is_not_live_and_its_words_are_told():
         capture(Phone("tcpdump: rmnet1: No such device exists\n"))
     assert raised.value.reason == "capture_not_ready"
     assert str(raised.value) == "phone: tcpdump is not live: tcpdump: rmnet1: No such device exists"
+
+
+def test_a_tool_that_said_nothing_was_not_run_and_su_has_the_word():
+    for su, words in (
+        (b"Permission denied\n", "su says 'Permission denied': allow su"),
+        (b"", "su says nothing; a prompt"),
+    ):
+        with pytest.raises(AttemptVoid) as raised:
+            capture(Phone("", su=su))
+        assert raised.value.reason == "capture_not_ready"
+        assert str(raised.value).startswith(f"phone: tcpdump is not live: {words}")
 
 
 def test_a_tool_that_ignores_sigint_is_trouble_and_is_killed_when_it_is_discarded():

@@ -200,6 +200,14 @@ def phone_hash(place: Place) -> Call:
     return lambda: phone.pull_checked("/data/x", place.folder / "x")
 
 
+@case(r"PhoneTrouble: PHONE: /data/x: adb read timeout", 0.5)
+def phone_copy(place: Place) -> Call:
+    told = f"5 {'0' * 64}  /data/x\nlab-end:0\n".encode()
+    phone = place.phone(TRANSPORT, OKAY, None, told, TRANSPORT, OKAY, b"DATA" + (5).to_bytes(4, "little") + b"half")
+    phone.run("true", root=True)
+    return lambda: phone.pull_checked("/data/x", place.folder / "x")
+
+
 @case(r"PhoneTrouble: PHONE: no whole answer to `dumpsys netstats --poll`: timed out", 0.4)
 def netstats_(place: Place) -> Call:
     app = lab().apps["whatsapp"]

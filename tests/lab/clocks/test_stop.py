@@ -49,7 +49,7 @@ def test_a_held_stop_does_not_cut_a_wait_short(monkeypatch: pytest.MonkeyPatch) 
     assert slept == [0.25]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_for_the_end_and_the_handlers_of_before_are_put_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     stop = Stop()
@@ -60,12 +60,23 @@ def test_a_signal_asks_for_the_end_and_the_handlers_of_before_are_put_back(numbe
     assert signal.getsignal(number) == before
 
 
+def test_a_hang_up_that_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop().on_signals():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        with terminable():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_sigterm_ends_what_is_terminable_as_ctrl_c_does_and_a_second_one_disturbs_nothing() -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         with pytest.raises(KeyboardInterrupt), terminable():
             os.kill(os.getpid(), signal.SIGTERM)
-        assert [signal.getsignal(number) for number in before] == [signal.SIG_IGN, signal.SIG_IGN]
+        assert [signal.getsignal(number) for number in before] == [signal.SIG_IGN] * 3
         os.kill(os.getpid(), signal.SIGTERM)
     finally:
         for number, handler in before.items():

@@ -84,7 +84,7 @@ def test_nobody_is_called_who_is_not_allowed_not_introduced_or_parked(lab):
         "--app whatsap: nobody can be called in it on bench virtual; did you mean 'whatsapp'?"
     ]
     (line,) = refusal(lab, virtual.model_copy(update={"allowed_callees": ["15555550101"]}), "whatsapp")
-    assert line.endswith("pixel6pro: whatsapp contact '15555550102' is not in allowed_callees; nobody was called")
+    assert line.endswith("pixel6pro: its whatsapp contact is not in allowed_callees; nobody was called")
     assert [line.split(" was ")[0] for line in refusal(lab, real, "whatsapp")] == [
         "whatsapp from pixel6 to pixel6pro",
         "whatsapp from pixel6pro to pixel6",

@@ -16,6 +16,7 @@ from lab.commands.doctor import _learnt, _needs, _witnesses, examine
 from lab.definitions import Lab, StunServer
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone import netstats
+from lab.phone.default_network import DefaultNetwork
 from lab.phone.witnesses.facts import Missing, PhoneDate, Reading
 from lab.run import introductions
 from lab.run.options import Options
@@ -186,10 +187,21 @@ def test_a_resolver_that_nobody_answers_for_is_named_and_any_answer_is_one(monke
 def test_a_kind_of_network_that_cannot_be_read_is_said_without_the_names_of_networks(monkeypatch):
     identity = '[{type=99, ratType=COMBINED, wifiNetworkKey="My Home"wpa2-psk, subscriberId=001010123456789}] DEFAULT'
     known = netstats.Bucket("wifi", "[{type=1, ...}] DEFAULT", 0)
-    phone = SimpleNamespace(spec=SimpleNamespace(name="pixel6"))
+    active = ["{type=1, transports={1}}"]
+
+    def dump(command: str, timeout_s: float) -> SimpleNamespace:
+        return SimpleNamespace(text=f"Active UID interfaces:\n  iface=wlan0 ident=[{active[0]}] \nDev stats:\n")
+
+    wlan = DefaultNetwork("wlan0", "wifi")
+    device = SimpleNamespace(run=dump)
+    phone = SimpleNamespace(spec=SimpleNamespace(name="pixel6"), device=device, default_network=lambda: wlan)
     monkeypatch.setattr(network_checks, "_bytes", lambda phone, app: {known: 7})
     apps = [LAB.apps["whatsapp"]]
     assert network_checks.counted(phone, apps).found == "by app and by network, so far wifi"
+    active[0] = '{type=1, wifiNetworkKey="My Home"wpa2-psk, transports={99}}'
+    check = network_checks.counted(phone, apps)
+    why = "cannot be read: dumpsys netstats counts the bytes of wlan0 (wifi) for type=1, transports={99}"
+    assert (check.ok, check.found) == (False, why)
     strange = netstats.Bucket(netstats.UNREADABLE, identity, 0)
     monkeypatch.setattr(network_checks, "_bytes", lambda phone, app: {known: 7, strange: 1})
     check = network_checks.counted(phone, apps)

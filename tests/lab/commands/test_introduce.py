@@ -47,7 +47,7 @@ def test_each_phone_rings_once_after_a_yes_and_how_soon_is_kept(lab):
     there, back = calibration.kept(lab, spec).introductions
     assert all(0.2 < each.ring_s < 6 for each in (there, back))
     assert asked[0] == (
-        "pixel6 will call 15555550102 in whatsapp. Is that pixel6pro, which lies before you, and may it ring now?"
+        "pixel6 will call the whatsapp contact of pixel6pro. Does pixel6pro lie before you, and may it ring now?"
     )
     assert said == [
         f"whatsapp from {each.caller} to {each.callee} rang after {each.ring_s:.1f} s; it may call with nobody there"

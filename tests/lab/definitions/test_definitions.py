@@ -293,7 +293,7 @@ def test_a_key_in_a_real_benchs_own_file_is_a_mistake_at_its_line(tmp_path):
     file = made / "benches" / "pcapdroid.yaml"
     file.write_text(file.read_text().replace("    rooted: false\n", f"    rooted: false\n    pcapdroid_key: {KEY}\n"))
     (mistake,) = check(made)
-    text = ":24:5: a key is secret; move it into pcapdroid.local.yaml"
+    text = ":24:5: pcapdroid_key of unrooted is secret; move it into pcapdroid.local.yaml"
     assert (str(mistake).endswith(text), KEY in str(mistake)) == (True, False)
 
 

@@ -171,7 +171,7 @@ IPV6 = "ipv6: 2001:db8:6c00::/64"
         ),
         ([(LAPTOP, EMULATED)], "emulation: {clock: "),
         ([(LAPTOP, f"{LAPTOP}  agent: [python, a.pyz]\n")], "agent: [python, a.pyz] -> the laptop of a rig bench"),
-        ([('  - "lab_pixel6"\n', "")], "address: \"lab_pixel6\"} -> 'lab_pixel6' is not in allowed_callees"),
+        ([('  - "lab_pixel6"\n', "")], "address: \"lab_pixel6\"} -> this address is not in allowed_callees"),
         (
             [('      - {app: elder, address: "15555550102"}\n', "")],
             "contacts: -> no contact of phone 'pixel6pro' for app 'elder', which is emulated",

@@ -377,7 +377,7 @@ def test_two_phones_behind_the_hotspot_have_a_capture_each_and_none_sweeps_the_o
     site.send("media", 20)
     time.sleep(DRAIN_S)
     assert [made.stop().captured >= 20 for made in both] == [True, True]
-    assert laptop.prepare()["swept"] == 0
+    assert laptop.prepare().swept == 0
     for index, made in enumerate(both):
         made.fetch(tmp_path / str(index))
         assert b"media 19" in (tmp_path / str(index)).read_bytes()
@@ -618,7 +618,7 @@ def test_what_a_killed_agent_left_is_swept_by_the_next_and_nobody_elses(site):
     os.kill(agent_pid(laptop), signal.SIGKILL)
     laptop._program.wait(10)
     assert alive(pid)
-    assert site.laptop().prepare()["swept"] == 1
+    assert site.laptop().prepare().swept == 1
     assert eventually(lambda: not alive(pid))
     assert (other.poll(), site.files()) == (None, ["other.pcapng"])
     other.terminate()
@@ -654,12 +654,36 @@ def test_another_benchs_token_a_second_client_and_nonsense_are_refused(site):
         first.ask("shell")
     with pytest.raises(LaptopTrouble, match="cannot be understood: TypeError"):
         first.ask("size")
-    first._program.send(b"[1]\n{}\nnot json\n")
-    answers = [json.loads(first._program.read_line(5)) for _ in range(3)]
+    first._program.send(
+        b"[1]\n{}\nnot json\n" + b"[" * 60_000 + b'\n{"op":"read","name":"t","offset":1%s}\n' % (b"0" * 99)
+    )
+    answers = [json.loads(first._program.read_line(5)) for _ in range(4)]
+    (site.root / "captures").mkdir(exist_ok=True)
     assert all(answer["error"].startswith("cannot be understood") for answer in answers)
     argv = [*site.connect, sys.executable, str(site.home / "agent.pyz")]
     done = subprocess.run(argv, input=b'{"op": "clock"}\n', capture_output=True, check=True)
     assert json.loads(done.stdout) == {"error": "say hello first"}
+
+
+def test_the_agent_serves_the_directory_that_was_fixed_when_it_was_installed_and_no_greeting_names_another(site):
+    assert (site.home / "directory").read_text() == str(site.root / "captures")
+    argv = [*site.connect, sys.executable, str(site.home / "agent.pyz")]
+    greeting = {"op": "hello", "token": token_file("pixels").read_text().strip()}
+    for more, key in (({"directory": str(site.root / "elsewhere")}, "error"), ({}, "ok")):
+        line = json.dumps(greeting | more).encode() + b"\n"
+        answer = json.loads(subprocess.run(argv, input=line, capture_output=True, check=True).stdout)
+        assert list(answer) == [key]
+    assert answer["ok"]["directory"] == str(site.root / "captures")
+    moved = AgentLaptop(argv, str(site.root / "elsewhere"), "pixels")
+    with pytest.raises(
+        LaptopTrouble, match=r"agent serves \S+/captures, the bench file says \S+/elsewhere; run invoke"
+    ):
+        moved.ask("clock")
+    (site.home / "directory").unlink()
+    with pytest.raises(
+        LaptopTrouble, match="hello: it was installed without a directory to serve; run invoke install-"
+    ):
+        site.laptop().ask("clock")
 
 
 def test_an_agent_that_is_not_there_is_told_by_its_last_words_and_one_that_died_is_started_again(site):
@@ -678,7 +702,7 @@ def test_an_agent_that_is_not_there_is_told_by_its_last_words_and_one_that_died_
 def test_a_laptop_that_may_fall_asleep_is_trouble(site):
     program(site.bin / "systemd-inhibit", "#!/bin/sh\nexit 1\n")
     laptop = site.laptop()
-    assert eventually(lambda: not laptop.ask("prepare")["awake"])
+    assert eventually(lambda: not laptop.ask("prepare").awake)
     with pytest.raises(LaptopTrouble, match="sleep cannot be inhibited"):
         laptop.prepare()
 
@@ -732,7 +756,7 @@ def test_the_hotspot_is_started_without_its_idle_time_out_which_is_put_back(wind
     windows.set(idle=before)
     laptop = windows.laptop()
     told = laptop.prepare()
-    assert (told["hotspot"], told["idle_timeout"]) == ("started On", before or "absent")
+    assert (told.hotspot, told.idle_timeout) == ("started On", before or "absent")
     assert (windows["idle"], windows["service_idle"], windows["hotspot"]) == ("0x0", "0x0", "On")
     laptop.close()
     assert (windows["idle"], windows["hotspot"]) == (before, "On")
@@ -741,7 +765,7 @@ def test_the_hotspot_is_started_without_its_idle_time_out_which_is_put_back(wind
 def test_a_hotspot_that_is_on_and_stays_on_is_left_alone(windows):
     windows.set(idle="0x0", hotspot="On")
     laptop = windows.laptop()
-    assert (laptop.prepare()["hotspot"], laptop.prepare()["idle_timeout"]) == ("On", None)
+    assert (laptop.prepare().hotspot, laptop.prepare().idle_timeout) == ("On", None)
     laptop.close()
     assert (windows["idle"], windows["log"]) == ("0x0", ["reg", "powershell", "reg", "powershell"])
 
@@ -755,7 +779,7 @@ def test_after_a_reboot_the_hotspot_is_started_again_and_the_first_time_out_is_s
     windows.set(idle="0x0", hotspot="Off", service_idle="0x0")
     with pytest.raises(LaptopTrouble):
         laptop.ask("clock")
-    assert laptop.prepare()["hotspot"] == "started On"
+    assert laptop.prepare().hotspot == "started On"
     laptop.close()
     assert windows["idle"] == "0x1"
 
@@ -785,7 +809,7 @@ def test_what_the_time_out_was_is_noted_before_it_is_changed(windows, site):
         laptop.prepare()
     assert json.loads((site.home / "state.json").read_text()) == {"idle_timeout": "0x1"}
     windows.set(idle="0x1")
-    assert laptop.prepare()["hotspot"] == "started On"
+    assert laptop.prepare().hotspot == "started On"
 
 
 def test_one_firewall_rule_lets_the_controller_alone_in_and_setting_up_again_changes_nothing(windows):
@@ -835,7 +859,7 @@ def test_leftovers_on_windows_are_known_by_their_command_line(windows, site):
     pid = noted(site)["pid"]
     os.kill(agent_pid(laptop), signal.SIGKILL)
     laptop._program.wait(10)
-    assert windows.laptop().prepare()["swept"] == 1
+    assert windows.laptop().prepare().swept == 1
     assert eventually(lambda: not alive(pid))
 
 

@@ -109,7 +109,9 @@ class Handset:
     focus: str = "NotificationShade"
     hierarchy: str = ""
 
-    def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
+    def run(
+        self, command: str, *, root: bool = False, timeout_s: float = 10.0, label: str | None = None
+    ) -> ShellOutput:
         self.done.append(command)
         if command.startswith("dumpsys audio"):
             return ShellOutput(f"- Actual mode = {self.audio}\n  history: - Actual mode = MODE_IN_CALL\n", 0)
@@ -182,7 +184,9 @@ class Stun(Handset):
 
     silent = 0
 
-    def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
+    def run(
+        self, command: str, *, root: bool = False, timeout_s: float = 10.0, label: str | None = None
+    ) -> ShellOutput:
         self.done.append(command)
         if command == "ip addr":
             return ShellOutput(IP_ADDR, 0)

@@ -170,3 +170,38 @@ def test_a_stream_that_the_server_refuses_is_closed(command: str | None) -> None
         with pytest.raises(AdbError, match="device 'PHONE' offline") as kept:  # its traceback keeps the stream
             adb.open_transport(command)
         assert ended.wait(5), kept
+
+
+def test_what_su_says_instead_of_running_a_shell_is_told_with_what_to_do() -> None:
+    said = iter([b"Permission denied\n", b"su: invalid uid/gid '-c'\n", b""])
+
+    def answer(sock: socket.socket) -> None:
+        sock.sendall(next(said))
+        sock.recv(100)
+        sock.shutdown(socket.SHUT_WR)
+
+    with server(opens_then(answer)) as port:
+        adb = Adb(LabClient("127.0.0.1", port), "PHONE")
+        for words in (
+            "su says 'Permission denied': allow su",
+            "su says \"su: invalid uid/gid '-c'\": this su",
+            "su says nothing",
+        ):
+            with pytest.raises(PhoneTrouble) as raised:
+                adb.run("id", root=True)
+            assert f"the shell ended while it ran: id; {words}" in str(raised.value)
+
+
+def test_what_ends_a_root_shell_that_had_answered_is_not_laid_on_su() -> None:
+    def answer(sock: socket.socket) -> None:
+        sock.recv(100)
+        sock.sendall(b"uid=0\nlab-end:0\n")
+        sock.recv(100)
+        sock.shutdown(socket.SHUT_WR)
+
+    with server(opens_then(answer)) as port:
+        adb = Adb(LabClient("127.0.0.1", port), "PHONE")
+        assert adb.run("id", root=True).text == "uid=0\n"
+        with pytest.raises(PhoneTrouble) as raised:
+            adb.run("id", root=True)
+        assert str(raised.value).endswith("the shell ended while it ran: id")

@@ -241,7 +241,7 @@ def test_the_call_of_another_app_is_not_touched(phone: Phone, handset: Handset, 
         ) as caught:
             act(whatsapp)
         assert caught.value.reason == "other_call"
-    handset.answers = {"am force-stop com.whatsapp": ""}
+    handset.answers = {"am force-stop --user 0 com.whatsapp": ""}
     handset.started = lambda command: None
     phone.end_any_call(whatsapp)
     assert [one for one in handset.done if one.startswith("tap")] == []
@@ -258,12 +258,41 @@ def test_what_another_app_shows_is_not_tapped_to_end_a_call(phone: Phone, handse
 
 def test_a_launch_that_the_phone_refuses_is_no_way(chains: Chains, handset: Handset, whatsapp: App):
     command = "monkey -p com.whatsapp -c android.intent.category.LAUNCHER 1"
-    handset.answers = {command: "** Error: no activities found to run"}
-    assert not chains.launch(whatsapp)
-    handset.answers, handset.code = {command: ""}, 1
-    assert not chains.launch(whatsapp)
-    handset.code = 0
+    for said, code in (
+        ("** Error: no activities found to run", 0),
+        ("** No activities found to run, monkey aborted.", 252),
+        ("sh: monkey: inaccessible or not found", 127),
+    ):
+        handset.answers, handset.code = {command: said}, code
+        assert not chains.launch(whatsapp)
+        assert chains.refused == {"launch": said}
+    handset.answers, handset.code = {command: "Events injected: 1"}, 0
     assert chains.launch(whatsapp)
+    assert chains.refused == {}
+
+
+def test_a_launch_that_nobody_can_read_is_looked_for_on_the_phone(chains: Chains, handset: Handset, whatsapp: App):
+    command = "monkey -p com.whatsapp -c android.intent.category.LAUNCHER 1"
+    handset.answers, handset.code = {command: ""}, 1
+    assert chains.launch(whatsapp)
+    assert chains.refused == {}
+
+
+def test_what_the_phones_programs_say_of_a_way_stands_in_the_reason(phone: Phone, handset: Handset, whatsapp: App):
+    command = start_command(
+        Intent(action="android.intent.action.VIEW", data="https://wa.me/15555550102", package="com.whatsapp"), ""
+    )
+    unable = "Error: Activity not started, unable to resolve Intent { act=a dat=https://wa.me/15555550102 flg=0x1 }"
+    handset.answers = {command: f"Starting: Intent {{ dat=https://wa.me/15555550102 }}\n{unable}\n"}
+    with pytest.raises(AttemptVoid) as caught:
+        phone.open_chat(whatsapp, "15555550102", "Lab two")
+    assert caught.value.reason == "selector_not_found"
+    said = str(caught.value)
+    assert said.endswith(
+        " on pixel6; intent android.intent.action.VIEW https://wa.me/{contact}: 'Error: Activity not started, "
+        "unable to resolve Intent { ... }'"
+    )
+    assert "15555550102" not in said
 
 
 @pytest.mark.parametrize(
@@ -271,11 +300,11 @@ def test_a_launch_that_the_phone_refuses_is_no_way(chains: Chains, handset: Hand
     [
         (
             Intent(action="a.VIEW", data="https://x.example/{contact}"),
-            "am start -a a.VIEW -d 'https://x.example/o'\"'\"'b'",
+            "am start --user 0 -a a.VIEW -d 'https://x.example/o'\"'\"'b'",
         ),
         (
             Intent(action="a.SEND", mime_type="text/plain", component="org.x/.Y", package="org.x"),
-            "am start -a a.SEND -t text/plain -n org.x/.Y -p org.x",
+            "am start --user 0 -a a.SEND -t text/plain -n org.x/.Y -p org.x",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from lab.definitions import App, BenchSpec
 from lab.definitions.yaml import read
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.default_network import DefaultNetwork
-from lab.phone.netstats import Account, Bucket, carried, kind_of, parse, take, unreadable
+from lab.phone.netstats import Account, Bucket, carried, foreseen, kind_of, parse, take, unreadable
 from tests.lab.phone.handset import Handset
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
@@ -150,6 +150,15 @@ STRANGE = Bucket("unreadable", "[{type=-1}] DEFAULT", 0)
 
 def test_the_identities_that_tell_no_kind_are_named():
     assert unreadable({FIRST: 1, STRANGE: 2}) == ["[{type=-1}] DEFAULT"]
+
+
+def test_doctor_is_told_before_a_run_what_no_call_could_be_accounted_by():
+    interfaces = f"  iface=rmnet1 ident={MOBILE} \n  iface=wlan0 ident=[{NONE % ('true', '9')}] \n"
+    handset = Handset(answers={"dumpsys netstats --uid": f"Active UID interfaces:\n{interfaces}Dev stats:\n"})
+    assert foreseen(handset, LTE) is None
+    shown = "type=-1, ratType=COMBINED, defaultNetwork=true, transports={9}"
+    why = f"cannot be read: dumpsys netstats counts the bytes of wlan0 (wifi) for {shown}"
+    assert foreseen(handset, DefaultNetwork("wlan0", "wifi")) == why
 
 
 ONE_BYTE = "the app on pixel6 used 1 bytes over wifi; only rmnet1 (cellular) is captured: switch the other network off"

@@ -11,8 +11,19 @@ import pytest
 from lab.definitions import App, StunServer
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.adb import Adb
+from lab.phone.packages import question
 from lab.phone.phone import Phone
 from tests.lab.phone.handset import ANYCAST, FILE, IP_ADDR, START_NS, Handset, Seen, Stun, subtitle
+
+DUMP = """Packages:
+  Package [com.whatsapp] (1a2b3c4):
+    versionName=2.25.26.74
+    User 0: ceDataInode=1 {} stopped=false enabled={} instant=false
+Hidden system packages:
+  Package [com.whatsapp] (5d6e7f8):
+    versionName=2.20.0.1
+    User 0: ceDataInode=1 installed=true hidden=false suspended=false enabled=0
+"""
 
 
 def test_a_call_is_placed_once(phone: Phone, handset: Handset, whatsapp: App):
@@ -62,7 +73,7 @@ def test_a_chat_is_opened_by_its_intent_and_known_by_its_title(phone: Phone, han
     phone.open_chat(whatsapp, "15555550102", "Lab two")
     assert handset.done[:2] == [
         "press home",
-        "am start -a android.intent.action.VIEW -d https://wa.me/15555550102 -p com.whatsapp",
+        "am start --user 0 -a android.intent.action.VIEW -d https://wa.me/15555550102 -p com.whatsapp",
     ]
 
 
@@ -75,22 +86,22 @@ def test_the_chat_with_somebody_else_is_not_the_chat(phone: Phone, handset: Hand
 
 def test_a_call_that_nothing_ends_is_ended_by_stopping_the_app(phone: Phone, handset: Handset, whatsapp: App):
     handset.audio = "MODE_IN_COMMUNICATION"
-    handset.answers = {"am force-stop com.whatsapp": ""}
+    handset.answers = {"am force-stop --user 0 com.whatsapp": ""}
     handset.started = lambda command: None
     phone.end_any_call(whatsapp)
     assert handset.done[-2:] == [
-        "am force-stop com.whatsapp",
+        "am force-stop --user 0 com.whatsapp",
         "monkey -p com.whatsapp -c android.intent.category.LAUNCHER 1",
     ]
 
 
 def test_a_timer_that_stays_with_a_normal_audio_mode_has_the_app_stopped(phone: Phone, handset: Handset, whatsapp: App):
     handset.screen = [subtitle("0:07"), Seen(id="com.whatsapp:id/end_call_button")]
-    handset.answers = {"am force-stop com.whatsapp": ""}
+    handset.answers = {"am force-stop --user 0 com.whatsapp": ""}
     handset.started = lambda command: None
     phone.end_any_call(whatsapp)
     assert "tap com.whatsapp:id/end_call_button" in handset.done
-    assert "am force-stop com.whatsapp" in handset.done
+    assert "am force-stop --user 0 com.whatsapp" in handset.done
 
 
 def test_interfaces_that_are_up_give_their_addresses(phone: Phone, handset: Handset):
@@ -133,9 +144,21 @@ def test_a_marker_that_nc_cannot_send_voids_the_attempt(phone: Phone, handset: H
 
 
 def test_the_version_is_read_from_the_phone(phone: Phone, handset: Handset, whatsapp: App):
-    command = "dumpsys package com.whatsapp | grep -F versionName"
+    command = question("com.whatsapp")
     handset.answers = {command: "    versionName=2.25.26.74\n"}
     assert phone.identify(whatsapp) == "2.25.26.74"
+    handset.answers = {command: DUMP.format("installed=true hidden=false suspended=false", 0)}
+    assert phone.identify(whatsapp) == "2.25.26.74"
+    handset.answers = {command: DUMP.format("installed=false hidden=false suspended=false", 0)}
+    with pytest.raises(PhoneTrouble) as caught:
+        phone.identify(whatsapp)
+    absent = "pixel6: com.whatsapp 2.25.26.74 is not installed for its user 0; install whatsapp 2.25.26.74 on it, or "
+    assert str(caught.value) == f"{absent}enable it there"
+    handset.answers = {command: DUMP.format("installed=true", 0)}
+    with pytest.raises(PhoneTrouble) as caught:
+        phone.identify(whatsapp)
+    unread = "pixel6: com.whatsapp: cannot be read: of User 0 dumpsys package says no hidden="
+    assert str(caught.value) == f"{unread}; mend it on the phone, or update Android"
     handset.answers = {command: ""}
     with pytest.raises(PhoneTrouble, match=r"pixel6 has no com\.whatsapp"):
         phone.identify(whatsapp)
@@ -161,6 +184,18 @@ def test_another_phone_than_the_bench_file_means_is_refused(phone: Phone, handse
     phone.spec = phone.spec.model_copy(update={"serial": "1A2B3C"})
     handset.answers = {"getprop ro.serialno": "9Z\n"}
     with pytest.raises(PhoneTrouble, match=r"^pixel6 should have serial 1A2B3C, has '9Z'$"):
+        phone.identify(whatsapp)
+
+
+@pytest.mark.parametrize(
+    "name", ["adb-9Z-vWgJpq._adb-tls-connect._tcp", "adb-9Z-vWgJpq (2)._adb-tls-connect._tcp", "9Z"]
+)
+def test_a_phone_is_itself_by_whatever_name_adb_lists_it(phone: Phone, handset: Handset, whatsapp: App, name: str):
+    phone.spec = phone.spec.model_copy(update={"serial": name})
+    handset.answers = {"getprop ro.serialno": "9Z\n", question("com.whatsapp"): "versionName=2.25.26.74\n"}
+    assert phone.identify(whatsapp) == "2.25.26.74"
+    handset.answers["getprop ro.serialno"] = "9Y\n"
+    with pytest.raises(PhoneTrouble, match=r"^pixel6 should have serial .*9Z.*, has '9Y'$"):
         phone.identify(whatsapp)
 
 

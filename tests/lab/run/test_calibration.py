@@ -137,7 +137,7 @@ def test_who_tapped_is_who_learns_how_soon_a_call_ends(tap, ends, spreads):
 
 
 def test_a_datasets_hash_does_not_know_it(tmp_path, loaded):
-    from lab.run.description import _used_files
+    from lab.run.revisions import used_files
 
     run = prepare(Options(matrix="smoke", dataset=str(tmp_path), scenarios=str(ROOT / "scenarios")))
-    assert [name for name in _used_files(run) if not name.endswith(".yaml")] == []
+    assert [name for name in used_files(run) if not name.endswith(".yaml")] == []

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lab.clocks.stop import Stop
-from lab.errors import BadInput, BenchUnhealthy, Interrupted, PhoneTrouble
+from lab.errors import BadInput, BenchUnhealthy, ControllerTrouble, Interrupted, PhoneTrouble
 from lab.run.side_by_side import share
 
 WAIT_S = 10.0
@@ -55,6 +55,14 @@ def test_benches_make_trials_at_the_same_time_and_each_trial_once():
     assert sorted(shared.trials()) == [0, 1, 2, 3, 4, 5]
     assert [sorted(shared.trials()[first : first + 2]) for first in (0, 2, 4)] == [[0, 1], [2, 3], [4, 5]]
     assert {name for name, _ in shared.made} == {"a", "b"}
+
+
+def test_where_this_machine_cannot_go_on_no_bench_does():
+    shared = Shared(6, "ab", **{f"any{trial}": raising(ControllerTrouble("no file handles")) for trial in range(6)})
+    with pytest.raises(ControllerTrouble):
+        shared.run()
+    assert len(shared.made) <= 2
+    assert shared.told == []
 
 
 def test_the_trial_of_a_bench_that_is_lost_is_made_by_another_one_after_all_others():

@@ -79,6 +79,9 @@ class Device:
     def other_packages(self):
         return {"org.example.other": "1.2.3"}
 
+    def user_state(self, package):
+        return {"installed": "true", "hidden": "false", "suspended": "false", "enabled": "0"}
+
 
 class Bench:
     def __init__(self, *names, key="seed/trial/1"):
@@ -277,7 +280,7 @@ def test_connectivity_stacks_the_clat_interface():
 def test_connectivity_of_a_phone_on_wifi():
     bench = Bench("whatsapp")
     (agent,) = [line for line in dump(bench.a, "connectivity", links=[WLAN]).splitlines() if "lp{{" in line]
-    assert "ni{WIFI[] CONNECTED extra: }" in agent
+    assert "ni{WIFI CONNECTED extra: }" in agent
     assert "InterfaceName: wlan0 LinkAddresses: [ 192.168.137.7/24 ]" in agent
     assert "Nat64Prefix" not in agent
     assert agent.endswith("nc{[ Transports: WIFI Capabilities: INTERNET&NOT_RESTRICTED&TRUSTED&NOT_VPN&VALIDATED ]}}")

@@ -321,14 +321,31 @@ def test_cat_gives_the_bytes_of_a_file_and_dumpcap_lists_its_interfaces(tmp_path
 def test_a_wrong_token_is_turned_away(tmp_path):
     async def talk(bench, start):
         port = bench.standins._server.sockets[0].getsockname()[1]
-        argv = [sys.executable, "-I", "-S", program.__file__, f"127.0.0.1:{port}/wrong", "bash"]
+        (tmp_path / "wrong").write_text("wrong")
+        argv = [sys.executable, "-I", "-S", program.__file__, f"127.0.0.1:{port}", str(tmp_path / "wrong"), "bash"]
         done = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.DEVNULL)
         assert await done.wait() == 255
 
     with_bench(tmp_path, talk)
 
 
-@pytest.mark.parametrize("argv", [[], ["nowhere"], ["127.0.0.1:1/x", "bash"]])
+def test_the_token_stands_in_a_file_of_its_owner_and_in_no_command_line(tmp_path):
+    async def talk(bench, start):
+        shell = await start("bash")
+        words = Path(f"/proc/{shell.pid}/cmdline").read_bytes().split(b"\0")
+        assert (words[5], bench.standins._token.encode() in b" ".join(words)) == (
+            str(tmp_path / "laptop.token").encode(),
+            False,
+        )
+        assert (tmp_path / "laptop.token").read_text() == bench.standins._token
+        assert (tmp_path / "laptop.token").stat().st_mode & 0o777 == 0o600
+
+    with_bench(tmp_path, talk)
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["nowhere"], ["127.0.0.1:1", "/nowhere/token", "bash"], ["127.0.0.1:1", "/dev/null", "a"]]
+)
 def test_without_a_bench_it_ends_without_a_traceback(argv):
     done = subprocess.run([sys.executable, "-I", "-S", program.__file__, *argv], capture_output=True, timeout=10)
     assert done.returncode in (2, 255)

@@ -140,8 +140,11 @@ def test_a_log_without_lines_says_that_nothing_happened():
         ("- Requested mode = MODE_IN_CALL\n- Actual mode = MODE_NORMAL\n", "MODE_NORMAL"),
         (SAMSUNG, "MODE_NORMAL"),
         ("- Actual mode = MODE_RINGTONE\n  mAudioModeOwner: AudioModeInfo: mMode=MODE_NORMAL", "MODE_RINGTONE"),
-        ("- Actual mode = MODE_SINGING\n", Missing("dumpsys audio names a mode that is not known: 'MODE_SINGING'")),
-        ("nothing", Missing("dumpsys audio names no mode")),
+        (
+            "- Actual mode = MODE_SINGING\n",
+            Missing("cannot be read: dumpsys audio names a mode that is not known: 'MODE_SINGING'"),
+        ),
+        ("nothing", Missing("cannot be read: dumpsys audio names no mode")),
         ("Can't find service: audio", Missing("the phone has no service audio")),
     ],
 )

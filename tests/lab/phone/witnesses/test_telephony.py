@@ -41,7 +41,10 @@ def test_of_several_lines_of_one_sim_a_call_wins():
         ("    mCallState=0\n", UNREAD),
         ("  Phone Id=0\n    mRingingCallState=0\n", UNREAD),
         (TWO.replace("    mCallState=2\n", ""), UNREAD),
-        (TWO.replace("mCallState=2", "mCallState=3"), Missing("dumpsys telephony.registry names the call state 3")),
+        (
+            TWO.replace("mCallState=2", "mCallState=3"),
+            Missing("cannot be read: dumpsys telephony.registry names the call state 3"),
+        ),
         ("Can't find service: telephony.registry", Missing("the phone has no service telephony.registry")),
     ],
 )
@@ -53,8 +56,8 @@ def test_a_look_costs_one_line_of_the_shell():
     handset = Handset(answers={COMMAND: TWO})
     assert look(handset) == (SimState(0, 0), SimState(1, 2))
     assert handset.done == [
-        "dumpsys -t 3 telephony.registry 2>&1 | grep -a -E 'Phone Id|mCallState=|DUMP TIMEOUT|find service' "
-        "| head -c 65536"
+        "dumpsys -t 3 telephony.registry 2>&1 | grep -a -E 'Phone Id|mCallState=|DUMP TIMEOUT|find service"
+        "|while dumping|Permission Denial|Error dumping' | head -c 65536"
     ]
 
 
