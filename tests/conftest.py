@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -74,12 +75,12 @@ def place(item: pytest.Item) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The folder of the paper's matrix is made, and removed at the end, by the first process: others inherit its name.
+    """The first process names the folder of the paper's matrix, and removes it at the end; others inherit the name.
 
     `.ci/run` names one for several runs of the same code."""
     if PAPER_DIR not in os.environ:
-        folder = os.environ[PAPER_DIR] = tempfile.mkdtemp(prefix="im-call-lab-paper-")
-        config.add_cleanup(lambda: (os.environ.pop(PAPER_DIR), shutil.rmtree(folder)))
+        folder = os.environ[PAPER_DIR] = f"{tempfile.gettempdir()}/im-call-lab-paper-{secrets.token_hex(8)}"
+        config.add_cleanup(lambda: (os.environ.pop(PAPER_DIR), shutil.rmtree(folder, ignore_errors=True)))
 
 
 def turn(item: pytest.Item) -> int:

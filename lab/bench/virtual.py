@@ -60,17 +60,24 @@ class VirtualBench:
             stack.callback(self._program.end)
             where = {"scenarios": str(lab_.directory.resolve()), "bench": spec.name, "root": str(self._root)}
             self.started = self._asked(deadlines.BENCH_START, **where, phones=phones)
+            self.clock = self._opened_clock(stop)
             self._end = stack.pop_all()
         self.left_in_call: list[str] = []
         self._attempt = ""
-        clock = self.started.get("clock")
-        self.clock: BenchClock = WallClock(stop) if clock is None else VirtualClock(self, Path(clock), stop)
         adb_port = self.started.get("adb_port", 0)
         self.client = LabClient("127.0.0.1", adb_port)
         self.laptop_prefix = [str(part) for part in self.started.get("laptop", [])]
         self.resolver: tuple[str, int] | None = ("127.0.0.1", self.started["resolver_port"])
         self.hint = f"The phones are behind an adb server of their own: adb -P {adb_port} devices"
         self._ports = {phone["name"]: phone["port"] for phone in self.started.get("phones", [])}
+
+    def _opened_clock(self, stop: Stop) -> BenchClock:
+        if "clock" not in self.started:
+            return WallClock(stop)
+        try:
+            return VirtualClock(self, Path(self.started["clock"]), stop)
+        except OSError as error:  # a bench that ends removes its files
+            raise BenchUnhealthy(f"the {self._name} has ended: {error}; run again") from error
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One request over the control channel. Raises `BenchUnhealthy` when the bench is gone or refuses it."""

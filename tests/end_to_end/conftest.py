@@ -43,7 +43,9 @@ def played() -> Path:
 @contextmanager
 def only_one() -> Iterator[None]:
     """One process at a time."""
-    with Path(os.environ[PAPER_DIR], "lock").open("w") as file:
+    folder = Path(os.environ[PAPER_DIR])
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
