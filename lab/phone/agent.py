@@ -120,7 +120,7 @@ def _error_of(found: object, method: str) -> Exception:
         return NoAnswer(f"an error that is none of JSON-RPC: {repr(found)[:60]}")
     text = f"{error.message} {error.data if isinstance(error.data, str) else ''}"
     if "UiAutomation not connected" in text or "DeadObjectException" in text or "DeadSystemRuntimeE" in text:
-        gone: Exception = UiAutomationNotConnectedError(error.message)
+        gone: Exception = UiAutomationNotConnectedError(text)
         return gone
     if "uiautomator.UiObjectNotFoundException" in error.message:
         missing: Exception = UiObjectNotFoundError(error.code, error.message, method)

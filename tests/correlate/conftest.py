@@ -160,9 +160,9 @@ def write_call(root: Path, call: Call):
     Dataset(root).commit_trial(call.trial)
 
 
-def forget(root: Path, call: Call, *, clocks=(), addresses=(), vantages=()):
+def forget(root: Path, call: Call, *, clocks=(), addresses=(), vantages=(), identifiers=()):
     """Makes the record of a written call say that nobody compared these clocks or recorded these sides' addresses, and
-    not say where these sides were captured."""
+    not say where these sides were captured or that anybody looked for identifiers there."""
     path = root / "trials" / call.trial / "trial.json"
     record = json.loads(path.read_text())
     record["clocks"].update(dict.fromkeys(clocks))
@@ -170,6 +170,8 @@ def forget(root: Path, call: Call, *, clocks=(), addresses=(), vantages=()):
         record["sides"][side]["addresses"] = {"interface": None, "probed": None}
     for side in vantages:
         del record["sides"][side]["vantage"]
+    for side in identifiers:
+        del record["sides"][side]["identifiers"]
     path.write_text(json.dumps(record))
     record_anew(root)
 

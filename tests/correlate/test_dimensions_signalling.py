@@ -176,9 +176,9 @@ def searched(build, tmp_path, callee):
     """The signalling of a call on whose callee's side `callee` was found; on the other nobody looked."""
     call = with_ids(build, b"kSty:XpJs", b"XpJs:kSty")
     build.dataset(tmp_path, [call])
+    build.forget(tmp_path, call, identifiers=["caller"])
     path = tmp_path / "trials" / call.trial / "trial.json"
     record = json.loads(path.read_text())
-    del record["sides"]["caller"]["identifiers"]
     record["sides"]["callee"]["identifiers"] = callee
     path.write_text(json.dumps(record))
     record_anew(tmp_path)

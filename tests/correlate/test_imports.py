@@ -59,7 +59,7 @@ def written(tmp_path_factory, build):
     recorded.mkdir()
     build.dataset(recorded, calls)
     for call in calls:
-        build.forget(recorded, call, vantages=["caller", "callee"])
+        build.forget(recorded, call, vantages=["caller", "callee"], identifiers=["caller", "callee"])
     report.build(Dataset(recorded))
     rows = []
     for number, call in enumerate(calls):

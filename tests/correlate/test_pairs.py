@@ -46,7 +46,7 @@ def test_a_pair_tells_nothing_of_scenario_direction_role_or_service(tmp_path, bu
     assert set(vars(pair)) == {"a", "b", "servers", "names", "analysis", "edge_packets", "mixed_up"}
     assert set(vars(pair.a)) == {
         "phone", "trace", "messages", "flows", "clock", "own", "visible", "unseen", "hits", "conversations",
-        "transport", "recorded", "seen_at", "window_ns", "answered", "repeats",
+        "transport", "recorded", "seen_at", "identifiers", "window_ns", "answered", "repeats",
         "alone", "media_units", "carried", "unclaimed", "round_trip_ns",
     }  # fmt: skip
     assert [list(inspect.signature(measure).parameters) for _, measure in DIMENSIONS] == [["pair"]] * 6

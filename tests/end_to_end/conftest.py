@@ -90,10 +90,11 @@ def linked(tmp_path: Path) -> Callable[[Dataset], Dataset]:
     def copy(dataset: Dataset) -> Dataset:
         target = tmp_path / "linked"
         subprocess.run(["cp", "-al", str(dataset.path), str(target)], check=True)
-        for path in (Dataset(target).journal.path, Dataset(target).lock_path):
-            data = path.read_bytes()
-            path.unlink()
-            path.write_bytes(data)
+        Dataset(target).lock_path.unlink(missing_ok=True)
+        journal = Dataset(target).journal.path
+        data = journal.read_bytes()
+        journal.unlink()
+        journal.write_bytes(data)
         return Dataset(target)
 
     return copy

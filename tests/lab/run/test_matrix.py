@@ -361,7 +361,8 @@ def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_rea
     create(run)
     bench = Bench(run.lab, run.spec, Stop())
     device = SimpleNamespace(run=health.append)
-    bench.phones = {phone.name: SimpleNamespace(device=device) for phone in run.spec.phones}
+    phone = SimpleNamespace(device=device, check_health=lambda: device.run("true"))
+    bench.phones = {each.name: phone for each in run.spec.phones}
     bench.laptop = SimpleNamespace(check_health=lambda: None)
     bench.kind, bench.clock = FailingKind(error, lambda: health.append("bench")), StandingClock()
     item, out = run.planned[0], io.StringIO()
