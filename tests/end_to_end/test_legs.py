@@ -63,11 +63,7 @@ def test_no_leg_of_the_paper_changes_with_the_other_sides_capture(
     assert (sum(map(len, found)), sum(map(sum, found))) == (720, 0)
 
 
-OFF = pytest.mark.xfail(strict=True, reason="this draw of strangers believes 0.861 where 0.922 are right (0014)")
-POINTS = [pytest.param(*point, marks=OFF if point == (100, 0.5) else ()) for point in link.POINTS]
-
-
-@pytest.mark.parametrize(("load", "skew"), POINTS)
+@pytest.mark.parametrize(("load", "skew"), link.POINTS)
 def test_the_posterior_of_the_paper_is_calibrated_at_every_load_and_skew(
     paper: Dataset, load: int, skew: float
 ) -> None:
