@@ -1,8 +1,9 @@
 """The indexes of the real outputs in this folder: one a part, each a list of one mapping a file.
 
 `file` below this folder; `prints`, the command; `device`; `source`, where it was published; `sure`: `verbatim` (pasted
-whole by who saw it), `quoted` (a part of one, in a test or a text) or `constructed` (made from source); `changed`, what
-was made neutral, or `nothing`.
+whole by who saw it), `quoted` (a part of one, in a test or a text), `run` (by ourselves, with the tool of that version;
+`source` is its manual), `found` (read in a public file whose address is not known; `source` searches for words of that
+file, and nobody has followed it) or `constructed` (made from source); `changed`, what was made neutral, or `nothing`.
 """
 
 from pathlib import Path
@@ -23,7 +24,7 @@ class Output(BaseModel):
     prints: str = Field(min_length=1)
     device: str = Field(min_length=1)
     source: str = Field(pattern=r"^https://\S+$")
-    sure: Literal["verbatim", "quoted", "constructed"]
+    sure: Literal["verbatim", "quoted", "run", "found", "constructed"]
     changed: str = Field(min_length=1)
 
 
