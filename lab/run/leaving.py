@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.clocks.bench_time import BenchClock
@@ -18,22 +19,35 @@ LOOKS, LOOK_S = 3, 1.0
 def leave_idle(phones: Collection[Phone], app: App, clock: BenchClock, note: Note) -> None:
     """Leave no phone in a call of the app, whatever happened; a call may still be on its way to the other phone."""
     for _ in range(LOOKS):
-        if not any([_was_in_call(phone, app, note) for phone in phones]):
+        with contextlib.ExitStack() as each:  # one is hung up whatever becomes of the other
+            looks = [_Look(phone, app, note) for phone in phones]
+            for look in reversed(looks):
+                each.callback(look.take)
+        if not any(look.in_call for look in looks):
             return
         clock.sleep(LOOK_S)
 
 
-def _was_in_call(phone: Phone, app: App, note: Note) -> bool:
-    """Whether a phone was in a call, which is ended now, or could not be looked at."""
-    try:
-        if phone.calls.state(app) is CallState.IDLE:
-            return False
-        against = phone.calls.contradiction(app)
-        phone.end_any_call(app)
-        note("ended_a_call", phone=phone.spec.name, **({"contradiction": against} if against else {}))
-    except LabError as error:
-        note("not_hung_up", phone=phone.spec.name, text=str(error))
-    return True
+@dataclass
+class _Look:
+    """A look at one phone; `in_call`: it was in a call, which is ended now, or could not be looked at."""
+
+    phone: Phone
+    app: App
+    note: Note
+    in_call: bool = True
+
+    def take(self) -> None:
+        phone, name = self.phone, self.phone.spec.name
+        try:
+            if phone.calls.state(self.app) is CallState.IDLE:
+                self.in_call = False
+                return
+            against = phone.calls.contradiction(self.app)
+            phone.end_any_call(self.app)
+            self.note("ended_a_call", phone=name, **({"contradiction": against} if against else {}))
+        except LabError as error:
+            self.note("not_hung_up", phone=name, text=str(error))
 
 
 def keep_evidence(phones: Mapping[Role, Phone], folder: Path) -> None:

@@ -22,7 +22,7 @@ class FakePhone:
     """A phone in the states that it is in, one look after the other; the last one stays."""
 
     name: str
-    states: list[CallState | PhoneTrouble]
+    states: list[CallState | Exception]
     against: str | None = None
     ended: int = 0
 
@@ -36,7 +36,7 @@ class FakePhone:
 
     def state(self, app: App) -> CallState:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        if isinstance(state, PhoneTrouble):
+        if isinstance(state, Exception):
             raise state
         return state
 
@@ -47,7 +47,7 @@ class FakePhone:
         self.ended += 1
 
     def evidence(self) -> dict[str, bytes]:
-        if isinstance(self.states[0], PhoneTrouble):
+        if isinstance(self.states[0], Exception):
             raise self.states[0]
         return {"screen.jpg": self.name.encode()}
 
@@ -118,3 +118,12 @@ def test_evidence_of_each_phone_is_kept_under_its_role(tmp_path: Path):
     phones: Any = {"caller": FakePhone("a", [PhoneTrouble("gone")]), "callee": FakePhone("b", [CallState.IDLE])}
     keep_evidence(phones, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"callee-screen.jpg": b"b"}
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_an_error_that_nobody_foresaw_on_one_phone_leaves_the_other_in_no_call(broken: int) -> None:
+    phones = [FakePhone(name, [CallState.CONNECTED, CallState.IDLE]) for name in ("pixel6", "pixel6pro")]
+    phones[broken].states = [TypeError("a bug")]
+    with pytest.raises(TypeError, match="a bug"):
+        leave_idle(cast(list[Phone], phones), APP, cast(Any, Notes()), lambda event, **fields: None)
+    assert [phone.ended for phone in phones] == [int(index != broken) for index in range(2)]
