@@ -51,13 +51,18 @@ def test_a_held_stop_does_not_cut_a_wait_short(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_for_the_end_and_the_handlers_of_before_are_put_back(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    stop = Stop()
-    with stop.on_signals():
-        assert not stop.requested
-        os.kill(os.getpid(), number)
-        assert stop.requested
-    assert signal.getsignal(number) == before
+    # Whatever these tests run under: nohup has SIGHUP ignored, which is to stay so.
+    at_first, before = signal.getsignal(number), signal.default_int_handler
+    signal.signal(number, before)
+    try:
+        stop = Stop()
+        with stop.on_signals():
+            assert not stop.requested
+            os.kill(os.getpid(), number)
+            assert stop.requested
+        assert signal.getsignal(number) == before
+    finally:
+        signal.signal(number, at_first)
 
 
 def test_a_hang_up_that_nohup_ignores_stays_ignored() -> None:
