@@ -5,13 +5,13 @@ deadline of an answer (`lab.phone.bounded`). Importing this costs half a second:
 """
 
 import json
-from http.client import HTTPException
+from contextlib import closing
+from http.client import HTTPException, HTTPResponse
 from typing import Annotated, Any
 
-from adbutils import AdbError
+from adbutils import AdbError, Network
 from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr, TypeAdapter, ValidationError
 from uiautomator2 import Device, exceptions
-from uiautomator2.core import _http_request
 from uiautomator2.exceptions import HTTPError, UiAutomationNotConnectedError, UiObjectNotFoundError
 
 from lab.errors import PhoneTrouble, one_line
@@ -21,6 +21,8 @@ from lab.phone.agent_words import cause, explained
 
 CALL = 1
 """The number of a call, one to a connection, which its answer gives back."""
+
+PIECE_BYTES = 64 << 10
 
 TROUBLE = (exceptions.BaseException, AdbError, HTTPException, *ADB_TROUBLE)
 """What uiautomator2 raises: its own errors, and what it lets through of adbutils, http.client and json."""
@@ -153,8 +155,33 @@ class Agent(Device):  # type: ignore[misc]  # uiautomator2 carries no types
         if method not in ANSWERS:
             raise NoAnswer("this call is none of those that the lab makes")
         call = {"jsonrpc": "2.0", "id": CALL, "method": method, "params": params}
-        answer = _http_request(self._dev, self._device_server_port, "POST", "/jsonrpc/0", call)
-        return result_of(bytes(answer.content), method)
+        return result_of(_post(self._dev, self._device_server_port, json.dumps(call).encode()), method)
+
+
+def _post(adb: Adb, port: int, body: bytes) -> bytes:
+    """What the agent's server answers to one call, on a connection of its own.
+
+    Head and body go in one piece: each piece costs a round trip through adb, and uiautomator2 sends two. Without
+    Accept-Encoding nothing is packed, as uiautomator2 has it. Raises `HTTPError` where the agent has gone or refuses,
+    and what sockets and `http.client` do.
+    """
+    head = (
+        f"POST /jsonrpc/0 HTTP/1.1\r\nHost: localhost:{port}\r\nAccept-Encoding: \r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    try:
+        connection = adb.create_connection(Network.TCP, port)
+    except AdbError as error:
+        raise HTTPError(f"its port cannot be reached: {error}") from error
+    with closing(connection):
+        connection.sendall(head.encode() + body)
+        with closing(HTTPResponse(connection, method="POST")) as answer:
+            answer.begin()
+            # In pieces: room for all that a header promises is not made before it has come.
+            content = b"".join(iter(lambda: answer.read(PIECE_BYTES), b""))
+            if answer.status != 200:
+                raise HTTPError(f"HTTP status {answer.status} {answer.reason}")
+    return content
 
 
 def trouble(name: str, error: BaseException, to: str = "") -> PhoneTrouble:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,7 +49,7 @@ def test_after_an_odd_answer_of_agent_shell_and_laptop_the_trial_completes(tmp_p
     run = prepare(Options(matrix="smoke", dataset=str(tmp_path / "d"), scenarios=str(SCENARIOS)))
     item = next(item for item in run.planned if item.trial.scenario == "caller_hangs_up")
     odd = [
-        ("answer", agent, "_http_request", SimpleNamespace(content=b'{"jsonrpc": "2.0", "id": 1, "result": null}')),
+        ("answer", agent, "_post", b'{"jsonrpc": "2.0", "id": 1, "result": null}'),
         ("open_chat", LabConnection, "receive", b""),
         ("capture_ready", Program, "receive", b""),
     ]
