@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+
+from lab.clocks.stop import end_at_once_until_begun
+
+# Before all other imports, which take most of the first second.
+if Path(sys.argv[0]).stem in ("invoke", "inv"):
+    end_at_once_until_begun()
+
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
-from lab.clocks.stop import end_at_once_until_begun
 from lab.commands.exits import exits, require_none
 from lab.run.terminal import steady
-
-if Path(sys.argv[0]).stem in ("invoke", "inv"):
-    end_at_once_until_begun()
 
 # Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
