@@ -20,8 +20,9 @@ def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
     """A phone whose shell and agent answer, as long as the block runs. Raises `BenchUnhealthy`."""
     from lab.phone import agent as agents  # costs half a second, and nothing but a bench needs it
 
+    serial = kind.serial(spec)
     try:
-        adb = Adb(kind.client, name_there(kind.client, kind.serial(spec)), spec.name)
+        adb = Adb(kind.client, name_there(kind.client, serial), spec.name)
         agent = agents.connect(adb)
     except (*TROUBLE, PhoneTrouble) as error:
         raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error

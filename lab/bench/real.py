@@ -18,6 +18,10 @@ class NoAdbServer(BenchUnhealthy):
     """No adb server answers on this machine; the text is the same for every phone."""
 
 
+class NoSerial(PhoneTrouble):
+    """The bench says of no phone which one it is."""
+
+
 class RealBench:
     """Phones on the adb server of this machine; bench time is wall time."""
 
@@ -37,7 +41,7 @@ class RealBench:
 
     def serial(self, phone: PhoneSpec) -> str:
         if phone.serial is None:
-            raise PhoneTrouble(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
+            raise NoSerial(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
         self._require_server()
         self._served = True
         return phone.serial

@@ -14,7 +14,7 @@ from pathlib import Path
 import lab
 from lab.bench.bench import Bench
 from lab.bench.kinds import lacking
-from lab.bench.real import NoAdbServer
+from lab.bench.real import NoAdbServer, NoSerial
 from lab.capture import pcapdroid
 from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.clocks.bench_time import BenchClock
@@ -70,8 +70,8 @@ def _unreachable(troubles: Mapping[str, LabError]) -> Iterator[Check]:
     for name, trouble in troubles.items():
         names.setdefault(str(trouble), []).append(name)
     for text, those in names.items():
-        server = any(isinstance(troubles[name], NoAdbServer) for name in those)
-        fix = "then run doctor again" if server else "connect it and accept its prompt"
+        says_what_to_do = any(isinstance(troubles[name], NoAdbServer | NoSerial) for name in those)
+        fix = "then run doctor again" if says_what_to_do else "connect it and accept its prompt"
         yield Check("reachable", ", ".join(those), False, text, fix)
 
 

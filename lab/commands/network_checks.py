@@ -61,8 +61,8 @@ def stun(servers: Sequence[StunServer], phones: Sequence[Phone]) -> Iterator[Che
         if not phones:
             # Why no phone can be asked is told where it is not reachable.
             example = _is_example(server.address)
-            found = "is an example's address" if example else "was not asked"
-            yield Check("stun", subject, not example, found, _fix(server.address, "server") if example else "")
+            fix = _fix(server.address, "server") if example else ""
+            yield Check("stun", subject, not example, "was not asked", fix)
         elif silent:
             yield Check(
                 "stun", subject, False, f"does not answer {' or '.join(silent)}", _fix(server.address, "server")
