@@ -53,6 +53,8 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Whatever these tests run under: nohup has SIGHUP ignored, which a run is to leave so.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
 
     def reaches(self, event: str) -> None:
