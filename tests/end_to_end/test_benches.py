@@ -81,6 +81,7 @@ def test_two_benches_record_the_same_bytes_as_one_and_each_trial_once(tmp_path, 
     assert not run_missing(run, At(), Stop())
 
 
+@pytest.mark.full
 def test_a_bench_that_is_killed_is_told_and_the_other_one_completes_all_trials(tmp_path, temporary, alone):
     progress = At("talking", lambda: os.kill(benches_of(os.getpid())[0], signal.SIGKILL))
     assert run_missing(run := planned(tmp_path / "dataset", 2), progress, Stop())

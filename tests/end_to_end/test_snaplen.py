@@ -98,6 +98,7 @@ def test_with_640_findings_of_these_apps_equal_the_truth(tmp_path: Path) -> None
     assert differences(Dataset(tmp_path / "d")) == []
 
 
+@pytest.mark.full
 def test_a_dataset_that_was_begun_with_256_is_finished_by_the_command_of_its_refusal(tmp_path: Path) -> None:
     scenarios, dataset = bench_of(tmp_path, 256, ("whatsapp",), "callee_rejects"), tmp_path / "begun with 256"
     begun = run(scenarios, dataset, *ONE_WAY)
@@ -123,6 +124,7 @@ allowed_callees: ["15555550101", "15555550102"]
 """
 
 
+@pytest.mark.full
 def test_a_dataset_of_a_real_bench_is_planned_by_the_command_of_its_refusal(tmp_path: Path) -> None:
     from lab.definitions import Lab
     from lab.run.calls import both_ways
