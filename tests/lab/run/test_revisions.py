@@ -277,9 +277,13 @@ def complete(scenarios: Path, first: int, last: int) -> list[str]:
 def mended_half_way(scenarios: Path, half: int) -> Dataset:
     """A dataset whose first half ran with one selector and whose second with another, computed."""
     complete(scenarios, 0, half)
-    edit(scenarios / APP, "{description: Voice call, seen_on: never}", '{description: Voice call, seen_on: "2.26"}')
+    edit(
+        scenarios / APP,
+        "{description: Voice call, seen_on: never}",
+        "{class_name: android.widget.ImageButton, description: Voice call, seen_on: never}",
+    )
     said = complete(scenarios, half, 2 * half)
-    assert f'  {APP} place_call.voice.1.tap.seen_on "never" -> "2.26"' in said
+    assert f'  {APP} place_call.voice.1.tap.class_name nothing -> "android.widget.ImageButton"' in said
     dataset = Dataset(scenarios.parent / "d")
     report.build(dataset)
     return dataset
@@ -293,7 +297,7 @@ def told(dataset: Dataset, half: int) -> None:
     trials = "1 trial" if half == 1 else f"{half} trials"
     markdown, page = (dataset.tables_dir / "table2.md").read_text(), dataset.report_path.read_text()
     assert f"| whatsapp | 0: {trials}; 1: {trials} |" in markdown
-    differs = f"{APP} place_call.voice.1.tap.seen_on &#34;never&#34; -&gt; &#34;2.26&#34;"
+    differs = f"{APP} place_call.voice.1.tap.class_name nothing -&gt; &#34;android.widget.ImageButton&#34;"
     assert f"revision 1 (scenarios/rev-1), after revision 0: {differs}; {trials}" in page
     assert f"0: {trials}; 1: {trials}" in (dataset.tables_dir / "table2.csv").read_text()
     assert dataset.verify() == []
