@@ -28,6 +28,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from lab.run.plan import Run
+    from lab.run.progress import Progress
 
 RUN_HELP = {
     "bench": "a bench file's name in SCENARIOS/benches",
@@ -88,20 +89,23 @@ def run_and_report(run: Run) -> None:
     except TrialsFailed as error:
         changed, failed = True, [str(error)]
     if changed or not run.dataset.manifest_path.exists():
-        analyse(run)
-    show.end(run, progress, report.remarks(run.dataset))
+        analyse(run, progress)
+    show.end(run, progress, report.remarks(run.dataset), report.summary(run.dataset))
     require_none(failed + report.unread(run.dataset))
 
 
-def analyse(run: Run) -> None:
+def analyse(run: Run, progress: Progress) -> None:
     """Findings, then the names of the servers in them, then tables and report."""
     from correlate import report
     from lab.commands import resolve
     from lab.run.options import holding
 
-    with holding(run.dataset):
+    with holding(run.dataset), progress.computing(run):
+        progress.computes("findings")
         measured = report.findings(run.dataset)
+        progress.computes("the names of servers")
         resolve.resolve(run, report.server_addresses(run.dataset))
+        progress.computes("tables and report")
         report.build(run.dataset, measured)
 
 
@@ -236,11 +240,13 @@ def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> Non
     """Measure a dataset again: findings, names in its traces, linking, tables and report."""
     with exits():
         from correlate import report
+        from lab.commands import show
         from lab.run.options import opened
 
         with opened(dataset) as data:
             report.build(data)
             print(f"Findings, tables and report are in {dataset}.", *report.remarks(data), sep="\n")
+            show.verdict(report.summary(data))
             require_none(report.unread(data))
 
 
@@ -249,11 +255,12 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Render tables and report of the findings that a dataset has."""
     with exits():
         from correlate import report
+        from lab.commands import show
         from lab.run.options import opened
 
         with opened(dataset) as data:
             report.render(data)
-        print(f"The report is {Path(dataset) / 'report.html'}.")
+            show.verdict(report.summary(data))
 
 
 @task(help={"dataset": RUN_HELP["dataset"]})

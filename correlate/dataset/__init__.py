@@ -19,8 +19,10 @@ from correlate.dataset.anchors import (
     MANIFEST,
     NAMES,
     SCENARIOS,
+    STATUS,
     TRIALS,
     TRUTH,
+    UNLISTED,
     Anchors,
     folder_of,
     unfinished_place,
@@ -84,6 +86,7 @@ class Dataset:
         self.lock_path = self.path / ".lock"
         self.names_path = self.path / NAMES
         self.report_path = self.path / "report.html"
+        self.status_path = self.path / STATUS
         self.manifest_path = self.path / MANIFEST
         self.trials_dir = self.path / TRIALS
         self.attempts_dir = self.path / ATTEMPTS
@@ -172,8 +175,8 @@ class Dataset:
         remove(self.manifest_path)
 
     def write_manifest(self) -> None:
-        """manifest-sha256.txt over every file but itself, the journal and what is not finished; sorted by path."""
-        listed = {name: digest for name, digest in hashes(self.path).items() if name not in (MANIFEST, JOURNAL)}
+        """manifest-sha256.txt over every file but `UNLISTED` and what is not finished; sorted by path."""
+        listed = {name: digest for name, digest in hashes(self.path).items() if name not in UNLISTED}
         data = manifest.text(listed, (len(self.journal.read()), self.journal.head())).encode()
         with replacing(self.manifest_path, data):
             self.journal.append("finished", files={MANIFEST: hashlib.sha256(data).hexdigest()})

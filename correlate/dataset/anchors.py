@@ -17,6 +17,10 @@ INFO = "dataset.json"
 NAMES = "names.json"
 MANIFEST = "manifest-sha256.txt"
 JOURNAL = "journal.jsonl"
+STATUS = "status.html"
+"""What a run shows of itself while it goes: no evidence, nobody examines it."""
+UNLISTED = (MANIFEST, JOURNAL, STATUS)
+"""The files at a dataset's root that no manifest lists."""
 SCENARIOS, TRIALS, ATTEMPTS, TRUTH = "scenarios", "trials", "attempts", "truth"
 
 EVENTS_OF_TRIALS = ("completed", "found", "void")

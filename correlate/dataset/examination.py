@@ -13,6 +13,7 @@ from correlate.dataset.anchors import (
     NAMES,
     TRIALS,
     TRUTH,
+    UNLISTED,
     Anchors,
     folder_of,
     is_recorded,
@@ -106,7 +107,7 @@ class _Examination:
         except BadDataset as error:
             self._recorded["."] = str(error)
             found = {}
-        return {name: path for name, path in found.items() if name not in (JOURNAL, MANIFEST)}
+        return {name: path for name, path in found.items() if name not in UNLISTED}
 
     def _read(self, journal: Journal) -> tuple[list[JournalLine], str]:
         try:

@@ -18,6 +18,7 @@ from correlate.findings import Measured, names
 from correlate.findings.cases import Case, as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
+from correlate.report.brief import summary
 from correlate.report.verdict import verdicts
 from correlate.report.witnessed import witnessed
 from correlate.tables import tables
@@ -29,7 +30,7 @@ from correlate.tables.study import Study, checked
 from correlate.tables.with_left_out import noted
 from correlate.trace.duplicates import ADVICE
 
-__all__ = ["build", "findings", "read_findings", "remarks", "render", "server_addresses", "unread"]
+__all__ = ["build", "findings", "read_findings", "remarks", "render", "server_addresses", "summary", "unread"]
 
 
 def findings(dataset: Dataset) -> list[Measured]:

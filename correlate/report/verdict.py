@@ -21,12 +21,16 @@ Level = Literal["always", "sometimes", "never", "unknown", "chance"]
 
 @dataclass(frozen=True)
 class Leak:
-    """One question, its answer in words, and how often it leaks; `what` is what leaks, in a few words."""
+    """One question, its answer in words, and how often it leaks; `what` is what leaks, in a few words. It leaks in
+    `hits` of `total` trials, and in so many of so many `wrong_pairs`, where it relates both sides."""
 
     what: str
     question: str
     answer: str
     level: Level
+    hits: int = 0
+    total: int = 0
+    wrong_pairs: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], 
     answer = f"{hits} of {len(cases)} trials {words} (95%: {low} to {high}%)"
     answer += f"; {undecided} undecided" if undecided else ""
     level = _level(hits, len(cases))
-    return Leak(what, question, answer, "unknown" if level == "never" and undecided else level)
+    return Leak(what, question, answer, "unknown" if level == "never" and undecided else level, hits, len(cases))
 
 
 def _beside_chance(leak: Leak, study: Study, cases: list[Case], holds: Callable[[Case], bool | None]) -> Leak:
@@ -130,8 +134,8 @@ def _beside_chance(leak: Leak, study: Study, cases: list[Case], holds: Callable[
         return leak
     answer = f"{leak.answer}; {hits} of {total} wrong pairs do too"
     if discriminates is False and total >= ENOUGH_WRONG_PAIRS:
-        return replace(leak, answer=f"{answer}: it does not discriminate", level="chance")
-    return replace(leak, answer=answer)
+        return replace(leak, answer=f"{answer}: it does not discriminate", level="chance", wrong_pairs=(hits, total))
+    return replace(leak, answer=answer, wrong_pairs=(hits, total))
 
 
 def _seen(cases: list[Case]) -> Iterator[Leak]:
@@ -163,7 +167,8 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     answer += f"; {len(void)} with {NO_ANSWER}" if void else ""
     level = _level(len(either), len(cases))
     level = "unknown" if level == "never" and (blocked or unknown or void) else level
-    return Leak(f"the {side}'s {' and '.join(shown)} address" if shown else what, question, answer, level)
+    what = f"the {side}'s {' and '.join(shown)} address" if shown else what
+    return Leak(what, question, answer, level, len(either), len(cases))
 
 
 def _by_direction(hits: list[Case], cases: list[Case]) -> str:
@@ -231,4 +236,4 @@ def _durations(cases: list[Case]) -> Leak:
     answer += f", at most {found.maximum:.3f} s"
     answer += f"; {other} whose longest sessions are not the same" if other else ""
     level = _level(matched, len(cases))
-    return Leak(what, question, answer, "unknown" if level == "never" and other else level)
+    return Leak(what, question, answer, "unknown" if level == "never" and other else level, matched, len(cases))

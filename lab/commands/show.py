@@ -119,18 +119,21 @@ def mistakes(found: Sequence[Mistake]) -> None:
     console().print("No mistakes.")
 
 
-def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
-    """Where everything is, what was void, what nobody should overlook of the findings (`remarks`), what the
-    phones' witnesses never proved, and which app had another version than its file says."""
-    out, path = console(), run.dataset.path
+def verdict(lines: Sequence[str]) -> None:
+    """What a dataset says: whole words on a terminal, whole lines elsewhere."""
+    out = console()
+    for line in lines:
+        out.print(escape(one_line(line)), soft_wrap=not out.is_terminal)
+
+
+def end(run: Run, progress: Progress, remarks: Sequence[str], said: Sequence[str]) -> None:
+    """What was void, what nobody should overlook of the findings (`remarks`), what the phones' witnesses never proved,
+    which app had another version than its file says; last the verdict (`said`), with where everything is."""
+    out = console()
     for line in progress.voided:
         out.print(f"void attempt  {escape(line)}", soft_wrap=True)
     for line in (*progress.lost_benches, *progress.remarks):
         out.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
-    complete, planned = len(run.dataset.trial_ids()), len(run.planned)
-    out.print(f"{complete} of {planned} trials are complete in {escape(str(path))}", soft_wrap=True)
-    out.print(f"tables  {escape(str(run.dataset.tables_dir))}", soft_wrap=True)
-    out.print(f"report  {escape(str(run.dataset.report_path))}", soft_wrap=True)
     for line in remarks:
         out.print(f"[yellow]{escape(one_line(line))}[/]", soft_wrap=True)
     for line in unproven.of_dataset(run.dataset):
@@ -139,6 +142,7 @@ def end(run: Run, progress: Progress, remarks: Sequence[str] = ()) -> None:
         if app in run.lab.apps and (text := unlike(found, run.lab.apps[app].version)):
             line = one_line(f"{app}: {text}; tables and report name what was installed")
             out.print(f"[yellow]version  {escape(line)}[/]", soft_wrap=True)
+    verdict(said)
 
 
 def examined(dataset: str) -> list[str]:

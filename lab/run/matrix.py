@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from correlate.dataset import AttemptFolder
+from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
@@ -26,6 +27,7 @@ from lab.run.policy import Policy
 from lab.run.progress import Progress
 from lab.run.revisions import in_revision
 from lab.run.side_by_side import share
+from lab.run.status import Status
 
 ROOM_BYTES = 32 << 20
 """What must be free for a trial to begin: its two captures, and evidence where it fails."""
@@ -119,7 +121,7 @@ def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: St
         if progress.lost_output and told.acquire(blocking=False):  # once, and never given back
             run.dataset.journal.append("output_lost", text=progress.lost_output)
 
-    with progress.showing(len(missing)), ExitStack() as opened:
+    with progress.showing(len(missing), Status(run)), ExitStack() as opened:
         benches = []
         for _ in range(min(run.benches, len(missing))):
             benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
@@ -181,13 +183,15 @@ def _attempt(
     try:
         with guarded(folder.path):
             attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy, folder.clean)
-            _record(attempt, bench, folder.truth)
+            record = _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()
         folder.void(_reason(error), str(error))
         return error
     folder.complete()
+    if record.observed is not None:
+        progress.undecided([name for name, claim in record.observed.claims.items() if claim.verdict == "undecided"])
     return None
 
 
@@ -195,10 +199,10 @@ def _reason(error: LabError) -> str:
     return error.reason if isinstance(error, AttemptVoid) else "bench_trouble"
 
 
-def _record(attempt: Attempt, bench: Bench, truth: Path) -> None:
+def _record(attempt: Attempt, bench: Bench, truth: Path) -> TrialRecord:
     """`attempt.run`; trouble with a phone or the laptop because the whole bench has gone is the bench's error."""
     try:
-        attempt.run(truth)
+        return attempt.run(truth)
     except (PhoneTrouble, LaptopTrouble):
         bench.kind.check_health()
         raise

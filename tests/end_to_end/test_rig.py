@@ -53,7 +53,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Six calls, three at a time."""
     run = planned(tmp_path_factory.mktemp("rig") / "dataset", list(ROUTES), 3)
     assert run_missing(run, At(), Stop())
-    tasks.analyse(run)
+    tasks.analyse(run, At())
     return run.dataset
 
 
