@@ -53,6 +53,8 @@ MUTANTS: list[tuple[str, ...]] = [
     ("boundary", "lab/run/limits", "len(each.tap_to_end_s) >= ENOUGH", "len(each.tap_to_end_s) > ENOUGH"),
     ("value", "lab/run/limits", "2 * median(", "2 * max("),
     ("value", "lab/run/limits", "abs(span_s)", "span_s"),
+    ("value", "lab/run/status", 'name == "place_call"', 'name != "place_call"'),
+    ("boundary", "lab/run/status", "max(LEAST_S, cost_s / SHARE)", "min(LEAST_S, cost_s / SHARE)"),
     ("boundary", "lab/run/policy", "attempts >= LEAST_ATTEMPTS", "attempts > LEAST_ATTEMPTS"),
     ("boundary", "lab/run/policy", "> SHARE * attempts", ">= SHARE * attempts"),
     ("verdict", "lab/run/policy", "len(self._trials[kind]) >=", "self._voids[kind] >="),

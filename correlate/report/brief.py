@@ -12,13 +12,12 @@ SENTENCES = 2
 
 
 def summary(dataset: Dataset) -> list[str]:
-    """A line on the provenance, one an app, one that counts trials, one that names the report. Raises `BadDataset`."""
+    """A line on the provenance, one an app, one that counts trials and names the report. Raises `BadDataset`."""
     study = Study.of(dataset)
     return [
         _provenance(study),
-        *(_app(each) for each in verdicts(study)),
-        f"{_trials(study, troubles(dataset))} in {dataset.path}",
-        f"report  {dataset.report_path}",
+        *(app_line(each) for each in verdicts(study)),
+        f"{_trials(study, troubles(dataset))}: {dataset.report_path}",
     ]
 
 
@@ -27,17 +26,19 @@ def _provenance(study: Study) -> str:
     return f"{'. '.join(sentences[:SENTENCES])}."
 
 
-def _app(verdict: AppVerdict) -> str:
+def app_line(verdict: AppVerdict) -> str:
     """What an app gives away, with n of N and what wrong pairs show; what is undecided, and what chance shows too."""
     if not verdict.trials:
         return f"{verdict.app}: no trial to tell"
     said = [f"{told} {phase.name[0].lower()}{phase.name[1:]}" for phase in verdict.phases if (told := _given(phase))]
     leaks = [leak for phase in verdict.phases if phase.trials for leak in phase.leaks]
-    lines = [f"gives away {'; '.join(said)}" if said else "nothing was seen that it gives away"]
+    lines = [
+        f"{verdict.app} gives away {'; '.join(said)}" if said else f"{verdict.app}: nothing was seen that it gives away"
+    ]
     for words, level in (("as in wrong pairs", "chance"), ("undecided", "unknown")):
         if named := dict.fromkeys(leak.what for leak in leaks if leak.level == level):
             lines.append(f"{words}: {', '.join(named)}")
-    return f"{verdict.app} {'; '.join(lines)}"
+    return "; ".join(lines)
 
 
 def _given(phase: Phase) -> str:

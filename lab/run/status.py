@@ -223,7 +223,7 @@ class Status:
                 name=self._plain(run.dataset.path.resolve().name),
                 bench=run.spec.name,
                 matrix=run.matrix.name,
-                provenance=f"{info}: {MADE_BY[info]}",
+                provenance=f"{info.capitalize()}: {MADE_BY[info]}",
                 headline=self._headline,
                 goes=self._goes,
                 reported=self._reported,

@@ -1,7 +1,9 @@
 """What a run shows while it runs."""
 
 import io
+import re
 
+import pytest
 from rich.console import Console
 
 from lab.run.progress import Progress
@@ -49,25 +51,46 @@ def test_trials_that_run_at_once_have_their_own_retries_times_and_lines(monkeypa
     assert second == ["2/2", "a-b-1", "4.00", "s", "complete,", "2", "retries"]
 
 
-def test_a_terminal_shows_what_each_trial_does_beside_one_bar_and_no_trial_that_has_ended():
+def shown(progress: Progress, width: int) -> list[str]:
+    """The lines of the bar on a terminal that is so wide."""
+    paper = Console(file=io.StringIO(), width=width, record=True)
+    paper.print(progress._bar.get_renderable())
+    return paper.export_text().splitlines()
+
+
+def test_a_terminal_shows_a_bar_and_below_it_what_each_trial_does_and_no_trial_that_has_ended():
     progress = Progress(Console(file=io.StringIO(), width=90, force_terminal=True))
-
-    def shown() -> list[str]:
-        paper = Console(file=io.StringIO(), width=90)
-        paper.print(progress._bar.get_renderable())
-        return [line.rstrip() for line in paper.file.getvalue().splitlines()]
-
     with progress.showing(2), progress.trial("a-b-1"):
         progress.step("a-b-1", "talking")
-        alone = shown()
+        alone = shown(progress, 90)
         with progress.trial("a-b-2"):
             progress.step("a-b-2", "idle")
             progress.step("a-b-1", "marked_end")
-            both = shown()
-        assert [len(alone), len(both), len(shown())] == [1, 2, 1]
-    assert alone[0].startswith("0/2 ")
-    assert alone[0].endswith(" talking        a-b-1")
-    assert both[0].startswith("0/2 ")
-    assert both[0].endswith(" marked_end     a-b-1")
-    assert both[1].strip() == "idle           a-b-2"
-    assert both[1].index("idle") == both[0].index("marked_end")
+            both = shown(progress, 90)
+        after = shown(progress, 90)
+    assert (alone[0].startswith("0/2 "), alone[1:]) == (True, ["talking        a-b-1"])
+    assert both[1:] == ["marked_end     a-b-1", "idle           a-b-2"]
+    assert after[1:] == ["marked_end     a-b-1"]
+
+
+LONG = "messenger-voice-lte_to_fixed-callee_hangs_up_after_a_while-12"
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_bar_is_whole_from_80_columns(width):
+    progress = Progress(Console(file=io.StringIO(), width=width, force_terminal=True))
+    with progress.showing(180), progress.trial(LONG):
+        progress.step(LONG, "capture_ready")
+        bar, below = shown(progress, width)
+    assert re.fullmatch(r"0/180 .{16} 0:00:0\d left -:--:--", bar.rstrip())
+    assert below == f"capture_ready  {LONG}"
+
+
+def test_what_is_longer_than_a_terminal_is_wide_is_folded_not_cut_and_restyles_nothing():
+    progress = Progress(Console(file=io.StringIO(), width=80, force_terminal=True))
+    trial = "[red]" + "x" * 195
+    with progress.showing(1), progress.trial(trial):
+        progress.step(trial, "talking")
+        _, *below = shown(progress, 80)
+    assert max(map(len, below)) == 80
+    assert "".join(below) == f"talking        {trial}"
