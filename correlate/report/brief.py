@@ -35,7 +35,7 @@ def app_line(verdict: AppVerdict) -> str:
     lines = [
         f"{verdict.app} gives away {'; '.join(said)}" if said else f"{verdict.app}: nothing was seen that it gives away"
     ]
-    for words, level in (("as in wrong pairs", "chance"), ("undecided", "unknown")):
+    for words, level in (("no more than in wrong pairs", "chance"), ("undecided", "unknown")):
         if named := dict.fromkeys(leak.what for leak in leaks if leak.level == level):
             lines.append(f"{words}: {', '.join(named)}")
     return "; ".join(lines)
