@@ -72,14 +72,15 @@ def run_matrix(
 
 @steady()
 def run_and_report(run: Run) -> None:
-    """The trials, then what follows from them; also where some trials stay void, not where the bench gave up.
+    """The trials, then what follows from them: also where some trials stay void, where the bench gave up, and after the
+    first signal.
 
     Exit 3 with a line for all trials that stay void and for each that cannot be read.
     """
     from correlate import report
     from lab.clocks.stop import Stop
     from lab.commands import show
-    from lab.errors import TrialsFailed
+    from lab.errors import BenchUnhealthy, Interrupted, TrialsFailed
     from lab.run.matrix import run_missing
     from lab.run.progress import Progress
 
@@ -88,6 +89,12 @@ def run_and_report(run: Run) -> None:
         changed = run_missing(run, progress, Stop())
     except TrialsFailed as error:
         changed, failed = True, [str(error)]
+    except (BenchUnhealthy, Interrupted, OSError):
+        # The bench gave up, or somebody ends the run: what is complete is computed before that is told.
+        if run.dataset.trial_ids() and not run.dataset.manifest_path.exists():
+            analyse(run, progress)
+            show.end(run, progress, report.remarks(run.dataset), report.summary(run.dataset))
+        raise
     if changed or not run.dataset.manifest_path.exists():
         analyse(run, progress)
     show.end(run, progress, report.remarks(run.dataset), report.summary(run.dataset))

@@ -24,6 +24,7 @@ from correlate.dataset.anchors import (
     TRUTH,
     UNLISTED,
     Anchors,
+    Kept,
     folder_of,
     unfinished_place,
 )
@@ -55,7 +56,7 @@ LOOKS = 3
 """How often a dataset is looked at whose journal grows meanwhile: a run may be at it."""
 
 _NAME = re.compile(rf"{NAME}\Z")
-_ATTEMPT = re.compile(rf"{NAME}(-{NAME})*\.[0-9]{{1,9}}\Z")
+_ID = re.compile(rf"{NAME}(-{NAME})*\Z")
 
 
 def check_name(name: str) -> str:
@@ -129,9 +130,10 @@ class Dataset:
         """The capture file of one side, `caller` or `callee`. Raises `BadDataset`."""
         return self.trial_dir(trial_id) / self.record(trial_id).sides[side].capture
 
-    def void(self, trial_id: str, attempt: int) -> VoidRecord:
+    def void(self, kept: Kept) -> VoidRecord:
         """void.json of a void attempt. Raises `BadDataset`."""
-        folder = f"{check_id(trial_id)}.{attempt}"
+        check_id(kept.trial)
+        folder = kept.name
         label, path = f"attempts/{folder}/void.json", self.attempts_dir / folder / "void.json"
         return documents.read(path, label, VoidRecord, within=self.path)
 
@@ -245,8 +247,8 @@ class Dataset:
 
     def _kept_attempts(self) -> dict[str, dict[str, Any]]:
         folders = sorted(self.attempts_dir.iterdir()) if self.attempts_dir.is_dir() else []
-        known = (path.name for path in folders if path.is_dir() and _ATTEMPT.match(path.name))
-        return {f"{ATTEMPTS}/{name}": _about(f"{ATTEMPTS}/{name}") for name in known}
+        known = (kept for path in folders if path.is_dir() and (kept := Kept.of(path.name)) is not None)
+        return {f"{ATTEMPTS}/{kept.name}": _about(f"{ATTEMPTS}/{kept.name}") for kept in known if _ID.match(kept.trial)}
 
     def put_right(self) -> None:
         """Puts right what an earlier run left: what was not finished, and a journal that says otherwise of
@@ -295,5 +297,8 @@ class Dataset:
 
 def _about(folder: str) -> dict[str, Any]:
     top, _, name = folder.partition("/")
-    trial, _, number = name.rpartition(".")
-    return {"trial": trial, "attempt": int(number)} if top == ATTEMPTS else {"trial": name}
+    kept = Kept.of(name) if top == ATTEMPTS else None
+    if kept is None:
+        return {"trial": name}
+    spoilt = {} if kept.spoilt is None else {"spoilt": kept.spoilt}
+    return {"trial": kept.trial, "attempt": kept.attempt, **spoilt}

@@ -25,6 +25,9 @@ SCENARIOS, TRIALS, ATTEMPTS, TRUTH = "scenarios", "trials", "attempts", "truth"
 
 EVENTS_OF_TRIALS = ("completed", "found", "void")
 _KEPT_JOURNAL = re.compile(rf"{re.escape(JOURNAL)}\.broken-[0-9]{{1,9}}\Z")
+_KEPT_ATTEMPT = re.compile(
+    r"(?P<trial>[^./]+)\.(?P<attempt>0|[1-9][0-9]{0,5})(\.bench-(?P<spoilt>[1-9][0-9]{0,5}))?\Z", re.ASCII
+)
 
 
 class Anchor(NamedTuple):
@@ -32,6 +35,27 @@ class Anchor(NamedTuple):
 
     sha256: str
     line: int
+
+
+class Kept(NamedTuple):
+    """A void attempt that is kept, by the name of its folder: `ID.N`, or `ID.N.bench-K` where the bench spoilt it: such
+    a one is not counted in N, and K counts them from 1."""
+
+    trial: str
+    attempt: int
+    spoilt: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.trial}.{self.attempt}" + ("" if self.spoilt is None else f".bench-{self.spoilt}")
+
+    @staticmethod
+    def of(name: str) -> "Kept | None":
+        """What a folder of attempts/ is by its name; None for any other name."""
+        found = _KEPT_ATTEMPT.match(name)
+        if found is None:
+            return None
+        return Kept(found["trial"], int(found["attempt"]), None if found["spoilt"] is None else int(found["spoilt"]))
 
 
 def is_recorded(path: str) -> bool:
@@ -55,8 +79,9 @@ def unfinished_place(path: str) -> str:
     if not folder:
         pure = PurePosixPath(path)
         return str(pure.with_name(f".{pure.name}.partial"))
-    trial = folder.partition("/")[2]
-    trial = trial.rpartition(".")[0] if folder.startswith(ATTEMPTS) else trial
+    name = folder.partition("/")[2]
+    kept = Kept.of(name) if folder.startswith(ATTEMPTS) else None
+    trial = name if kept is None else kept.trial
     return f"{TRIALS}/{trial}.partial{path[len(folder) :]}"
 
 
@@ -126,7 +151,9 @@ def _folder(entry: JournalLine) -> str:
     if found or entry.trial is None:
         return min(found, default="")
     is_attempt = entry.event == "void" or (entry.event in ("lost", "found") and entry.attempt is not None)
-    return f"{ATTEMPTS}/{entry.trial}.{entry.attempt}" if is_attempt else f"{TRIALS}/{entry.trial}"
+    if not is_attempt or entry.attempt is None:
+        return f"{TRIALS}/{entry.trial}"
+    return f"{ATTEMPTS}/{Kept(entry.trial, entry.attempt, entry.spoilt).name}"
 
 
 def _replaced(entry: JournalLine) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The life of a trial's folder: written as `trials/ID.partial`, then complete as `trials/ID`, kept void as
-`attempts/ID.N`, or gone. Each step is in the journal before it is taken, so that the next run can tell what came of it.
+`attempts/ID.N`, or `attempts/ID.N.bench-K` where the bench spoilt it, or gone. Each step is in the journal before it is
+taken, so that the next run can tell what came of it.
 """
 
 import shutil
@@ -8,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from correlate.dataset import documents
-from correlate.dataset.anchors import ATTEMPTS, TRIALS, TRUTH
+from correlate.dataset.anchors import ATTEMPTS, TRIALS, TRUTH, Kept
 from correlate.dataset.contents import hashes
 from correlate.dataset.durable import remove, sha256, sync_directory, write_text
 from correlate.dataset.journal import Journal
@@ -32,16 +33,19 @@ class AttemptFolder:
         self.path = root / TRIALS / f"{trial_id}.partial"
         self.truth = root / TRUTH / f"{trial_id}.json"
         self.number = next_number(root / ATTEMPTS, trial_id)
+        self.kept = self.path
+        """Where it is kept once it has ended void."""
         self._complete = False
-        self._void: tuple[str, str] | None = None
+        self._void: tuple[str, str, bool] | None = None
 
     def complete(self) -> None:
         """Everything in the folder is verified."""
         self._complete = True
 
-    def void(self, reason: str, text: str) -> None:
-        """It does not count, and is kept with what is in its folder."""
-        self._void = reason, text
+    def void(self, reason: str, text: str, *, by_bench: bool = False) -> None:
+        """It does not count, and is kept with what is in its folder. One that the bench spoilt leaves its number to the
+        next."""
+        self._void = reason, text, by_bench
 
     def clean(self, value: object) -> object:
         """A value of JSON as it may go into the folder (`Journal.clean`)."""
@@ -66,17 +70,20 @@ class AttemptFolder:
         else:
             self._interrupted("left without an end")
 
-    def _keep(self, reason: str, text: str) -> None:
+    def _keep(self, reason: str, text: str, by_bench: bool) -> None:
         text = str(self.clean(text))
-        about = VoidRecord(trial=self._trial, attempt=self.number, reason=reason, text=text)
+        spoilt = {"spoilt": spoilt_before(self._root / ATTEMPTS, self._trial, self.number) + 1} if by_bench else {}
+        kept = Kept(self._trial, self.number, **spoilt)
+        about = VoidRecord(trial=self._trial, attempt=self.number, reason=reason, text=text, **spoilt)
         if self.truth.exists():
             self.truth.rename(self.path / "truth.json")
         documents.write(self.path / "void.json", about)
         write_text(self.path / "PRIVATE", PRIVATE)
-        final = f"{ATTEMPTS}/{self._trial}.{self.number}"
+        final = f"{ATTEMPTS}/{kept.name}"
         said = {"reason": reason, "text": text[:JOURNAL_TEXT], "files": _anchored(self.path, final)}
-        self._journal.append("void", trial=self._trial, attempt=self.number, **said)
-        rename(self.path, self._root / final)
+        self._journal.append("void", trial=self._trial, attempt=self.number, **spoilt, **said)
+        self.kept = self._root / final
+        rename(self.path, self.kept)
 
     def _interrupted(self, reason: str) -> None:
         self._journal.append("interrupted", trial=self._trial, attempt=self.number, reason=reason)
@@ -112,8 +119,18 @@ def rename(partial: Path, final: Path) -> None:
 
 def next_number(attempts_dir: Path, trial_id: str) -> int:
     """The number of attempts that are kept; where somebody took one away, the next free one."""
-    kept = [path.suffix[1:] for path in attempts_dir.glob(f"{trial_id}.*")]
-    return max((int(number) + 1 for number in kept if number.isdecimal()), default=0)
+    return max((kept.attempt + 1 for kept in _kept(attempts_dir, trial_id) if kept.spoilt is None), default=0)
+
+
+def spoilt_before(attempts_dir: Path, trial_id: str, attempt: int) -> int:
+    """The highest K of the attempts with this number that the bench spoilt; 0 where it spoilt none."""
+    spoilt = [kept for kept in _kept(attempts_dir, trial_id) if kept.spoilt is not None]
+    return max((each.spoilt or 0 for each in spoilt if each.attempt == attempt), default=0)
+
+
+def _kept(attempts_dir: Path, trial_id: str) -> list[Kept]:
+    folders = (Kept.of(path.name) for path in attempts_dir.glob(f"{trial_id}.*"))
+    return [kept for kept in folders if kept is not None and kept.trial == trial_id]
 
 
 def discard_unfinished(root: Path, journal: Journal) -> None:

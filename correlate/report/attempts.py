@@ -1,21 +1,21 @@
 """What did not go well: void attempts with their reasons, captures that were begun again, trials that are missing."""
 
-import re
 from dataclasses import dataclass
 
-from correlate.dataset import Dataset, check_id
+from correlate.dataset import Dataset
+from correlate.dataset.anchors import Kept
 from correlate.errors import BadDataset
 from correlate.tables.layout import plain_text
-
-_FOLDER = re.compile(r"(.+)\.(\d{1,6})\Z")
 
 
 @dataclass(frozen=True)
 class Void:
-    """A void attempt as `attempts/ID.N/void.json` tells it; `became` says what the trial is now."""
+    """A void attempt as its void.json tells it; `became` says what the trial is now. One that the bench spoilt has
+    `spoilt`, which of those it is; it is not counted."""
 
     trial: str
     attempt: int
+    spoilt: int | None
     reason: str
     text: str
     became: str
@@ -35,7 +35,9 @@ def troubles(dataset: Dataset) -> Troubles:
     planned = [entry.id for entry in dataset.plan()]
     complete = set(dataset.trial_ids())
     order = {trial: number for number, trial in enumerate(planned)}
-    voids = sorted(_voids(dataset, complete), key=lambda void: (order.get(void.trial, len(order)), void.attempt))
+    voids = sorted(
+        _voids(dataset, complete), key=lambda void: (order.get(void.trial, len(order)), void.attempt, void.spoilt or 0)
+    )
     restarts = {trial: number for trial in planned if trial in complete and (number := _restarts(dataset, trial))}
     return Troubles(tuple(voids), restarts, tuple(trial for trial in planned if trial not in complete))
 
@@ -44,17 +46,16 @@ def _voids(dataset: Dataset, complete: set[str]) -> list[Void]:
     folders = dataset.attempts_dir.iterdir() if dataset.attempts_dir.is_dir() else ()
     found = []
     for folder in folders:
-        match = _FOLDER.match(folder.name)
-        if match is None or folder.is_symlink() or not folder.is_dir():
+        kept = Kept.of(folder.name)
+        if kept is None or folder.is_symlink() or not folder.is_dir():
             continue
-        trial, attempt = match[1], int(match[2])
-        became = "completed later" if trial in complete else "not complete"
+        became = "completed later" if kept.trial in complete else "not complete"
         try:
-            record = dataset.void(check_id(trial), attempt)
+            record = dataset.void(kept)
             reason, text = record.reason, record.text
         except BadDataset as error:
             reason, text = "unknown", str(error).replace(f"{dataset.path}/", "")
-        found.append(Void(trial, attempt, plain_text(reason), plain_text(text), became))
+        found.append(Void(*kept, plain_text(reason), plain_text(text), became))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from lab.bench.connection import connected
 from lab.bench.kinds import open_kind
+from lab.bench.ladder import Tell, climb
 from lab.capture.kinds import KINDS
 from lab.capture.protocol import Capture, Request
 from lab.clocks.capture_clocks import Burst
@@ -75,12 +76,13 @@ class Bench:
         self.kind.begin(item, seed, attempt)
         self.laptop.prepare()
 
-    def check_health(self) -> None:
-        """Raise `BenchUnhealthy` unless the bench, both phones' shells and agents, and the laptop answer."""
+    def recover(self, tell: Tell) -> None:
+        """Return once the bench, both phones' shells and agents, and the laptop answer; by the recovery ladder.
+
+        Raises `BenchUnhealthy` where one of them does not after its last rung.
+        """
         self.kind.check_health()
-        for phone in self.phones.values():
-            phone.check_health()
-        self.laptop.check_health()
+        climb(self.kind, list(self.phones.values()), self.laptop, self.clock, tell)
 
     def hotspot(self) -> Hotspot:
         """The laptop's hotspot. Raises `LaptopTrouble` where no interface holds its address."""

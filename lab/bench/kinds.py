@@ -27,6 +27,10 @@ class Kind(Protocol):
         """Raise `BenchUnhealthy` where the bench as a whole has gone."""
         ...
 
+    def start_adb_server(self, within_s: float) -> None:
+        """Start an adb server where the bench had one, which answers no more. Raises `BenchUnhealthy`."""
+        ...
+
     def laptop_directory(self, spec: BenchSpec) -> str:
         """Where on the laptop captures go: what captures there is never another bench's."""
         ...

@@ -4,18 +4,23 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
+from adbutils import adb_path
+
 from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
 from lab.errors import BenchUnhealthy, PhoneTrouble
 from lab.phone.adb import TROUBLE, LabClient
 from lab.phone.serials import own_serial
-from lab.programs import locks
+from lab.programs import locks, processes
 from lab.programs.sleep_inhibitor import kept_awake
+
+STARTS = 3
+"""How often a run starts an adb server that has gone."""
 
 
 class NoAdbServer(BenchUnhealthy):
-    """No adb server answers on this machine; the text is the same for every phone."""
+    """No adb server answers on this machine, or none can be started; the text is the same for every phone."""
 
 
 class NoSerial(PhoneTrouble):
@@ -28,7 +33,7 @@ class RealBench:
     def __init__(self, spec: BenchSpec, stop: Stop, *, phones: bool = True) -> None:
         self.clock: BenchClock = WallClock(stop)
         self.client = LabClient("127.0.0.1", int(os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")))
-        self._served = False
+        self._served, self._starts_left = False, STARTS
         self.laptop_prefix = list(spec.laptop.connect)
         self.resolver = None if spec.resolver is None else (str(spec.resolver.address), spec.resolver.port)
         with ExitStack() as stack:
@@ -59,6 +64,23 @@ class RealBench:
         """Phones and laptop answer for themselves; without the adb server that there was no phone can."""
         if self._served:
             self._require_server()
+
+    def start_adb_server(self, within_s: float) -> None:
+        """One that answered has gone: start another on its port, with the adb of this machine, at most `STARTS` times.
+
+        Phones that were connected by address are to be connected again.
+        """
+        if self._starts_left <= 0:
+            raise NoAdbServer(f"the adb server has gone for the {STARTS + 1}th time; find out who ends it")
+        self._starts_left -= 1
+        argv = [adb_path(), "-P", str(self.client.port), "start-server"]
+        try:
+            done = processes.run(argv, timeout_s=within_s)
+        except (OSError, TimeoutError) as error:
+            raise NoAdbServer(f"the adb server cannot be started: {error}; start it: adb start-server") from error
+        if done.code != 0:
+            said = processes.last_line_of(done.stderr.decode("utf-8", "replace"))
+            raise NoAdbServer(f"the adb server cannot be started: {said}; start it: adb start-server")
 
     def laptop_directory(self, spec: BenchSpec) -> str:
         return f"{spec.laptop.directory}/{spec.name}"

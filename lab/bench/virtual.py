@@ -7,6 +7,7 @@ import mmap
 import shutil
 import sys
 import tempfile
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import lab.virtual
 from lab.clocks import deadlines
 from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.deadlines import Wait
+from lab.clocks.real_time import Deadline
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
 from lab.errors import AttemptVoid, BenchUnhealthy
-from lab.phone.adb import LabClient
+from lab.phone.adb import TROUBLE, LabClient
 from lab.programs.processes import Program, last_line
 
 EPOCH_NS = 1_767_571_200_000_000_000
@@ -106,6 +108,18 @@ class VirtualBench:
     def check_health(self) -> None:
         """Raise `BenchUnhealthy` where the bench process has gone."""
         self.ask(op="advance", ns=0)
+
+    def start_adb_server(self, within_s: float) -> None:
+        """Wait until its adb server answers: it is a child of the bench process, which starts it again."""
+        deadline, again = Deadline(within_s), threading.Event()
+        while True:
+            try:
+                self.client.server_version()
+                return
+            except TROUBLE as error:
+                if deadline.passed():
+                    raise BenchUnhealthy(f"the adb server of the {self._name} has ended; run again") from error
+            again.wait(0.05)
 
     def laptop_directory(self, spec: BenchSpec) -> str:
         """A folder on the laptop that is this bench's alone."""

@@ -13,6 +13,7 @@ phone as the bench file does, never by its serial.
 """
 
 import contextlib
+import enum
 import re
 import socket
 import struct
@@ -40,6 +41,28 @@ from lab.programs.shell import (
 
 TROUBLE = (AdbError, OSError, EOFError, AssertionError, ValueError, struct.error)
 """What adbutils raises when a server or phone fails it: its own error, bare socket errors and failed parses."""
+
+
+class PhoneState(enum.Enum):
+    """What an adb server says of a phone (AOSP packages/modules/adb: adb.cpp, transport.cpp)."""
+
+    DEVICE = "device"
+    OFFLINE = "offline"
+    UNAUTHORIZED = "unauthorized"
+    NOT_FOUND = "not found"
+    NO_PERMISSIONS = "no permissions"
+    NO_SERVER = "no adb server"
+    UNKNOWN = "unknown"
+
+
+_STATE_WORDS = (
+    ("not found", PhoneState.NOT_FOUND),
+    ("offline", PhoneState.OFFLINE),
+    ("authoriz", PhoneState.UNAUTHORIZED),  # unauthorized, and still authorizing
+    ("no permissions", PhoneState.NO_PERMISSIONS),
+)
+"""What stands in the FAIL of a phone that is not ready, e.g. `device offline`, `device 'S' not found`."""
+
 
 SYNC_DATA_BYTES = 64 << 10
 """The longest piece of a file in adb's sync protocol (SYNC.TXT)."""
@@ -185,6 +208,24 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
     def _trouble(self, text: str, error: BaseException | str) -> PhoneTrouble:
         """An error of ours about this phone; what the adb server says of a phone names its serial."""
         return PhoneTrouble(f"{self.name}: {text}: {error}".replace(self._serial, self.name))
+
+    def state(self) -> PhoneState:
+        """What the adb server says of the phone now; it answers without asking the phone."""
+        try:
+            with self.open_transport("get-state", timeout=deadlines.ADB_HANDSHAKE.s) as answer:
+                said = answer.read_string_block()
+        except AdbConnectionError:
+            return PhoneState.NO_SERVER
+        except TROUBLE as error:
+            said = str(error)
+        if said == "device":
+            return PhoneState.DEVICE
+        words = said.replace(self._serial, "")
+        return next((state for word, state in _STATE_WORDS if word in words), PhoneState.UNKNOWN)
+
+    def reconnect(self) -> None:
+        """Have the adb server reset the phone's USB connection. Raises what adbutils does."""
+        self.open_transport("reconnect", timeout=deadlines.ADB_HANDSHAKE.s).close()
 
     def open_service(self, service: str) -> LabConnection:
         """Open a service of the phone, e.g. `exec:...`. Raises `PhoneTrouble`."""

@@ -5,6 +5,7 @@ deadline of an answer (`lab.phone.bounded`). Importing this costs half a second:
 """
 
 import json
+import re
 from contextlib import closing
 from http.client import HTTPException, HTTPResponse
 from typing import Annotated, Any
@@ -23,6 +24,9 @@ CALL = 1
 """The number of a call, one to a connection, which its answer gives back."""
 
 PIECE_BYTES = 64 << 10
+
+_AGENT = re.compile(r"\s*(\d{1,9})\s.*\bcom\.wetest\.uia2\.Main\b")
+"""A line of `ps` that is the agent."""
 
 TROUBLE = (exceptions.BaseException, AdbError, HTTPException, *ADB_TROUBLE)
 """What uiautomator2 raises: its own errors, and what it lets through of adbutils, http.client and json."""
@@ -189,6 +193,21 @@ def trouble(name: str, error: BaseException, to: str = "") -> PhoneTrouble:
     if isinstance(error, NoAnswer) and not explained(str(error)):
         return PhoneTrouble(f"{name}: its agent's answer {to}cannot be read: {error}")
     return PhoneTrouble(f"{name}: its agent fails: {cause(error)}")
+
+
+def start_anew(agent: Agent, adb: Adb) -> None:
+    """End the agent of a phone and what is left of it there, and start it. Raises `PhoneTrouble`.
+
+    A process of an earlier one keeps Android's only accessibility service, and uiautomator2 ends none but its own.
+    """
+    try:
+        agent.stop_uiautomator(wait=False)
+        listed = adb.run("ps -A -o PID,ARGS").text
+        for pid in (found[1] for line in listed.splitlines() if (found := _AGENT.match(line))):
+            adb.run(f"kill -KILL {pid} 2>/dev/null")
+        agent.start_uiautomator()
+    except TROUBLE as error:
+        raise trouble(adb.name, error) from error
 
 
 def connect(adb: Adb) -> Agent:

@@ -42,8 +42,13 @@ class Phone:
         self.calls = CallView(spec.name, device, self.screen, clock, self._chains)
 
     def check_health(self) -> None:
-        """Raise `PhoneTrouble` unless the shell answers, and the agent a question about the screen."""
+        """Raise `PhoneTrouble` unless the shell answers, root's too on a rooted phone, and the agent a question about
+        the screen. All over new connections: the first call on one from before a break fails though the phone is
+        back."""
+        self.device.close()
         self._shell("true")
+        if self.spec.rooted and (uid := self.device.run("id -u", root=True).text.strip()) != "0":
+            raise PhoneTrouble(f"{self.spec.name}: su gives uid {uid[:20]!r}, not 0; allow su for the shell on it")
         self.screen.check_health()
 
     def wake(self) -> None:

@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from correlate.dataset import AttemptFolder
+from correlate.dataset.attempts import JOURNAL_TEXT
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
+from lab.bench.ladder import Rung
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
 from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble, TrialsFailed
@@ -34,6 +36,9 @@ ROOM_BYTES = 32 << 20
 
 FURTHER_ATTEMPTS = 3
 """How often a void attempt is tried again in one run."""
+
+SPOILT_ATTEMPTS = 5
+"""How often the bench may spoil attempts at one trial in one run; they are no attempts of the trial."""
 
 
 def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
@@ -151,28 +156,42 @@ def run_one(
 ) -> bool:
     """Attempt one trial until it is complete, at most four times; False when all attempts are void.
 
-    One that parks who calls whom is not tried again. `policy` says what a witness may void; without one it may always.
-    Raises `Bug` where `bugs` counts three in a row, and what else ends a run.
+    One that parks who calls whom is not tried again. One that the bench spoilt is no attempt of the trial: once the
+    bench is well again (`Bench.recover`) the trial is attempted anew, at most five times. `policy` says what a witness
+    may void; without one it may always. Raises `Bug` where `bugs` counts three in a row, and what else ends a run.
     """
     policy, bugs = policy or Policy(flags=False), bugs or Bugs()
     phones = introductions.pair_of(run.spec, item.trial)[1:]
+    retries, spoilt = iter(range(1 + FURTHER_ATTEMPTS)), 0
+    retry = next(retries)
     with progress.trial(item.trial.id):
-        for retry in range(1 + FURTHER_ATTEMPTS):
+        while True:
             progress.attempt(item.trial.id, retry)
             with run.dataset.attempt(item.trial.id) as folder:
                 failed = _attempt(run, bench, item, folder, progress, policy)
             reason = None if failed is None else _reason(failed)
             policy.ended(item.trial.id, item.trial.app, phones, reason)
-            bugs.ended(reason, run.dataset.attempts_dir / f"{item.trial.id}.{folder.number}")
+            bugs.ended(reason, folder.kept)
             if failed is None:
                 progress.completed(item.trial.id)
                 return True
             progress.void(item.trial.id, _reason(failed), str(failed))
-            if reason == introductions.PARKED:
-                break
-            if not isinstance(failed, AttemptVoid):
-                bench.check_health()
-    return False
+            if isinstance(failed, AttemptVoid):
+                following = None if reason == introductions.PARKED else next(retries, None)
+                if following is None:
+                    return False
+                retry = following
+                continue
+            spoilt += 1
+            bench.recover(partial(_tell_rung, run, progress))
+            if spoilt == SPOILT_ATTEMPTS:
+                return False
+
+
+def _tell_rung(run: Run, progress: Progress, rung: Rung, on: str, why: str) -> None:
+    """Journal a rung of the ladder before it is stepped on, and say it."""
+    run.dataset.journal.append("ladder", rung=rung.name, on=on, text=why[:JOURNAL_TEXT])
+    progress.say(f"{on}: {why}; {rung.name}: {rung.does}, within {rung.budget_s:g} s")
 
 
 def _attempt(
@@ -187,7 +206,7 @@ def _attempt(
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()
-        folder.void(_reason(error), str(error))
+        folder.void(_reason(error), str(error), by_bench=not isinstance(error, AttemptVoid))
         return error
     folder.complete()
     if record.observed is not None:

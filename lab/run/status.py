@@ -129,6 +129,7 @@ class Status:
         self._states = {each: "complete" if run.dataset.trial_dir(each).is_dir() else "missing" for each in ids}
         self._began_ns, self._began = now_ns(), elapsed()
         self._total = self._ended = self._calls = 0
+        self._stopped = ""
         self._steps: dict[str, tuple[str, int]] = {}
         self._voids: Counter[str] = Counter()
         self._undecided: Counter[str] = Counter()
@@ -157,7 +158,9 @@ class Status:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """What follows from the trials is computed in the block; then the page is the link to the report."""
+        """What follows from the trials is computed in the block; then the page is the link to the report, and says why
+        the run ended where an error ended it early."""
+        ended = self._stopped
         try:
             yield
         except BaseException as error:
@@ -165,7 +168,7 @@ class Status:
             self.write()
             raise
         with self._telling:
-            self._headline, self._goes, self._reported = "The run is over", False, True
+            self._headline, self._goes, self._reported = ended or "The run is over", False, True
         self.write()
 
     def computes(self, what: str) -> None:
@@ -268,7 +271,8 @@ class Status:
     def _say_stopped(self, error: BaseException) -> None:
         with self._telling:
             why = self._plain(f"{type(error).__name__}: {error}")
-            self._headline, self._goes = f"The run ended early ({why}); run-matrix takes it up again", False
+            self._stopped = f"The run ended early ({why}); run-matrix takes it up again"
+            self._headline, self._goes = self._stopped, False
 
     def _plain(self, text: str) -> str:
         return one_line(str(self._clean(text)[0]), EVENT_CHARACTERS)

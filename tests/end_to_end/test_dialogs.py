@@ -75,9 +75,9 @@ def test_an_agent_that_lost_its_uiautomation_is_named_by_health_and_by_doctor_on
     with Bench(run.lab, run.spec, Stop(), partly=True) as bench:
         bench.kind.ask(op="fail_next", what="agent", on="pixel6", times=4, says=GONE)
         with pytest.raises(PhoneTrouble, match=r"^pixel6: its agent fails: Android has taken its UiAutomation from it"):
-            bench.check_health()
+            bench.phones["pixel6"].check_health()
         apps = [run.lab.apps["whatsapp"]]
         (wrong,) = (check for check in doctor._of_phone(bench.phones["pixel6"], apps) if not check.ok)
         assert (wrong.check, wrong.fix) == ("agent", "restart the phone where it stays so")
         assert wrong.found.startswith("pixel6: its agent fails: Android has taken its UiAutomation from it")
-        bench.check_health()
+        bench.phones["pixel6"].check_health()

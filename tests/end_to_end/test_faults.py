@@ -142,11 +142,6 @@ def test_a_deleted_trial_is_run_again_to_the_same_bytes_and_journalled_as_lost(t
             "capture_not_ready",
             "dumpcap is not live: dumpcap: wlan1: Permission denied",
         ),
-        (
-            {"what": "shell", "on": "pixel6pro", "contains": "dumpsys audio", "text": "Can't find service: audio"},
-            "bench_trouble",
-            """pixel6pro: dumpsys audio names no mode: "Can't find service: audio\\n\"""",
-        ),
     ],
 )  # fmt: skip
 def test_an_attempt_that_a_fault_spoils_is_kept_with_its_reason_and_tried_again(tmp_path, bench, fault, reason, text):
@@ -168,6 +163,25 @@ def test_an_attempt_that_a_fault_spoils_is_kept_with_its_reason_and_tried_again(
     ]
     assert Dataset(tmp_path).record(CANCEL).attempt == 1
     assert json.loads((tmp_path / "truth" / f"{CANCEL}.json").read_text())["attempt"] == 1
+    assert Dataset(tmp_path).verify() == []
+
+
+def test_an_attempt_that_the_bench_spoils_is_kept_too_and_leaves_its_number_to_the_next(tmp_path, bench):
+    run = planned(tmp_path, CANCEL)
+    create(run)
+    says = "Can't find service: audio"
+    bench.kind.ask(op="fail_next", what="shell", on="pixel6pro", contains="dumpsys audio", text=says)
+    assert run_one(run, bench, run.chosen[0], silent())
+    void = json.loads((tmp_path / "attempts" / f"{CANCEL}.0.bench-1" / "void.json").read_text())
+    assert (void["trial"], void["attempt"], void["spoilt"], void["reason"]) == (CANCEL, 0, 1, "bench_trouble")
+    assert void["text"] == f'pixel6pro: dumpsys audio names no mode: "{says}\\n"'
+    assert journal(tmp_path) == [
+        ("begun",),
+        ("attempt", CANCEL, 0),
+        ("void", CANCEL, 0, "bench_trouble"),
+        ("attempt", CANCEL, 0),
+        ("completed", CANCEL, 0),
+    ]
     assert Dataset(tmp_path).verify() == []
 
 
@@ -370,10 +384,14 @@ def test_a_full_disk_is_one_line_and_exit_code_4_and_nothing_recorded_is_lost(tm
     text = f"{where}: No space left on device; what is recorded is kept; mend this and run again"
     assert (raised.value.code, raised.value.message) == (4, text)
     assert Dataset(dataset).trial_ids() == [CANCEL]
+    # What is complete is computed all the same.
+    assert CANCEL in (dataset / "findings" / "endpoints.csv").read_text()
+    assert (dataset / "report.html").exists()
+    assert (dataset / "manifest-sha256.txt").exists()
     assert Dataset(dataset).verify() == []
     monkeypatch.undo()
-    run_missing(run, silent(), Stop())
-    assert {name: sha for name, sha in reproducible(complete).items() if ".pcap" in name} == reproducible(dataset)
+    tasks.run_and_report(run)
+    assert reproducible(complete) == reproducible(dataset)
     assert ("interrupted", HANG_UP, "killed") in journal(dataset)
 
 

@@ -55,13 +55,10 @@ def test_after_an_odd_answer_of_agent_shell_and_laptop_the_trial_completes(tmp_p
     ]
     run_missing(run.only(item), OddOnce(monkeypatch, odd), Stop())
     assert run.dataset.trial_ids() == [item.trial.id]
-    voids = [
-        json.loads((run.dataset.attempts_dir / f"{item.trial.id}.{n}" / "void.json").read_text()) for n in range(3)
-    ]
+    kept = [run.dataset.attempts_dir / f"{item.trial.id}.0.bench-{k}" for k in (1, 2, 3)]
+    voids = [json.loads((folder / "void.json").read_text()) for folder in kept]
     assert [each["reason"] for each in voids] == ["bench_trouble"] * 3
-    assert [(run.dataset.attempts_dir / f"{item.trial.id}.{n}" / "traceback.txt").exists() for n in range(3)] == [
-        False
-    ] * 3
+    assert [(folder / "traceback.txt").exists() for folder in kept] == [False] * 3
     texts = [each["text"] for each in voids]
     assert "its agent's answer to" in texts[0]
     assert "no whole answer to" in texts[1]

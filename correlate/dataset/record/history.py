@@ -16,7 +16,9 @@ class VoidRecord(Document):
     trial: TrialId
     """The ID"""
     attempt: Count
-    """Its number among the attempts that were kept"""
+    """Its number among the attempts that were kept, from 0; one that the bench spoilt has the number of the next"""
+    spoilt: Count | None = None
+    """Where the bench spoilt it, which attempt so it was with this number, from 1; it is not counted"""
     reason: str
     """Why it is void, in a word"""
     text: str
@@ -35,7 +37,8 @@ class JournalLine(Document):
     here, and the journal did not have it), `resolved`, `finished` (a manifest), `reopened` (what the manifest lists is
     about to change), `revision` (the YAML is another one, and is kept), `import`, `redacted` (a secret of the bench
     stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
-    `journal_broken`, `output_lost` (nobody reads what the run prints)"""
+    `journal_broken`, `output_lost` (nobody reads what the run prints), `ladder` (a phone or the laptop does not answer,
+    and a rung of the recovery ladder is stepped on)"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None
@@ -46,6 +49,12 @@ class JournalLine(Document):
     """Which trial"""
     attempt: Count | None = None
     """Which attempt of it"""
+    rung: Name | None = None
+    """`ladder`: which rung of the recovery ladder is stepped on, `r3`"""
+    on: Name | None = None
+    """`ladder`: the phone that does not answer, or `laptop`"""
+    spoilt: Count | None = None
+    """`void`: which of those with this number that the bench spoilt, from 1"""
     files: dict[FilePath, Sha256] | None = None
     """SHA-256 of every file that the event recorded, by its path in the dataset"""
     captures: BySide[Sha256] | None = None
@@ -54,7 +63,7 @@ class JournalLine(Document):
     reason: str | None = None
     """`void`, `interrupted`: why"""
     text: str | None = None
-    """`void`: why, in words; `output_lost`: which output, and by what error"""
+    """`void`, `ladder`: why, in words; `output_lost`: which output, and by what error"""
     field: str | None = None
     """`redacted`: which secret, `serial of pixel6`; never the secret itself"""
     cut_bytes: Count | None = None

@@ -13,6 +13,8 @@ from lab.errors import BenchUnhealthy
 START_TRIES = 400
 TRY_EVERY_S = 0.02
 END_S = 3.0
+RESTARTS = 20
+"""How often one that was killed is started again."""
 SCANNED_PORTS = range(5554, 5586)
 
 
@@ -40,17 +42,34 @@ def free_port() -> int:
 
 
 class AdbServer:
-    """`adb nodaemon server` while the bench lives."""
+    """`adb nodaemon server` while the bench lives.
+
+    One that somebody kills is started again on the same port, as an operator would: it knows no phone then.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Start it and wait until it answers. Raises BenchUnhealthy."""
         self._home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        await self._start()
+        self._keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    async def _keep(self) -> None:
+        for _ in range(RESTARTS):
+            assert self._process is not None
+            await self._process.wait()
+            try:
+                await self._start()
+            except BenchUnhealthy:
+                return  # whoever asks it for something is told that nothing answers
+
+    async def _start(self) -> None:
         environment = {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(self._home),
@@ -86,6 +105,10 @@ class AdbServer:
 
     async def close(self) -> None:
         """End it and wait for that."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
         if self._process is None or self._process.returncode is not None:
             return
         for end in (self._process.terminate, self._process.kill):

@@ -6,6 +6,8 @@ import json
 import pytest
 
 from correlate.dataset import Dataset
+from correlate.dataset.anchors import Anchors, Kept
+from correlate.dataset.record import VoidRecord
 
 TRIAL = "maple-voice-lte_to_fixed-caller_hangs_up-1"
 
@@ -53,9 +55,42 @@ def test_a_void_attempt_is_kept_with_its_evidence_and_the_next_has_another_numbe
     kept = dataset.attempts_dir / f"{TRIAL}.1"
     assert sorted(path.name for path in kept.iterdir()) == ["PRIVATE", "callee-screen.jpg", "void.json"]
     about = {"trial": TRIAL, "attempt": 1, "reason": "noisy", "text": "x" * 600}
-    assert json.loads((kept / "void.json").read_text()) == about
+    assert json.loads((kept / "void.json").read_text()) == {**about, "spoilt": None}
+    assert folder.kept == kept
     files = {f"attempts/{TRIAL}.1/{path.name}": digest(path.read_bytes()) for path in kept.iterdir()}
     assert journalled(dataset)[-1] == {"event": "void", **about, "text": "x" * 500, "files": files}
+
+
+def test_an_attempt_that_the_bench_spoilt_is_kept_beside_the_next_which_has_its_number(dataset):
+    for by_bench in (True, True, False, True):
+        with dataset.attempt(TRIAL) as folder:
+            folder.void("bench_trouble", "gone", by_bench=by_bench)
+    names = [f"{TRIAL}.0", f"{TRIAL}.0.bench-1", f"{TRIAL}.0.bench-2", f"{TRIAL}.1.bench-1"]
+    assert folders(dataset) == ["attempts", *(f"attempts/{name}" for name in names), "trials"]
+    voids = [entry for entry in journalled(dataset) if entry["event"] == "void"]
+    assert [(entry["attempt"], entry.get("spoilt")) for entry in voids] == [(0, 1), (0, 2), (0, None), (1, 1)]
+    assert dataset.void(Kept(TRIAL, 1, 1)) == VoidRecord(
+        trial=TRIAL, attempt=1, spoilt=1, reason="bench_trouble", text="gone"
+    )
+    assert dataset.attempt(TRIAL).number == 1
+    assert list(Anchors(dataset.journal.read()).folders) == [f"attempts/{names[n]}" for n in (1, 2, 0, 3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("a-b-1.0", Kept("a-b-1", 0)),
+        ("a-b-1.12.bench-3", Kept("a-b-1", 12, 3)),
+        ("a-b-1.bench-3", None),
+        ("a-b-1.0.bench-0", None),
+        ("a-b-1.00", None),
+        ("a-b-1.0.bench-1.0", None),
+        ("../a.0", None),
+    ],
+)
+def test_the_name_of_a_kept_attempt_is_read_as_it_is_written_and_any_other_is_none(name, kept):
+    assert Kept.of(name) == kept
+    assert kept is None or kept.name == name
 
 
 def test_an_attempt_that_an_error_ends_is_interrupted_and_gives_its_number_back(dataset):

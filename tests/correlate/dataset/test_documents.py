@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from correlate.dataset import Dataset, documents
+from correlate.dataset.anchors import Kept
 from correlate.dataset.record import DOCUMENTS, Analysis, DatasetRecord, JournalLine, TrialRecord, VoidRecord
 from correlate.errors import BadDataset, NewerVersion
 from tests import records
@@ -186,7 +187,7 @@ def test_a_trial_of_another_folder_is_refused(tmp_path):
 def test_a_void_attempt_is_written_and_read(tmp_path):
     dataset, void = Dataset(tmp_path), VoidRecord(trial=records.TRIAL, attempt=3, reason="noisy", text="too \x1b loud")
     documents.write(dataset.attempts_dir / f"{records.TRIAL}.3" / "void.json", void)
-    assert dataset.void(records.TRIAL, 3) == void
+    assert dataset.void(Kept(records.TRIAL, 3)) == void
 
 
 def test_every_document_has_a_json_schema_with_a_description_for_each_key():

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from correlate.dataset import Dataset, Journal, documents
+from correlate.dataset.anchors import Kept
 from correlate.dataset.record import VoidRecord
 from correlate.dataset.record.observed import Claim
 
@@ -35,7 +36,7 @@ def test_what_a_void_attempt_says_is_cleaned_in_both_places(tmp_path):
     dataset = Dataset(tmp_path, clean)
     with dataset.attempt(TRIAL) as folder:
         folder.void("bench_trouble", "1A2B3C4D does not answer")
-    assert dataset.void(TRIAL, 0).text == "<serial of one> does not answer"
+    assert dataset.void(Kept(TRIAL, 0)).text == "<serial of one> does not answer"
     assert [(entry.event, entry.text, entry.field) for entry in dataset.journal.read()] == [
         ("attempt", None, None),
         ("redacted", None, "serial of one"),

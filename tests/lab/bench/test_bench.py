@@ -35,7 +35,7 @@ def test_a_bench_is_open_and_leaves_nothing_when_it_is_closed(lab, tmp_path, mon
         assert bench.unreachable == {}
         assert bench.hotspot().interface == "wlan1"
         assert bench.kind.hint.endswith(f"adb -P {bench.kind.client.port} devices")
-        bench.check_health()
+        bench.recover(lambda *rung: pytest.fail(str(rung)))
         phone = bench.phones["pixel6"]
         before = stays_awake(phone.device)
         phone.wake()

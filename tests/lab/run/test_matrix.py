@@ -349,14 +349,16 @@ class FailingKind:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason", "asked"),
+    ("error", "reason", "attempts", "asked"),
     [
-        (AttemptVoid("noisy", "too loud"), "noisy", 0),
-        (PhoneTrouble("too loud"), "bench_trouble", 4),
-        (LaptopTrouble("too loud"), "bench_trouble", 4),
+        (AttemptVoid("noisy", "too loud"), "noisy", ["0", "1", "2", "3"], 0),
+        (PhoneTrouble("too loud"), "bench_trouble", [f"0.bench-{k}" for k in range(1, 6)], 5),
+        (LaptopTrouble("too loud"), "bench_trouble", [f"0.bench-{k}" for k in range(1, 6)], 5),
     ],
 )
-def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_reason(tmp_path, error, reason, asked):
+def test_a_trial_is_attempted_four_times_and_five_times_where_the_bench_spoils_them_and_each_is_kept(
+    tmp_path, error, reason, attempts, asked
+):
     run, health = planned(tmp_path), []
     create(run)
     bench = Bench(run.lab, run.spec, Stop())
@@ -368,15 +370,17 @@ def test_a_trial_is_attempted_four_times_and_every_void_one_is_kept_with_its_rea
     item, out = run.planned[0], io.StringIO()
     assert not run_one(run, bench, item, Progress(Console(file=out, width=200)))
     kept = sorted(run.dataset.attempts_dir.iterdir())
-    assert [path.name for path in kept] == [f"{item.trial.id}.{number}" for number in range(4)]
+    assert [path.name for path in kept] == [f"{item.trial.id}.{name}" for name in attempts]
     voids = [json.loads((path / "void.json").read_text()) for path in kept]
     assert {(void["reason"], void["text"]) for void in voids} == {(reason, "too loud")}
-    assert events(run.dataset) == [("begun", None), *[("attempt", item.trial.id), ("void", item.trial.id)] * 4]
+    tried = [("attempt", item.trial.id), ("void", item.trial.id)] * len(attempts)
+    assert events(run.dataset) == [("begun", None), *tried]
     # Where the bench may be to blame it is asked whether it answers, and before the next attempt the phones are too.
-    assert health == ["bench", "bench", "true", "true"] * asked
+    assert health == ["bench", "bench", "true", "true", "bench"] * asked
     said = [line.partition(" s  ")[2] for line in out.getvalue().splitlines()]
     told = f": {reason}: too loud"
-    assert said == [f"{void}{told}" for void in ("void", "void, retry 1", "void, retry 2", "void, retry 3")]
+    retries = ("void", "void, retry 1", "void, retry 2", "void, retry 3") if not asked else ("void",) * asked
+    assert said == [f"{void}{told}" for void in retries]
 
 
 @pytest.mark.parametrize(

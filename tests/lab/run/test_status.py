@@ -160,6 +160,11 @@ def test_a_page_of_a_run_that_an_error_ended_says_which_and_refreshes_no_more(ru
     html = run.dataset.status_path.read_text()
     assert 'http-equiv="refresh"' not in html
     assert "The run ended early (BenchUnhealthy: the laptop is gone); run-matrix takes it up again." in text_of(html)
+    with status.computing():
+        status.computes("findings")
+    reported = run.dataset.status_path.read_text()
+    assert "The run ended early (BenchUnhealthy: the laptop is gone)" in text_of(reported)
+    assert 'href="report.html"' in reported
     with pytest.raises(OSError, match="full"), (again := Status(run)).computing():
         raise OSError("the disk is full")
     assert (again.view().goes, again.view().reported) == (False, False)
