@@ -15,33 +15,14 @@ from lab.clocks.stop import end_at_once_until_begun
 if Path(sys.argv[0]).stem in ("invoke", "inv"):
     end_at_once_until_begun()
 
-from typing import TYPE_CHECKING
-
 from invoke.context import Context
 from invoke.tasks import task
 
 from lab.commands.exits import exits, require_none
-from lab.run.terminal import steady
+from lab.commands.task_help import BENCH_HELP, MATRIX_HELP, OBSERVE_HELP, OPEN_HELP, PCAP_HELP, RUN_HELP
 
 # Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-if TYPE_CHECKING:
-    from lab.run.plan import Run
-    from lab.run.progress import Progress
-
-RUN_HELP = {
-    "bench": "a bench file's name in SCENARIOS/benches",
-    "matrix": "a matrix file's name in SCENARIOS/matrices",
-    "dataset": "the dataset's folder (default: datasets/BENCH-MATRIX)",
-    "seed": "seed of the order, of the draws and of an emulated bench",
-    "scenarios": "folder of the YAML",
-}
-MATRIX_HELP = {"only": "app=whatsapp,service=voice", "dry-run": "only plan", "local": "the bench's local file"}
-MATRIX_HELP |= {"benches": "how many benches of an emulated kind run side by side, 1 to 8"}
-OBSERVE_HELP = {"observe-only": "void nothing by a phone's witnesses, and say what would have been"}
-BENCH_HELP = {name: RUN_HELP[name] for name in ("bench", "scenarios")}
-PCAP_HELP = {"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"}
 
 
 @task(help=RUN_HELP | MATRIX_HELP | OBSERVE_HELP)
@@ -61,6 +42,7 @@ def run_matrix(
     """Run the trials that are missing, then findings, names, tables and report."""
     with exits():
         from lab.commands import show
+        from lab.night.whole_run import run_and_report
         from lab.run.description import check_fits
         from lab.run.options import Options
         from lab.run.plan import prepare
@@ -68,52 +50,6 @@ def run_matrix(
         run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local, benches, observe_only))
         check_fits(run)
         show.plan(run) if dry_run else run_and_report(run)
-
-
-@steady()
-def run_and_report(run: Run) -> None:
-    """The trials, then what follows from them: also where some trials stay void, where the bench gave up, and after the
-    first signal.
-
-    Exit 3 with a line for all trials that stay void and for each that cannot be read.
-    """
-    from correlate import report
-    from lab.clocks.stop import Stop
-    from lab.commands import show
-    from lab.errors import BenchUnhealthy, Interrupted, TrialsFailed
-    from lab.run.matrix import run_missing
-    from lab.run.progress import Progress
-
-    progress, failed = Progress(show.console()), []
-    try:
-        changed = run_missing(run, progress, Stop())
-    except TrialsFailed as error:
-        changed, failed = True, [str(error)]
-    except (BenchUnhealthy, Interrupted, OSError):
-        # The bench gave up, or somebody ends the run: what is complete is computed before that is told.
-        if run.dataset.trial_ids() and not run.dataset.manifest_path.exists():
-            analyse(run, progress)
-            show.end(run, progress, report.remarks(run.dataset), report.summary(run.dataset))
-        raise
-    if changed or not run.dataset.manifest_path.exists():
-        analyse(run, progress)
-    show.end(run, progress, report.remarks(run.dataset), report.summary(run.dataset))
-    require_none(failed + report.unread(run.dataset))
-
-
-def analyse(run: Run, progress: Progress) -> None:
-    """Findings, then the names of the servers in them, then tables and report."""
-    from correlate import report
-    from lab.commands import resolve
-    from lab.run.options import holding
-
-    with holding(run.dataset), progress.computing(run):
-        progress.computes("findings")
-        measured = report.findings(run.dataset)
-        progress.computes("the names of servers")
-        resolve.resolve(run, report.server_addresses(run.dataset))
-        progress.computes("tables and report")
-        report.build(run.dataset, measured)
 
 
 @task(help=RUN_HELP | OBSERVE_HELP | {"trial": "a trial's id, as show-trial and --dry-run print it"})
@@ -129,6 +65,7 @@ def run_trial(
 ) -> None:
     """Run one trial of a matrix, if it is missing."""
     with exits():
+        from lab.night.whole_run import run_and_report
         from lab.run.options import Options
         from lab.run.plan import prepare
 
@@ -146,14 +83,31 @@ def show_trial(
     seed: str = "1",
     scenarios: str = "scenarios",
 ) -> None:
-    """Show what a trial would do, step by step."""
+    """Show what a trial would do, step by step; of one that was measured, what happened and what was found."""
     with exits():
+        from correlate.report.trial import told_of
         from lab.commands import show
-        from lab.run.options import Options
+        from lab.run.options import Options, dataset_at
         from lab.run.plan import prepare
 
+        if told := told_of(dataset_at(dataset or f"datasets/{bench}-{matrix}"), trial):
+            return show.lines(told)
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
         show.trial(run, run.one(trial))
+
+
+@task(help=OPEN_HELP)
+def open_trial(
+    _context: Context, trial: str, frame: str = "", dataset: str = "datasets/virtual-paper", out: str = ""
+) -> None:
+    """Open both captures of a trial on one time line in Wireshark; without it, say how tshark shows the frame."""
+    with exits():
+        from correlate.report.merged import merge
+        from lab.commands import open_trial
+        from lab.run.options import dataset_at
+
+        merged = merge(dataset_at(dataset), trial, open_trial.place(dataset, trial, out))
+        open_trial.look(merged.path, merged.number(frame))
 
 
 @task(help=RUN_HELP | {"json": "print a list of {check, subject, ok, found, fix}"})

@@ -216,6 +216,7 @@ PLANTED = {
     "lab/commands/planted.py": ("import correlate.flows", "and of correlate the dataset, traces and STUN alone"),
     "lab/phone/planted.py": ("import lab.virtual", "only lab.bench knows that a bench may be virtual"),
     "lab/run/planted.py": ("import lab.commands", "the rooms of lab stand on each other in this order"),
+    "lab/commands/watching.py": ("import lab.night", "the rooms of lab stand on each other in this order"),
     "lab/drawer.py": ("import lab.errors", "the rooms of lab stand on each other in this order"),
     "lab/virtual/planted.py": (
         "from correlate import stun",
@@ -271,7 +272,8 @@ def test_files_that_are_named_as_long_or_not_as_quick_are_there() -> None:
 
 def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:
     there = {path.name for path in (ROOT / "lab").iterdir() if path.name != "__pycache__"}
-    rooms = {"definitions", "clocks", "programs", "virtual", "phone", "laptop", "capture", "bench", "run", "commands"}
+    rooms = {"definitions", "clocks", "programs", "virtual", "phone", "laptop", "capture", "bench", "run"}
+    rooms |= {"commands", "night"}
     assert there == rooms | {"errors.py", "__init__.py", "py.typed"}
     assert (ROOT / "correlate/py.typed").is_file()
 

@@ -86,6 +86,13 @@ def trial(run: Run, item: PlannedTrial) -> None:
         out.print(f"{number:>3}. {escape(line)}", soft_wrap=True)
 
 
+def lines(told: Sequence[str]) -> None:
+    """Lines as they are, made safe for a terminal."""
+    out = console()
+    for line in told:
+        out.print(escape("".join(each if each.isprintable() else "?" for each in line)), soft_wrap=True)
+
+
 def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
     scenario, caller = run.lab.scenarios[item.trial.scenario], run.spec.caller_of(item.trial.direction)
     names = {"caller": caller.name, "callee": run.spec.other(caller).name}

@@ -6,7 +6,7 @@ import selectors
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
@@ -47,6 +47,22 @@ def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None) -> 
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"{argv[0]} has not ended in {timeout_s:g} s") from None
     return Completed(done.stdout or b"", done.stderr or b"", done.returncode)
+
+
+def leave_running(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Start a program that outlives this one, as a window that somebody looks at; what it says goes nowhere.
+
+    `environment` is added to our own. Raises `FileNotFoundError` where there is no such program.
+    """
+    left = subprocess.Popen(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, **environment},
+    )
+    left.returncode = 0  # Nobody waits for it; else Python complains that it forgets a program that runs.
 
 
 def last_line(file: IO[bytes]) -> str:

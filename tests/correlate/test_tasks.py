@@ -11,11 +11,11 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-import lab.run.matrix
 import tasks
 from correlate import report
 from correlate.dataset import Dataset, documents
 from lab.errors import TrialsFailed
+from lab.night import whole_run
 from lab.run.options import Options, holding
 from lab.run.plan import prepare
 from tests.records import record_anew
@@ -86,8 +86,8 @@ def test_what_ran_is_computed_though_somebody_made_a_manifest_meanwhile(made, bu
         build.write_call(dataset.path, missing)
         return True
 
-    monkeypatch.setattr(lab.run.matrix, "run_missing", run_missing)
-    tasks.run_and_report(run_of(dataset))
+    monkeypatch.setattr(whole_run, "run_missing", run_missing)
+    whole_run.run_and_report(run_of(dataset))
     assert set(report.read_findings(dataset)) == {call.trial, missing.trial}
     assert dataset.verify() == []
 
@@ -95,12 +95,12 @@ def test_what_ran_is_computed_though_somebody_made_a_manifest_meanwhile(made, bu
 def test_a_run_ends_with_exit_code_3_and_a_line_for_a_trial_that_cannot_be_read(made, monkeypatch):
     dataset, call, _ = made
     line = cut(dataset, call)
-    monkeypatch.setattr(lab.run.matrix, "run_missing", lambda *_: True)
-    code, text = ended(lambda: tasks.run_and_report(run_of(dataset)))
+    monkeypatch.setattr(whole_run, "run_missing", lambda *_: True)
+    code, text = ended(lambda: whole_run.run_and_report(run_of(dataset)))
     assert (code, text.startswith(line), text.count("\n")) == (3, True, 0)
     # The next run has nothing to do, and says the same.
-    monkeypatch.setattr(lab.run.matrix, "run_missing", lambda *_: False)
-    assert ended(lambda: tasks.run_and_report(run_of(dataset))) == (3, text)
+    monkeypatch.setattr(whole_run, "run_missing", lambda *_: False)
+    assert ended(lambda: whole_run.run_and_report(run_of(dataset))) == (3, text)
 
 
 def test_void_trials_and_trials_that_cannot_be_read_are_told_together(made, monkeypatch):
@@ -110,8 +110,8 @@ def test_void_trials_and_trials_that_cannot_be_read_are_told_together(made, monk
     def run_missing(*_):
         raise TrialsFailed("1 of 2 trials stay void: x")
 
-    monkeypatch.setattr(lab.run.matrix, "run_missing", run_missing)
-    code, text = ended(lambda: tasks.run_and_report(run_of(dataset)))
+    monkeypatch.setattr(whole_run, "run_missing", run_missing)
+    code, text = ended(lambda: whole_run.run_and_report(run_of(dataset)))
     first, second = text.splitlines()
     assert (code, first, second.startswith(line)) == (3, "1 of 2 trials stay void: x", True)
 

@@ -28,6 +28,7 @@ from lab.bench.bench import Bench
 from lab.clocks.stop import Stop
 from lab.commands.resolve import look_up
 from lab.errors import BadInput, BenchUnhealthy
+from lab.night import whole_run
 from lab.run.description import create
 from lab.run.matrix import run_missing, run_one
 from lab.run.options import Options
@@ -77,7 +78,7 @@ def reproducible(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory):
     folder = tmp_path_factory.mktemp("complete") / "dataset"
-    tasks.run_and_report(planned(folder, CANCEL, HANG_UP))
+    whole_run.run_and_report(planned(folder, CANCEL, HANG_UP))
     return folder
 
 
@@ -94,7 +95,7 @@ def bench():
 @pytest.mark.full
 def test_where_nothing_is_missing_nothing_is_written(complete, capsys):
     before = tree(complete)
-    tasks.run_and_report(planned(complete, CANCEL, HANG_UP))
+    whole_run.run_and_report(planned(complete, CANCEL, HANG_UP))
     assert tree(complete) == before
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"Nothing to do: all 2 trials are complete in {complete}."
@@ -107,7 +108,7 @@ def test_a_deleted_trial_is_run_again_to_the_same_bytes_and_journalled_as_lost(t
     before, entries = reproducible(dataset), journal(dataset)
     kept = tree(dataset / "trials" / HANG_UP)
     shutil.rmtree(dataset / "trials" / CANCEL)
-    tasks.run_and_report(planned(dataset, CANCEL, HANG_UP))
+    whole_run.run_and_report(planned(dataset, CANCEL, HANG_UP))
     assert reproducible(dataset) == before
     assert tree(dataset / "trials" / HANG_UP) == kept
     assert journal(dataset)[len(entries) :] == [
@@ -379,7 +380,7 @@ def test_a_full_disk_is_one_line_and_exit_code_4_and_nothing_recorded_is_lost(tm
 
     monkeypatch.setattr(documents, "write_bytes", full)
     with pytest.raises(Exit) as raised, tasks.exits():
-        tasks.run_and_report(run)
+        whole_run.run_and_report(run)
     where = f"{dataset}/trials/{HANG_UP}.partial/trial.json"
     text = f"{where}: No space left on device; what is recorded is kept; mend this and run again"
     assert (raised.value.code, raised.value.message) == (4, text)
@@ -390,7 +391,7 @@ def test_a_full_disk_is_one_line_and_exit_code_4_and_nothing_recorded_is_lost(tm
     assert (dataset / "manifest-sha256.txt").exists()
     assert Dataset(dataset).verify() == []
     monkeypatch.undo()
-    tasks.run_and_report(run)
+    whole_run.run_and_report(run)
     assert reproducible(complete) == reproducible(dataset)
     assert ("interrupted", HANG_UP, "killed") in journal(dataset)
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-import tasks
 from benchmarks import rehearsal, third_opinion
 from correlate import report
 from correlate.dataset import Dataset
 from correlate.trace import Trace
 from lab.clocks.stop import Stop
 from lab.errors import BenchUnhealthy
+from lab.night import whole_run
 from lab.run.matrix import run_missing
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
@@ -53,7 +53,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Six calls, three at a time."""
     run = planned(tmp_path_factory.mktemp("rig") / "dataset", list(ROUTES), 3)
     assert run_missing(run, At(), Stop())
-    tasks.analyse(run, At())
+    whole_run.analyse(run, At())
     return run.dataset
 
 

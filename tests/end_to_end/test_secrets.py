@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
-import tasks
 from correlate.dataset import AttemptFolder, Dataset
 from correlate.dataset.anchors import Kept
 from lab.commands.exits import exits
+from lab.night import whole_run
 from lab.programs.shell import PersistentShell, ShellOutput, StreamBroken
 from lab.run.options import Options
 from lab.run.plan import prepare
@@ -79,7 +79,7 @@ def ran(scenarios: Path, dataset: Path, trials: slice) -> tuple[int, Dataset]:
     try:
         with exits():
             run = prepare(Options(matrix="smoke", dataset=str(dataset), scenarios=str(scenarios)))
-            tasks.run_and_report(run.only(*run.planned[trials]))
+            whole_run.run_and_report(run.only(*run.planned[trials]))
     except Exit as end:
         print(end.message)
         return end.code, Dataset(dataset)

@@ -1,0 +1,16 @@
+"""What `--help` says of the options that several tasks have."""
+
+RUN_HELP = {
+    "bench": "a bench file's name in SCENARIOS/benches",
+    "matrix": "a matrix file's name in SCENARIOS/matrices",
+    "dataset": "the dataset's folder (default: datasets/BENCH-MATRIX)",
+    "seed": "seed of the order, of the draws and of an emulated bench",
+    "scenarios": "folder of the YAML",
+}
+MATRIX_HELP = {"only": "app=whatsapp,service=voice", "dry-run": "only plan", "local": "the bench's local file"}
+MATRIX_HELP |= {"benches": "how many benches of an emulated kind run side by side, 1 to 8"}
+OBSERVE_HELP = {"observe-only": "void nothing by a phone's witnesses, and say what would have been"}
+BENCH_HELP = {name: RUN_HELP[name] for name in ("bench", "scenarios")}
+OPEN_HELP = {"trial": "a trial's id", "frame": "callee:47, a frame's number in that side's capture"}
+OPEN_HELP |= {"dataset": RUN_HELP["dataset"], "out": "where the merged capture goes (default: a cache)"}
+PCAP_HELP = {"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"}
