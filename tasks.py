@@ -224,6 +224,16 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
             show.verdict(report.summary(data))
 
 
+@task(help={"dataset": RUN_HELP["dataset"], "out": "the folder for NAME.csv and NAME-PANEL.svg"})
+def figures(_context: Context, out: str, dataset: str = "datasets/virtual-paper") -> None:
+    """Write the report's figures as SVG files, and what each one draws as CSV."""
+    with exits():
+        from correlate.dataset import Dataset
+        from correlate.report.figures import write
+
+        print(f"{len(write(Dataset(Path(dataset)), Path(out)))} files are in {out}.")
+
+
 @task(help={"dataset": RUN_HELP["dataset"]})
 def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Check that everything in a dataset is what was recorded."""

@@ -24,7 +24,7 @@ from correlate.report.witnessed import witnessed
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
-from correlate.tables.figures import figures
+from correlate.tables.figures import figures as sessions_of_calls
 from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import Study, checked
 from correlate.tables.with_left_out import noted
@@ -131,7 +131,7 @@ def render(dataset: Dataset) -> None:
 def _rendered(dataset: Dataset) -> dict[Path, str]:
     """The texts of tables/ and report.html by their paths. Raises `BadDataset` where findings do not fit."""
     study, linked = Study.of(dataset), link.section(dataset)
-    made, claimed = [*tables(study), *figures(study)], noted(study, claims)
+    made, claimed = [*tables(study), *sessions_of_calls(study)], noted(study, claims)
     files = {dataset.tables_dir / f"{each.name}.csv": as_csv(each) for each in (*made, claimed)}
     files |= {
         dataset.tables_dir / f"{each.name}.md": as_markdown(
