@@ -19,7 +19,17 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from lab.commands.exits import exits, require_none
-from lab.commands.task_help import BENCH_HELP, MATRIX_HELP, OBSERVE_HELP, OPEN_HELP, PCAP_HELP, RUN_HELP
+from lab.commands.task_help import (
+    BENCH_HELP,
+    CHECK_HELP,
+    COMPARE_HELP,
+    IMPORT_HELP,
+    MATRIX_HELP,
+    OBSERVE_HELP,
+    OPEN_HELP,
+    PCAP_HELP,
+    RUN_HELP,
+)
 
 # Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -178,13 +188,7 @@ def introduce(_context: Context, app: str, bench: str = "virtual", scenarios: st
         introduce.introduce(lab, spec, app, Stop(), introduce.asked_on_terminal, print)
 
 
-@task(
-    help={
-        "file": "check this file alone",
-        "schemas": "write JSON Schemas of these files and of a dataset's documents into this folder",
-        "scenarios": RUN_HELP["scenarios"],
-    }
-)
+@task(help=CHECK_HELP)
 def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
     """Check the YAML: every mistake in every file, with its line."""
     with exits():
@@ -244,6 +248,21 @@ def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
         print(f"{dataset}: everything is what was recorded.")
 
 
+@task(help=COMPARE_HELP)
+def compare(_context: Context, a: str, b: str, json: bool = False, junit: str = "") -> None:
+    """Tell what changed from dataset A to B: exit 0 nothing, 2 not comparable, 6 a leak opened, 7 something else."""
+    with exits():
+        from correlate.dataset import Dataset
+        from correlate.report import compare as between
+        from lab.commands import compare
+
+        found = between.compare(Dataset(Path(a)), Dataset(Path(b)))
+        if junit:
+            between.write_junit(found, Path(junit))
+        print(between.as_json(found)) if json else compare.show(between.lines(found))
+        compare.end(found.exit_code)
+
+
 @task(help={"dataset": RUN_HELP["dataset"], "bench": "whose resolver to ask (default: the dataset's own bench)"})
 def resolve(
     _context: Context, dataset: str = "datasets/virtual-paper", bench: str = "", scenarios: str = "scenarios"
@@ -261,13 +280,7 @@ def resolve(
         require_none(report.unread(data))
 
 
-@task(
-    help={
-        "trials": "a CSV list of capture pairs: caller_capture, callee_capture, app, and what else is known",
-        "dataset": "the new dataset's folder",
-        "scenarios": RUN_HELP["scenarios"],
-    }
-)
+@task(help=IMPORT_HELP)
 def import_trials(
     _context: Context, trials: str, dataset: str = "datasets/imported", scenarios: str = "scenarios"
 ) -> None:

@@ -4,6 +4,7 @@ CorrelateError        exit 2
 ├── Unreadable        exit 2   a file that is no capture, or one whose link type or version has no reader here
 ├── BadDataset        exit 2   a dataset folder that does not fit its contract
 │   └── NewerVersion  exit 2   a document of a schema that a newer version of this program writes
+├── NotComparable     exit 2   two datasets of which nothing can be said together
 └── Damaged           exit 3   something that was whole once and is not any more
 """
 
@@ -37,3 +38,7 @@ class Damaged(CorrelateError):
     """A capture, a journal or a manifest that was whole once and is not any more."""
 
     exit_code = 3
+
+
+class NotComparable(CorrelateError):
+    """Two datasets of which nothing can be said together."""

@@ -181,5 +181,6 @@ def test_the_readmes_commands_run_in_their_order(tmp_path: Path) -> None:
         "doctor",
         "check",
         "verify",
+        "compare",
     ]
     assert (tmp_path / "datasets/virtual-smoke/report.html").is_file()

@@ -162,12 +162,19 @@ class Study:
         return dict(sorted(Counter(found).items()))
 
     @property
+    def days(self) -> tuple[str, str] | None:
+        """The first and the last day (UTC) on which these trials began; None where nobody wrote any down."""
+        starts_ns = [case.started_ns for case in self.cases if case.started_ns is not None]
+        if not starts_ns:
+            return None
+        first, last = (datetime.fromtimestamp(each // 10**9, UTC).date() for each in (min(starts_ns), max(starts_ns)))
+        return first.isoformat(), last.isoformat()
+
+    @property
     def scope(self) -> str:
         """What an interval speaks of: these phones, at these times, and nothing beyond."""
-        starts_ns = [case.started_ns for case in self.cases if case.started_ns is not None]
-        days = [datetime.fromtimestamp(each // 10**9, UTC).date() for each in sorted(starts_ns)]
-        spans = len(set(days)) > 1
-        when = f"from {days[0]} to {days[-1]} (UTC)" if spans else f"of {days[0]} (UTC)" if days else UNDATED
+        first, last = self.days or ("", "")
+        when = UNDATED if not first else f"of {first} (UTC)" if first == last else f"from {first} to {last} (UTC)"
         return (
             f"Intervals and quartiles speak of calls between these phones ({', '.join(self.devices)}) {when}: how far "
             "chance may have moved these figures. They say nothing of other phones, networks or nights."

@@ -14,3 +14,14 @@ BENCH_HELP = {name: RUN_HELP[name] for name in ("bench", "scenarios")}
 OPEN_HELP = {"trial": "a trial's id", "frame": "callee:47, a frame's number in that side's capture"}
 OPEN_HELP |= {"dataset": RUN_HELP["dataset"], "out": "where the merged capture goes (default: a cache)"}
 PCAP_HELP = {"pcap": "a capture file, from any source; - is standard input", "json": "print JSON"}
+CHECK_HELP = {
+    "file": "check this file alone",
+    "schemas": "write JSON Schemas of these files and of a dataset's documents into this folder",
+    "scenarios": RUN_HELP["scenarios"],
+}
+IMPORT_HELP = {
+    "trials": "a CSV list of capture pairs: caller_capture, callee_capture, app, and what else is known",
+    "dataset": "the new dataset's folder",
+    "scenarios": RUN_HELP["scenarios"],
+}
+COMPARE_HELP = {"a": "a dataset", "b": "another of its matrix", "json": "print JSON", "junit": "a file for JUnit's XML"}
