@@ -65,7 +65,11 @@ async def tcpdump(phone: VirtualPhone, network: Network, call: Call) -> int:
 def executable(phone: VirtualPhone, network: Network, path: str) -> Command | None:
     """A file that was pushed and may be run; what it is, is read in it."""
     file = phone.files.on_disk(path)
-    if not file.is_file() or not file.stat().st_mode & stat.S_IXUSR:
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return None
+    if not stat.S_ISREG(mode) or not mode & stat.S_IXUSR:
         return None
     return partial(pushed, phone, network, file.read_bytes())
 
