@@ -155,12 +155,14 @@ def test_signals_end_a_run_in_order_and_the_next_run_resumes_to_the_same_bytes(t
 
 @pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("event", ["identify", "open_chat", "capture_ready", "idle", "ringing", "connected", "ended"])
-def test_a_signal_at_any_step_ends_a_run_in_order(tmp_path, undisturbed, number, event):
+def test_a_signal_at_any_step_ends_a_run_in_order(tmp_path, undisturbed, number):
     dataset, temporary = tmp_path / "dataset", tmp_path / "tmp"
-    interrupt(Running(dataset, temporary), number, True, event)
+    events = ("identify", "open_chat", "capture_ready", "idle", "ringing", "connected", "ended")
+    for times, event in enumerate(events, 1):
+        interrupt(Running(dataset, temporary), number, True, event)
+        assert journal(dataset) == ["begun", *INTERRUPTED * times], event
     assert Running(dataset, temporary).end()[0] == 0
-    assert journal(dataset) == ["begun", *INTERRUPTED, *COMPLETED, *COMPUTED]
+    assert journal(dataset) == ["begun", *INTERRUPTED * len(events), *COMPLETED, *COMPUTED]
     assert captures(dataset) == undisturbed
 
 
