@@ -36,9 +36,16 @@ $(VENV)/.ready: pyproject.toml requirements.txt
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-full: setup
+full: setup .explore/.ready
 	$(BIN)/pytest -m "full and not alone" $(SHARED)
 	$(BIN)/pytest -m "full and alone"
+
+# What asks a dataset the questions of docs/explore.md, of no use to the project itself. Without it these are skipped.
+.explore/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -m venv .explore && .explore/bin/pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt $$($(BIN)/python -c "import tomllib; \
+		print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['explore'])") \
+		&& touch $@ || echo "No pandas and DuckDB here: the questions of docs/explore.md are not asked."
 
 bench: setup
 	$(BIN)/python benchmarks --write docs/benchmarks.md $(BENCH)

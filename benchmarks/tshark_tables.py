@@ -254,7 +254,7 @@ def table3(trials: Sequence[Trial], row: Cells) -> Cells:
     else:
         side, _, role = measure.partition("_")
         holds = [trial.exposed(side, role) for trial in of]
-    return {"n": str(sum(holds)) if of else "", "N": str(len(of))}
+    return {"n": str(sum(holds)) if of else "", "total": str(len(of))}
 
 
 def tables4_and_5(trials: Sequence[Trial]) -> tuple[dict[str, Cells], dict[str, Cells]]:
@@ -272,14 +272,14 @@ def tables4_and_5(trials: Sequence[Trial]) -> tuple[dict[str, Cells], dict[str, 
     four = {
         address: {
             "name": names.get(address, ""),
-            "ports": " ".join(map(str, sorted(ports[address]))),
+            "ports": str(sorted(ports[address])),
             "n": str(count[address]),
-            "N": str(len(trials)),
+            "total": str(len(trials)),
         }
         for address in ports
     }
     five = {
-        names[address]: {"address": address, "cluster": cluster, "n": row["n"], "N": row["N"]}
+        names[address]: {"address": address, "cluster": cluster, "n": row["n"], "total": row["total"]}
         for address, row in four.items()
         if (cluster := trials[0].cluster(address))
     }
@@ -296,7 +296,7 @@ def differences(trials: Sequence[Trial], table: str, row: Cells) -> Cells:
     both = [[session(trial, trial.sides[side], row["session"]) for side in SIDES] for trial in of]
     measure = MEASURES[table, row["volume"]]
     pairs = [(measure(one), measure(two)) for one, two in both if one and two]
-    return {"n": str(len(pairs)), "N": str(len(of)), **difference(pairs, row["measure"])}
+    return {"n": str(len(pairs)), "total": str(len(of)), **difference(pairs, row["measure"])}
 
 
 def rows(root: Path, table: str, app: str) -> list[Cells]:

@@ -1,6 +1,7 @@
 """A finding as columns of a CSV: their names and types, their values as cells and back, and why a value is null.
 
-A finding is a frozen dataclass, one side's of one dimension. A dataclass inside is spread out as PREFIX_NAME.
+A finding is a frozen dataclass, one side's of one dimension. A dataclass inside is spread out as PREFIX_NAME. In memory
+an `Instant` is nanoseconds since 1970; in a CSV it is counted from the trial's `started_ns` (`shifted`).
 """
 
 import json
@@ -8,11 +9,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from correlate.pairs import CallPair, Sided
+from correlate.pairs.frames import OfTrial
 
 
 class Finding(Protocol):
@@ -26,6 +28,7 @@ Measure = Callable[[CallPair], Sided[Any]]
 T = TypeVar("T", bound=Finding)
 
 _NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?\Z", re.ASCII)
+_BOOLEANS = {"TRUE": True, "FALSE": False}
 _RUN = tuple("=+-@\t\r\n＝＋－＠")
 """With what a cell begins that a spreadsheet takes for a formula, the wide forms of East Asian keyboards too."""
 
@@ -59,11 +62,46 @@ def columns(measure: Measure) -> list[str]:
 
 def columns_of(finding: type) -> Iterator[str]:
     """The columns of a finding's dataclass, those of a dataclass inside spread out."""
+    return iter(types_of(finding))
+
+
+def types_of(finding: type) -> dict[str, Any]:
+    """Column -> its type, of a finding's dataclass."""
+    found: dict[str, Any] = {}
     for name, hint in _hints(finding).items():
         if isinstance(hint, type) and is_dataclass(hint):
-            yield from (f"{name}_{inner}" for inner in columns_of(hint))
+            found |= {f"{name}_{inner}": kind for inner, kind in types_of(hint).items()}
         else:
-            yield name
+            found[name] = hint
+    return found
+
+
+def shifted(finding: T, by_ns: int) -> T:
+    """The finding with each `Instant` in it so much later, those of dataclasses in a tuple too."""
+    changed = {name: _later(getattr(finding, name), by_ns) for name in _instants(type(finding))}
+    return replace(finding, **changed) if changed else finding
+
+
+def _later(value: Any, by_ns: int) -> Any:
+    if isinstance(value, tuple):
+        return tuple(shifted(each, by_ns) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return shifted(value, by_ns)
+    return None if value is None else value + by_ns
+
+
+@cache
+def _instants(kind: type) -> tuple[str, ...]:
+    """The fields that hold instants."""
+    return tuple(name for name, hint in _hints(kind).items() if _holds_instant(hint))
+
+
+def _holds_instant(hint: Any) -> bool:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return bool(_instants(hint))
+    if get_origin(hint) is Annotated:
+        return any(isinstance(each, OfTrial) for each in hint.__metadata__)
+    return any(_holds_instant(each) for each in get_args(hint))
 
 
 def flat(finding: Finding) -> dict[str, object]:
@@ -110,11 +148,12 @@ def inert(text: str) -> str:
 
 
 def encode(value: object) -> str:
-    """A value as a CSV cell: nothing for None, JSON for lists and objects, a text as `inert` has it."""
+    """A value as a CSV cell: nothing for None, TRUE and FALSE, which every tool takes for booleans, JSON for lists and
+    objects, a text as `inert` has it."""
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return "TRUE" if value else "FALSE"
     if isinstance(value, str):
         return inert(value)
     return json.dumps(value, ensure_ascii=False, default=asdict) if isinstance(value, tuple | dict) else str(value)
@@ -126,6 +165,10 @@ def decode(cell: str, kind: Any) -> Any:
         return None
     if kind in (str, str | None):
         return cell.removeprefix("'")
+    if kind in (bool, bool | None):
+        if cell not in _BOOLEANS:
+            raise ValueError(f"{cell[:40]!r}: neither TRUE nor FALSE")
+        return _BOOLEANS[cell]
     try:
         return _adapter(kind).validate_json(cell, strict=True)
     except ValidationError as error:
@@ -135,7 +178,7 @@ def decode(cell: str, kind: Any) -> Any:
 @cache
 def _hints(kind: type) -> Mapping[str, Any]:
     """Its fields and their types; to evaluate them takes longer than to read a row."""
-    return get_type_hints(kind)
+    return get_type_hints(kind, include_extras=True)
 
 
 @cache

@@ -92,6 +92,7 @@ class Dataset:
         self.trials_dir = self.path / TRIALS
         self.attempts_dir = self.path / ATTEMPTS
         self.truth_dir = self.path / TRUTH
+        self.trials_path = self.path / "trials.csv"
         self.findings_dir = self.path / "findings"
         self.tables_dir = self.path / "tables"
         self.journal = Journal(self.path / JOURNAL, clean)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from correlate.columns import Reason, explained
 from correlate.pairs import CallPair, Sided, Vantage
-from correlate.pairs.frames import Evidence, Frame, evidence
+from correlate.pairs.frames import Evidence, Frame, Instant, evidence
 from correlate.pairs.media import SUSTAINED_NS
 from correlate.pairs.round_trip import ASSUMED_NS
 from correlate.pairs.sessions import RULES, Choice, Session, media_span
@@ -21,8 +21,8 @@ class Timing:
     """
 
     duration_ns: int | None = None
-    first_ns: int | None = None
-    last_ns: int | None = None
+    first_ns: Instant | None = None
+    last_ns: Instant | None = None
     remote: str | None = None
     start_difference_ns: int | None = None
     start_within_bound: bool | None = None

@@ -18,14 +18,14 @@ CLEAR = 1.25
 
 @dataclass(frozen=True)
 class ServiceType:
-    """`service` is of the call: `voice`, `video` or None, and `rule` is what told it. `margin`: the media rate over the
-    threshold where no RTP tells it: video from CLEAR on, voice to 1 / CLEAR. `media_bytes_per_s`: the faster direction
-    of this side's media payload over the conversation. `sessions_identical`: whether this side's sessions with servers
-    have the same packets and bytes; None with fewer than two."""
+    """`service_found` is of the call: `voice`, `video` or None, and `rule` is what told it. `margin`: the media rate
+    over the threshold where no RTP tells it: video from CLEAR on, voice to 1 / CLEAR. `media_bytes_per_s`: the faster
+    direction of this side's media payload over the conversation. `sessions_identical`: whether this side's sessions
+    with servers have the same packets and bytes; None with fewer than two."""
 
     phone: str
     established: bool | None
-    service: str | None
+    service_found: str | None
     rule: str | None
     margin: float | None
     media_bytes_per_s: float | None
@@ -33,6 +33,11 @@ class ServiceType:
     evidence: tuple[Evidence, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+
+    @property
+    def service(self) -> str | None:
+        """`service_found`, by the name that truth has for it."""
+        return self.service_found
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def measure(pair: CallPair) -> Sided[ServiceType]:
         finding = ServiceType(
             phone=own.phone,
             established=pair.established,
-            service=decision.service,
+            service_found=decision.service,
             rule=decision.rule,
             margin=decision.margin,
             media_bytes_per_s=rate,

@@ -1,10 +1,10 @@
-"""What findings/*.csv say of a dataset's trials, read back as the dimensions' own dataclasses."""
+"""What trials.csv and findings/*.csv say of a dataset's trials, read back as the dimensions' own dataclasses."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from correlate.columns import parse
+from correlate.columns import parse, shifted
 from correlate.dataset import SIDES, Dataset
 from correlate.dataset.record import Observed, TrialRecord
 from correlate.dimensions.duration import Durations
@@ -14,8 +14,9 @@ from correlate.dimensions.service import ServiceType
 from correlate.dimensions.signalling import Signals
 from correlate.dimensions.volume import MediaTotals, Volumes
 from correlate.errors import BadDataset
-from correlate.findings import rows, sessions
+from correlate.findings import rows, sessions, trials
 from correlate.findings.sessions import SessionRow
+from correlate.findings.trials import TrialRow
 
 SERVICES = ("voice", "video")
 NO_CONVERSATION = "answered, but no conversation on the wire"
@@ -39,7 +40,7 @@ class Case:
     `answered` is what was `observed` on the phones or is `stated` in the list of an import (`answered_by`), None where
     neither tells and where the phones' witnesses were asked and could not tell (`undecided`). `observed` is what these
     hold of the call, None where nobody asked them. `started_ns` is the controller's time, None where captures were made
-    by hand.
+    by hand. All instants are nanoseconds since 1970.
     """
 
     trial: str
@@ -92,43 +93,27 @@ class Cases:
     unread: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The rows of one dimension: trial -> side -> finding, and of a trial that could not be read the reason."""
-
-    found: dict[str, dict[str, Any]] = field(default_factory=dict)
-    unread: dict[str, str] = field(default_factory=dict)
-
-    def take(self, row: dict[str, str], kind: type[Any]) -> None:
-        """Raises `KeyError` and `ValueError` for a row that does not fit."""
-        if row["phone"]:
-            self.found.setdefault(row["trial"], {})[row["side"]] = parse(row, kind)
-        else:
-            self.unread[row["trial"]] = row["reason"]
-
-    def has(self, trial: str) -> bool:
-        return trial in self.unread or self.found.get(trial, {}).keys() == set(SIDES)
-
-
 def cases(dataset: Dataset) -> Cases:
-    """Reads findings/. Raises `BadDataset` where a CSV is missing, does not fit, or is of other trials than those that
-    are complete."""
-    tables = [_read(dataset, name, kind) for name, kind in KINDS.items()]
+    """Reads trials.csv and findings/. Raises `BadDataset` where a CSV is missing, does not fit, or is of other trials
+    than those that are complete."""
+    of_trial = trials.read(dataset)
+    started_ns = {trial: row.started_ns or 0 for trial, row in of_trial.items()}
+    tables = [_read(dataset, name, kind, of_trial) for name, kind in KINDS.items()]
     planned = {entry.id: entry for entry in dataset.plan()}
     complete = dataset.trial_ids()
-    if others := sorted({trial for each in tables for trial in (*each.found, *each.unread)} - set(complete)):
+    if others := sorted((of_trial.keys() | {trial for each in tables for trial in each}) - set(complete)):
         raise BadDataset(f"{dataset.findings_dir}: has rows of {others[0]}, which is not complete; correlate again")
-    read, unread, of_trial = [], {}, sessions.read(dataset)
+    read, unread, found = [], {}, sessions.read(dataset, started_ns)
     for trial in complete:
-        if not all(table.has(trial) for table in tables):
+        if trial not in of_trial or not all(table.get(trial, {}).keys() == set(SIDES) for table in tables):
             raise BadDataset(f"{dataset.findings_dir}: has no rows of {trial}; correlate again")
-        if reasons := [table.unread[trial] for table in tables if trial in table.unread]:
-            unread[trial] = reasons[0]
+        if of_trial[trial].reason:
+            unread[trial] = of_trial[trial].reason
             continue
-        entry, found = planned[trial], [table.found[trial] for table in tables]
+        entry = planned[trial]
         keys = (trial, entry.app, entry.service, entry.direction, entry.scenario, entry.phones)
-        by_side = {side: tuple(each for each in of_trial.get(trial, ()) if each.side == side) for side in SIDES}
-        values: tuple[Any, ...] = (*keys, *found, by_side)
+        by_side = {side: tuple(each for each in found.get(trial, ()) if each.side == side) for side in SIDES}
+        values: tuple[Any, ...] = (*keys, *(table[trial] for table in tables), by_side)
         read.append(Case(*values, **observed(dataset.record(trial))))
     return Cases(tuple(read), unread)
 
@@ -181,7 +166,15 @@ def unread_as_truth() -> dict[str, Any]:
     }
 
 
-def _read(dataset: Dataset, name: str, kind: type[Any]) -> _Table:
-    table = _Table()
-    rows.read(dataset.findings_dir / f"{name}.csv", dataset.path, lambda row: table.take(row, kind))
-    return table
+def _read(dataset: Dataset, name: str, kind: type[Any], of_trial: Mapping[str, TrialRow]) -> dict[str, dict[str, Any]]:
+    """Trial -> side -> finding of one dimension, None of a trial that could not be read."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def take(row: dict[str, str]) -> None:
+        trial = row["trial"]
+        of = of_trial.get(trial)
+        finding = None if of is None or of.reason else shifted(parse(row, kind), of.started_ns or 0)
+        found.setdefault(trial, {})[row["side"]] = finding
+
+    rows.read(dataset.findings_dir / f"{name}.csv", dataset.path, take)
+    return found

@@ -49,6 +49,12 @@ COLUMNS = (
     *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")),
     "rank_median", "anonymity_set_median", "left_out", "reason", "assumes", "provenance",
 )  # fmt: skip
+KINDS: Mapping[str, type] = {
+    **dict.fromkeys(COLUMNS, float),
+    **dict.fromkeys(("load", "calls_an_hour", "copies", "n", "left_out"), int),
+    **dict.fromkeys(("app", "score", "reason", "assumes", "provenance"), str),
+}
+"""The type of each column."""
 NO_POSTERIOR = "top_posterior, anonymity: a baseline gives no probabilities"
 
 Row = dict[str, Any]

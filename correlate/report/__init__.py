@@ -19,6 +19,7 @@ from correlate.findings.cases import Case, as_truth, cases, unread_as_truth
 from correlate.pairs.transport import MEDIA_NOT_UDP
 from correlate.report.attempts import Troubles, troubles
 from correlate.report.brief import summary
+from correlate.report.describe import described
 from correlate.report.verdict import verdicts
 from correlate.report.witnessed import witnessed
 from correlate.tables import tables
@@ -29,6 +30,9 @@ from correlate.tables.layout import Table, as_csv, as_markdown
 from correlate.tables.study import Study, checked
 from correlate.tables.with_left_out import noted
 from correlate.trace.duplicates import ADVICE
+
+COMPUTED = ("findings/", "trials.csv")
+"""What measuring writes; the rest is rendered of it."""
 
 __all__ = ["build", "findings", "read_findings", "remarks", "render", "server_addresses", "summary", "unread"]
 
@@ -93,7 +97,8 @@ def server_addresses(dataset: Dataset) -> list[str]:
 
 
 def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
-    """Rewrites findings/, tables/, report.html and, last, the manifest. The same captures give the same bytes.
+    """Rewrites trials.csv, findings/, tables/, report.html, what describes the dataset and, last, the manifest. The
+    same captures give the same bytes.
 
     `measured` is what `findings` returned for these captures a moment ago; names that were learned since are put in.
     Without it everything is measured here. A server without a name in names.json is given the one that DNS answers in
@@ -112,8 +117,9 @@ def build(dataset: Dataset, measured: Sequence[Measured] | None = None) -> None:
 
 
 def render(dataset: Dataset) -> None:
-    """Rewrites tables/, report.html and, last, the manifest from findings/ as they are. Measures nothing, unless
-    there is no manifest, which says what findings were computed: then everything is computed as by `build`.
+    """Rewrites tables/, report.html, what describes the dataset and, last, the manifest from findings/ as they are.
+    Measures nothing, unless there is no manifest, which says what findings were computed: then everything is computed
+    as by `build`.
 
     Raises `BadDataset`, with everything untouched, where findings are missing or are not those of the complete trials,
     and `Damaged` where they, or something that was recorded, are not as they were.
@@ -123,7 +129,7 @@ def render(dataset: Dataset) -> None:
     if not dataset.manifest_path.exists():
         return build(dataset)
     files = _rendered(dataset)
-    if changed := [line for line in examined.computed if line.startswith(f"{dataset.findings_dir.name}/")]:
+    if changed := [line for line in examined.computed if line.startswith(COMPUTED)]:
         raise Damaged("\n".join([*changed, f"{dataset.path}: nothing is written; correlate computes findings again"]))
     return _put(dataset, files)
 
@@ -135,7 +141,7 @@ def _rendered(dataset: Dataset) -> dict[Path, str]:
     files = {dataset.tables_dir / f"{each.name}.csv": as_csv(each) for each in (*made, claimed)}
     files |= {
         dataset.tables_dir / f"{each.name}.md": as_markdown(
-            each, grids(each), study.scope if "N" in each.columns else ""
+            each, grids(each), study.scope if "total" in each.columns else ""
         )
         for each in (*made, claimed)
     }
@@ -144,9 +150,14 @@ def _rendered(dataset: Dataset) -> dict[Path, str]:
 
 def _put(dataset: Dataset, files: Mapping[Path, str]) -> None:
     dataset.reopen()
+    _write(dataset, files)
+    _write(dataset, described(dataset))
+    dataset.write_manifest()
+
+
+def _write(dataset: Dataset, files: Mapping[Path, str]) -> None:
     for path, text in files.items():
         write_text(path, str(dataset.journal.clean(text)))
-    dataset.write_manifest()
 
 
 @cache

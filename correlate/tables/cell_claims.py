@@ -1,5 +1,5 @@
-"""Claims of the paper that are not of a trial but of a cell: of a median, of a spread, of two groups of calls. N counts
-cells; these are no sample of anything, so they have no interval."""
+"""Claims of the paper that are not of a trial but of a cell: of a median, of a spread, of two groups of calls.
+`total` counts cells; these are no sample of anything, so they have no interval."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -123,7 +123,7 @@ CELL_CLAIMS = (
 
 
 def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterator[Row]:
-    """A row a claim, app and scenario; `holds` decides by n, undecided and N whether a claim of all cells does."""
+    """A row a claim, app and scenario; `holds` decides by n, undecided and total whether a claim of all does."""
     for claim in CELL_CLAIMS:
         of = claim.of(study)
         wrong = replace(of, read=tuple(each.as_case for each in of.crossed), out={})
@@ -141,7 +141,7 @@ def rows(study: Study, holds: Callable[[int, int, int], bool | None]) -> Iterato
                 "scenario": scenario,
                 "unit": "cells",
                 "n": n,
-                "N": total,
+                "total": total,
                 "undecided": undecided,
                 "quantifier": "always",
                 "holds": {True: "yes", False: "no", None: None}[decided],

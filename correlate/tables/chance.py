@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from correlate.tables.control import DOES_NOT, ONE_SIDE, SAME_PHONES
-from correlate.tables.layout import Cell, Line, Table, text
+from correlate.tables.control import ONE_SIDE, SAME_PHONES
+from correlate.tables.layout import DOES_NOT, Cell, Line, Table, text
 
 Row = Mapping[str, Cell]
 

@@ -18,16 +18,16 @@ from correlate.tables.with_left_out import unproven_notes
 
 
 def claims(study: Study) -> Table:
-    """Every claim for every app and scenario where it applies: n/N, whether it holds, and the rule. Each is of the
+    """Every claim for every app and scenario where it applies: n/total, whether it holds, and the rule. Each is of the
     trials that are proven to be what it speaks of."""
     columns = (
-        "claim section app scenario unit n N undecided wilson_low wilson_high quantifier holds paper_claims agreement "
-        f"{CONTROL_COLUMNS} reason rule"
+        "claim section app scenario unit n total undecided wilson_low wilson_high quantifier holds paper_claims "
+        f"agreement {CONTROL_COLUMNS} reason rule"
     )
     notes = (
-        "quantifier: the paper's; always: holds in all N trials that the claim speaks of; generally: in more than half",
+        "quantifier: the paper's; always: holds in all trials that the claim speaks of; generally: in more than half",
         "paper_claims: whether the paper claims it for this app and scenario",
-        "unit: what n and N count; of cells, as of medians, there is no interval",
+        "unit: what n and total count; of cells, as of medians, there is no interval",
         BOUND,
         *unproven_notes(study.speaking_of("scenario", "service")),
         "a claim that compares with the service that was called needs `service` proven, the others do not; those with "

@@ -83,20 +83,31 @@ def _table3(of: Table) -> list[Grid]:
 
 
 def _disclosure(rows: Sequence[Row]) -> list[Line]:
-    directions = list(dict.fromkeys(text(row["direction"]) for row in rows))
-    split = [row for row in rows if row["direction"] != "all"]
-    is_split = any(_is_mixed(row) for row in rows if row["direction"] == "all") or any(
-        row["measure"] in EXPOSURES and row["paper_n"] is not None for row in split
-    )
+    addresses = [row for row in rows if row["measure"] not in ROUTES]
+    is_split = any(row["paper_n"] is not None for row in addresses) or any(map(_is_mixed, _summed(addresses)))
+    if not is_split:
+        addresses = _summed(addresses)
     lines: list[Line] = []
-    for direction in directions:
-        by_measure = {text(row["measure"]): row for row in rows if row["direction"] == direction}
+    for direction in sorted(
+        {text(row["direction"]): None for row in (*addresses, *rows)}, key=lambda each: each != "all"
+    ):
         prefix = "" if direction == "all" else f"{_words(direction)}: "
-        if (direction != "all") == (is_split and bool(split)):
-            lines += _visible(by_measure, prefix)
+        visible = {text(row["measure"]): row for row in addresses if row["direction"] == direction}
+        lines += _visible(visible, prefix) if visible else []
         if direction != "all":
-            lines += _routes(by_measure, prefix)
+            lines += _routes({text(row["measure"]): row for row in rows if row["direction"] == direction}, prefix)
     return lines
+
+
+def _summed(rows: Sequence[Row]) -> list[Row]:
+    """Both directions together, a row a measure."""
+    found: list[Row] = []
+    for measure in dict.fromkeys(row["measure"] for row in rows):
+        mine = [row for row in rows if row["measure"] == measure]
+        counts = {key: sum(int(row[key] or 0) for row in mine) for key in ("n", "total", "undecided")}
+        n = None if all(row["n"] is None for row in mine) else counts["n"]
+        found.append({**mine[0], **counts, "n": n, "direction": "all"})
+    return found
 
 
 def _routes(by_measure: Mapping[str, Row], prefix: str) -> list[Line]:
@@ -110,7 +121,7 @@ def _routes(by_measure: Mapping[str, Row], prefix: str) -> list[Line]:
 
 
 def _is_mixed(row: Row) -> bool:
-    return row["measure"] in EXPOSURES and row["n"] not in (None, 0, row["N"])
+    return row["measure"] in EXPOSURES and row["n"] not in (None, 0, row["total"])
 
 
 def _visible(by_measure: Mapping[str, Row], prefix: str) -> list[Line]:
@@ -122,7 +133,7 @@ def _visible(by_measure: Mapping[str, Row], prefix: str) -> list[Line]:
     alike: dict[tuple[Cell, ...], list[str]] = {}
     for key in EXPOSURES:
         if key in by_measure and _speaks(by_measure[key]):
-            counts = tuple(by_measure[key][name] for name in ("n", "N", "undecided", "paper_n", "paper_N"))
+            counts = tuple(by_measure[key][name] for name in ("n", "total", "undecided", "paper_n", "paper_total"))
             alike.setdefault(counts, []).append(key)
     for keys in alike.values():
         lines.append(_counted(f"{prefix}{_whose(keys)} visible", by_measure[keys[0]]))
@@ -146,9 +157,9 @@ def _whose(keys: Sequence[str]) -> str:
 
 
 def _counted(label: str, row: Row) -> Line:
-    """`label n/N`, the paper's n/N beside it, and how many trials nobody could decide."""
+    """`label n/total`, the paper's n/total beside it, and how many trials nobody could decide."""
     ours = f"{label} {_counts(row)}"
-    paper = _share(row["paper_n"], row["paper_N"]) if row.get("paper_n") is not None else ""
+    paper = _share(row["paper_n"], row["paper_total"]) if row.get("paper_n") is not None else ""
     paper += " inferred" if row.get("inferred") else ""
     remark = f"{row['undecided']} undecided" if row["undecided"] else ""
     differs = "differs" if text(row.get("agreement")).startswith("differs") else ""
@@ -156,9 +167,9 @@ def _counted(label: str, row: Row) -> Line:
 
 
 def _counts(row: Row) -> str:
-    """n/N; a dash for n where every trial is undecided: a zero would read as a no."""
-    is_open = row["undecided"] and row["undecided"] == row["N"]
-    return _share(None if is_open else row["n"], row["N"])
+    """n/total; a dash for n where every trial is undecided: a zero would read as a no."""
+    is_open = row["undecided"] and row["undecided"] == row["total"]
+    return _share(None if is_open else row["n"], row["total"])
 
 
 def _share(n: Cell, total: Cell) -> str:
@@ -170,10 +181,10 @@ def _table4(of: Table) -> list[Grid]:
         [
             text(row["app"]),
             [Line(text(row["address"])), *([Line(text(row["name"]))] if row["name"] else [])],
-            text(row["ports"]).replace(" ", ", "),
+            text(row["ports"]).strip("[]"),
             _counts(row),
             text(row["paper_address"]) or "–",
-            text(row["paper_ports"]).replace(" ", ", ") or "–",
+            text(row["paper_ports"]).strip("[]") or "–",
             text(row["agreement"]),
         ]
         for row in of.rows
@@ -200,7 +211,7 @@ def _symmetry(of: Table) -> list[Grid]:
     """The headline rule first, as the paper prints it; the other rules, and volumes that it does not print, folded."""
     volumes = list(dict.fromkeys(text(row["volume"]) for row in of.rows))
     published = next((text(row["volume"]) for row in of.rows if row["paper_median"] is not None), volumes[-1])
-    columns = f"app|caller device|service|session|n/N|absolute ({UNITS[of.name]})|paper|normalised|paper"
+    columns = f"app|caller device|service|session|n/total|absolute ({UNITS[of.name]})|paper|normalised|paper"
     shown = []
     for volume in sorted(volumes, key=lambda volume: volume != published):
         of_volume = [row for row in of.rows if text(row["volume"]) == volume]
@@ -220,7 +231,7 @@ def _symmetry_rows(rows: Sequence[Row]) -> Iterator[list[str | list[Line]]]:
         first = both["absolute"]
         yield [
             *cell,
-            [Line(_share(first["n"], first["N"]), remark=_bounded(first))],
+            [Line(_share(first["n"], first["total"]), remark=_bounded(first))],
             *(part for measure in ("absolute", "normalised") for part in _beside(both[measure])),
         ]
 

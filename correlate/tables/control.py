@@ -14,7 +14,7 @@ import numpy.typing as npt
 from correlate.findings.cases import Case
 from correlate.findings.wrong_pairs import KIND
 from correlate.tables.claim_list import Claim
-from correlate.tables.layout import Row
+from correlate.tables.layout import DOES_NOT, Row
 from correlate.tables.predicates import is_void
 from correlate.tables.study import Study
 
@@ -40,7 +40,6 @@ CONTROL_COLUMNS = (
     "control wrong_pairs_n wrong_pairs wrong_pairs_undecided likelihood_ratio likelihood_low likelihood_high "
     "discriminates"
 )
-DOES_NOT = "does not discriminate"
 CONTROL_NOTES = (
     "wrong pairs: the caller's leg of one trial beside the callee's of another of the same app, service, scenario and "
     "direction; undecided ones are in neither of the two numbers",

@@ -18,6 +18,8 @@ DISCLOSURES = {
 }
 """Measure -> the side and the column of endpoints.csv that decide it, or say why it is undecided."""
 ROUTES = ("p2p", "relay")
+ALL = "all"
+"""Both directions together."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Published:
 
 
 def table3(study: Study) -> Table:
-    """Whose addresses the other side's trace shows, and the route, n/N by scenario, app and direction."""
+    """Whose addresses the other side's trace shows, and the route, n/total by scenario, app and direction."""
     published = {
         (row["app"], row["scenario"], row["direction"], row["measure"]): Published(
             row["n"], row["of"], row.get("inferred", False)
@@ -42,20 +44,26 @@ def table3(study: Study) -> Table:
         for app in study.apps:
             cases = study.select(app=app, scenario=scenario)
             talks = [case for case in cases if case.is_conversation]
-            directions = _directions(study, cases) if talks else []
-            for direction in ["all", *directions]:
+            split = _directions(study, cases) if talks else [ALL]
+            prints_both = any((app, scenario, ALL, name) in published for name in DISCLOSURES)
+            for direction in ([ALL] if prints_both and split != [ALL] else []) + split:
                 calls, conversations = (_in_direction(each, direction) for each in (cases, talks))
-                counted = {name: _counted(calls, *decides) for name, decides in DISCLOSURES.items()}
-                counted |= {name: _counted(conversations, "caller", "routing", name) for name in ROUTES if talks}
+                counted: dict[str, Row] = {}
+                if direction == ALL or not prints_both:
+                    counted = {name: _counted(calls, *decides) for name, decides in DISCLOSURES.items()}
+                if direction != ALL:
+                    counted |= {name: _counted(conversations, "caller", "routing", name) for name in ROUTES}
                 for name, counts in counted.items():
                     paper = published.get((app, scenario, direction, name))
                     key: Row = {"scenario": scenario, "app": app, "direction": direction, "measure": name}
                     rows.append({**key, **counts, **_beside(study, counts, paper)})
     columns = (
-        "scenario app direction measure n N undecided wilson_low wilson_high paper_n paper_N inferred difference "
-        "agreement reason"
+        "scenario app direction measure n total undecided wilson_low wilson_high paper_n paper_total inferred "
+        "difference agreement reason"
     )
     notes = (
+        "direction: `all` where nobody talked, and for addresses where the paper prints both directions together; no "
+        "row is a total of others",
         "public, private: the role under which an address was learned; visible: in the other side's IP headers or STUN",
         "no_disclosure: no address of either phone in the other's trace, and none in STUN that nobody explains; with "
         "one that nobody explains the trial is undecided, and the cell is no 'no disclosure'",
@@ -64,8 +72,8 @@ def table3(study: Study) -> Table:
         "p2p: at least half of the media payload goes directly; counted over conversations",
         BOUND,
         "inferred: the paper prints no such zero; it follows from what it says of the others",
-        "agreement: with the paper's share where n/N and (n + undecided)/N both give that answer, else undecided; "
-        "difference: of the shares",
+        "agreement: with the paper's share where n/total and (n + undecided)/total both give that answer, else "
+        "undecided; difference: of the shares",
         study.answered_note,
         *study.vantage_notes,
     )
@@ -73,7 +81,7 @@ def table3(study: Study) -> Table:
 
 
 def _in_direction(cases: list[Case], direction: str) -> list[Case]:
-    return [case for case in cases if direction in ("all", case.direction)]
+    return [case for case in cases if direction in (ALL, case.direction)]
 
 
 def _counted(cases: list[Case], side: str, column: str, route: str = "") -> Row:
@@ -98,11 +106,11 @@ def _directions(study: Study, cases: list[Case]) -> list[str]:
 
 def _beside(study: Study, counts: Mapping[str, Cell], paper: Published | None) -> Row:
     if paper is None:
-        return {"paper_n": None, "paper_N": None, "inferred": None, "difference": None, "agreement": ""}
-    published: Row = {"paper_n": paper.n, "paper_N": paper.of, "inferred": "yes" if paper.inferred else None}
+        return {"paper_n": None, "paper_total": None, "inferred": None, "difference": None, "agreement": ""}
+    published: Row = {"paper_n": paper.n, "paper_total": paper.of, "inferred": "yes" if paper.inferred else None}
     if counts["n"] is None:
         return {**published, "difference": None, "agreement": "no trial"}
-    n, undecided, total = (int(counts[key] or 0) for key in ("n", "undecided", "N"))
+    n, undecided, total = (int(counts[key] or 0) for key in ("n", "undecided", "total"))
     least, most = n * paper.of, (n + undecided) * paper.of
     if undecided and least <= paper.n * total <= most:
         return {**published, "difference": None, "agreement": "undecided"}

@@ -10,6 +10,10 @@ from correlate.dataset.record import Provenance
 from correlate.tables.provenance import MEANINGS
 
 MAX_TEXT = 300
+DOES_NOT = "does not discriminate"
+FLAGS = {"yes": "TRUE", "no": "FALSE", DOES_NOT: "FALSE"}
+FLAGGED = ("inferred", "holds", "paper_claims", "discriminates")
+"""The columns that are a yes or a no: in a CSV TRUE and FALSE, which every tool takes for booleans."""
 
 Cell = str | int | float | None
 Row = dict[str, Cell]
@@ -97,7 +101,10 @@ def as_csv(of: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*of.columns, "provenance"])
-    writer.writerows([*map(inert, row), of.provenance] for row in of.shown())
+    for row in of.shown():
+        named = zip(of.columns, row, strict=True)
+        cells = (FLAGS.get(cell, cell) if column in FLAGGED else cell for column, cell in named)
+        writer.writerow([*map(inert, cells), of.provenance])
     return out.getvalue()
 
 
@@ -114,11 +121,11 @@ def as_markdown(of: Table, grids: Sequence[Grid] = (), scope: str = "") -> str:
 
 def _block(of: Grid) -> list[str]:
     head = "| " + " | ".join(of.columns) + " |"
-    rows = [["<br>".join(_escape(str(line)) for line in cell) for cell in row] for row in of.rows]
+    rows = [["<br>".join(escaped(str(line)) for line in cell) for cell in row] for row in of.rows]
     body = [head, "|" + " --- |" * len(of.columns), *("| " + " | ".join(row) + " |" for row in rows)]
     if of.is_folded:
-        return ["", "<details>", f"<summary>{_escape(of.caption)}</summary>", "", *body, "", "</details>"]
-    return [f"**{_escape(of.caption)}**", "", *body] if of.caption else body
+        return ["", "<details>", f"<summary>{escaped(of.caption)}</summary>", "", *body, "", "</details>"]
+    return [f"**{escaped(of.caption)}**", "", *body] if of.caption else body
 
 
 def _lines(cell: str | Line | Sequence[Line]) -> tuple[Line, ...]:
@@ -127,6 +134,6 @@ def _lines(cell: str | Line | Sequence[Line]) -> tuple[Line, ...]:
     return (cell,) if isinstance(cell, Line) else tuple(cell)
 
 
-def _escape(cell: str) -> str:
+def escaped(cell: str) -> str:
     safe = cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("](", "]\\(")
     return " ".join(safe.split())

@@ -18,7 +18,7 @@ def apart(make: Callable[[Study], Table]) -> Callable[[Study], Table]:
         of_paper = make(study.of_paper)
         rows: list[Row] = [{"scenario": None, **row} for row in of_paper.rows]
         for scenario in study.others:
-            rows += [{"scenario": scenario, **row} for row in make(study.of_other(scenario)).rows if row["N"]]
+            rows += [{"scenario": scenario, **row} for row in make(study.of_other(scenario)).rows if row["total"]]
         notes = of_paper.notes
         if study.others:
             counts = ", ".join(f"{name} ({len(study.select(scenario=name))} trials)" for name in study.others)

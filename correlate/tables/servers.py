@@ -30,20 +30,21 @@ def table4(study: Study) -> Table:
                     "app": app,
                     "address": address,
                     "name": study.names.get(address),
-                    "ports": " ".join(str(port) for port in sorted(ports)),
+                    "ports": str(sorted(ports)),
                     **counts,
                     "paper_address": address if in_paper else None,
-                    "paper_ports": " ".join(str(port) for port in paper["ports"]) if in_paper else None,
+                    "paper_ports": str(sorted(paper["ports"])) if in_paper else None,
                     "agreement": agreement,
                     "erratum": paper.get("errata", {}).get(address),
                     "reason": why(counts, UNCOMPARED),
                 }
             )
     columns = (
-        "app address name ports n N undecided wilson_low wilson_high paper_address paper_ports agreement erratum reason"
+        "app address name ports n total undecided wilson_low wilson_high paper_address paper_ports agreement erratum "
+        "reason"
     )
     notes = (
-        "n/N: trials in which both sides used the server, or its twin, at the same time",
+        "n/total: trials in which both sides used the server, or its twin, at the same time",
         "the paper's ports are those of the app; a twin of a published server has a name of the same cluster",
         *(note for note in study.paper["errata"] if "Table 4" in note),
     )
@@ -104,7 +105,7 @@ def table5(study: Study) -> Table:
                     "erratum": errata.get((app, str(name))),
                 }
             )
-    columns = "app name address cluster n N undecided wilson_low wilson_high paper_address agreement erratum"
+    columns = "app name address cluster n total undecided wilson_low wilson_high paper_address agreement erratum"
     notes = (
         "names come from PTR look-ups after the run, else from DNS answers in the captures",
         "hosts of one cluster are twins",

@@ -1,4 +1,4 @@
-"""The paper's statistics: quartiles as its tables show them, its fractions n/N and intervals for them."""
+"""The paper's statistics: quartiles as its tables show them, its fractions n/total and intervals for them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from correlate.findings.cases import Case
 from correlate.tables.layout import Cell, Row
 
 BOUND = (
-    "wilson: 95% interval, from the lower end of n/N, as if no undecided trial held, to the upper end of "
-    "(n + undecided)/N, as if all did"
+    "wilson: 95% interval, from the lower end of n/total, as if no undecided trial held, to the upper end of "
+    "(n + undecided)/total, as if all did"
 )
 Z_95 = 1.959963984540054
 
@@ -89,8 +89,8 @@ def normalised(caller: float, callee: float) -> float | None:
 
 
 def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
-    """n of N cases hold, u are undecided: n, N, `undecided`, and the interval from the lower Wilson end of n/N to the
-    upper one of (n + u)/N.
+    """n of `total` cases hold, u are undecided: `n`, `total`, `undecided`, and the interval from the lower Wilson end
+    of n/total to the upper one of (n + u)/total.
 
     What cannot be decided is no failure and leaves nothing out: it widens the interval. Without a case n and the
     interval are None.
@@ -101,7 +101,7 @@ def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
     low, high = bounds(hits, undecided, len(verdicts)) or (None, None)
     return {
         "n": hits if verdicts else None,
-        "N": len(verdicts),
+        "total": len(verdicts),
         "undecided": undecided,
         "wilson_low": low,
         "wilson_high": high,
@@ -110,6 +110,6 @@ def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
 
 def why(counts: Mapping[str, Cell], undecided: str) -> str:
     """Why a cell of `count` is null or a bound; empty where every case was decided."""
-    if not counts["N"]:
+    if not counts["total"]:
         return "no trial that could be read"
-    return f"{counts['undecided']} of {counts['N']} trials undecided: {undecided}" if counts["undecided"] else ""
+    return f"{counts['undecided']} of {counts['total']} trials undecided: {undecided}" if counts["undecided"] else ""

@@ -14,14 +14,14 @@ Ends = tuple[float, float]
 
 KB = 1000
 COLUMNS = (
-    "app caller_device service measure volume session n N median iqr minimum maximum signed_median "
+    "app caller_device service measure volume session n total median iqr minimum maximum signed_median "
     "paper_median paper_iqr paper_minimum paper_maximum difference agreement erratum reason"
 )
-BY_CLOCK = COLUMNS.replace(" n N ", " n N within_bound ")
+BY_CLOCK = COLUMNS.replace(" n total ", " n total within_bound ")
 BOUND = "within_bound: of the n differences so many are no larger than what the clocks' readings and drift leave open"
 QUARTILES = (
-    "n of N trials have the session on both sides; median, IQR: quartiles by numpy's method weibull; signed median: of "
-    "caller minus callee"
+    "n of total: trials that have the session on both sides; median, IQR: quartiles by numpy's method weibull; signed "
+    "median: of caller minus callee"
 )
 SESSIONS = (
     "session: longest_relay (the headline), best_match (selects on the outcome), p2p, media_union; the paper does not "
@@ -145,8 +145,8 @@ def _within(cases: list[Case], rule: str) -> int | None:
 
 
 def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str, unknown: int) -> Row:
-    """N, the trials of the cell, and what became of those that are not among the `found` ones; without any, of the
-    `unknown` ones, whose service nobody wrote down."""
+    """`total`, the trials of the cell, and what became of those that are not among the `found` ones; without any, of
+    the `unknown` ones, whose service nobody wrote down."""
     trials = len(cases)
     void = sum(map(is_void, cases))
     twice = sum(map(is_captured_twice, cases)) if quantity.of is not _duration_s else 0
@@ -158,7 +158,7 @@ def _missing(cases: list[Case], found: int, quantity: Quantity, rule: str, unkno
         none = f"{SERVICE_UNKNOWN} in {unknown} trials" if unknown else "no trial that could be read"
         reasons = [] if trials else [none]
     reasons += [f"{why} in {many} of {trials} trials" for why, many in left_out.items() if many]
-    return {"N": trials, "reason": "; ".join(reasons)}
+    return {"total": trials, "reason": "; ".join(reasons)}
 
 
 def _agreement(study: Study, ours: Summary, paper: dict[str, Cell]) -> Row:

@@ -84,4 +84,4 @@ def _key(row: Mapping[str, Cell]) -> tuple[str, ...]:
 def _value(row: Mapping[str, Cell]) -> str:
     undecided = f" and {row['undecided']} undecided" if row.get("undecided") else ""
     values = (f", {key} {text(row[key])}" for key in VALUES if row.get(key) is not None)
-    return f"{text(row['n'])}/{text(row['N'])}{undecided}{''.join(values)}"
+    return f"{text(row['n'])}/{text(row['total'])}{undecided}{''.join(values)}"

@@ -159,6 +159,7 @@ class BenchSpec(Model):
     resolver: Resolver | None = None
     contact: str = ""
     approval: str = ""
+    licence: str = ""
 
     @model_validator(mode="after")
     def _two_phones(self) -> Self:
@@ -300,6 +301,7 @@ class LocalBench(Model):
     resolver: Resolver | None = None
     contact: str = ""
     approval: str = ""
+    licence: str = ""
 
 
 def merged(bench: BenchSpec, local: LocalBench) -> BenchSpec:
@@ -315,7 +317,7 @@ def merged(bench: BenchSpec, local: LocalBench) -> BenchSpec:
     laptop = bench.laptop if local.laptop is None else _merged_laptop(bench.laptop, local.laptop)
     values |= {"phones": phones, "laptop": laptop, "allowed_callees": callees}
     values |= {"stun_servers": local.stun_servers or bench.stun_servers, "resolver": local.resolver or bench.resolver}
-    values |= {"contact": local.contact or bench.contact, "approval": local.approval or bench.approval}
+    values |= {name: getattr(local, name) or getattr(bench, name) for name in ("contact", "approval", "licence")}
     return BenchSpec.model_validate(values)
 
 

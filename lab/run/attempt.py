@@ -14,7 +14,7 @@ from pathlib import Path
 from correlate import markers
 from correlate.dataset import documents
 from correlate.dataset.clocks import ClockLine, Offset
-from correlate.dataset.record import SCHEMA, Asked, Markers, Observed, TrialRecord
+from correlate.dataset.record import SCHEMA, Asked, Markers, Observed, TrialRecord, stepped
 from lab.bench.bench import Bench
 from lab.capture.counters import Counters
 from lab.capture.protocol import DRAIN_S, Capture
@@ -105,7 +105,7 @@ class Attempt:
             raise AttemptVoid("unknown_command", f"a phone did not know: {', '.join(refused)[:300]}")
 
     def _procedure(self) -> TrialRecord:
-        bench, started_ns = self._bench, self._bench.clock.now_ns()
+        bench, started_ns = self._bench, stepped(self._bench.clock.now_ns())
         try:
             self._witnesses.begin()
             phones = {role: self._identify(self._phones[role]) for role in ROLES}

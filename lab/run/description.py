@@ -67,6 +67,7 @@ def describe(run: Run) -> DatasetRecord:
         provenance=PROVENANCES[spec.kind],
         contact=spec.contact,
         approval=spec.approval,
+        licence=spec.licence,
         scenario_hash=scenario_hash(run),
         versions=controller_versions(),
         devices=[

@@ -51,7 +51,7 @@ FIELDS: dict[type[BaseModel], Fields] = {
     # versions, are mended; accounts and keys are whoever's the lab is.
     bench.BenchSpec: Fields(
         "name kind phones laptop idle_s noise_max snaplen_bytes",
-        "stun_servers resolver contact approval",
+        "stun_servers resolver contact approval licence",
         "local allowed_callees",
     ),
     bench.PhoneSpec: Fields(

@@ -90,14 +90,14 @@ def pick(of, **keys):
 
 def test_an_answered_call_without_a_conversation_leaves_the_route_open_and_nothing_else(contradicted):
     table3 = tables(contradicted)[2]
-    cell = {"scenario": "caller_hangs_up", "direction": "all"}
+    cell = {"scenario": "caller_hangs_up", "direction": "lte_to_fixed"}
     relay = pick(table3, **cell, measure="relay")
-    assert (relay["n"], relay["N"], relay["undecided"]) == (1, 2, 1)
+    assert (relay["n"], relay["total"], relay["undecided"]) == (1, 2, 1)
     assert relay["reason"] == f"1 of 2 trials undecided: {NO_CONVERSATION}"
     silent = pick(table3, **cell, measure="no_disclosure")
-    assert (silent["n"], silent["N"], silent["undecided"]) == (2, 2, 0)
+    assert (silent["n"], silent["total"], silent["undecided"]) == (2, 2, 0)
     service = pick(claims(contradicted), claim="service_told_in_conversation", scenario="caller_hangs_up")
-    assert (service["N"], service["undecided"], service["reason"]) == (
+    assert (service["total"], service["undecided"], service["reason"]) == (
         2,
         1,
         f"1 of 2 trials undecided: {NO_CONVERSATION}",
@@ -106,24 +106,24 @@ def test_an_answered_call_without_a_conversation_leaves_the_route_open_and_nothi
         tables(contradicted)[6],
         caller_device="Device 1 (alpha)", service="voice", measure="absolute", session="longest_relay",
     )  # fmt: skip
-    assert (volume["n"], volume["N"]) == (2, 2)
+    assert (volume["n"], volume["total"]) == (2, 2)
 
 
 def test_a_conversation_that_nobody_answered_leaves_every_cell_open(contradicted):
     table3 = tables(contradicted)[2]
     for measure in ("no_disclosure", "caller_public"):
         row = pick(table3, scenario="caller_cancels", direction="all", measure=measure)
-        assert (row["N"], row["undecided"], row["reason"]) == (2, 1, f"1 of 2 trials undecided: {NO_ANSWER}")
+        assert (row["total"], row["undecided"], row["reason"]) == (2, 1, f"1 of 2 trials undecided: {NO_ANSWER}")
     assert {row["measure"] for row in table3.rows if row["scenario"] == "caller_cancels"} & {"p2p", "relay"} == set()
     told = [row for row in claims(contradicted).rows if row["scenario"] == "caller_cancels"]
-    assert {row["claim"] for row in told if row["N"] == 2 and row["undecided"] in (1, 2)} == {
+    assert {row["claim"] for row in told if row["total"] == 2 and row["undecided"] in (1, 2)} == {
         row["claim"] for row in told
     }
     lasted = pick(
         tables(contradicted)[5],
         caller_device="Device 1 (alpha)", service="voice", measure="absolute", session="longest_relay",
     )  # fmt: skip
-    assert (lasted["n"], lasted["N"], lasted["reason"]) == (3, 4, f"{NO_ANSWER} in 1 of 4 trials")
+    assert (lasted["n"], lasted["total"], lasted["reason"]) == (3, 4, f"{NO_ANSWER} in 1 of 4 trials")
 
 
 def test_a_verdict_of_the_phones_alone_puts_a_call_among_the_conversations(tmp_path, build):

@@ -54,8 +54,8 @@ def test_medians_and_spreads_are_claims_of_cells(tmp_path, build):
     rows = rows_of(tmp_path)
     below, wider = rows["medians_below_1_4_s"], rows["device_2_spreads"]
     assert (below["scenario"], below["unit"], below.get("wilson_low")) == ("all", "cells", None)
-    assert (below["n"], below["N"], below["undecided"], below["holds"]) == (2, 4, 1, "no")
-    assert (wider["n"], wider["N"], wider["undecided"], wider["holds"]) == (1, 2, 1, None)
+    assert (below["n"], below["total"], below["undecided"], below["holds"]) == (2, 4, 1, "no")
+    assert (wider["n"], wider["total"], wider["undecided"], wider["holds"]) == (1, 2, 1, None)
     assert wider["reason"].startswith("1 of 2 cells undecided")
 
 
@@ -80,4 +80,4 @@ def test_voice_and_video_are_alike_where_ranks_within_each_direction_do_not_tell
             ]
     build.dataset(tmp_path, calls, analysis=ANALYSIS)
     row = rows_of(tmp_path)["voice_and_video_alike_before_answer"]
-    assert (row["n"], row["undecided"], row["holds"], row["N"]) == (*found, 2)
+    assert (row["n"], row["undecided"], row["holds"], row["total"]) == (*found, 2)

@@ -30,7 +30,7 @@ ROW = {
     "far_name": "a,b",
     "servers": '[{"address": "192.0.2.1", "port": 443, "name": null}]',
     "rate": "0.1",
-    "is_known": "true",
+    "is_known": "TRUE",
 }
 
 

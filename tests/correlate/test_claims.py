@@ -35,7 +35,7 @@ def counted(tmp_path, build):
     build.dataset(tmp_path, calls, analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     made = claims(Study.of(Dataset(tmp_path)))
-    return {(row["claim"], row["scenario"]): (row["n"], row["N"], row["holds"]) for row in made.rows}
+    return {(row["claim"], row["scenario"]): (row["n"], row["total"], row["holds"]) for row in made.rows}
 
 
 def test_conversations_are_counted_by_claim(counted):
@@ -71,7 +71,7 @@ def test_a_claim_without_a_rule_of_the_app_is_undecided_and_not_a_no(tmp_path, b
     build.dataset(tmp_path, [call_of(build, 100)], analysis={"relay_ports": [3478]})
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "role_told_by_packet_counts")
-    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None)
+    assert (row["n"], row["total"], row["undecided"], row["holds"]) == (0, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: the app's analysis has no role"
 
 
@@ -97,7 +97,7 @@ def test_no_payload_to_any_server_decides_no_majority(tmp_path, build):
     build.dataset(tmp_path, [silent], analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "ipv6_majority_on_device_1")
-    assert (row["n"], row["N"], row["undecided"]) == (0, 1, 1)
+    assert (row["n"], row["total"], row["undecided"]) == (0, 1, 1)
 
 
 def test_packets_joined_by_the_capturing_machine_decide_no_symmetry(tmp_path, build):
@@ -106,7 +106,7 @@ def test_packets_joined_by_the_capturing_machine_decide_no_symmetry(tmp_path, bu
     build.dataset(tmp_path, [call], analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "symmetry_in_conversation")
-    assert (row["n"], row["N"], row["undecided"]) == (0, 1, 1)
+    assert (row["n"], row["total"], row["undecided"]) == (0, 1, 1)
 
 
 def test_asymmetry_is_of_all_relayed_sessions_together(tmp_path, build):
@@ -119,7 +119,7 @@ def test_asymmetry_is_of_all_relayed_sessions_together(tmp_path, build):
     build.dataset(tmp_path, [call], analysis=ANALYSIS)
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     row = next(row for row in claims(Study.of(Dataset(tmp_path))).rows if row["claim"] == "asymmetry_before_answer")
-    assert (row["n"], row["N"]) == (1, 1)
+    assert (row["n"], row["total"]) == (1, 1)
 
 
 def rows_of(tmp_path):
@@ -143,7 +143,7 @@ def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build)
     cancelled.caller.relay(A, RELAYS[1], 0.0)
     build.dataset(tmp_path, [known, unknown], analysis=ANALYSIS)
     row = rows_of(tmp_path)["service_told_in_conversation"]
-    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (1, 2, 1, None)
+    assert (row["n"], row["total"], row["undecided"], row["holds"]) == (1, 2, 1, None)
     assert row["reason"] == "1 of 2 trials undecided: service unknown"
     build.dataset(
         tmp_path / "unanswered",
@@ -151,7 +151,7 @@ def test_a_service_that_nobody_wrote_down_is_undecided_not_a_no(tmp_path, build)
         analysis={"relay_ports": [3478], "unanswered_service": "identical_sessions"},
     )
     row = rows_of(tmp_path / "unanswered")["service_told_before_answer"]
-    assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None)
+    assert (row["n"], row["total"], row["undecided"], row["holds"]) == (0, 1, 1, None)
     assert row["reason"] == "1 of 1 trials undecided: service unknown"
 
 
@@ -167,7 +167,7 @@ def test_sessions_that_differ_and_ids_that_are_too_short_are_undecided_not_a_no(
     found = rows_of(tmp_path)
     for claim in ("service_told_before_answer", "same_user_ids"):
         row = found[claim]
-        assert (row["n"], row["N"], row["undecided"], row["holds"]) == (0, 1, 1, None), claim
+        assert (row["n"], row["total"], row["undecided"], row["holds"]) == (0, 1, 1, None), claim
         assert row["reason"] == "1 of 1 trials undecided: the wire does not tell"
 
 
@@ -197,7 +197,7 @@ def counts_of(tmp_path, build, claim, *calls):
     """n, N and whether the claim holds, of a dataset of these calls."""
     build.dataset(tmp_path, calls, analysis=ANALYSIS)
     row = rows_of(tmp_path)[claim]
-    return row["n"], row["N"], row["holds"]
+    return row["n"], row["total"], row["holds"]
 
 
 YES, NO = (1, 1, "yes"), (0, 1, "no")
@@ -256,7 +256,7 @@ def test_port_3478_has_to_be_on_both_sides(tmp_path, build):
     call.callee.relay(B, ("192.0.2.50", 443), 0.0)
     build.dataset(tmp_path, [call])
     row = rows_of(tmp_path)["port_3478_on_both_sides"]
-    assert (row["n"], row["N"], row["unit"]) == (0, 1, "trials")
+    assert (row["n"], row["total"], row["unit"]) == (0, 1, "trials")
 
 
 @pytest.mark.parametrize(("end_s", "equal"), [(10.0, YES), (9.999999, NO)])
@@ -310,7 +310,7 @@ def test_exposure_among_relayed_calls_leaves_the_direct_ones_out_and_the_undecid
     build.dataset(tmp_path, [seen, unseen, other, direct], analysis=ANALYSIS)
     rows = rows_of(tmp_path)
     public, every = (rows[f"{name}_addresses_exposed_when_relayed"] for name in ("only_public", "all"))
-    assert (public["n"], public["N"], public["undecided"], public["holds"]) == (1, 3, 1, None)
-    assert (every["n"], every["N"], every["undecided"], every["holds"]) == (0, 3, 1, "no")
+    assert (public["n"], public["total"], public["undecided"], public["holds"]) == (1, 3, 1, None)
+    assert (every["n"], every["total"], every["undecided"], every["holds"]) == (0, 3, 1, "no")
     assert public["reason"] == "1 of 3 trials undecided: answered, but no conversation on the wire"
-    assert rows["all_addresses_exposed"]["N"] == 4
+    assert rows["all_addresses_exposed"]["total"] == 4

@@ -61,15 +61,15 @@ def test_table_3_says_undecided_where_nobody_explains_an_address(tmp_path, build
     calls = [call_of(build), call_of(build, leak="203.0.113.99", repetition=2)]
     full, (shape,) = shapes(tmp_path, build, calls)["table3"]
     assert str(shape.rows[0][1][0]) == "no disclosure 1/2 [1 undecided]"
-    row = next(row for row in full.rows if row["measure"] == "no_disclosure" and row["direction"] == "all")
-    assert (row["n"], row["N"], row["undecided"]) == (1, 2, 1)
+    row = next(row for row in full.rows if row["measure"] == "no_disclosure" and row["direction"] == "lte_to_fixed")
+    assert (row["n"], row["total"], row["undecided"]) == (1, 2, 1)
     assert row["reason"] == "1 of 2 trials undecided: an unexplained address stands in a STUN attribute"
 
 
 def test_a_cell_that_is_all_undecided_may_be_anything(tmp_path, build):
     full, (shape,) = shapes(tmp_path, build, [call_of(build, leak="203.0.113.99")])["table3"]
-    row = next(row for row in full.rows if row["measure"] == "no_disclosure" and row["direction"] == "all")
-    assert (row["n"], row["N"], row["undecided"], row["wilson_low"], row["wilson_high"]) == (0, 1, 1, 0.0, 1.0)
+    row = next(row for row in full.rows if row["measure"] == "no_disclosure" and row["direction"] == "lte_to_fixed")
+    assert (row["n"], row["total"], row["undecided"], row["wilson_low"], row["wilson_high"]) == (0, 1, 1, 0.0, 1.0)
     assert str(shape.rows[0][1][0]) == "no disclosure –/1 [1 undecided]"
 
 

@@ -102,7 +102,7 @@ def of(made, claim, scenario="caller_hangs_up"):
 
 
 def shares(row):
-    return row["n"], row["N"], row["wrong_pairs_n"], row["wrong_pairs"], row["discriminates"]
+    return row["n"], row["total"], row["wrong_pairs_n"], row["wrong_pairs"], row["discriminates"]
 
 
 def test_a_planted_id_discriminates_and_a_relay_that_everybody_uses_does_not(rows):
@@ -131,7 +131,7 @@ def test_a_claim_of_one_side_and_one_of_addresses_have_no_control_and_say_why(ro
 def test_a_claim_of_medians_stands_beside_the_medians_of_wrong_pairs_without_a_ratio(rows):
     """Each call is a second longer at its caller; callers of other calls are 9 s off and more."""
     medians = of(rows, "medians_below_1_4_s", "all")
-    assert (medians["n"], medians["N"], medians["undecided"]) == (2, 4, 2)
+    assert (medians["n"], medians["total"], medians["undecided"]) == (2, 4, 2)
     assert (medians["control"], *shares(medians)[2:]) == ("wrong pairs", 0, 1, None)
     assert (medians["likelihood_ratio"], medians["wrong_pairs_undecided"]) == (None, 3)
     alike = of(rows, "voice_and_video_alike_before_answer", "caller_cancels")

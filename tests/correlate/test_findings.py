@@ -14,6 +14,7 @@ from correlate.dimensions import DIMENSIONS
 from correlate.dimensions.servers import Server
 from correlate.errors import BadDataset
 from correlate.findings.cases import as_truth, cases, unread_as_truth
+from correlate.findings.keys import COLUMNS as KEYS
 from correlate.tables import tables
 from correlate.tables.study import Study
 from tests.records import record_anew
@@ -95,7 +96,7 @@ def test_a_service_and_a_role_without_a_rule_have_reasons_of_their_own(tmp_path,
     (case,) = cases(Dataset(tmp_path)).read
     no_rule = "no conversation, and no rule for calls without one"
     assert case.service_type["callee"].reasons == {
-        "service": no_rule,
+        "service_found": no_rule,
         "rule": no_rule,
         "margin": no_rule,
         "media_bytes_per_s": "no media",
@@ -139,8 +140,12 @@ def test_a_trial_that_is_not_read_has_the_shape_of_every_truth_with_nothing_in_i
         with (Dataset(tmp_path).findings_dir / f"{name}.csv").open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["trial"] == calls[1].trial]
         reason = found.unread[calls[1].trial]
-        filled = [{column: cell for column, cell in row.items() if cell} for row in rows]
-        assert filled == [{"trial": calls[1].trial, "side": side, "reason": reason} for side in ("caller", "callee")]
+        filled = [{column: cell for column, cell in row.items() if cell and column not in KEYS} for row in rows]
+        assert filled == [{"reason": reason}] * 2
+        assert [(row["side"], row["app"], row["phone"]) for row in rows] == [
+            ("caller", "maple", "alpha"),
+            ("callee", "maple", "bravo"),
+        ]
 
 
 def shape(truth):
@@ -217,8 +222,10 @@ def test_a_damaged_capture_gives_nulls_with_the_reason_and_is_counted_nowhere(tm
     assert line.startswith(f"{calls[1].trial}: trials/{calls[1].trial}/caller.pcap: ")
     study = Study.of(dataset)
     assert ([case.trial for case in study.cases], list(study.unread)) == ([calls[0].trial], [calls[1].trial])
-    rows = [row for row in tables(study)[2].rows if row["measure"] == "caller_public" and row["direction"] == "all"]
-    assert [(row["n"], row["N"]) for row in rows] == [(0, 1)]
+    rows = [
+        row for row in tables(study)[2].rows if row["measure"] == "caller_public" and row["direction"] == "lte_to_fixed"
+    ]
+    assert [(row["n"], row["total"]) for row in rows] == [(0, 1)]
     page = dataset.report_path.read_text()
     assert "Complete, but could not be read, and counted nowhere: 1 of 2 trials" in page
     assert report.read_findings(dataset)[calls[1].trial]["established"] is None
@@ -230,7 +237,7 @@ def test_a_cell_of_which_no_trial_could_be_read_is_null_and_says_so(tmp_path, bu
     cut_capture(Dataset(tmp_path), call.trial)
     report.build(Dataset(tmp_path))
     rows = tables(Study.of(Dataset(tmp_path)))[2].rows
-    assert {(row["n"], row["N"], row["reason"]) for row in rows} == {(None, 0, "no trial that could be read")}
+    assert {(row["n"], row["total"], row["reason"]) for row in rows} == {(None, 0, "no trial that could be read")}
 
 
 def test_findings_do_not_say_where_the_dataset_lies(tmp_path, build):

@@ -58,10 +58,10 @@ def test_whether_another_scenario_is_a_conversation_its_claims_say(study):
 
 def test_table_3_has_a_row_a_scenario_and_nothing_of_the_paper_beside_another_one(study):
     made = tables(study)[2]
-    (row,) = rows(made, scenario="callee_answers_late", direction="all", measure="caller_public")
-    assert (row["N"], row["paper_n"], row["agreement"]) == (1, None, "")
+    (row,) = rows(made, scenario="callee_answers_late", direction="lte_to_fixed", measure="caller_public")
+    assert (row["total"], row["paper_n"], row["agreement"]) == (1, None, "")
     (row,) = rows(made, scenario="caller_hangs_up", direction="lte_to_fixed", measure="caller_public")
-    assert (row["N"], row["paper_n"]) == (2, 6)
+    assert (row["total"], row["paper_n"]) == (2, 6)
     assert rows(made, scenario="caller_cancels_early", measure="relay") == []
 
 
@@ -69,11 +69,11 @@ def test_the_papers_rows_of_tables_that_do_not_tell_scenarios_are_of_its_scenari
     """All four calls are voice calls of one phone."""
     made = {each.name: each for each in tables(study)}
     found = {
-        scenario: [row["N"] for row in rows(made["table6"], **CELL, scenario=scenario)]
+        scenario: [row["total"] for row in rows(made["table6"], **CELL, scenario=scenario)]
         for scenario in (None, "callee_answers_late", "caller_cancels_early")
     }
     assert found == {None: [2], "callee_answers_late": [1], "caller_cancels_early": [1]}
-    assert [row["N"] for row in rows(made["table7"], **CELL)] == [2, 1]
+    assert [row["total"] for row in rows(made["table7"], **CELL)] == [2, 1]
     (row,) = rows(made["table6"], **CELL, scenario="callee_answers_late")
     assert (row["paper_median"], row["agreement"]) == (None, "")
     (row,) = rows(made["table6"], **CELL, scenario=None)
@@ -86,10 +86,10 @@ def test_the_papers_rows_of_tables_that_do_not_tell_scenarios_are_of_its_scenari
 
 def test_a_server_of_another_scenario_stands_apart_too(study):
     made = tables(study)[3]
-    assert [(row["scenario"], row["n"], row["N"]) for row in rows(made, address="192.0.2.60")] == [
+    assert [(row["scenario"], row["n"], row["total"]) for row in rows(made, address="192.0.2.60")] == [
         ("callee_answers_late", 1, 1)
     ]
-    assert [(row["scenario"], row["N"]) for row in rows(made, address="192.0.2.50")] == [
+    assert [(row["scenario"], row["total"]) for row in rows(made, address="192.0.2.50")] == [
         (None, 2),
         ("caller_cancels_early", 1),
     ]
@@ -98,8 +98,8 @@ def test_a_server_of_another_scenario_stands_apart_too(study):
 
 def test_claims_have_a_row_for_it_that_the_paper_does_not_claim(study):
     found = rows(claims(study), claim="symmetry_in_conversation", scenario="callee_answers_late")
-    assert [(row["N"], row["paper_claims"], row["agreement"]) for row in found] == [(1, None, "")]
-    assert [row["N"] for row in rows(claims(study), claim="no_disclosure_before_answer")] == [1]
+    assert [(row["total"], row["paper_claims"], row["agreement"]) for row in found] == [(1, None, "")]
+    assert [row["total"] for row in rows(claims(study), claim="no_disclosure_before_answer")] == [1]
 
 
 def test_without_another_scenario_all_rows_are_the_papers(tmp_path, build):

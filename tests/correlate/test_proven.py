@@ -148,11 +148,11 @@ def test_each_table_leaves_out_whom_its_cells_need(mixed):
     """Of 8: without calls 7; by scenario 4 (rang, answered, ended_by); by service 6; conversations by service 5."""
     made = {each.name: each for each in tables(mixed)}
     cell = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}
-    assert pick(made["table3"], scenario="caller_hangs_up", direction="all", measure="relay")["N"] == 4
-    assert pick(made["table4"], address="192.0.2.50")["N"] == 7
-    assert pick(made["table6"], **cell)["N"] == 6
-    assert pick(made["table7"], **cell)["N"] == 5
-    assert pick(made["table8"], **cell, volume="frames")["N"] == 5
+    assert pick(made["table3"], scenario="caller_hangs_up", direction="lte_to_fixed", measure="relay")["total"] == 4
+    assert pick(made["table4"], address="192.0.2.50")["total"] == 7
+    assert pick(made["table6"], **cell)["total"] == 6
+    assert pick(made["table7"], **cell)["total"] == 5
+    assert pick(made["table8"], **cell, volume="frames")["total"] == 5
 
 
 def test_each_table_says_how_many_and_why_and_what_its_cells_would_be_with_them(mixed):
@@ -171,7 +171,7 @@ def test_each_table_says_how_many_and_why_and_what_its_cells_would_be_with_them(
 
 def test_claims_of_the_service_need_it_proven_and_the_others_do_not(mixed):
     made = claims(mixed)
-    of = {row["claim"]: row["N"] for row in made.rows if row["scenario"] == "caller_hangs_up"}
+    of = {row["claim"]: row["total"] for row in made.rows if row["scenario"] == "caller_hangs_up"}
     assert (of["symmetry_in_conversation"], of["service_told_in_conversation"]) == (4, 3)
     (note,) = (note for note in made.notes if note.startswith("not proven"))
     assert note.startswith("not proven, so not in these cells: 5 of 8 trials of maple: calls undecided in 1")
@@ -217,9 +217,9 @@ def test_a_wrong_pair_with_a_trial_that_is_not_proven_is_no_control(tmp_path, bu
     calls.append(call_of(build, 3, others={"rang": open_claim("histories ran over")}))
     study = study_of(tmp_path, build, *calls)
     row = pick(claims(study), claim="shared_server", scenario="caller_hangs_up")
-    assert (row["N"], row["wrong_pairs"]) == (2, 2)
+    assert (row["total"], row["wrong_pairs"]) == (2, 2)
     row = pick(claims(study.whole), claim="shared_server", scenario="caller_hangs_up")
-    assert (row["N"], row["wrong_pairs"]) == (3, 6)
+    assert (row["total"], row["wrong_pairs"]) == (3, 6)
 
 
 def test_what_is_read_again_of_findings_has_its_claims(tmp_path, build):

@@ -79,7 +79,7 @@ def test_the_page_and_the_tables_are_rendered_from_findings_without_measuring(bu
     report.render(built)
     again = contents(built)
     assert {name for name in again if again[name] != once[name]} == {"journal.jsonl", "manifest-sha256.txt"}
-    rewrite(built, "endpoints.csv", lambda text: text.replace("false", "true"))
+    rewrite(built, "endpoints.csv", lambda text: text.replace("FALSE", "TRUE"))
     built.reopen()
     built.write_manifest()
     report.render(built)
@@ -113,8 +113,8 @@ def rewrite(dataset, name, change):
             r"findings/service\.csv:2: does not fit: KeyError\('reasons'\); correlate again",
         ),
         (
-            lambda dataset: rewrite(dataset, "endpoints.csv", lambda text: text.replace("false", "no")),
-            r"findings/endpoints\.csv:2: does not fit: ValueError\(.*'no': Invalid JSON: .*\); correlate again",
+            lambda dataset: rewrite(dataset, "endpoints.csv", lambda text: text.replace("FALSE", "no")),
+            r"findings/endpoints\.csv:2: does not fit: ValueError\(.*'no': neither TRUE nor FALSE.*\); correlate again",
         ),
         (
             lambda dataset: rewrite(dataset, "servers.csv", lambda text: text[: text.rindex(",")]),
@@ -152,7 +152,7 @@ def test_findings_of_a_trial_that_is_not_complete_do_not_fit(built):
 
 def test_findings_that_were_edited_are_refused_though_they_fit_and_correlate_makes_them_new(built):
     whole = (built.findings_dir / "endpoints.csv").read_bytes()
-    rewrite(built, "endpoints.csv", lambda text: text.replace("false", "true"))
+    rewrite(built, "endpoints.csv", lambda text: text.replace("FALSE", "TRUE"))
     before = contents(built)
     with pytest.raises(Damaged) as caught:
         report.render(built)
@@ -165,7 +165,7 @@ def test_findings_that_were_edited_are_refused_though_they_fit_and_correlate_mak
 
 def test_without_a_manifest_nobody_knows_what_was_computed_so_findings_are_measured_again(built):
     whole = contents(built)
-    rewrite(built, "endpoints.csv", lambda text: text.replace("false", "true"))
+    rewrite(built, "endpoints.csv", lambda text: text.replace("FALSE", "TRUE"))
     built.reopen()
     report.render(built)
     again = contents(built)
@@ -198,9 +198,10 @@ def test_build_writes_every_table_every_dimension_and_the_manifest(built):
 
 def test_each_finding_has_one_row_a_trial_and_side_and_a_reason_column(built):
     lines = (built.findings_dir / "service.csv").read_text().splitlines()
-    assert lines[0].split(",")[:3] == ["trial", "side", "phone"]
+    keys = ["trial", "app", "service", "direction", "scenario", "repetition", "side", "phone", "app_version"]
+    assert lines[0].split(",")[:9] == keys
     assert lines[0].endswith(",reason")
-    assert [line.split(",")[1] for line in lines[1:]] == ["caller", "callee"]
+    assert [line.split(",")[6] for line in lines[1:]] == ["caller", "callee"]
 
 
 def test_names_change_what_is_shared_and_nothing_else_of_the_findings(built):

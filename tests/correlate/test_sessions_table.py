@@ -66,7 +66,7 @@ def test_a_clock_that_was_never_compared_gives_no_instant(tmp_path, build):
 def test_sessions_that_do_not_fit_are_refused_with_their_line(tmp_path, build):
     study_of(tmp_path, build, call_of(build))
     path = Dataset(tmp_path).findings_dir / "sessions.csv"
-    path.write_text(path.read_text().replace(",30000000000,", ",long,", 1))
+    path.write_text(path.read_text().replace(",30000000000,151,", ",long,151,", 1))
     with pytest.raises(BadDataset, match=r"sessions\.csv:2: does not fit: ValueError.*duration_ns"):
         cases(Dataset(tmp_path))
     path.unlink()

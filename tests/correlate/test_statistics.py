@@ -46,7 +46,7 @@ def test_what_cannot_be_decided_counts_in_the_whole_and_without_a_case_there_is_
     verdicts, n, undecided, reason
 ):
     counted = count(verdicts, lambda verdict: verdict)
-    assert (counted["n"], counted["N"], counted["undecided"]) == (n, len(verdicts), undecided)
+    assert (counted["n"], counted["total"], counted["undecided"]) == (n, len(verdicts), undecided)
     assert (counted["wilson_low"] is None, counted["wilson_high"] is None) == (n is None, n is None)
     assert why(counted, "nobody looked") == reason
 

@@ -129,14 +129,14 @@ def test_table_2_gives_the_versions_that_the_phones_had_in_the_trials(tmp_path, 
 
 
 def test_table_3_counts_disclosures_with_their_interval(made):
-    cell = {"app": "maple", "scenario": "caller_hangs_up", "direction": "all"}
+    cell = {"app": "maple", "scenario": "caller_hangs_up", "direction": "lte_to_fixed"}
     row = pick(made["table3"], **cell, measure="caller_public")
-    assert (row["n"], row["N"], row["paper_n"], row["agreement"]) == (1, 2, None, "")
+    assert (row["n"], row["total"], row["paper_n"], row["agreement"]) == (1, 2, None, "")
     assert round(row["wilson_low"], 3) == 0.095
     assert pick(made["table3"], **cell, measure="no_disclosure")["n"] == 1
     assert pick(made["table3"], **cell, measure="relay")["n"] == 2
     quiet = pick(made["table3"], scenario="caller_cancels", measure="no_disclosure")
-    assert (quiet["n"], quiet["N"], quiet["direction"]) == (1, 1, "all")
+    assert (quiet["n"], quiet["total"], quiet["direction"]) == (1, 1, "all")
 
 
 def test_table_3_has_no_routes_for_a_scenario_without_conversations(made):
@@ -147,7 +147,7 @@ def test_table_3_has_no_routes_for_a_scenario_without_conversations(made):
 
 def test_table_4_counts_trials_that_share_a_server(made):
     row = pick(made["table4"], address="192.0.2.50")
-    assert (row["ports"], row["n"], row["N"], row["paper_address"]) == ("3478", 2, 3, None)
+    assert (row["ports"], row["n"], row["total"], row["paper_address"]) == ("[3478]", 2, 3, None)
 
 
 def test_table_5_is_empty_without_names(made):
@@ -181,8 +181,8 @@ def test_a_trial_with_frames_above_the_mtu_leaves_table_7_and_stays_in_table_8(t
     made = {each.name: each for each in tables(Study.of(Dataset(tmp_path)))}
     keys = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}
     packets, frames = pick(made["table7"], **keys), pick(made["table8"], **keys, volume="frames")
-    assert (packets["n"], packets["N"], packets["reason"]) == (1, 2, "UDP frames above the MTU in 1 of 2 trials")
-    assert (frames["n"], frames["N"], frames["reason"]) == (2, 2, "")
+    assert (packets["n"], packets["total"], packets["reason"]) == (1, 2, "UDP frames above the MTU in 1 of 2 trials")
+    assert (frames["n"], frames["total"], frames["reason"]) == (2, 2, "")
     p2p = pick(made["table7"], **(keys | {"session": "p2p"}))
     assert p2p["reason"] == ("no p2p session on both sides in 1 of 2 trials; UDP frames above the MTU in 1 of 2 trials")
 
@@ -201,12 +201,12 @@ def test_a_trial_that_was_captured_twice_leaves_tables_7_and_8_and_stays_in_tabl
     keys = {"caller_device": "Device 1 (alpha)", "service": "voice", "measure": "absolute", "session": "longest_relay"}
     doubled, above = "datagrams captured twice in 1 of 3 trials", "UDP frames above the MTU in 1 of 3 trials"
     packets = pick(made["table7"], **keys)
-    assert (packets["n"], packets["N"], packets["reason"]) == (1, 3, f"{doubled}; {above}")
+    assert (packets["n"], packets["total"], packets["reason"]) == (1, 3, f"{doubled}; {above}")
     for volume in ("payload", "frames"):
         row = pick(made["table8"], **keys, volume=volume)
-        assert (row["n"], row["N"], row["reason"]) == (2, 3, doubled)
+        assert (row["n"], row["total"], row["reason"]) == (2, 3, doubled)
     row = pick(made["table6"], **keys)
-    assert (row["n"], row["N"], row["reason"]) == (3, 3, "")
+    assert (row["n"], row["total"], row["reason"]) == (3, 3, "")
     p2p = pick(made["table8"], **(keys | {"session": "p2p"}), volume="frames")
     assert p2p["reason"] == f"no p2p session on both sides in 2 of 3 trials; {doubled}"
 
@@ -269,7 +269,7 @@ def known(tmp_path, build):
 def test_published_cells_stand_beside_ours(known):
     assert known["table2"].rows[0]["agreement"] == "equal (by construction)"
     row = pick(known["table3"], direction="fixed_to_lte", measure="relay")
-    assert (row["n"], row["N"], row["paper_n"], row["paper_N"], row["difference"]) == (1, 1, 6, 6, 0.0)
+    assert (row["n"], row["total"], row["paper_n"], row["paper_total"], row["difference"]) == (1, 1, 6, 6, 0.0)
     assert row["agreement"] == "equal (by construction)"
     keys = {"caller_device": "Device 2 (bravo)", "service": "video", "measure": "absolute", "session": "longest_relay"}
     duration = pick(known["table6"], **keys)
@@ -328,7 +328,7 @@ def test_a_server_is_undecided_not_unshared_where_a_clock_was_never_compared(tmp
         findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
         rows = tables(Study.of(Dataset(tmp_path)))[3].rows
         row = rows[0]
-        assert (row["n"], row["N"], row["undecided"], row["agreement"]) == expected
+        assert (row["n"], row["total"], row["undecided"], row["agreement"]) == expected
         assert row["reason"] == f"{number + 1} of 2 trials undecided: a clock was never compared"
 
 
@@ -349,7 +349,7 @@ def test_trials_whose_service_nobody_wrote_down_have_rows_of_their_own_and_the_o
         keys = {"caller_device": "Device 1 (alpha)", "measure": "absolute", "session": "longest_relay"}
         rows = [row for row in made.rows if row["volume"] in ("", "packets", "frames")]
         found = {row["service"]: row for row in rows if all(row[key] == value for key, value in keys.items())}
-        assert {name: (row["n"], row["N"], row["reason"]) for name, row in found.items()} == {
+        assert {name: (row["n"], row["total"], row["reason"]) for name, row in found.items()} == {
             "voice": (0, 0, "service unknown in 1 trials"),
             "video": (0, 0, "service unknown in 1 trials"),
             "unknown": (1, 1, ""),
@@ -366,9 +366,9 @@ def test_no_disclosure_is_undecided_with_the_reason_where_addresses_were_not_rec
     build.forget(tmp_path, call, addresses=["callee"])
     findings.write(Dataset(tmp_path), findings.measure_all(Dataset(tmp_path)))
     table3 = tables(Study.of(Dataset(tmp_path)))[2]
-    row = pick(table3, measure="callee_public", direction="all")
+    row = pick(table3, measure="callee_public", direction="lte_to_fixed")
     assert (row["n"], row["reason"]) == (0, UNRECORDED)
-    assert pick(table3, measure="caller_public", direction="all")["n"] == 0
+    assert pick(table3, measure="caller_public", direction="lte_to_fixed")["n"] == 0
 
 
 @pytest.mark.parametrize(

@@ -133,15 +133,15 @@ def test_a_call_in_tls_on_both_sides_is_media_not_udp_and_never_zero(facts, tmp_
         assert found["endpoints"][side]["routing"] is None
         assert found["endpoints"][side]["reason"] == "routing, answer, direct, relayed: media_not_udp"
         assert found["endpoints"][side]["direct_payload_bytes"] is None
-        assert found["service"][side]["service"] is None
+        assert found["service"][side]["service_found"] is None
     assert found["volume"]["caller"]["tcp_tx_payload_bytes"] == 120 * 100
     assert found["volume"]["callee"]["tcp_rx_payload_bytes"] == 110 * 100
     (relay,) = (
         row
         for row in tables(Study.of(Dataset(tmp_path)))[2].rows
-        if (row["measure"], row["direction"]) == ("relay", "all")
+        if (row["measure"], row["direction"]) == ("relay", "lte_to_fixed")
     )
-    assert (relay["n"], relay["N"], relay["reason"]) == (0, 1, "1 of 1 trials undecided: media_not_udp")
+    assert (relay["n"], relay["total"], relay["reason"]) == (0, 1, "1 of 1 trials undecided: media_not_udp")
     page = (tmp_path / "report.html").read_text()
     assert "media_not_udp: 1 answered calls have no UDP session" in page
 
@@ -180,7 +180,7 @@ def test_rtp_in_turn_over_tcp_tells_the_service_whatever_its_rate(facts, build, 
         return [segment(local, TURN, allocate), *frames]
 
     found = facts(call(A), call(B))["service"]["caller"]
-    assert (found["service"], found["rule"]) == (service, f"RTP clocks: {clock} Hz")
+    assert (found["service_found"], found["rule"]) == (service, f"RTP clocks: {clock} Hz")
     said = f"RTP 0x00000007 sent: payload type 111, 120 packets, {clock} Hz"
     assert said in [each["what"] for each in found["evidence"]]
 

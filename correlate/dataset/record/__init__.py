@@ -2,7 +2,7 @@
 RE2."""
 
 from correlate.dataset.record.analysis import Analysis, RoleRule, UserIds
-from correlate.dataset.record.base import ID_CHARACTERS, SCHEMA, Document, Name, Port, Role, Service, nullable
+from correlate.dataset.record.base import ID_CHARACTERS, SCHEMA, Document, Name, Port, Role, Service, nullable, stepped
 from correlate.dataset.record.history import JournalLine, VoidRecord
 from correlate.dataset.record.info import AppEntry, DatasetRecord, Device, Machine, PlanEntry, Provenance
 from correlate.dataset.record.observed import Claim, Limits, Observed, Verdict
@@ -37,5 +37,5 @@ __all__ = [
     "Claim", "Clock", "Counters", "DatasetRecord", "Device", "Document", "IdentifierInClear", "JournalLine", "Lease",
     "Limits", "Machine", "Markers", "Name", "Observed", "PlanEntry", "Port", "Provenance", "Reading",
     "RevisionRecord", "Role", "RoleRule", "Searched", "Service", "Side", "TrialRecord", "UserIds", "Verdict",
-    "VoidRecord", "WayOut", "nullable", "refusal",
+    "VoidRecord", "WayOut", "nullable", "refusal", "stepped",
 ]  # fmt: skip

@@ -36,6 +36,9 @@ Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Signed = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]
 """A difference, in nanoseconds."""
 
+STEP_NS = 256
+"""An instant of this century that is a multiple of it is a double exactly, and so whole in every tool."""
+
 BySide = Annotated[dict[Role, T], Field(min_length=2)]
 """One value for each side of a call."""
 
@@ -59,6 +62,11 @@ Address = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}),
 ]
+
+
+def stepped(at_ns: int) -> int:
+    """An instant to STEP_NS below."""
+    return at_ns // STEP_NS * STEP_NS
 
 
 def nullable(model: type[BaseModel]) -> list[str]:

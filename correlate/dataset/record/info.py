@@ -90,6 +90,9 @@ class DatasetRecord(Document):
     """Who answers for the data"""
     approval: str
     """The reference of the approval"""
+    licence: str = ""
+    """Under which licence the data are, best by its SPDX identifier; empty where the bench file states none. It may be
+    left out"""
     scenario_hash: Sha256 | None
     """SHA-256 over what of the YAML decides the data ([which](#revisions-of-the-yaml)); an earlier version took the
     bytes of the files; null where there was none"""
