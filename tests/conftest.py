@@ -75,9 +75,7 @@ def place(item: pytest.Item) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process names the folder of the paper's matrix, and removes it at the end; others inherit the name.
-
-    `.ci/run` names one for several runs of the same code."""
+    """The first process names the folder of the paper's matrix, and removes it at the end; others inherit the name."""
     if PAPER_DIR not in os.environ:
         folder = os.environ[PAPER_DIR] = f"{tempfile.gettempdir()}/im-call-lab-paper-{secrets.token_hex(8)}"
         config.add_cleanup(lambda: (os.environ.pop(PAPER_DIR), shutil.rmtree(folder, ignore_errors=True)))

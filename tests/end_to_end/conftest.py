@@ -16,6 +16,8 @@ from correlate.dataset import Dataset
 from tests.conftest import PAPER_DIR
 from tests.end_to_end.runs import Started
 
+THIRTY = "repetition=2,direction=lte_to_fixed"
+
 PLAYING = pytest.StashKey[Started]()
 
 
@@ -31,8 +33,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def looks_at_paper(item: pytest.Item) -> bool:
     """Whether a test is one of these here and takes the fixture."""
-    here = item.path.is_relative_to(Path(__file__).parent)
-    return here and isinstance(item, pytest.Function) and "paper" in item.fixturenames
+    if not isinstance(item, pytest.Function) or not item.path.is_relative_to(Path(__file__).parent):
+        return False
+    callspec = getattr(item, "callspec", None)
+    return "paper" in item.fixturenames or (callspec is not None and "paper" in callspec.params.values())
 
 
 def played() -> Path:
@@ -66,6 +70,23 @@ def paper(pytestconfig: pytest.Config) -> Dataset:
             (pytestconfig.stash.get(PLAYING, None) or begin_paper(pytestconfig)).finished()
             played().touch()
     return Dataset(played().with_name("dataset"))
+
+
+@pytest.fixture(scope="session")
+def thirty(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """A sixth of the paper's trials: each app, service and scenario once. What `make test` looks at for the whole."""
+    started = Started("paper", tmp_path_factory.mktemp("thirty") / "dataset", only=THIRTY)
+    try:
+        return started.finished()
+    finally:
+        started.end()
+
+
+@pytest.fixture(params=["thirty", pytest.param("paper", marks=pytest.mark.full)])
+def matrix(request: pytest.FixtureRequest) -> Dataset:
+    """Thirty of the paper's trials, and in the long tests all of them; nobody changes it."""
+    dataset: Dataset = request.getfixturevalue(request.param)
+    return dataset
 
 
 @pytest.fixture(scope="session")

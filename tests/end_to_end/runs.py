@@ -58,11 +58,13 @@ def cpu_hog(processes: int = 2) -> Iterator[None]:
 
 
 class Started:
-    """A whole matrix, running, by the command that people type: trials, findings, names, tables, report."""
+    """A matrix, whole or `only` some of its trials, running, by the command that people type: trials, findings, names,
+    tables, report."""
 
-    def __init__(self, matrix: str, dataset: Path, seed: int = 1) -> None:
+    def __init__(self, matrix: str, dataset: Path, seed: int = 1, only: str = "") -> None:
         self._dataset, self._log = dataset, dataset.with_name(f"{dataset.name}.log")
         command = [BIN / "invoke", "run-matrix", "--matrix", matrix, "--dataset", str(dataset), "--seed", str(seed)]
+        command += ["--only", only] if only else []
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
 

@@ -63,6 +63,7 @@ def test_no_leg_of_the_paper_changes_with_the_other_sides_capture(
     assert (sum(map(len, found)), sum(map(sum, found))) == (720, 0)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("load", "skew"), link.POINTS)
 def test_the_posterior_of_the_paper_is_calibrated_at_every_load_and_skew(
     paper: Dataset, load: int, skew: float
@@ -88,6 +89,7 @@ def test_the_posterior_is_calibrated_over_draws_of_strangers_and_of_clocks(
     assert believed == pytest.approx(right, abs=0.05)
 
 
+@pytest.mark.full
 def test_no_interval_of_the_paper_is_a_point(paper: Dataset) -> None:
     rows = link.read(paper)
     for name in link.MEASURES:

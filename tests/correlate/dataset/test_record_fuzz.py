@@ -163,7 +163,7 @@ def test_one_wrong_value_in_every_fourth_field_is_one_line(made):
     """In each of them, each value: below."""
     dataset, trial = made
     of_trial, of_dataset = places(dataset, trial)
-    assert (len(of_trial), len(of_dataset)) == (145, 67)
+    assert (len(of_trial), len(of_dataset)) == (145, 68)
     for number, place in enumerate(of_trial[::4]):
         check_trial(dataset, trial, place, WRONG[number % len(WRONG)], wholly=number % 10 == 0)
     for number, place in enumerate(of_dataset[::4]):
