@@ -37,6 +37,7 @@ from correlate.dataset.names import is_host_name, misshapen
 from correlate.dataset.record import DatasetRecord, PlanEntry, Role, TrialRecord, VoidRecord
 from correlate.dataset.record.base import NAME
 from correlate.errors import BadDataset, Damaged, NewerVersion
+from correlate.files import first_link
 
 __all__ = [
     "AttemptFolder",
@@ -52,6 +53,8 @@ __all__ = [
 
 SIDES = ("caller", "callee")
 
+MOST_KEPT = 500
+"""So many records are read once as long as their files do not change: findings, tables and page all ask for them."""
 LOOKS = 3
 """How often a dataset is looked at whose journal grows meanwhile: a run may be at it."""
 
@@ -96,6 +99,7 @@ class Dataset:
         self.findings_dir = self.path / "findings"
         self.tables_dir = self.path / "tables"
         self.journal = Journal(self.path / JOURNAL, clean)
+        self._records: dict[str, tuple[tuple[int, ...], TrialRecord]] = {}
 
     def make(self) -> None:
         """The folder, open to its owner alone; one that is there stays as it is. What is in it points to people."""
@@ -121,10 +125,15 @@ class Dataset:
 
     def record(self, trial_id: str) -> TrialRecord:
         """trial.json of a complete trial. Raises `BadDataset`."""
-        label = f"trials/{trial_id}/trial.json"
-        record = documents.read(self.trial_dir(trial_id) / "trial.json", label, TrialRecord, within=self.path)
+        label, path = f"trials/{trial_id}/trial.json", self.trial_dir(trial_id) / "trial.json"
+        as_it_is = _state(path, self.path)
+        if as_it_is and (before := self._records.get(trial_id)) and before[0] == as_it_is:
+            return before[1]
+        record = documents.read(path, label, TrialRecord, within=self.path)
         if record.trial != trial_id:
             raise BadDataset(f"{label}: trial: must be {trial_id}, is {record.trial}")
+        if len(self._records) < MOST_KEPT:
+            self._records[trial_id] = as_it_is, record
         return record
 
     def capture(self, trial_id: str, side: Role) -> Path:
@@ -294,6 +303,17 @@ class Dataset:
             todo = "put back what was recorded; a trial whose folder is taken away is run again by run-matrix"
             raise Damaged("\n".join([*examined.recorded, f"{self.path}: nothing is written; {todo}"]))
         return examined
+
+
+def _state(path: Path, within: Path) -> tuple[int, ...]:
+    """What changes with a file of a dataset; empty where there is none, or a link on the way to it."""
+    try:
+        if first_link(within, path):
+            return ()
+        found = path.lstat()
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _about(folder: str) -> dict[str, Any]:

@@ -208,14 +208,25 @@ class Crossed:
     paired: str
 
 
-def crossed_cases(wrong_pairs: Iterable[WrongPair], cases: Iterable[Case]) -> tuple[Crossed, ...]:
-    """The wrong pairs of which both trials are among these cases."""
+Made = dict[int, Crossed]
+"""What was made before for other cells of the same dataset, by the identity of its wrong pair."""
+
+
+def crossed_cases(wrong_pairs: Iterable[WrongPair], cases: Iterable[Case], made: Made) -> tuple[Crossed, ...]:
+    """The wrong pairs of which both trials are among these cases. Those that are among `made` of the same two cases are
+    taken from there, the others are put there."""
     known = {case.trial: case for case in cases}
     return tuple(
-        Crossed(known[each.caller_trial], known[each.callee_trial], _as_case(each, known), each.paired)
-        for each in wrong_pairs
-        if {each.caller_trial, each.callee_trial} <= known.keys()
+        _crossed(each, known, made) for each in wrong_pairs if {each.caller_trial, each.callee_trial} <= known.keys()
     )
+
+
+def _crossed(wrong: WrongPair, known: Mapping[str, Case], made: Made) -> Crossed:
+    caller, callee = known[wrong.caller_trial], known[wrong.callee_trial]
+    before = made.get(id(wrong))
+    if before is None or before.caller is not caller or before.callee is not callee:
+        before = made[id(wrong)] = Crossed(caller, callee, _as_case(wrong, known), wrong.paired)
+    return before
 
 
 def _as_case(wrong: WrongPair, cases: Mapping[str, Case]) -> Case:

@@ -1,35 +1,28 @@
 """What people look at. `build` computes everything from the captures; `render` makes tables, claims and the page of
 findings that are there. Both end with the manifest."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from correlate import findings as findings_files
 from correlate import link
-from correlate.dataset import SIDES, Dataset
-from correlate.dataset.durable import write_text
-from correlate.dimensions.volume import Volumes
+from correlate.dataset import Dataset
+from correlate.dataset.durable import remove, write_text
 from correlate.errors import Damaged
 from correlate.findings import Measured, names
-from correlate.findings.cases import Case, as_truth, cases, unread_as_truth
-from correlate.pairs.transport import MEDIA_NOT_UDP
-from correlate.report.attempts import Troubles, troubles
+from correlate.findings.cases import as_truth, cases, unread_as_truth
 from correlate.report.brief import summary
 from correlate.report.describe import described
-from correlate.report.verdict import verdicts
-from correlate.report.witnessed import witnessed
+from correlate.report.noticed import contradictions, noticed
+from correlate.report.page import APART, pages
 from correlate.tables import tables
 from correlate.tables.claims import claims
 from correlate.tables.condensed import grids
 from correlate.tables.figures import figures as sessions_of_calls
-from correlate.tables.layout import Table, as_csv, as_markdown
+from correlate.tables.layout import as_csv, as_markdown
 from correlate.tables.study import Study, checked
 from correlate.tables.with_left_out import noted
-from correlate.trace.duplicates import ADVICE
 
 COMPUTED = ("findings/", "trials.csv")
 """What measuring writes; the rest is rendered of it."""
@@ -69,25 +62,7 @@ def remarks(dataset: Dataset) -> list[str]:
     each other; datagrams that are in a capture a second time, packets that were not looked into. Raises
     `BadDataset`."""
     read = cases(dataset).read
-    return [*contradictions(read), *_remarks(read)]
-
-
-def contradictions(read: Sequence[Case]) -> list[str]:
-    """How many trials show something else on the wire than was observed on the phones or stated, then each of them."""
-    found = [f"{case.trial}: {case.contradiction} ({case.answered_by})" for case in read if case.contradiction]
-    return [f"contradictions: {len(found)} of {len(read)} trials", *found] if found else []
-
-
-def _remarks(read: Iterable[Case]) -> list[str]:
-    return [f"{case.trial}, {side}: {text}" for case in read for side in SIDES for text in _of(case.volume[side])]
-
-
-def _of(volume: Volumes) -> Iterator[str]:
-    if volume.tx_duplicates or volume.rx_duplicates:
-        what = f", so its volumes are unknown: {ADVICE}" if volume.captured_twice else ""
-        counts = f"{volume.tx_duplicates} datagrams sent and {volume.rx_duplicates} received"
-        yield f"{counts} are there a second time{what}"
-    yield from volume.not_followed
+    return [*contradictions(read), *noticed(read)]
 
 
 def server_addresses(dataset: Dataset) -> list[str]:
@@ -145,11 +120,14 @@ def _rendered(dataset: Dataset) -> dict[Path, str]:
         )
         for each in (*made, claimed)
     }
-    return files | {dataset.report_path: _page(study, troubles(dataset), made, claimed, linked)}
+    return files | {dataset.path / name: text for name, text in pages(dataset, study, made, claimed, linked).items()}
 
 
 def _put(dataset: Dataset, files: Mapping[Path, str]) -> None:
+    """Writes the files, and takes away the trials' files of a page that no longer has them."""
     dataset.reopen()
+    for left in set((dataset.path / APART).glob("*.html")) - files.keys():
+        remove(left)
     _write(dataset, files)
     _write(dataset, described(dataset))
     dataset.write_manifest()
@@ -158,42 +136,3 @@ def _put(dataset: Dataset, files: Mapping[Path, str]) -> None:
 def _write(dataset: Dataset, files: Mapping[Path, str]) -> None:
     for path, text in files.items():
         write_text(path, str(dataset.journal.clean(text)))
-
-
-@cache
-def _template() -> Template:
-    """The page's template, compiled once a process."""
-    environment = Environment(
-        loader=PackageLoader("correlate.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html")
-
-
-def _page(study: Study, troubles: Troubles, made: list[Table], claimed: Table, linked: dict[str, Any]) -> str:
-    """report.html: provenance, verdict, what went wrong, tables, claims; one file that needs nothing else."""
-    return _template().render(
-        info=study.info,
-        provenance=study.provenance,
-        meaning=study.meaning,
-        complete=len(study.read) + len(study.unread),
-        planned=len(study.info.plan),
-        unread=study.unread,
-        troubles=troubles,
-        verdicts=verdicts(study),
-        tables=[(each, grids(each)) for each in (*made, claimed)],
-        linked=linked,
-        witnessed=witnessed(study),
-        revisions=study.revised.notes,
-        proxied=study.proxied,
-        scope=study.scope,
-        out=study.out,
-        contradictions=contradictions(study.read)[1:],
-        remarks=_remarks(study.read),
-        not_udp=[case.trial for case in study.cases if case.volume["caller"].transport == MEDIA_NOT_UDP],
-        paper=study.paper,
-    )

@@ -9,7 +9,7 @@ from correlate.dimensions.endpoints import ROLES, UNRECORDED
 from correlate.findings.cases import NO_ANSWER, Case
 from correlate.tables import predicates
 from correlate.tables.control import of_cases
-from correlate.tables.statistics import bounds, summary
+from correlate.tables.statistics import TRIALS, bounds, summary
 from correlate.tables.study import Study
 
 UNRECORDED_OF_ONE = "its addresses were not recorded, or are not those of its capture"
@@ -21,8 +21,10 @@ Level = Literal["always", "sometimes", "never", "unknown", "chance"]
 
 @dataclass(frozen=True)
 class Leak:
-    """One question, its answer in words, and how often it leaks; `what` is what leaks, in a few words. It leaks in
-    `hits` of `total` trials, and in so many of so many `wrong_pairs`, where it relates both sides."""
+    """One question, its answer in words, and how often it leaks; `what` is what leaks, in a few words.
+
+    It leaks in `hits` of `total` trials, `undecided` cannot be told, and `trials` are these (`statistics.sorted_out`);
+    and in so many of so many `wrong_pairs`, where it relates both sides."""
 
     what: str
     question: str
@@ -31,6 +33,8 @@ class Leak:
     hits: int = 0
     total: int = 0
     wrong_pairs: tuple[int, int] = (0, 0)
+    undecided: int = 0
+    trials: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,15 +120,17 @@ def _level(hits: int, total: int) -> Level:
 def _share(what: str, question: str, cases: list[Case], holds: Callable[[Case], bool | None], words: str) -> Leak:
     """`holds` is None where a trial cannot be decided: then what was not seen is no "never"."""
     counted = predicates.tally(cases, holds)
+    trials = str(counted[TRIALS])
     hits, undecided = int(counted["n"] or 0), int(counted["undecided"] or 0)
     interval = bounds(hits, undecided, len(cases))
     if interval is None or undecided == len(cases):
-        return Leak(what, question, "no trial to tell", "unknown")
+        return Leak(what, question, "no trial to tell", "unknown", 0, len(cases), (0, 0), undecided, trials)
     low, high = (f"{100 * bound:.0f}" for bound in interval)
     answer = f"{hits} of {len(cases)} trials {words} (95%: {low} to {high}%)"
     answer += f"; {undecided} undecided" if undecided else ""
     level = _level(hits, len(cases))
-    return Leak(what, question, answer, "unknown" if level == "never" and undecided else level, hits, len(cases))
+    level = "unknown" if level == "never" and undecided else level
+    return Leak(what, question, answer, level, hits, len(cases), (0, 0), undecided, trials)
 
 
 def _beside_chance(leak: Leak, study: Study, cases: list[Case], holds: Callable[[Case], bool | None]) -> Leak:
@@ -133,9 +139,10 @@ def _beside_chance(leak: Leak, study: Study, cases: list[Case], holds: Callable[
     if not total or leak.level not in ("always", "sometimes"):
         return leak
     answer = f"{leak.answer}; {hits} of {total} wrong pairs do too"
+    leak = replace(leak, wrong_pairs=(hits, total))
     if discriminates is False and total >= ENOUGH_WRONG_PAIRS:
-        return replace(leak, answer=f"{answer}: it does not discriminate", level="chance", wrong_pairs=(hits, total))
-    return replace(leak, answer=answer, wrong_pairs=(hits, total))
+        return replace(leak, answer=f"{answer}: it does not discriminate", level="chance")
+    return replace(leak, answer=answer)
 
 
 def _seen(cases: list[Case]) -> Iterator[Leak]:
@@ -167,8 +174,19 @@ def _addresses(side: str, question: str, cases: list[Case]) -> Leak:
     answer += f"; {len(void)} with {NO_ANSWER}" if void else ""
     level = _level(len(either), len(cases))
     level = "unknown" if level == "never" and (blocked or unknown or void) else level
+    counted = predicates.tally(cases, lambda case: case in either or (None if case in (*unknown, *blocked) else False))
     what = f"the {side}'s {' and '.join(shown)} address" if shown else what
-    return Leak(what, question, answer, level, len(either), len(cases))
+    return Leak(
+        what,
+        question,
+        answer,
+        level,
+        len(either),
+        len(cases),
+        (0, 0),
+        int(counted["undecided"] or 0),
+        str(counted[TRIALS]),
+    )
 
 
 def _by_direction(hits: list[Case], cases: list[Case]) -> str:
@@ -197,7 +215,8 @@ def _service(cases: list[Case], has_rule: bool) -> Leak:
     if not has_rule:
         return Leak(what, question, "no rule is known for this app without a conversation", "unknown")
     if cases and not any(case.is_service_known for case in cases):
-        return Leak(what, question, predicates.SERVICE_UNKNOWN, "unknown")
+        found = _share(what, question, cases, predicates.tells_service, "")
+        return replace(found, answer=predicates.SERVICE_UNKNOWN, level="unknown")
     leak = _share(what, question, cases, predicates.tells_service, "tell, and rightly")
     return replace(leak, answer=leak.answer + _louder(cases))
 
@@ -236,4 +255,8 @@ def _durations(cases: list[Case]) -> Leak:
     answer += f", at most {found.maximum:.3f} s"
     answer += f"; {other} whose longest sessions are not the same" if other else ""
     level = _level(matched, len(cases))
-    return Leak(what, question, answer, "unknown" if level == "never" and other else level, matched, len(cases))
+    counted = predicates.tally(cases, _is_matched)
+    level = "unknown" if level == "never" and other else level
+    return Leak(
+        what, question, answer, level, matched, len(cases), (0, 0), int(counted["undecided"] or 0), str(counted[TRIALS])
+    )

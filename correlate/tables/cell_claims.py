@@ -1,7 +1,7 @@
 """Claims of the paper that are not of a trial but of a cell: of a median, of a spread, of two groups of calls.
 `total` counts cells; these are no sample of anything, so they have no interval."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from correlate.dataset import SIDES
@@ -44,10 +44,10 @@ def _of_scenarios(study: Study) -> Study:
     return study.speaking_of("scenario", "service")
 
 
-def _durations(study: Study, app: str) -> dict[tuple[int, str], Mapping[str, Cell]]:
+def _durations(study: Study, rows: Sequence[Mapping[str, Cell]], app: str) -> dict[tuple[int, str], Mapping[str, Cell]]:
     """(number of the caller's device, service) -> the row of Table 6, absolute, under the headline rule."""
     found = {}
-    for row in table6(study).rows:
+    for row in rows:
         if row["app"] == app and (row["measure"], row["session"]) == ("absolute", "longest_relay"):
             number = next(
                 n for n, name in enumerate(study.devices, 1) if row["caller_device"] == f"Device {n} ({name})"
@@ -57,14 +57,16 @@ def _durations(study: Study, app: str) -> dict[tuple[int, str], Mapping[str, Cel
 
 
 def _medians(study: Study) -> Cells:
+    of_all = table6(study).rows
     for app in study.apps:
-        medians = [row["median"] for (_, service), row in _durations(study, app).items() if service in SERVICES]
+        medians = [row["median"] for (_, service), row in _durations(study, of_all, app).items() if service in SERVICES]
         yield app, ALL, [None if median is None else round(float(median), 9) < MEDIAN_S for median in medians]
 
 
 def _spread(study: Study) -> Cells:
+    of_all = table6(study).rows
     for app in study.apps:
-        rows = _durations(study, app)
+        rows = _durations(study, of_all, app)
         pairs = [(rows.get((1, service)), rows.get((2, service))) for service in SERVICES]
         yield app, ALL, [_is_wider(second, first) for first, second in pairs if first and second]
 

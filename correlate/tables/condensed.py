@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from correlate.tables import chance
 from correlate.tables.layout import Cell, Grid, Line, Table, grid, plain, text
+from correlate.tables.statistics import TRIALS, joined
 from correlate.tables.study import BY_APP
 
 Row = Mapping[str, Cell]
@@ -84,9 +85,9 @@ def _table3(of: Table) -> list[Grid]:
 
 def _disclosure(rows: Sequence[Row]) -> list[Line]:
     addresses = [row for row in rows if row["measure"] not in ROUTES]
-    is_split = any(row["paper_n"] is not None for row in addresses) or any(map(_is_mixed, _summed(addresses)))
+    is_split = any(row["paper_n"] is not None for row in addresses) or any(map(_is_mixed, summed(addresses)))
     if not is_split:
-        addresses = _summed(addresses)
+        addresses = summed(addresses)
     lines: list[Line] = []
     for direction in sorted(
         {text(row["direction"]): None for row in (*addresses, *rows)}, key=lambda each: each != "all"
@@ -99,14 +100,14 @@ def _disclosure(rows: Sequence[Row]) -> list[Line]:
     return lines
 
 
-def _summed(rows: Sequence[Row]) -> list[Row]:
+def summed(rows: Sequence[Row]) -> list[Row]:
     """Both directions together, a row a measure."""
     found: list[Row] = []
     for measure in dict.fromkeys(row["measure"] for row in rows):
         mine = [row for row in rows if row["measure"] == measure]
         counts = {key: sum(int(row[key] or 0) for row in mine) for key in ("n", "total", "undecided")}
         n = None if all(row["n"] is None for row in mine) else counts["n"]
-        found.append({**mine[0], **counts, "n": n, "direction": "all"})
+        found.append({**mine[0], **counts, "n": n, "direction": "all", TRIALS: joined(map(_trials, mine))})
     return found
 
 
@@ -117,7 +118,7 @@ def _routes(by_measure: Mapping[str, Row], prefix: str) -> list[Line]:
         return []
     remark = next((line.remark for line in both if line.remark), "")
     papers = ", ".join(f"{name} {line.paper}" for name, line in zip(ROUTES.values(), both, strict=True) if line.paper)
-    return [Line(prefix + ", ".join(line.ours for line in both), papers, remark)]
+    return [Line(prefix + ", ".join(line.ours for line in both), papers, remark, both[0].trials)]
 
 
 def _is_mixed(row: Row) -> bool:
@@ -163,7 +164,7 @@ def _counted(label: str, row: Row) -> Line:
     paper += " inferred" if row.get("inferred") else ""
     remark = f"{row['undecided']} undecided" if row["undecided"] else ""
     differs = "differs" if text(row.get("agreement")).startswith("differs") else ""
-    return Line(ours, paper, ", ".join(part for part in (differs, remark) if part))
+    return Line(ours, paper, ", ".join(part for part in (differs, remark) if part), _trials(row))
 
 
 def _counts(row: Row) -> str:
@@ -172,17 +173,21 @@ def _counts(row: Row) -> str:
     return _share(None if is_open else row["n"], row["total"])
 
 
+def _trials(row: Row) -> str:
+    return text(row.get(TRIALS))
+
+
 def _share(n: Cell, total: Cell) -> str:
     return f"{'–' if n is None else n}/{total}"
 
 
 def _table4(of: Table) -> list[Grid]:
-    rows: list[list[str | list[Line]]] = [
+    rows: list[list[str | Line | list[Line]]] = [
         [
             text(row["app"]),
             [Line(text(row["address"])), *([Line(text(row["name"]))] if row["name"] else [])],
             text(row["ports"]).strip("[]"),
-            _counts(row),
+            Line(_counts(row), trials=_trials(row)),
             text(row["paper_address"]) or "–",
             text(row["paper_ports"]).strip("[]") or "–",
             text(row["agreement"]),
@@ -193,12 +198,12 @@ def _table4(of: Table) -> list[Grid]:
 
 
 def _table5(of: Table) -> list[Grid]:
-    rows = [
+    rows: list[list[str | Line]] = [
         [
             text(row["app"]),
             text(row["name"]),
             text(row["address"]) or "not seen",
-            _counts(row),
+            Line(_counts(row), trials=_trials(row)),
             text(row["paper_address"]) or "–",
             text(row["agreement"]),
         ]
@@ -231,7 +236,7 @@ def _symmetry_rows(rows: Sequence[Row]) -> Iterator[list[str | list[Line]]]:
         first = both["absolute"]
         yield [
             *cell,
-            [Line(_share(first["n"], first["total"]), remark=_bounded(first))],
+            [Line(_share(first["n"], first["total"]), remark=_bounded(first), trials=_trials(first))],
             *(part for measure in ("absolute", "normalised") for part in _beside(both[measure])),
         ]
 
@@ -303,7 +308,7 @@ def _claim(rows: Sequence[Row]) -> list[Line]:
     found: list[Line] = []
     for (share, says, remark), same in alike.items():
         where = _where([_words(text(row["scenario"])) for row in same], share, len(alike))
-        found += [Line(where, says, remark), *chance.lines(same)]
+        found += [Line(where, says, remark, joined(map(_trials, same))), *chance.lines(same)]
     return found or [Line("–")]
 
 

@@ -37,11 +37,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a cell that people read: ours, the paper's beside it, and what is to be said of the two."""
+    """One line of a cell that people read: ours, the paper's beside it, what is to be said of the two, and the trials
+    that are behind ours (`statistics.sorted_out`); empty where it counts none."""
 
     ours: str
     paper: str = ""
     remark: str = ""
+    trials: str = ""
 
     def __str__(self) -> str:
         beside = f"(paper: {self.paper})" if self.paper else ""

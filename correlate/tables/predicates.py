@@ -6,7 +6,7 @@ from correlate.dataset import SIDES
 from correlate.dimensions.volume import Relayed, Traffic, Volumes
 from correlate.findings.cases import NO_ANSWER, Case
 from correlate.tables.layout import Row
-from correlate.tables.statistics import count, normalised
+from correlate.tables.statistics import TRIALS, count, normalised, sorted_out
 
 MATCHED_S = 3.0
 UNCOMPARED = "a clock was never compared"
@@ -19,8 +19,9 @@ def is_void(case: Case) -> bool:
 
 
 def tally(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
-    """`count`, where trials that are void are undecided."""
-    return count(cases, lambda case: None if is_void(case) else holds(case))
+    """`count`, where trials that are void are undecided, and which trials these are (`sorted_out`)."""
+    verdicts = [(case.trial, None if is_void(case) else holds(case)) for case in cases]
+    return count(verdicts, lambda of_trial: of_trial[1]) | {TRIALS: sorted_out(verdicts)}
 
 
 def routed(case: Case, route: str) -> bool | None:

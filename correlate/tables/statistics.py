@@ -3,17 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from correlate.findings.cases import Case
 from correlate.tables.layout import Cell, Row
+
+T = TypeVar("T")
 
 BOUND = (
     "wilson: 95% interval, from the lower end of n/total, as if no undecided trial held, to the upper end of "
     "(n + undecided)/total, as if all did"
 )
+TRIALS = "trials"
+"""A row's key, no column, of the trials behind its n and total (`sorted_out`)."""
 Z_95 = 1.959963984540054
 
 
@@ -88,7 +92,7 @@ def normalised(caller: float, callee: float) -> float | None:
     return abs(caller - callee) / (caller + callee) if caller + callee else None
 
 
-def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
+def count(cases: Iterable[T], holds: Callable[[T], bool | None]) -> Row:
     """n of `total` cases hold, u are undecided: `n`, `total`, `undecided`, and the interval from the lower Wilson end
     of n/total to the upper one of (n + u)/total.
 
@@ -106,6 +110,21 @@ def count(cases: Iterable[Case], holds: Callable[[Case], bool | None]) -> Row:
         "wilson_low": low,
         "wilson_high": high,
     }
+
+
+def sorted_out(verdicts: Iterable[tuple[str, bool | None]]) -> str:
+    """The trials behind a number as one text: those that count, those that are undecided, the others; ids with a blank
+    between, the three with a `/` between, which no id holds."""
+    found: dict[bool | None, list[str]] = {True: [], None: [], False: []}
+    for trial, verdict in verdicts:
+        found[verdict if verdict is None else bool(verdict)].append(trial)
+    return "/".join(" ".join(trials) for trials in found.values())
+
+
+def joined(several: Iterable[str]) -> str:
+    """The trials behind several numbers together, each once (`sorted_out`); empty where none of them counts any."""
+    parts = [each.split("/") for each in several if each]
+    return "/".join(" ".join(dict.fromkeys(" ".join(part).split())) for part in zip(*parts, strict=True))
 
 
 def why(counts: Mapping[str, Cell], undecided: str) -> str:

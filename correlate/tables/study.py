@@ -19,7 +19,7 @@ from correlate.dataset.record.analysis import GENERIC
 from correlate.dataset.revisions import Revised, revised
 from correlate.findings import wrong_pairs
 from correlate.findings.cases import Case, cases
-from correlate.findings.wrong_pairs import Crossed, WrongPair, crossed_cases
+from correlate.findings.wrong_pairs import Crossed, Made, WrongPair, crossed_cases
 from correlate.tables.membership import left_out
 from correlate.tables.provenance import MEANINGS, Meaning
 
@@ -45,7 +45,7 @@ class Study:
     are the trials that could be read; `unread` says of each of the others why. `out` says of those that were captured,
     but are not this call, by which sign (`membership`): nothing counts them. `speaks_of` is what the cells
     speak of that are made of it: trials that are not proven to be that are not among its cases. `revised` are
-    the revisions of the YAML.
+    the revisions of the YAML; `made` are crossed cases that other cells asked for.
     """
 
     info: DatasetRecord
@@ -58,6 +58,7 @@ class Study:
     wrong_pairs: tuple[WrongPair, ...]
     speaks_of: tuple[Speaks, ...] = ()
     revised: Revised = field(default_factory=Revised)
+    made: Made = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def of(dataset: Dataset) -> Study:
@@ -114,7 +115,7 @@ class Study:
     @cached_property
     def crossed(self) -> tuple[Crossed, ...]:
         """The wrong pairs of these: the control of claims that relate the two sides."""
-        return crossed_cases(self.wrong_pairs, self.cases)
+        return crossed_cases(self.wrong_pairs, self.cases, self.made)
 
     @property
     def whole(self) -> Study:

@@ -7,7 +7,7 @@ from correlate.findings.cases import NO_ANSWER, SERVICES, Case
 from correlate.pairs.sessions import RULES
 from correlate.tables.layout import Cell, Row, Table, table
 from correlate.tables.predicates import SERVICE_UNKNOWN, both_ways, is_above_mtu, is_captured_twice, is_void
-from correlate.tables.statistics import Summary, normalised, summary
+from correlate.tables.statistics import TRIALS, Summary, normalised, sorted_out, summary
 from correlate.tables.study import Study
 
 Ends = tuple[float, float]
@@ -98,7 +98,8 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
                     for quantity in quantities:
                         paper = cell if quantity.published else {}
                         for rule in RULES:
-                            ends = [both for case in cases if (both := _ends(case, quantity, rule))]
+                            of_trial = [(case.trial, _ends(case, quantity, rule)) for case in cases]
+                            ends = [both for _, both in of_trial if both]
                             yield {
                                 **key,
                                 "measure": measure,
@@ -107,6 +108,7 @@ def _rows(study: Study, name: str, quantities: list[Quantity], counts: Callable[
                                 **_cells(study, ends, measure, paper),
                                 **_missing(cases, len(ends), quantity, rule, len(unknown)),
                                 "within_bound": _within(cases, rule),
+                                TRIALS: sorted_out((trial, both is not None) for trial, both in of_trial),
                             }
 
 

@@ -245,7 +245,7 @@ def test_as_a_case_each_side_is_of_its_own_trial_and_what_relates_them_is_the_wr
     dataset = Dataset(tmp_path)
     read_cases = cases(dataset).read
     first, second = read_cases
-    (made, back) = crossed_cases(read(dataset), read_cases)
+    (made, back) = crossed_cases(read(dataset), read_cases, {})
     assert (made.caller, made.callee, back.caller) == (first, second, second)
     case = made.as_case
     assert (case.endpoints["caller"], case.endpoints["callee"]) == (
@@ -258,7 +258,7 @@ def test_as_a_case_each_side_is_of_its_own_trial_and_what_relates_them_is_the_wr
     lengths = [case.duration[side].under("best_match").duration_ns for side in ("caller", "callee")]
     assert (sizes, lengths) == ([132, 202], [12 * SECOND_NS, 16 * SECOND_NS])
     assert (first.signalling["caller"].user_ids, case.signalling["caller"].user_ids) == (("abc1", "efg1"), ())
-    assert crossed_cases(read(dataset), [first]) == ()
+    assert crossed_cases(read(dataset), [first], {}) == ()
 
 
 @pytest.mark.parametrize(

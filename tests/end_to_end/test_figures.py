@@ -30,5 +30,5 @@ def test_the_papers_matrix_is_drawn_trial_by_trial(paper: Dataset) -> None:
     assert sum(len(each.html.encode()) for each in made.values()) <= MOST_BYTES
     cells = {(row["app"], row["what"], row["phase"]): row for row in made["matrix"].rows}
     row = cells["messenger", "caller's address", "before anyone answers"]
-    assert (row["n"], row["N"], row["level"]) == (36, 36, "always")
+    assert (row["n"], row["total"], row["level"]) == (36, 36, "always")
     assert {row["app"] for row in made["user_ids"].rows} == {"messenger", "snapchat"}

@@ -1,18 +1,19 @@
 """Whose address does the other side's network see? The paper's Table 3, its shares in brackets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from correlate.findings.cases import Case
 from correlate.report.figures.axes import fitted, words
 from correlate.report.figures.figure import Figure, Panel, figure
 from correlate.report.figures.marks import Box, Label, Mark
+from correlate.tables.condensed import summed
 from correlate.tables.endpoints import DISCLOSURES, table3
-from correlate.tables.layout import Row
+from correlate.tables.layout import Cell, Row
 from correlate.tables.predicates import is_void
 from correlate.tables.study import Study
 
 MEASURES = tuple(name for name in DISCLOSURES if name != "no_disclosure")
-COLUMNS = "app scenario direction side role n N undecided paper_n paper_N agreement trial"
+COLUMNS = "app scenario direction side role n total undecided paper_n paper_total agreement trial"
 LEFT, CELL, HEIGHT = 118, 55, 36
 
 
@@ -21,7 +22,7 @@ def exposure(study: Study) -> Figure:
     by_scenario = study.speaking_of("scenario")
     rows = [_row(by_scenario, row) for row in _shown(by_scenario)]
     panels = [_panel(app, [row for row in rows if row["app"] == app]) for app in study.apps
-              if any(row["app"] == app and row["N"] for row in rows)]  # fmt: skip
+              if any(row["app"] == app and row["total"] for row in rows)]  # fmt: skip
     says = list(_says(rows)) if panels else ["No trial counts yet, so nobody can tell whose address is seen."]
     return figure(
         "exposure",
@@ -33,27 +34,26 @@ def exposure(study: Study) -> Figure:
     )  # fmt: skip
 
 
-def _shown(study: Study) -> list[Row]:
+def _shown(study: Study) -> list[Mapping[str, Cell]]:
     """The rows of Table 3: of all directions, or direction by direction where these differ or the paper has them."""
-    found: list[Row] = []
+    found: list[Mapping[str, Cell]] = []
     rows = [dict(row) for row in table3(study).rows if row["measure"] in MEASURES]
     for app in study.apps:
         for scenario in dict.fromkeys(row["scenario"] for row in rows):
             mine = [row for row in rows if (row["app"], row["scenario"]) == (app, scenario)]
-            whole = [row for row in mine if row["direction"] == "all"]
-            split = [row for row in mine if row["direction"] != "all"]
-            is_mixed = any(row["n"] not in (None, 0, row["N"]) for row in whole)
-            is_split = split and (is_mixed or any(row["paper_n"] is not None for row in split))
-            found += split if is_split else whole
+            whole = summed(mine)
+            is_mixed = any(row["n"] not in (None, 0, row["total"]) for row in whole)
+            is_split = is_mixed or any(row["paper_n"] is not None for row in mine)
+            found += mine if is_split else whole
     return found
 
 
-def _row(study: Study, row: Row) -> Row:
+def _row(study: Study, row: Mapping[str, Cell]) -> Row:
     measure = str(row["measure"])
     side, column = DISCLOSURES[measure]
     cases = study.select(app=str(row["app"]), scenario=str(row["scenario"]))
     cases = [case for case in cases if row["direction"] in ("all", case.direction)]
-    keys = ("app", "scenario", "direction", "n", "N", "undecided", "paper_n", "paper_N", "agreement")
+    keys = ("app", "scenario", "direction", "n", "total", "undecided", "paper_n", "paper_total", "agreement")
     return {key: row[key] for key in keys} | {
         "side": side,
         "role": measure.removeprefix(f"{side}_"),
@@ -89,7 +89,7 @@ def _panel(app: str, rows: list[Row]) -> Panel:
 
 
 def _cell(row: Row, x: float, y: float, height: float) -> Iterator[Mark]:
-    n, total, undecided = int(row["n"] or 0), int(row["N"] or 0), int(row["undecided"] or 0)
+    n, total, undecided = int(row["n"] or 0), int(row["total"] or 0), int(row["undecided"] or 0)
     css, text_css = "fg-none", ""
     if not total or undecided == total or (undecided and not n):
         css = "fg-open"
@@ -97,7 +97,7 @@ def _cell(row: Row, x: float, y: float, height: float) -> Iterator[Mark]:
         css, text_css = ("fg-all", "fg-on") if n == total else ("fg-some", "fg-t")
     title = f"{row['side']}'s {row['role']} address, {words(str(row['scenario']))}: {n} of {total} trials"
     title += f", {undecided} undecided" if undecided else ""
-    title += f"; the paper: {row['paper_n']} of {row['paper_N']}" if row["paper_n"] is not None else ""
+    title += f"; the paper: {row['paper_n']} of {row['paper_total']}" if row["paper_n"] is not None else ""
     yield Box(x + 2, y, CELL - 4, height, css, title, str(row["trial"] or ""))
     lines = _lines(row)
     first = y + height / 2 - 7 * len(lines) + 11
@@ -108,14 +108,14 @@ def _cell(row: Row, x: float, y: float, height: float) -> Iterator[Mark]:
 def _lines(row: Row) -> list[str]:
     """What a cell says: our count, the paper's, how many trials are undecided."""
     undecided = int(row["undecided"] or 0)
-    ours = [f"{row['n']}/{row['N']}"] if undecided < int(row["N"] or 0) else [] if row["N"] else ["–"]
-    paper = [f"[{row['paper_n']}/{row['paper_N']}]"] if row["paper_n"] is not None else []
+    ours = [f"{row['n']}/{row['total']}"] if undecided < int(row["total"] or 0) else [] if row["total"] else ["–"]
+    paper = [f"[{row['paper_n']}/{row['paper_total']}]"] if row["paper_n"] is not None else []
     return [*ours, *paper, *([f"{undecided} ?"] if undecided else [])]
 
 
 def _says(rows: list[Row]) -> Iterator[str]:
     for app in dict.fromkeys(str(row["app"]) for row in rows):
-        mine = [row for row in rows if row["app"] == app and row["N"]]
+        mine = [row for row in rows if row["app"] == app and row["total"]]
         compared = [row for row in mine if row["paper_n"] is not None]
         differ = sum(str(row["agreement"]).startswith("differs") for row in compared)
         undecided = sum(int(row["undecided"] or 0) for row in mine)

@@ -14,7 +14,7 @@ from correlate.tables.layout import Row
 from correlate.tables.statistics import bounds
 from correlate.tables.study import Study
 
-COLUMNS = "phase what app n N undecided wilson_low wilson_high wrong_pairs_n wrong_pairs discriminates level trial"
+COLUMNS = "phase what app n total undecided wilson_low wilson_high wrong_pairs_n wrong_pairs discriminates level trial"
 PHASES = {False: "before anyone answers", True: "in conversations", None: "in every call"}
 WHEN = {"before anyone answers": "unanswered", "in conversations": "in conversations", "in every call": "every call"}
 LEFT, CELL, GAP = 120, 72, 4
@@ -73,7 +73,7 @@ def matrix(study: Study) -> Figure:
         if what.phase is phase
         for app in study.apps
     ]
-    drawn = [row for row in rows if row["N"]]
+    drawn = [row for row in rows if row["total"]]
     panels = [_panel(of, list(apps), index) for index, apps in enumerate(chunks(study.apps, PER_PANEL), 1)
               for of in [[row for row in rows if row["app"] in apps]] if drawn]  # fmt: skip
     says = list(_says(study, rows)) if drawn else ["No trial counts yet."]
@@ -104,7 +104,7 @@ def _row(study: Study, of: Study, what: What, app: str) -> Row:
         "phase": PHASES[what.phase],
         "what": what.what,
         "app": app,
-        **counted,
+        **{key: counted[key] for key in ("n", "total", "undecided")},
         "wilson_low": interval[0],
         "wilson_high": interval[1],
         "wrong_pairs_n": hits if total else None,
@@ -162,17 +162,17 @@ def _cell(row: Row, x: float, y: float, height: float) -> Iterator[Mark]:
 
 def _lines(row: Row) -> list[str]:
     """What a cell says: the count, how often wrong pairs show the same, how many trials are undecided."""
-    if not row["N"]:
+    if not row["total"]:
         return ["–"]
     undecided = int(row["undecided"] or 0)
-    lines = [f"{row['n']}/{row['N']}"] if undecided < int(row["N"]) else []
+    lines = [f"{row['n']}/{row['total']}"] if undecided < int(row["total"]) else []
     if row["wrong_pairs_n"] is not None and lines:
         lines.append(f"({100 * int(row['wrong_pairs_n']) / int(row['wrong_pairs'] or 1):.0f} %)")
     return [*lines, f"{undecided} ?"] if undecided else lines
 
 
 def _title(row: Row) -> str:
-    text = f"{row['app']}, {row['phase']}: {row['what']} in {row['n'] or 0} of {row['N']} trials"
+    text = f"{row['app']}, {row['phase']}: {row['what']} in {row['n'] or 0} of {row['total']} trials"
     text += f", {row['undecided']} undecided" if row["undecided"] else ""
     if row["wrong_pairs_n"] is not None:
         text += f"; {row['wrong_pairs_n']} of {row['wrong_pairs']} wrong pairs"

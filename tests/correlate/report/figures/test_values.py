@@ -96,7 +96,7 @@ def test_the_sentences_say_the_median_and_how_many_match(small):
 )
 def test_a_cell_counts_trials_and_beside_them_wrong_pairs(small, what, phase, counts):
     (row,) = picked(small.figures["matrix"], what=what.replace("&#39;", "'"), phase=phase, app="maple")
-    assert tuple(row[key] for key in ("n", "N", "undecided", "wrong_pairs_n", "wrong_pairs", "level")) == counts
+    assert tuple(row[key] for key in ("n", "total", "undecided", "wrong_pairs_n", "wrong_pairs", "level")) == counts
 
 
 def test_a_cell_shows_its_count_its_chance_and_its_undecided_trials(small, look):
@@ -132,7 +132,7 @@ def test_undecided_trials_stand_in_their_cell(small, look):
 
 def test_an_address_is_counted_by_scenario_side_and_role(small):
     found = {
-        (row["scenario"], row["side"], row["role"]): (row["n"], row["N"])
+        (row["scenario"], row["side"], row["role"]): (row["n"], row["total"])
         for row in picked(small.figures["exposure"], app="maple")
     }
     assert found["caller_cancels", "caller", "public"] == (1, 1)
