@@ -1,11 +1,11 @@
-"""Long campaigns, by name: `python benchmarks/soak.py [virtual | rig | validity] [--first SEED] [--seeds N]`;
+"""Long campaigns, by name: `python benchmarks/soak.py [virtual | rig | validity | alarms] [--first SEED] [--seeds N]`;
 without a name all of them.
 
 virtual: one seed after the other through the paper's matrix, until it is stopped, a dataset does not verify, or a
 finding is not the truth. Each dataset is verified, compared with what the emulator wrote on the wire, and removed. What
 is undecided is counted, and so are addresses found as bytes: here both are chance.
 
-rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`.
+rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`. alarms: see `benchmarks.alarms`.
 """
 
 from __future__ import annotations
@@ -62,16 +62,20 @@ def virtual(first: int, seeds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity"))
+    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity", "alarms"))
     parser.add_argument("--first", type=int, default=1, metavar="SEED")
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     options = parser.parse_args()
-    parts = ("virtual", "validity", "rig") if options.part is None else (options.part,)
+    parts = ("virtual", "alarms", "validity", "rig") if options.part is None else (options.part,)
     lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if "rig" in parts else []
     if options.part == "rig" and lacking:
         sys.exit(f"soak rig: {'; '.join(lacking)}")
     if "virtual" in parts:
         virtual(options.first, options.seeds)
+    if "alarms" in parts:
+        from benchmarks import alarms
+
+        alarms.run()
     if "validity" in parts:
         from benchmarks import soak_validity  # what it needs costs a second, and the others need nothing of it
 
