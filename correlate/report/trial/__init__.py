@@ -65,15 +65,15 @@ def trial_section(study: Study, case: Case, dataset: Dataset) -> Markup:
 
 
 def trial_summary(study: Study, case: Case) -> Markup:
-    """The line that stands there while the trial is closed: its id, and what it gives away."""
-    found = given_away(case)
+    """The line that stands there while the trial is closed: its id, how many of the other side's addresses (public and
+    private, of either side) it gives away, and whether both sides show the same user ids."""
+    found, ids = given_away(case), case.signalling["caller"].user_ids
     if case.trial in study.out:
         word = f"left out: {study.out[case.trial]}"
-    elif found:
-        word = f"gives away {len(found)} of 4"
     else:
-        word = {True: "gives nothing away", False: "", None: "undecided"}[case.call.no_disclosure]
-    mark = "tr-x" if found else "tr-s"
+        none = "no address" if case.call.no_disclosure else "addresses undecided"
+        word = (f"{len(found)} of 4 addresses" if found else none) + (", user ids of both sides" if ids else "")
+    mark = "tr-x" if found or ids else "tr-s"
     return Markup('<code>{}</code> <span class="{}">{}</span>').format(case.trial, mark, word)
 
 

@@ -79,7 +79,7 @@ def test_a_trial_that_cannot_be_read_is_told_with_its_reason(build, leaky, measu
 
 def test_a_summary_says_what_is_given_away(leaky, measured):
     of = measured(leaky())
-    assert trial_summary(of.study, of.case) == (f'<code>{TRIAL}</code> <span class="tr-x">gives away 1 of 4</span>')
+    assert trial_summary(of.study, of.case) == (f'<code>{TRIAL}</code> <span class="tr-x">1 of 4 addresses</span>')
 
 
 def test_what_is_undecided_is_shown_as_such_with_its_reason(leaky, measured):
