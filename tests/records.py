@@ -122,6 +122,7 @@ def dataset() -> dict[str, Any]:
         "provenance": "modelled",
         "contact": "somebody",
         "approval": "none",
+        "licence": "",
         "scenario_hash": "0" * 64,
         "versions": {"python": "3.11.7"},
         "devices": [{**phone, "name": "alpha", "network": "lte"}, {**phone, "name": "bravo", "network": "fixed"}],

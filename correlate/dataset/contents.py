@@ -9,7 +9,7 @@ from correlate.errors import BadDataset
 
 def paths(folder: Path) -> Iterator[Path]:
     """Everything in a folder and its folders that counts, in order: files, folders, and what is neither."""
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob("*"), key=Path.as_posix):
         if not any(part.startswith(".") or part.endswith(".partial") for part in path.relative_to(folder).parts):
             yield path
 

@@ -111,7 +111,7 @@ def _by_rate(pair: CallPair, rates: list[float | None]) -> _Decision:
     if most >= CLEAR * least or most * CLEAR <= least:
         return _Decision("video" if most >= least else "voice", rule, round(most / least, 4))
     text = f"the media rate is not {CLEAR:g} times above or below the threshold of {least} bytes/s"
-    return _Decision(None, None, round(most / least, 4), Reason(("service", "rule"), text))
+    return _Decision(None, None, round(most / least, 4), Reason(("service_found", "rule"), text))
 
 
 def _by_sessions(pair: CallPair, identical: list[bool | None]) -> _Decision:
@@ -126,7 +126,7 @@ def _by_sessions(pair: CallPair, identical: list[bool | None]) -> _Decision:
 
 
 def _undecided(text: str) -> _Decision:
-    return _Decision(missing=Reason(("service", "rule", "margin"), text))
+    return _Decision(missing=Reason(("service_found", "rule", "margin"), text))
 
 
 def _facts(own: Vantage, streams: tuple[Stream, ...]) -> Iterator[tuple[str, str, Frame | None]]:

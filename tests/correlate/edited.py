@@ -206,7 +206,7 @@ def found_of(dataset: Dataset) -> Found:
     cells = {}
     for side in SIDES:
         cells |= {(cell, side): said(ends[side], cell) for cell in ("established", "routing")}
-        cells["service", side] = said(kinds[side], "service")
+        cells["service", side] = said(kinds[side], "service_found")
         cells["user_ids", side] = said(ids[side], "user_ids")
         ways = [said(volumes[side], f"media_{way}_packets") for way in ("tx", "rx")]
         why = ways[0][1] or ways[1][1]

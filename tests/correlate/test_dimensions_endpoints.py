@@ -241,7 +241,7 @@ def test_a_direct_call_behind_one_nat_is_direct_and_shows_the_public_address(bui
     assert caller["seen"] == [place("203.0.113.5", "public", "IP header", answer="at")]
     volume = facts["volume"]["caller"]
     assert (volume["media_tx_packets"], volume["media_rx_packets"]) == (400, 400)
-    assert (volume["crosswise_tx_less_rx_packets"], facts["service"]["caller"]["service"]) == (0, "voice")
+    assert (volume["crosswise_tx_less_rx_packets"], facts["service"]["caller"]["service_found"]) == (0, "voice")
 
 
 def test_a_relayed_call_behind_one_nat_discloses_nothing(build, measure):

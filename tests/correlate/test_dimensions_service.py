@@ -26,9 +26,9 @@ NEAR = "the media rate is not 1.25 times above or below the threshold of 20000 b
 def test_the_media_rate_tells_video_from_voice_but_not_near_the_threshold(build, measure, size_bytes, service):
     facts = measure(conversation(build, 200, b"\x80" + bytes(size_bytes - 1)))["service"]["caller"]
     assert facts["media_bytes_per_s"] == size_bytes * 20.0
-    assert (facts["service"], facts["established"], facts["margin"]) == (service, True, size_bytes / 1000)
+    assert (facts["service_found"], facts["established"], facts["margin"]) == (service, True, size_bytes / 1000)
     assert facts["rule"] == (service and "media rate, video from 20000 bytes/s (generic)")
-    assert facts["reasons"].get("service") == facts["reasons"].get("rule") == (None if service else NEAR)
+    assert facts["reasons"].get("service_found") == facts["reasons"].get("rule") == (None if service else NEAR)
 
 
 def test_the_faster_direction_of_the_faster_side_decides(build, measure):
@@ -39,13 +39,13 @@ def test_the_faster_direction_of_the_faster_side_decides(build, measure):
         side.talk(local, RELAYS[0], 1.0, 11.0, sent, 100, payload=bytes(1250))
     facts = measure(call)["service"]
     assert [facts[side]["media_bytes_per_s"] for side in ("caller", "callee")] == [12_500.0, 25_000.0]
-    assert {(facts[side]["service"], facts[side]["margin"]) for side in ("caller", "callee")} == {("video", 1.25)}
+    assert {(facts[side]["service_found"], facts[side]["margin"]) for side in ("caller", "callee")} == {("video", 1.25)}
 
 
 def test_the_margin_has_four_decimals(build, measure):
     analysis = {"relay_ports": [3478], "video_bytes_per_s": 30_000}
     facts = measure(conversation(build, 200, bytes(1000)), analysis=analysis)["service"]["caller"]
-    assert (facts["service"], facts["margin"]) == ("voice", 0.6667)
+    assert (facts["service_found"], facts["margin"]) == ("voice", 0.6667)
     assert facts["rule"] == "media rate, video from 30000 bytes/s"
 
 
@@ -57,13 +57,13 @@ def test_media_at_one_instant_have_no_rate(build, measure):
             payload = b"\x80" + bytes([number]) * 99
             side.talk(local, RELAYS[0], 1.0, 1.0, 1, 1, payload)
     facts = measure(call)["service"]["caller"]
-    assert (facts["established"], facts["service"], facts["media_bytes_per_s"]) == (True, None, None)
-    assert facts["reason"].startswith("service, rule, margin: all media at one instant, so no media rate; ")
+    assert (facts["established"], facts["service_found"], facts["media_bytes_per_s"]) == (True, None, None)
+    assert facts["reason"].startswith("service_found, rule, margin: all media at one instant, so no media rate; ")
 
 
 def test_an_answered_call_with_silent_media_is_a_voice_conversation(build, measure):
     facts = measure(conversation(build, 100, b"\x80\x00"))
-    assert facts["service"]["caller"]["service"] == "voice"
+    assert facts["service"]["caller"]["service_found"] == "voice"
     assert facts["service"]["caller"]["media_bytes_per_s"] == 20.0
     assert facts["endpoints"]["caller"]["routing"] == "relay"
 
@@ -71,9 +71,9 @@ def test_an_answered_call_with_silent_media_is_a_voice_conversation(build, measu
 def test_ninety_nine_datagrams_one_way_are_no_conversation(build, measure):
     facts = measure(conversation(build, 99, b"\x80\x00"))
     assert facts["service"]["caller"]["established"] is False
-    assert facts["service"]["caller"]["service"] is None
+    assert facts["service"]["caller"]["service_found"] is None
     assert facts["service"]["caller"]["reason"].startswith(
-        "service, rule, margin: no conversation, and no rule for calls without one; "
+        "service_found, rule, margin: no conversation, and no rule for calls without one; "
     )
 
 
@@ -88,7 +88,7 @@ def unanswered(build, caller_counts, callee_counts):
 
 def test_identical_sessions_on_one_side_of_an_unanswered_call_are_voice(build, measure):
     facts = measure(unanswered(build, (12, 12, 12), (2, 3, 4)), analysis=UNANSWERED)["service"]
-    assert (facts["caller"]["service"], facts["callee"]["service"]) == ("voice", "voice")
+    assert (facts["caller"]["service_found"], facts["callee"]["service_found"]) == ("voice", "voice")
     assert (facts["caller"]["sessions_identical"], facts["callee"]["sessions_identical"]) == (True, False)
     assert (facts["caller"]["rule"], facts["caller"]["margin"]) == ("identical sessions: voice", None)
     assert facts["caller"]["reason"] == "margin: sessions decide, not a rate"
@@ -96,15 +96,18 @@ def test_identical_sessions_on_one_side_of_an_unanswered_call_are_voice(build, m
 
 def test_sessions_that_differ_on_both_sides_tell_nothing(build, measure):
     facts = measure(unanswered(build, (12, 12, 13), (2, 3, 4)), analysis=UNANSWERED)["service"]["caller"]
-    assert (facts["service"], facts["rule"], facts["sessions_identical"]) == (None, None, False)
-    assert facts["reason"] == "service, rule, margin: no conversation, and sessions that are not identical tell nothing"
+    assert (facts["service_found"], facts["rule"], facts["sessions_identical"]) == (None, None, False)
+    assert (
+        facts["reason"]
+        == "service_found, rule, margin: no conversation, and sessions that are not identical tell nothing"
+    )
 
 
 def test_single_sessions_tell_nothing(build, measure):
     facts = measure(unanswered(build, (12,), (2,)), analysis=UNANSWERED)["service"]
-    assert facts["caller"]["service"] is None
+    assert facts["caller"]["service_found"] is None
     assert facts["caller"]["reason"] == (
-        "service, rule, margin: no conversation, and fewer than two sessions on each side; "
+        "service_found, rule, margin: no conversation, and fewer than two sessions on each side; "
         "sessions_identical: fewer than two sessions with servers"
     )
 
@@ -112,7 +115,7 @@ def test_single_sessions_tell_nothing(build, measure):
 def test_two_sessions_are_enough_and_of_one_side_too(build, measure):
     facts = measure(unanswered(build, (12, 12), (2,)), analysis=UNANSWERED)["service"]
     assert [facts[side]["sessions_identical"] for side in ("caller", "callee")] == [True, None]
-    assert facts["callee"]["service"] == "voice"
+    assert facts["callee"]["service_found"] == "voice"
 
 
 AUDIO, VIDEO = (50, 48_000), (20, 90_000)
@@ -141,7 +144,7 @@ def with_rtp(build, caller, callee):
 def test_rtp_tells_the_service_whatever_the_rate(build, measure, streams, service, rule):
     """5,010 bytes/s would be voice, 60,120 bytes/s video."""
     facts = measure(with_rtp(build, streams, streams))["service"]
-    assert {(facts[side]["service"], facts[side]["rule"], facts[side]["margin"]) for side in facts} == {
+    assert {(facts[side]["service_found"], facts[side]["rule"], facts[side]["margin"]) for side in facts} == {
         (service, rule, None)
     }
     assert facts["caller"]["reasons"]["margin"] == "RTP decides, not a rate"
@@ -152,27 +155,29 @@ def test_rtp_tells_the_service_whatever_the_rate(build, measure, streams, servic
 def test_the_rtp_of_one_side_is_enough(build, measure):
     odd = [((50, 12_000), 60)]
     facts = measure(with_rtp(build, [(AUDIO, 60)], odd))["service"]
-    assert {(facts[side]["service"], facts[side]["rule"]) for side in facts} == {("voice", "RTP clocks: 48000 Hz")}
+    assert {(facts[side]["service_found"], facts[side]["rule"]) for side in facts} == {
+        ("voice", "RTP clocks: 48000 Hz")
+    }
     assert facts["callee"]["evidence"][2]["what"].endswith("501 packets, no known clock")
 
 
 def test_two_sides_whose_rtp_says_different_things_tell_nothing(build, measure):
     facts = measure(with_rtp(build, [(AUDIO, 60)], [(VIDEO, 900)]))["service"]["caller"]
-    assert (facts["service"], facts["rule"], facts["margin"]) == (None, None, None)
-    assert facts["reasons"]["service"] == "the RTP of one side says voice, that of the other video"
+    assert (facts["service_found"], facts["rule"], facts["margin"]) == (None, None, None)
+    assert facts["reasons"]["service_found"] == "the RTP of one side says voice, that of the other video"
 
 
 def test_a_voice_call_that_had_video_for_a_while_is_neither_at_whatever_rate(build, measure):
     turned = [(AUDIO, 60), (VIDEO, 900, 4)]
     facts = measure(with_rtp(build, [(AUDIO, 60)], turned))["service"]["caller"]
-    assert (facts["service"], facts["rule"], facts["margin"]) == (None, None, None)
-    assert facts["reasons"]["service"] == "RTP with a video clock for 4.0 of 10.0 s of media"
+    assert (facts["service_found"], facts["rule"], facts["margin"]) == (None, None, None)
+    assert facts["reasons"]["service_found"] == "RTP with a video clock for 4.0 of 10.0 s of media"
 
 
 def test_rtp_of_no_known_clock_leaves_it_to_the_rate(build, measure):
     odd = [((50, 12_000), 600)]
     facts = measure(with_rtp(build, odd, odd))["service"]["caller"]
-    assert (facts["service"], facts["margin"]) == ("video", 1.503)
+    assert (facts["service_found"], facts["margin"]) == ("video", 1.503)
     assert facts["rule"] == "media rate, video from 20000 bytes/s (generic)"
 
 
@@ -184,5 +189,5 @@ def test_where_nobody_knows_whether_there_is_a_conversation_nobody_knows_its_ser
             side.relay(local, relay, 0.0)
             side.talk(local, relay, 1.0, 11.0, count, count)
     facts = measure(call, analysis=UNANSWERED)["service"]["caller"]
-    assert (facts["established"], facts["service"], facts["sessions_identical"]) == (None, None, True)
-    assert facts["reasons"]["service"] == "media both ways on one side only, not on bravo"
+    assert (facts["established"], facts["service_found"], facts["sessions_identical"]) == (None, None, True)
+    assert facts["reasons"]["service_found"] == "media both ways on one side only, not on bravo"

@@ -17,7 +17,7 @@ import pytest
 from correlate import report
 from correlate.dataset import Dataset
 from correlate.dimensions.servers import Match
-from correlate.findings.cases import cases
+from correlate.findings.cases import KINDS, cases
 from lab.commands.import_list import read_list
 from lab.commands.import_trials import import_trials
 from lab.errors import BadInput, BenchUnhealthy
@@ -25,7 +25,7 @@ from lab.errors import BadInput, BenchUnhealthy
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "scenarios"
 A, B, RELAY = ("100.64.0.7", 5000), ("192.168.137.20", 6000), ("192.0.2.50", 3478)
-DIMENSIONS = ("endpoints", "servers", "duration", "volume", "service", "signalling")
+DESCRIBED = ("trials.csv", "datapackage.json", "README.md", "CITATION.cff")
 HEADER = (
     "caller_capture,callee_capture,app,service,direction,scenario,repetition,caller_phone,callee_phone,"
     "caller_addresses,callee_addresses,caller_offset_s,callee_offset_s,offset_bound_s"
@@ -93,9 +93,14 @@ def test_what_is_wholly_known_gives_the_same_findings(exported):
     data = imported(folder, "\n".join([HEADER, *rows]) + "\n")
     assert data.verify() == []
     assert data.info().provenance == "measured"
-    for name in DIMENSIONS:
-        ours = (data.findings_dir / f"{name}.csv").read_text()
-        assert ours == (folder / "recorded/findings" / f"{name}.csv").read_text(), name
+    # In memory: in the files times count from a start that nobody tells of an import.
+    recorded = {case.trial: case for case in cases(Dataset(folder / "recorded")).read}
+    ours = cases(data).read
+    assert len(ours) == len(recorded) == 2
+    for case in ours:
+        for name in KINDS:
+            of = "service_type" if name == "service" else name
+            assert getattr(case, of) == getattr(recorded[case.trial], of), (case.trial, name)
     assert [entry.event for entry in data.journal.read()] == ["import", "completed", "completed", "begun", "finished"]
     assert "provenance: measured" in data.report_path.read_text()
     assert (data.tables_dir / "table8.md").is_file()
@@ -248,7 +253,7 @@ def test_what_a_killed_import_left_is_no_dataset_and_the_next_import_begins_anew
     whole = imported(folder, text)
     for name in ("findings", "tables"):
         shutil.rmtree(whole.path / name)
-    for name in ("dataset.json", "report.html", "manifest-sha256.txt", "names.json"):
+    for name in ("dataset.json", "report.html", "manifest-sha256.txt", "names.json", *DESCRIBED):
         (whole.path / name).unlink(missing_ok=True)
     (whole.trials_dir / "maple-video-lte_to_fixed-callee_hangs_up-3").rename(whole.trials_dir / "left.partial")
     assert whole.verify() == [f"{whole.info_path}: cannot be read: No such file or directory"]

@@ -100,7 +100,7 @@ def _volume(case: Case) -> Outcome:
 def _service(case: Case) -> Outcome:
     found = case.service_type["caller"]
     if found.service is None:
-        return Outcome("service", UNDECIDED, _why([found.reasons], ["service_found", "service"]))
+        return Outcome("service", UNDECIDED, _why([found.reasons], ["service_found"]))
     return Outcome("service", f"{found.service}, by {found.rule}" if found.rule else found.service, "")
 
 

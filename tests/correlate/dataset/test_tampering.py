@@ -129,7 +129,7 @@ def changes(dataset, count):
     for name in files(dataset.path):
         top, _, rest = name.partition("/")
         kinds.setdefault(f"{top}/{rest.rpartition('/')[2]}" if top in ("trials", "attempts") else top, []).append(name)
-    assert len(kinds) == 17
+    assert len(kinds) == 21
     for number in range(count):
         names = kinds[sorted(kinds)[number % len(kinds)]]
         name = chance.choice(names)
@@ -192,7 +192,7 @@ def tried(whole, folder, count):
 
 
 def test_changes_of_every_kind_of_file_are_noticed_and_not_signed(whole, tmp_path):
-    assert sum(tried(whole, tmp_path / "changed", 34).values()) == 34
+    assert sum(tried(whole, tmp_path / "changed", 42).values()) == 42
 
 
 @pytest.mark.full
