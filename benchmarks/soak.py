@@ -1,4 +1,4 @@
-"""Long campaigns, by name: `python benchmarks/soak.py [virtual | rig | validity | alarms] [--first SEED] [--seeds N]`;
+"""Long campaigns, by name: `python benchmarks/soak.py [PART] [--first SEED] [--seeds N]`, PART one of these;
 without a name all of them.
 
 virtual: one seed after the other through the paper's matrix, until it is stopped, a dataset does not verify, or a
@@ -6,6 +6,8 @@ finding is not the truth. Each dataset is verified, compared with what the emula
 is undecided is counted, and so are addresses found as bytes: here both are chance.
 
 rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`. alarms: see `benchmarks.alarms`.
+
+fuzz: 100,000 captures and STUN messages that chance has changed, as `tests.correlate.fuzzing` says.
 """
 
 from __future__ import annotations
@@ -60,18 +62,29 @@ def virtual(first: int, seeds: int) -> None:
             print(f"seed {seed}: complete, verified, equal to the truth; {undecided(dataset)}", flush=True)
 
 
+def fuzz(first: int) -> None:
+    """Two processes side by side, each with a seed of its own; ends with the error of the first that fails."""
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-W", "error", "-m", "tests.correlate.fuzzing"]
+    running = [subprocess.Popen([*command, str(seed), "50000"], cwd=root) for seed in (first, first + 1)]
+    if any([each.wait() for each in running]):
+        sys.exit("soak fuzz: what is printed above")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity", "alarms"))
+    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity", "alarms", "fuzz"))
     parser.add_argument("--first", type=int, default=1, metavar="SEED")
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     options = parser.parse_args()
-    parts = ("virtual", "alarms", "validity", "rig") if options.part is None else (options.part,)
+    parts = ("virtual", "fuzz", "alarms", "validity", "rig") if options.part is None else (options.part,)
     lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if "rig" in parts else []
     if options.part == "rig" and lacking:
         sys.exit(f"soak rig: {'; '.join(lacking)}")
     if "virtual" in parts:
         virtual(options.first, options.seeds)
+    if "fuzz" in parts:
+        fuzz(options.first)
     if "alarms" in parts:
         from benchmarks import alarms
 
