@@ -167,14 +167,17 @@ def test_a_signal_at_any_step_ends_a_run_in_order(tmp_path, undisturbed, number)
 
 
 @pytest.mark.full
-def test_a_trial_that_was_as_good_as_complete_is_kept_and_the_next_run_makes_the_tables(tmp_path, undisturbed):
+def test_a_trial_that_was_as_good_as_complete_is_kept_and_computed_and_the_next_run_has_nothing_to_do(
+    tmp_path, undisturbed
+):
     dataset, temporary = tmp_path / "dataset", tmp_path / "tmp"
     interrupt(Running(dataset, temporary), signal.SIGINT, True, "fetch")
     assert captures(dataset) == undisturbed
-    assert not (dataset / "manifest-sha256.txt").exists()
+    assert (dataset / "report.html").exists()
+    assert Dataset(dataset).verify() == []
+    assert journal(dataset) == ["begun", *COMPLETED, *COMPUTED]
     code, out, _ = Running(dataset, temporary).end()
     assert (code, out.splitlines()[0]) == (0, f"Nothing to do: 1 trial is complete in {dataset}.")
-    assert (dataset / "manifest-sha256.txt").exists()
     assert journal(dataset) == ["begun", *COMPLETED, *COMPUTED]
 
 
