@@ -188,6 +188,17 @@ def introduce(_context: Context, app: str, bench: str = "virtual", scenarios: st
         introduce.introduce(lab, spec, app, Stop(), introduce.asked_on_terminal, print)
 
 
+@task(help=BENCH_HELP | {"app": "the app's name", "dataset": RUN_HELP["dataset"]})
+def unpark(
+    _context: Context, app: str, bench: str = "virtual", dataset: str = "", scenarios: str = "scenarios"
+) -> None:
+    """Let an app that was parked call again, once a person has mended what it said."""
+    with exits():
+        from lab.commands import unpark
+
+        unpark.unpark(scenarios, bench, dataset or f"datasets/{bench}-paper", app, print)
+
+
 @task(help=CHECK_HELP)
 def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
     """Check the YAML: every mistake in every file, with its line."""

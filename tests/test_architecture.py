@@ -280,4 +280,4 @@ def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:
 
 def test_git_ignores_what_is_of_one_lab_alone():
     ignored = (ROOT / ".gitignore").read_text().splitlines()
-    assert {"*.local.yaml", "*.calibration.json", "datasets/"} <= set(ignored)
+    assert {"*.local.yaml", "*.calibration.json", "*.accounts.json", "datasets/"} <= set(ignored)

@@ -35,6 +35,10 @@ class AttemptFolder:
         self.number = next_number(root / ATTEMPTS, trial_id)
         self.kept = self.path
         """Where it is kept once it has ended void."""
+        self.night_s: float | None = None
+        """When it ended, by the night clock; None where nobody says."""
+        self.calls = 0
+        """How many calls it placed."""
         self._complete = False
         self._void: tuple[str, str, bool] | None = None
 
@@ -66,7 +70,7 @@ class AttemptFolder:
         elif self._void is not None:
             self._keep(*self._void)
         elif self._complete:
-            commit(self._root, self._journal, self._trial, self.number)
+            commit(self._root, self._journal, self._trial, self.number, **self._said())
         else:
             self._interrupted("left without an end")
 
@@ -81,25 +85,31 @@ class AttemptFolder:
         write_text(self.path / "PRIVATE", PRIVATE)
         final = f"{ATTEMPTS}/{kept.name}"
         said = {"reason": reason, "text": text[:JOURNAL_TEXT], "files": _anchored(self.path, final)}
-        self._journal.append("void", trial=self._trial, attempt=self.number, **spoilt, **said)
+        self._journal.append("void", trial=self._trial, attempt=self.number, **spoilt, **self._said(), **said)
         self.kept = self._root / final
         rename(self.path, self.kept)
 
+    def _said(self) -> dict[str, float | int]:
+        """What the journal says of how it ended, where there is something to say."""
+        night = {} if self.night_s is None else {"night_s": self.night_s}
+        return night | ({"calls": self.calls} if self.calls else {})
+
     def _interrupted(self, reason: str) -> None:
-        self._journal.append("interrupted", trial=self._trial, attempt=self.number, reason=reason)
+        calls = {"calls": self.calls} if self.calls else {}
+        self._journal.append("interrupted", trial=self._trial, attempt=self.number, reason=reason, **calls)
         shutil.rmtree(self.path)
         remove(self.truth)
 
 
-def commit(root: Path, journal: Journal, trial_id: str, attempt: int) -> None:
+def commit(root: Path, journal: Journal, trial_id: str, attempt: int, **said: object) -> None:
     """Give `trials/ID.partial`, in which everything is verified, its final name, once the journal has the SHA-256 of
-    each file in it and of the truth; durable on return."""
+    each file in it and of the truth, and what else is said; durable on return."""
     partial, final = root / TRIALS / f"{trial_id}.partial", root / TRIALS / trial_id
     files = _anchored(partial, f"{TRIALS}/{trial_id}")
     truth = f"{TRUTH}/{trial_id}.json"
     if (root / truth).exists():
         files[truth] = sha256(root / truth)
-    journal.append("completed", trial=trial_id, attempt=attempt, files=files)
+    journal.append("completed", trial=trial_id, attempt=attempt, files=files, **said)
     rename(partial, final)
 
 

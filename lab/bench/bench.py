@@ -34,6 +34,8 @@ class Bench:
         self.lab, self.spec, self.stop = lab_, spec, stop
         self.phones: dict[str, Phone] = {}
         self.unreachable: dict[str, LabError] = {}
+        self.begun_ns: int | None = None
+        """When the last attempt began, in bench time; None before it has."""
         self._partly = partly
         self._exit = ExitStack()
 
@@ -73,7 +75,9 @@ class Bench:
 
     def begin(self, item: PlannedTrial, seed: int, attempt: int) -> None:
         """Make ready for an attempt: what an earlier one left on the laptop is ended, and its hotspot is on."""
+        self.begun_ns = None
         self.kind.begin(item, seed, attempt)
+        self.begun_ns = self.clock.now_ns()
         self.laptop.prepare()
 
     def recover(self, tell: Tell) -> None:

@@ -92,7 +92,7 @@ def _calibrated(bench: Bench, app: str, count: int, say: Say) -> list[str]:
     try:
         for number in range(count):
             try:
-                told.append(_called(bench, app, number))
+                told.append(_called(bench, app, number, say))
             except AttemptVoid as error:
                 failed.append(f"{app}, call {number + 1}: {error}")
                 say(f"{app}: call {number + 1} of {count} failed: {error}")
@@ -113,14 +113,14 @@ def roles(spec: BenchSpec, number: int) -> tuple[PhoneSpec, Role]:
     return caller, "caller" if spec.phones[number % 2].name == caller.name else "callee"
 
 
-def _called(bench: Bench, name: str, number: int) -> Told:
+def _called(bench: Bench, name: str, number: int, say: Say) -> Told:
     """One call that is answered and hung up; the first asks each witness what it costs. Raises `AttemptVoid`."""
     caller, by = roles(bench.spec, number)
     pair = (name, caller.name, bench.spec.other(caller).name)
     app = bench.lab.apps[name]
     drawn = Drawn(1.0, TALK_S)
     with (
-        calls.prepared(bench, pair, app.services[0], "calibrate", number, drawn, calls.quiet) as stage,
+        calls.prepared(bench, pair, app.services[0], "calibrate", number, drawn, calls.quiet, say) as stage,
         closing(Witnesses(stage.phones, app)) as witnesses,
     ):
         versions = {role: (phone.spec.name, phone.identify(app)) for role, phone in stage.phones.items()}

@@ -29,7 +29,7 @@ from lab.phone import push
 from lab.phone.default_network import vpns
 from lab.phone.phone import Phone
 from lab.phone.witnesses import events, reading
-from lab.run import calibration, calls, introductions, unproven
+from lab.run import calibration, calls, introductions, tonight, unproven
 from lab.run.plan import Run
 
 FREE_KIB = 500_000
@@ -296,6 +296,8 @@ def _learnt(run: Run) -> Iterator[Check]:
     if calibration.learns(spec):
         fix = f"be there and type invoke introduce APP --bench {spec.name}"
         yield asked("introduced", spec.name, introduced, fix)
+    parked = asked("parked", spec.name, partial(tonight.none_parked, run), "mend it, then type invoke unpark APP")
+    yield from () if parked.ok else (parked,)
     for line in unproven.of_dataset(run.dataset) if run.dataset.info_path.exists() else ():
         yield Check("unproven", spec.name, True, line, "")
 

@@ -59,7 +59,7 @@ def _introduced(bench: Bench, pair: Pair, number: int, say: Say) -> str | None:
     app = bench.lab.apps[pair[0]]
     drawn = Drawn(SEEN_S, None)
     try:
-        with calls.prepared(bench, pair, app.services[0], "introduce", number, drawn, calls.quiet) as stage:
+        with calls.prepared(bench, pair, app.services[0], "introduce", number, drawn, calls.quiet, say) as stage:
             ring_s = calls.ring(stage, calls.RING_S)
             if ring_s is not None:
                 bench.clock.sleep(SEEN_S)

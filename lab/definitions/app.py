@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -187,6 +187,17 @@ class CallSigns(Model):
     connected: Signs
 
 
+Refused = Literal["logged_out", "banned", "rate_limited", "update_required", "blocked", "message_request"]
+"""Why an app itself will not call: it does not change by trying again."""
+
+
+class Refusal(Model):
+    """A sign by which an app says that it will not call, and what it says."""
+
+    reason: Refused
+    shows: Selector
+
+
 class App(Model):
     """One app: what it is, how to drive a call in it, how to read its state, and how to analyse its traffic."""
 
@@ -203,6 +214,7 @@ class App(Model):
     reveal_controls: list[Way] = Field(default_factory=list)
     signs: CallSigns
     dismiss: list[Selector] = Field(default_factory=list)
+    refusals: list[Refusal] = Field(default_factory=list)
     analysis: Analysis | None = None
 
     @property

@@ -143,6 +143,14 @@ class Resolver(Model):
     port: Port = 53
 
 
+class Caps(Model):
+    """How many calls each account may place, so that its operator does not bar it."""
+
+    per_hour: Annotated[int, Field(ge=1, le=1000)] = 12
+    per_day: Annotated[int, Field(ge=1, le=10_000)] = 80
+    apart_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
+
+
 class BenchSpec(Model):
     """A bench file, with its local file merged over it."""
 
@@ -157,6 +165,7 @@ class BenchSpec(Model):
     allowed_callees: list[Callee] = Field(default_factory=list)
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
+    caps: Caps | None = None
     contact: str = ""
     approval: str = ""
     licence: str = ""
@@ -183,6 +192,11 @@ class BenchSpec(Model):
     def emulated(self) -> bool:
         """Whether its handsets are emulated: virtual, or a rig."""
         return self.kind != "real"
+
+    @property
+    def caps_in_force(self) -> Caps | None:
+        """The caps on its calls: real phones have some whatever the file says, others those that it asks for."""
+        return self.caps or (None if self.emulated else Caps())
 
     def _not_for_a_rig(self) -> list[tuple[Place, str]]:
         """A rig has one phone on the carrier's link, one on the hotspot, and this machine as its laptop."""

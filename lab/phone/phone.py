@@ -182,8 +182,13 @@ class Phone:
             raise AttemptVoid("other_call", f"{app.name}: {text}")
 
     def _refuse_what_is_over(self, app: App) -> None:
-        """Void an attempt that missed its aim by the cause that lies over the app, where one does."""
+        """Void an attempt that missed its aim by what the app says, or by the cause that lies over it, where there is
+        one."""
         self._require_no_other_call(app)
+        for refusal in app.refusals:
+            if self.screen.shows(refusal.shows.as_query() | {"packageName": app.package}):
+                text = f"{app.name} on {self.spec.name} shows {refusal.shows}; mend that there"
+                raise AttemptVoid(refusal.reason, text)
         if found := dialogs.over(app, self.spec.name, self.device, self.screen):
             raise AttemptVoid("dialog", found)
 

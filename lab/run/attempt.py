@@ -45,7 +45,8 @@ class Attempt:
 
     `run` returns what it wrote into trial.json when everything in the folder is verified; otherwise it raises
     `AttemptVoid` or a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and
-    captures stopped. `policy` says what a witness may void (without one: all it can), `clean` what may be written.
+    captures stopped. `policy` says what a witness may void (without one: all it can), `clean` what may be written;
+    `placing` is called before the call is placed.
     """
 
     def __init__(
@@ -58,9 +59,10 @@ class Attempt:
         show: Callable[[str], None],
         policy: Policy | None = None,
         clean: Clean = as_it_is,
+        placing: Callable[[], None] = lambda: None,
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
-        self._policy, self._clean = policy or Policy(flags=False), clean
+        self._policy, self._clean, self._placing = policy or Policy(flags=False), clean, placing
         trial, self._pair = item.trial, introductions.pair_of(bench.spec, item.trial)
         self._phones: dict[Role, Phone] = {
             "caller": bench.phones[self._pair[1]],
@@ -262,6 +264,7 @@ class Attempt:
         stage = Stage(
             self._phones, self._app, self._item.trial.service, self._drawn, self._bench.clock, self._log.note,
             self._witnesses.drain, introductions.ring_limit_s(self._bench.lab, self._bench.spec, *self._pair),
+            placing=self._placing,
         )  # fmt: skip
         self._run_steps(stage)
         self._mark("end", captures)

@@ -1,15 +1,19 @@
 """Calls outside of any trial, without captures and without a dataset: what introduces a pair, what measures phones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from lab.bench.bench import Bench
 from lab.definitions import BenchSpec, Drawn, PlannedTrial, Role, Service, Step, Trial
+from lab.errors import TrialsFailed
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
 from lab.run import introductions
+from lab.run.accounts import Accounts
 from lab.run.introductions import Pair
 from lab.run.leaving import leave_idle
+from lab.run.night_clock import NightClock
 from lab.run.steps import VERBS, Note, Stage
 
 RING_S = 30.0
@@ -26,15 +30,27 @@ def both_ways(spec: BenchSpec, app: str) -> list[Pair]:
 
 @contextmanager
 def prepared(
-    bench: Bench, pair: Pair, service: Service, purpose: str, number: int, drawn: Drawn, note: Note
+    bench: Bench,
+    pair: Pair,
+    service: Service,
+    purpose: str,
+    number: int,
+    drawn: Drawn,
+    note: Note,
+    say: Callable[[str], None],
 ) -> Iterator[Stage]:
     """Both phones awake and the caller's chat open, for call `number` (from 0) of a `purpose`; nobody is called yet.
 
-    On every way out no phone is left in a call. Raises `BadInput` for a callee who is not allowed, `BenchUnhealthy`,
-    and `AttemptVoid` where the chat does not open.
+    It waits where the caps on calls ask for it, and says so. On every way out no phone is left in a call. Raises
+    `BadInput` for a callee who is not allowed, `BenchUnhealthy`, `TrialsFailed` where the wait is too long or the
+    app is parked, and `AttemptVoid` where the chat does not open.
     """
     introductions.check_callees(bench.lab, bench.spec, [pair])
     name, caller_name, callee_name = pair
+    accounts = Accounts(bench.lab, bench.spec, NightClock(bench.spec.emulated))
+    if why := accounts.parked.get(name):
+        raise TrialsFailed(f"{name} is parked: {why}; mend it, then invoke unpark {name} --bench {bench.spec.name}")
+    accounts.wait_for(name, bench.clock, say)
     app = bench.lab.apps[name]
     trial = Trial(name, service, bench.spec.direction(bench.spec.phone(caller_name)), purpose, number + 1)
     phones: dict[Role, Phone] = {"caller": bench.phones[caller_name], "callee": bench.phones[callee_name]}
@@ -44,7 +60,7 @@ def prepared(
         for phone in phones.values():
             phone.wake()
         phones["caller"].open_chat(app, str(callee.address_in(name)), callee.title_in(name))
-        yield Stage(phones, app, service, drawn, bench.clock, note)
+        yield Stage(phones, app, service, drawn, bench.clock, note, placing=partial(accounts.placed, name))
     finally:
         with bench.stop.held():
             leave_idle(tuple(phones.values()), app, bench.clock, note)

@@ -7,6 +7,7 @@ was verified stays, and the next run takes up what is missing.
 import shutil
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,28 +15,28 @@ from correlate.dataset import AttemptFolder
 from correlate.dataset.attempts import JOURNAL_TEXT
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
-from lab.bench.ladder import Rung
+from lab.bench.ladder import PAUSES_S, Rung
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
-from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble, TrialsFailed
+from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble
 from lab.run import calibration, introductions
 from lab.run.attempt import Attempt
+from lab.run.causes import class_of
 from lab.run.description import check_fits, create
+from lab.run.ends import Ends
 from lab.run.guard import Bugs, guarded
-from lab.run.introductions import Pair
 from lab.run.options import holding
 from lab.run.plan import Run, check_callees, check_introduced
 from lab.run.policy import Policy
 from lab.run.progress import Progress
+from lab.run.queue import Entry, Outcome, Pause, Queue
 from lab.run.revisions import in_revision
 from lab.run.side_by_side import share
 from lab.run.status import Status
+from lab.run.tonight import Tonight
 
 ROOM_BYTES = 32 << 20
 """What must be free for a trial to begin: its two captures, and evidence where it fails."""
-
-FURTHER_ATTEMPTS = 3
-"""How often a void attempt is tried again in one run."""
 
 SPOILT_ATTEMPTS = 5
 """How often the bench may spoil attempts at one trial in one run; they are no attempts of the trial."""
@@ -44,10 +45,10 @@ SPOILT_ATTEMPTS = 5
 def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
     """Run every chosen trial that is missing; whether the dataset is another one now, and is to be computed again.
 
-    Raises `TrialsFailed` when some stay void, or are left out because who calls whom is parked, and what ends a run
-    early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`. Of several benches side by side all must open; one that is lost
-    later is told in a line, and the others go on. `BenchUnhealthy` is raised when the last one is lost, which leaves
-    trials missing.
+    Raises `TrialsFailed` when some stay void, are held by the breaker, or are left out because an app, or who calls
+    whom, is parked; and what ends a run early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`. Of several benches side by
+    side all must open; one that is lost later is told in a line, and the others go on. `BenchUnhealthy` is raised when
+    the last one is lost, which leaves trials missing.
     Where nothing is missing nothing is written, but a journal that does not hold is set aside, and one that says
     otherwise than the folders of what there is is put right.
     """
@@ -71,68 +72,40 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
         dataset.put_right()
         dataset.reopen()
         missing = in_revision(run, run.missing(), progress.say)
-        ends = Ends(run)
+        tonight, ends = Tonight.of(run), Ends(run)
         policy = Policy(run.observe_only, run.spec.name, flags=calibration.learns(run.spec))
+        allowed = [item for item in missing if not ends.leaves_out(item)]
+        ends.queue = queue = tonight.queue(allowed)
         try:
-            if allowed := [item for item in missing if not ends.leaves_out(item)]:
-                _run_all(run, allowed, progress, stop, policy, ends)
+            # Where all are parked no bench is opened.
+            if any(item.trial.app not in tonight.breaker.parked() for item in allowed):
+                _run_all(tonight, queue, len(allowed), progress, stop, policy, ends)
         finally:
-            progress.remarks += [*policy.tell(), *ends.left_out()]
+            progress.remarks += [*policy.tell(), *ends.told(), *filter(None, [tonight.accounts.told()])]
     ends.require_all(len(missing))
     return True
 
 
-class Ends:
-    """How the trials of a run ended that did not complete: void, or left out because who calls whom is parked."""
+def _run_all(
+    tonight: Tonight, queue: Queue, trials: int, progress: Progress, stop: Stop, policy: Policy, ends: Ends
+) -> None:
+    run, told = tonight.run, threading.Lock()
+    making = Making(tonight, progress, policy, Bugs())
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._parked: dict[Pair, str] = {}
-        self._left_out: list[Pair] = []
-        self.void: list[str] = []
-
-    def leaves_out(self, item: PlannedTrial) -> bool:
-        """Whether a trial is left out, which is then noted."""
-        pair = introductions.pair_of(self._run.spec, item.trial)
-        why = introductions.parked(self._run.lab, self._run.spec, *pair)
-        if why is None:
-            return False
-        self._parked[pair] = why
-        self._left_out.append(pair)
-        return True
-
-    def left_out(self) -> list[str]:
-        """A line for each parked pair."""
-        return list(introductions.left_out(self._run.spec, self._parked, self._left_out))
-
-    def require_all(self, missing: int) -> None:
-        """Raise `TrialsFailed` where some of the `missing` trials did not complete."""
-        told, void = [], self.void
-        if void:
-            named = ", ".join(sorted(void)[:5]) + (", ..." if len(void) > 5 else "")
-            told.append(f"{len(void)} of {missing} trials stay void: {named}; see {self._run.dataset.attempts_dir}")
-        if self._left_out:
-            told.append(f"{len(self._left_out)} of {missing} trials are left out, who calls whom is parked")
-        if told:
-            raise TrialsFailed("; ".join(told))
-
-
-def _run_all(run: Run, missing: list[PlannedTrial], progress: Progress, stop: Stop, policy: Policy, ends: Ends) -> None:
-    bugs, told = Bugs(), threading.Lock()
-
-    def make(bench: Bench, item: PlannedTrial) -> None:
-        if not ends.leaves_out(item) and not run_one(run, bench, item, progress, policy, bugs):
-            ends.void.append(item.trial.id)
+    def make(bench: Bench, entry: Entry) -> Outcome:
+        outcome = Outcome() if ends.leaves_out(entry.item) else make_one(making, bench, entry)
         if progress.lost_output and told.acquire(blocking=False):  # once, and never given back
             run.dataset.journal.append("output_lost", text=progress.lost_output)
+        return outcome
 
-    with progress.showing(len(missing), Status(run)), ExitStack() as opened:
+    with progress.showing(trials, Status(run)), ExitStack() as opened:
         benches = []
-        for _ in range(min(run.benches, len(missing))):
+        for _ in range(min(run.benches, trials)):
             benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
             progress.say(bench.kind.hint)
-        run.dataset.journal.append("run", trials=len(missing), seed=run.seed)
-        share(missing, benches, partial(_require_leave, run.dataset.path, len(benches), stop), make, progress.lost)
+        run.dataset.journal.append("run", trials=trials, seed=run.seed)
+        require = partial(_require_leave, run.dataset.path, len(benches), stop)
+        share(queue, benches, require, make, progress.lost, making.rest)
         stop.check()
 
 
@@ -146,6 +119,29 @@ def _require_leave(path: Path, at_once: int, stop: Stop) -> None:
         raise BenchUnhealthy(f"{path}: {free}; what is recorded is kept; make room and run again")
 
 
+@dataclass(frozen=True)
+class Making:
+    """What the trials of a run are made with. `policy` says what a witness may void; `bugs` raises `Bug` at three in a
+    row."""
+
+    tonight: Tonight
+    progress: Progress
+    policy: Policy
+    bugs: Bugs
+
+    def rest(self, bench: Bench, pause: Pause) -> None:
+        """Nothing may be made for a while; a bench waits, and it is said what for."""
+        self.progress.say(pause.why)
+        before_ns = bench.clock.now_ns()
+        bench.clock.sleep(pause.seconds)
+        self.tonight.clock.went_on(before_ns, bench.clock.now_ns())
+
+    def tell_rung(self, rung: Rung, on: str, why: str) -> None:
+        """Journal a rung of the ladder before it is stepped on, and say it."""
+        self.tonight.run.dataset.journal.append("ladder", rung=rung.name, on=on, text=why[:JOURNAL_TEXT])
+        self.progress.say(f"{on}: {why}; {rung.name}: {rung.does}, within {rung.budget_s:g} s")
+
+
 def run_one(
     run: Run,
     bench: Bench,
@@ -154,60 +150,87 @@ def run_one(
     policy: Policy | None = None,
     bugs: Bugs | None = None,
 ) -> bool:
-    """Attempt one trial until it is complete, at most four times; False when all attempts are void.
+    """Make one trial alone on a bench that is open, by the rules of a whole run; False where it is not complete."""
+    tonight = Tonight.of(run)
+    making = Making(tonight, progress, policy or Policy(flags=False), bugs or Bugs())
+    queue, outcome = tonight.queue([item]), Outcome()
+    while (taken := queue.next()) is not None:
+        if isinstance(taken, Pause):
+            making.rest(bench, taken)
+            continue
+        queue.ended(taken, outcome := make_one(making, bench, taken))
+    return outcome.complete
 
-    One that parks who calls whom is not tried again. One that the bench spoilt is no attempt of the trial: once the
-    bench is well again (`Bench.recover`) the trial is attempted anew, at most five times. `policy` says what a witness
-    may void; without one it may always. Raises `Bug` where `bugs` counts three in a row, and what else ends a run.
+
+def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
+    """Attempt a trial once; anew where the bench spoilt the attempt, which is none of the trial's.
+
+    Where a phone or the laptop fails, the ladder brings it back (`Bench.recover`), at most five times for a trial;
+    where the networks are not those of the bench, it waits, for an hour at most. Raises what ends a run.
     """
-    policy, bugs = policy or Policy(flags=False), bugs or Bugs()
-    phones = introductions.pair_of(run.spec, item.trial)[1:]
-    retries, spoilt = iter(range(1 + FURTHER_ATTEMPTS)), 0
-    retry = next(retries)
-    with progress.trial(item.trial.id):
+    tonight, progress, trial = making.tonight, making.progress, entry.item.trial
+    phones = introductions.pair_of(tonight.run.spec, trial)[1:]
+    pauses_s, spoilt = iter(PAUSES_S), 0
+    with progress.trial(trial.id):
         while True:
-            progress.attempt(item.trial.id, retry)
-            with run.dataset.attempt(item.trial.id) as folder:
-                failed = _attempt(run, bench, item, folder, progress, policy)
+            progress.attempt(trial.id, entry.tries)
+            with tonight.run.dataset.attempt(trial.id) as folder:
+                failed = _attempt(making, bench, entry.item, folder)
             reason = None if failed is None else _reason(failed)
-            policy.ended(item.trial.id, item.trial.app, phones, reason)
-            bugs.ended(reason, folder.kept)
+            making.policy.ended(trial.id, trial.app, phones, reason)
+            making.bugs.ended(reason, folder.kept)
             if failed is None:
-                progress.completed(item.trial.id)
-                return True
-            progress.void(item.trial.id, _reason(failed), str(failed))
-            if isinstance(failed, AttemptVoid):
-                following = None if reason == introductions.PARKED else next(retries, None)
-                if following is None:
-                    return False
-                retry = following
-                continue
-            spoilt += 1
-            bench.recover(partial(_tell_rung, run, progress))
-            if spoilt == SPOILT_ATTEMPTS:
-                return False
+                progress.completed(trial.id)
+                return Outcome(complete=True)
+            progress.void(trial.id, _reason(failed), str(failed))
+            policy, calls = class_of(failed).policy, folder.calls
+            if policy == "ladder":
+                spoilt += 1
+                before_ns = bench.clock.now_ns()
+                bench.recover(making.tell_rung)
+                tonight.clock.went_on(before_ns, bench.clock.now_ns())
+                if spoilt == SPOILT_ATTEMPTS:
+                    return Outcome(reason=_reason(failed), again=False, calls=calls)
+            elif policy == "pause":
+                _await_network(making, bench, failed, next(pauses_s, None))
+            else:
+                if policy == "park":
+                    tonight.park(trial.app, _reason(failed), trial.id)
+                    progress.say(f"{trial.app} is parked on both phones: {failed}")
+                certain, again = policy == "park", policy == "breaker"
+                return Outcome(reason=_reason(failed), certain=certain, again=again, calls=calls)
 
 
-def _tell_rung(run: Run, progress: Progress, rung: Rung, on: str, why: str) -> None:
-    """Journal a rung of the ladder before it is stepped on, and say it."""
-    run.dataset.journal.append("ladder", rung=rung.name, on=on, text=why[:JOURNAL_TEXT])
-    progress.say(f"{on}: {why}; {rung.name}: {rung.does}, within {rung.budget_s:g} s")
+def _await_network(making: Making, bench: Bench, failed: LabError, pause_s: float | None) -> None:
+    """Pause for what a person may mend, or mends itself. Raises `BenchUnhealthy` after the last pause."""
+    if pause_s is None:
+        hours = sum(PAUSES_S) / 3600
+        raise BenchUnhealthy(f"{failed}; waited {hours:g} h for it; mend the network and run again") from failed
+    making.rest(bench, Pause(pause_s, f"{failed}; the same trial again in {pause_s / 60:g} min"))
 
 
-def _attempt(
-    run: Run, bench: Bench, item: PlannedTrial, folder: AttemptFolder, progress: Progress, policy: Policy
-) -> LabError | None:
+def _attempt(making: Making, bench: Bench, item: PlannedTrial, folder: AttemptFolder) -> LabError | None:
     """Make one attempt; why it is void, None where it is complete. Raises what ends the run."""
+    tonight, progress = making.tonight, making.progress
     show = partial(progress.step, item.trial.id)
+
+    def placing() -> None:
+        tonight.accounts.placed(item.trial.app)
+        folder.calls += 1
+
     try:
         with guarded(folder.path):
-            attempt = Attempt(bench, item, run.seed, folder.number, folder.path, show, policy, folder.clean)
+            seed, number = tonight.run.seed, folder.number
+            attempt = Attempt(bench, item, seed, number, folder.path, show, making.policy, folder.clean, placing)
             record = _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()
-        folder.void(_reason(error), str(error), by_bench=not isinstance(error, AttemptVoid))
+        folder.night_s = tonight.clock.went_on(bench.begun_ns, bench.clock.now_ns())
+        spoilt = class_of(error).policy in ("pause", "ladder")
+        folder.void(_reason(error), str(error), by_bench=spoilt)
         return error
+    folder.night_s = tonight.clock.went_on(bench.begun_ns, bench.clock.now_ns())
     folder.complete()
     if record.observed is not None:
         progress.undecided([name for name, claim in record.observed.claims.items() if claim.verdict == "undecided"])

@@ -42,7 +42,7 @@ FIELDS: dict[type[BaseModel], Fields] = {
     # apps/: which app it is, and how its traffic is read. How it is driven is what breaks overnight.
     App: Fields(
         "name package analysis",
-        "version open_chat chat_open place_call answer reject cancel hang_up reveal_controls signs dismiss",
+        "version open_chat chat_open place_call answer reject cancel hang_up reveal_controls signs dismiss refusals",
     ),
     Analysis: Fields("relay_ports twins user_ids role unanswered_service video_bytes_per_s"),
     UserIds: Fields("lengths"),
@@ -51,7 +51,7 @@ FIELDS: dict[type[BaseModel], Fields] = {
     # versions, are mended; accounts and keys are whoever's the lab is.
     bench.BenchSpec: Fields(
         "name kind phones laptop idle_s noise_max snaplen_bytes",
-        "stun_servers resolver contact approval licence",
+        "stun_servers resolver caps contact approval licence",
         "local allowed_callees",
     ),
     bench.PhoneSpec: Fields(

@@ -1,14 +1,13 @@
-"""Several benches of one run: each trial is made by the next bench that is free, in the order of the matrix."""
+"""Several benches of one run: each trial is made by the next bench that is free, in the order of the queue."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from lab.bench.bench import Bench
-from lab.definitions import PlannedTrial
 from lab.errors import BenchUnhealthy, ControllerTrouble, Interrupted
+from lab.run.queue import Entry, Outcome, Pause, Queue
 
 
 class Trials:
@@ -18,36 +17,41 @@ class Trials:
     trial. It comes no more often than there are benches.
     """
 
-    def __init__(self, missing: Sequence[PlannedTrial], benches: int) -> None:
-        self._todo, self._benches, self._running, self._ended = deque(missing), benches, 0, False
+    def __init__(self, queue: Queue, benches: int) -> None:
+        self._queue, self._benches, self._running, self._ended = queue, benches, 0, False
         self._changed = threading.Condition()
 
-    def take(self) -> PlannedTrial | None:
-        """What a bench is to make next; None once all are made, or nothing more is to be begun.
+    def take(self) -> Entry | Pause | None:
+        """What a bench is to make next, or how long it is to wait; None once all are made, or nothing more is to be
+        begun.
 
-        It waits where the others have all that are left, for one of them may be lost.
+        It waits where the others have all that are left, for one of them may be lost, or give trials back.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._todo or not self._running or self._ended)
-            if self._ended or not self._todo:
-                return None
-            self._running += 1
-            return self._todo.popleft()
+            while not self._ended:
+                found = self._queue.next(others=self._running > 0)
+                if isinstance(found, Entry):
+                    self._running += 1
+                if isinstance(found, Entry) or not self._running:
+                    return found
+                self._changed.wait()
+            return None
 
-    def made(self) -> None:
+    def made(self, entry: Entry, outcome: Outcome) -> None:
         """A bench is done with a trial that it took."""
         with self._changed:
             self._running -= 1
+            self._queue.ended(entry, outcome)
             self._changed.notify_all()
 
-    def lose_bench(self, item: PlannedTrial) -> int:
-        """A bench was lost that had `item`, which is to be made again; how many go on."""
+    def lose_bench(self, entry: Entry) -> int:
+        """A bench was lost that had `entry`, which is to be made again; how many go on."""
         with self._changed:
-            self._todo.append(item)
+            self._running -= 1
+            self._queue.give_back(entry)
             self._benches -= 1
-            left = self._benches
-        self.made()
-        return left
+            self._changed.notify_all()
+            return self._benches
 
     @contextmanager
     def until_an_error(self) -> Iterator[None]:
@@ -63,35 +67,40 @@ class Trials:
 
 
 def share(
-    missing: Sequence[PlannedTrial],
+    queue: Queue,
     benches: Sequence[Bench],
     require: Callable[[], None],
-    make: Callable[[Bench, PlannedTrial], None],
+    make: Callable[[Bench, Entry], Outcome],
     tell: Callable[[str], None],
+    rest: Callable[[Bench, Pause], None],
 ) -> None:
-    """Have `benches` make the `missing` trials, each bench by a thread of its own; `require` is called before a trial.
+    """Have `benches` make the trials of `queue`, each bench by a thread of its own; `require` is called before a trial,
+    `rest` where none may be made for a while.
 
     A bench on which `make` raises `BenchUnhealthy` is lost: `tell` gets a line, and the others make its trial too; but
     for `ControllerTrouble`, which is no bench's. Raised is the error of the last bench that is lost, and any other one,
     once the other benches have ended the trials that they had.
     """
-    trials = Trials(missing, len(benches))
+    trials = Trials(queue, len(benches))
 
     def drive(bench: Bench) -> None:
         with trials.until_an_error():
-            while (item := trials.take()) is not None:
+            while (taken := trials.take()) is not None:
                 require()
+                if isinstance(taken, Pause):
+                    rest(bench, taken)
+                    continue
                 try:
-                    make(bench, item)
+                    outcome = make(bench, taken)
                 except ControllerTrouble:
                     raise
                 except BenchUnhealthy as error:
                     bench.stop.check()
-                    if not (left := trials.lose_bench(item)):
+                    if not (left := trials.lose_bench(taken)):
                         raise
                     tell(f"a bench is lost, {left} of {len(benches)} left: {error}")
                     return
-                trials.made()
+                trials.made(taken, outcome)
 
     # Leaving the block waits for all of them; a signal is noted meanwhile, and each notices it by itself.
     with ThreadPoolExecutor(len(benches)) as pool:

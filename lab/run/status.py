@@ -128,7 +128,8 @@ class Status:
         ids = [item.trial.id for item in run.planned]
         self._states = {each: "complete" if run.dataset.trial_dir(each).is_dir() else "missing" for each in ids}
         self._began_ns, self._began = now_ns(), elapsed()
-        self._total = self._ended = self._calls = 0
+        self._total = self._calls = 0
+        self._ended: set[str] = set()
         self._stopped = ""
         self._steps: dict[str, tuple[str, int]] = {}
         self._voids: Counter[str] = Counter()
@@ -208,7 +209,8 @@ class Status:
             self._steps.pop(trial, None)
             if self._states[trial] == "running":  # an error ended it, and none of its attempts says why
                 self._states[trial] = "missing"
-            self._ended += self._states[trial] in ("complete", "void")
+            if self._states[trial] in ("complete", "void"):
+                self._ended.add(trial)
         self._changed.set()
 
     def event(self, text: str) -> None:
@@ -234,7 +236,7 @@ class Status:
                 written=_moment(self._now_ns()),
                 elapsed=_duration(self._elapsed() - self._began),
                 left=self._left(),
-                ended=self._ended,
+                ended=len(self._ended),
                 total=self._total,
                 complete=sum(state == "complete" for state in self._states.values()),
                 planned=len(run.planned),
@@ -281,7 +283,8 @@ class Status:
         """How much longer the trials take that are left, where the others tell; and until when."""
         if not self._ended:
             return "not known before the first trial has ended"
-        left_s = (self._elapsed() - self._began) * max(0, self._total - self._ended) / self._ended
+        ended = len(self._ended)
+        left_s = (self._elapsed() - self._began) * max(0, self._total - ended) / ended
         return f"{_duration(left_s)}, until {_clock(self._now_ns() + round(left_s * 1e9))} UTC"
 
 

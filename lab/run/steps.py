@@ -44,7 +44,8 @@ class Stage:
     """Where a scenario is played: the phones by role, the app, the drawn times, and what was seen so far.
 
     `drain` is called now and then while nothing is done. With `ring_limit_s` nobody is there to see who rings: a callee
-    that does not ring within it may be a stranger, and nobody calls as this pair again.
+    that does not ring within it may be a stranger, and nobody calls as this pair again. `placing` is called before a
+    call is placed.
     """
 
     phones: Mapping[Role, Phone]
@@ -56,6 +57,7 @@ class Stage:
     drain: Callable[[], None] = lambda: None
     ring_limit_s: float | None = None
     seen: Seen = field(default_factory=Seen)
+    placing: Callable[[], None] = lambda: None
 
     @property
     def caller(self) -> Phone:
@@ -114,6 +116,7 @@ def place_call(stage: Stage, step: Step) -> None:
     """The caller starts the call; both phones must be idle before, and the caller shows it going out after."""
     before = stage.look_before("caller", IDLE, "still_in_call")
     _expect(stage, "callee", before["callee"], CallState.IDLE, "still_in_call")
+    stage.placing()
     stage.act("place_call", "caller", lambda: stage.caller.place_call(stage.app, stage.service, step.within_s), before)
     stage.note("calling", phone=stage.caller.spec.name)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-import lab.run.matrix
+import lab.run.queue
 from benchmarks.committed import all_differences, denied
 from correlate.dataset import Dataset
 from correlate.dataset.record import TrialRecord
@@ -129,7 +129,7 @@ def visited(tmp_path_factory):
     run = run.only(*(run.one(f"whatsapp-voice-lte_to_fixed-{name}-1") for name in SCENARIO_NAMES))
     create(run)
     with pytest.MonkeyPatch.context() as patch, Bench(run.lab, run.spec, Stop()) as bench:
-        patch.setattr(lab.run.matrix, "FURTHER_ATTEMPTS", 0)
+        patch.setattr(lab.run.queue, "FURTHER_ATTEMPTS", 0)
         for number, item in enumerate(run.chosen):
             for phone in ("pixel6", "pixel6pro") if number else ():
                 bench.kind.ask(op="fail_next", what="visitor", on=phone, every_s=15.0)

@@ -26,39 +26,46 @@ def bench():
         yield bench
 
 
-def void_of(folder: Path) -> tuple[str, str]:
-    told = json.loads((folder / "attempts" / f"{CANCEL}.0" / "void.json").read_text())
+def void_of(folder: Path, kept: str = "0") -> tuple[str, str]:
+    """Why the one attempt that is kept is void: `0`, or `0.bench-1` where it was the bench's."""
+    (path,) = (folder / "attempts").iterdir()
+    assert path.name == f"{CANCEL}.{kept}"
+    told = json.loads((path / "void.json").read_text())
     return told["reason"], told["text"]
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason", "text"),
+    ("fault", "kept", "reason", "text"),
     [
         (
             {"what": "move", "on": "pixel6", "like": "pixel6pro"},
+            "0.bench-1",
             "wrong_network",
             "pixel6 (network lte) sends over wifi (wlan0); bring it onto cellular",
         ),
         (
             {"what": "elsewhere", "on": "pixel6", "kind": "wifi", "payload_bytes": 5000},
+            "0",
             "not_all_captured",
             "the app on pixel6 used 5140 bytes over wifi; only rmnet1 (cellular) is captured: "
             "switch the other network off",
         ),
         (
             {"what": "elsewhere", "on": "pixel6pro", "kind": "cellular", "payload_bytes": 1},
+            "0",
             "not_all_captured",
             "the app on pixel6pro used 29 bytes over cellular; only wlan0 (wifi) is captured: "
             "switch the other network off",
         ),
     ],
 )
-def test_what_leaves_over_another_network_voids_the_attempt(tmp_path, bench, fault, reason, text):
+def test_what_leaves_over_another_network_voids_the_attempt(tmp_path, bench, fault, kept, reason, text):
     run = planned(tmp_path, CANCEL)
     create(run)
     bench.kind.ask(op="fail_next", **fault)
     assert run_one(run, bench, run.chosen[0], silent())
-    assert void_of(tmp_path) == (reason, text)
+    assert void_of(tmp_path, kept) == (reason, text)
+    assert Dataset(tmp_path).record(CANCEL).attempt == (1 if kept == "0" else 0)
     sides = Dataset(tmp_path).record(CANCEL).sides
     ways = {role: (side.way_out.interface, side.way_out.kind) for role, side in sides.items()}
     assert ways == {"caller": ("rmnet1", "cellular"), "callee": ("wlan0", "wifi")}
@@ -86,7 +93,7 @@ def test_a_phone_that_the_hotspot_does_not_know_voids_the_attempt_and_doctor_say
     create(run)
     bench.kind.ask(op="fail_next", what="neighbours", on="laptop", times=2)
     assert run_one(run, bench, run.chosen[0], silent())
-    reason, text = void_of(tmp_path)
+    reason, text = void_of(tmp_path, "0.bench-1")
     assert reason == "no_lease"
     said = r"pixel6pro has no lease of the hotspot \(its addresses: 192\.168\.137\.\d+\): join it to the hotspot"
     assert re.fullmatch(said, text)

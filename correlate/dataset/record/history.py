@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from correlate.dataset.record.base import BySide, Count, Document, Name, Sha256, TrialId
 
@@ -38,7 +38,8 @@ class JournalLine(Document):
     about to change), `revision` (the YAML is another one, and is kept), `import`, `redacted` (a secret of the bench
     stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
     `journal_broken`, `output_lost` (nobody reads what the run prints), `ladder` (a phone or the laptop does not answer,
-    and a rung of the recovery ladder is stepped on)"""
+    and a rung of the recovery ladder is stepped on), `parked` (an app says that it will not call, and is let be),
+    `unparked` (a person has mended it)"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None
@@ -60,8 +61,15 @@ class JournalLine(Document):
     captures: BySide[Sha256] | None = None
     """`completed` by an earlier version, without `files`: SHA-256 of both captures; null where its record could not be
     read"""
+    app: Name | None = None
+    """`parked`, `unparked`: which app"""
+    night_s: Annotated[float, Field(ge=0)] | None = None
+    """`completed`, `void`: when, in seconds of the night clock: since the first trial on an emulated bench, else since
+    the epoch"""
+    calls: Count | None = None
+    """`completed`, `void`, `interrupted`: how many calls the attempt placed; none where it is left out"""
     reason: str | None = None
-    """`void`, `interrupted`: why"""
+    """`void`, `interrupted`, `parked`: why"""
     text: str | None = None
     """`void`, `ladder`: why, in words; `output_lost`: which output, and by what error"""
     field: str | None = None

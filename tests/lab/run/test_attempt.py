@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-import lab.run.matrix
+import lab.run.queue
 from correlate.dataset import Dataset
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
@@ -58,7 +58,7 @@ def too_loud(attempt: Path) -> list[dict[str, float]]:
 def test_a_trial_whose_scenario_was_not_the_one_asked_is_void(bench, tmp_path, monkeypatch):
     """The callee rejects a call that its caller was to cancel; no step fails."""
     monkeypatch.setitem(bench.lab.scenarios, "caller_cancels", bench.lab.scenarios["callee_rejects"])
-    monkeypatch.setattr(lab.run.matrix, "FURTHER_ATTEMPTS", 0)
+    monkeypatch.setattr(lab.run.queue, "FURTHER_ATTEMPTS", 0)
     assert not completes(bench, tmp_path)
     assert voids(tmp_path) == [("wrong_scenario", "asked caller_cancels, observed callee_rejects")]
     assert Dataset(tmp_path).trial_ids() == []
@@ -94,7 +94,7 @@ def test_noise_up_to_the_benchs_limit_is_quiet_and_above_it_on_one_side_is_void(
     assert completes(bench, tmp_path / "as_much")
     assert record(tmp_path / "as_much").capture_restarts == 0
     monkeypatch.setattr(bench, "spec", bench.spec.model_copy(update={"noise_max": quieter}))
-    monkeypatch.setattr(lab.run.matrix, "FURTHER_ATTEMPTS", 0)
+    monkeypatch.setattr(lab.run.queue, "FURTHER_ATTEMPTS", 0)
     assert not completes(bench, tmp_path / "less")
     ((reason, text),) = voids(tmp_path / "less")
     assert (reason, text.split(": {")[0]) == ("noisy", f"more than {quieter} bytes/s of background after 3 restarts")
@@ -124,7 +124,7 @@ def test_each_side_is_recorded_with_what_captured_it_and_the_clock_of_that_machi
 
 @pytest.mark.parametrize(("machine", "who"), [("pixel6", "caller"), ("laptop", "laptop")])
 def test_a_clock_that_is_set_between_its_two_readings_voids_the_attempt(bench, tmp_path, monkeypatch, machine, who):
-    monkeypatch.setattr(lab.run.matrix, "FURTHER_ATTEMPTS", 0)
+    monkeypatch.setattr(lab.run.queue, "FURTHER_ATTEMPTS", 0)
     bench.kind.ask(op="fail_next", what="clock", on=machine, by_ns=2_000_000_000, after_ns=18_000_000_000)
     assert not completes(bench, tmp_path)
     ((reason, text),) = voids(tmp_path)

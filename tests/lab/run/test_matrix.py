@@ -24,6 +24,7 @@ from lab.run.matrix import ROOM_BYTES, run_missing, run_one
 from lab.run.options import Options
 from lab.run.plan import check_callees, prepare
 from lab.run.progress import Progress
+from lab.run.queue import Outcome
 
 SCENARIOS = str(Path(__file__).parents[3] / "scenarios")
 
@@ -307,6 +308,9 @@ class StoppedKind:
         pass
 
 
+DONE = Outcome(complete=True)
+
+
 class StandingClock:
     def now_ns(self) -> int:
         return 1
@@ -383,6 +387,37 @@ def test_a_trial_is_attempted_four_times_and_five_times_where_the_bench_spoils_t
     assert said == [f"{void}{told}" for void in retries]
 
 
+class PassingClock:
+    """Bench time that passes as it is slept."""
+
+    def __init__(self) -> None:
+        self.slept_s: list[float] = []
+
+    def now_ns(self) -> int:
+        return round(sum(self.slept_s) * 1e9)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+
+
+def test_a_network_that_is_not_the_benchs_is_waited_for_an_hour_and_no_attempt_is_counted(tmp_path):
+    run = planned(tmp_path)
+    create(run)
+    bench = Bench(run.lab, run.spec, Stop())
+    bench.phones = {each.name: SimpleNamespace(spec=each) for each in run.spec.phones}
+    bench.kind, bench.clock = FailingKind(AttemptVoid("wrong_network", "pixel6 is on wlan0")), PassingClock()
+    item, out = run.planned[0], io.StringIO()
+    with pytest.raises(BenchUnhealthy) as raised:
+        run_one(run, bench, item, Progress(Console(file=out, width=200)))
+    assert str(raised.value) == "pixel6 is on wlan0; waited 1 h for it; mend the network and run again"
+    assert bench.clock.slept_s == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0, 900.0]
+    kept = sorted(path.name for path in run.dataset.attempts_dir.iterdir())
+    assert kept == [f"{item.trial.id}.0.bench-{number}" for number in range(1, 9)]
+    assert "pixel6 is on wlan0; the same trial again in 15 min" in out.getvalue()
+    voids = [line.night_s for line in run.dataset.journal.read() if line.event == "void"]
+    assert voids == [0.0, 60.0, 180.0, 420.0, 900.0, 1800.0, 2700.0, 3600.0]
+
+
 @pytest.mark.parametrize(
     ("benches", "short", "told"),
     [
@@ -409,7 +444,7 @@ def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeyp
             pass
 
     monkeypatch.setattr("lab.run.matrix.Bench", NoBench)
-    monkeypatch.setattr("lab.run.matrix.run_one", lambda run, bench, item, *_: not begun.append(item))
+    monkeypatch.setattr("lab.run.matrix.make_one", lambda making, bench, entry: begun.append(entry.item) or DONE)
     if not told:
         assert run_missing(run, Progress(Console(file=io.StringIO())), Stop())
         assert sorted(item.index for item in begun) == sorted(item.index for item in run.chosen)
@@ -484,14 +519,15 @@ def test_trials_of_a_pair_that_is_parked_on_the_way_are_left_out_and_told(tmp_pa
     run, made = as_if_real(tmp_path), []
     introduced(run, THERE, BACK)
 
-    def make(run, bench, item, *_):
-        made.append(pair := introductions.pair_of(run.spec, item.trial))
-        if pair == BACK:
-            introductions.park(run.lab, run.spec, *pair, "did not ring within 6 s")
-        return pair != BACK
+    def make(making, bench, entry):
+        made.append(pair := introductions.pair_of(run.spec, entry.item.trial))
+        if pair != BACK:
+            return DONE
+        introductions.park(run.lab, run.spec, *pair, "did not ring within 6 s")
+        return Outcome(reason="parked", again=False)
 
     monkeypatch.setattr("lab.run.matrix.Bench", Opened)
-    monkeypatch.setattr("lab.run.matrix.run_one", make)
+    monkeypatch.setattr("lab.run.matrix.make_one", make)
     progress = Progress(Console(file=io.StringIO()))
     with pytest.raises(TrialsFailed) as raised:
         run_missing(run, progress, Stop())
@@ -527,6 +563,7 @@ def test_an_attempt_that_parks_its_pair_is_not_tried_again(tmp_path, monkeypatch
 
     monkeypatch.setattr("lab.run.matrix.Attempt", Silent)
     bench = Bench(run.lab, run.spec, Stop())
+    bench.clock = StandingClock()
     assert not run_one(run, bench, run.planned[0], Progress(Console(file=io.StringIO())))
     assert len(list(run.dataset.attempts_dir.iterdir())) == attempts
 
@@ -538,15 +575,15 @@ def test_what_a_witness_may_void_is_asked_of_one_policy_for_the_whole_run(tmp_pa
     run = replace(run, spec=run.spec.model_copy(update={"kind": kind}))
     introduced(run, THERE, BACK)
 
-    def make(run, bench, item, progress, policy, bugs):
-        number = len(void)
+    def make(making, bench, entry):
+        number, policy, item = len(void), making.policy, entry.item
         refuted = number >= 16 and policy.voids("whatsapp", ("pixel6", "pixel6pro"), "late_end")
         policy.ended(item.trial.id, "whatsapp", ("pixel6", "pixel6pro"), "late_end" if refuted else None)
         void.append(refuted)
-        return True
+        return DONE
 
     monkeypatch.setattr("lab.run.matrix.Bench", Opened)
-    monkeypatch.setattr("lab.run.matrix.run_one", make)
+    monkeypatch.setattr("lab.run.matrix.make_one", make)
     progress = Progress(Console(file=io.StringIO()))
     assert run_missing(run, progress, Stop())
     assert sum(void) == (4 if not observe_only else 0)

@@ -9,7 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from lab.clocks.stop import Stop
+from lab.definitions import PlannedTrial, Trial
 from lab.errors import BadInput, BenchUnhealthy, ControllerTrouble, Interrupted, PhoneTrouble
+from lab.run.breaker import Breaker
+from lab.run.queue import Outcome, Pause, Queue
 from lab.run.side_by_side import share
 
 WAIT_S = 10.0
@@ -20,16 +23,29 @@ class Shared:
 
     def __init__(self, trials: int, benches: str, **acts) -> None:
         self.stop, self.made, self.told, self._acts = Stop(), [], [], acts
-        self._trials, self._benches = range(trials), [SimpleNamespace(name=name, stop=self.stop) for name in benches]
+        each = [Trial("whatsapp", "voice", "lte_to_fixed", f"s{trial}", 1) for trial in range(trials)]
+        planned = [PlannedTrial(trial, index, direct=False) for index, trial in enumerate(each)]
+        self._queue = Queue(planned, Breaker(), lambda: 0.0, self._wait)
+        self.waits: list[Pause] = []
+        self._benches = [SimpleNamespace(name=name, stop=self.stop) for name in benches]
 
     def run(self, require=lambda: None) -> None:
-        share(self._trials, self._benches, require, self._make, self.told.append)
+        share(self._queue, self._benches, require, self._make, self.told.append, self._rest)
 
-    def _make(self, bench, trial: int) -> None:
+    def _wait(self, app: str) -> Pause | None:
+        return self.waits[-1] if self.waits else None
+
+    def _rest(self, bench, pause: Pause) -> None:
+        self.made.append((bench.name, pause.why))
+        self.waits.pop()
+
+    def _make(self, bench, entry) -> Outcome:
+        trial = entry.item.index
         self.made.append((bench.name, trial))
         for act in (self._acts.get(f"{bench.name}{trial}"), self._acts.get(f"any{trial}")):
-            if act is not None:
-                act()
+            if act is not None and isinstance(outcome := act(), Outcome):
+                return outcome
+        return Outcome(complete=True)
 
     def trials(self) -> list[int]:
         return [trial for _, trial in self.made]
@@ -46,6 +62,44 @@ def test_one_bench_makes_all_trials_in_their_order():
     shared = Shared(4, "a")
     shared.run()
     assert (shared.made, shared.told) == ([("a", 0), ("a", 1), ("a", 2), ("a", 3)], [])
+
+
+def test_a_void_trial_is_made_again_after_all_others():
+    voids = iter([Outcome(reason="noisy")])
+    shared = Shared(3, "a", any0=lambda: next(voids, None))
+    shared.run()
+    assert shared.trials() == [0, 1, 2, 0]
+
+
+def test_what_the_breaker_holds_is_not_probed_while_another_bench_may_yet_give_it_back():
+    failed, done, early = [], threading.Event(), []
+
+    def fail_once(trial: int):
+        def act() -> Outcome | None:
+            if trial not in failed:
+                failed.append(trial)
+                return Outcome(reason="no_effect")
+            early.append(not done.is_set())
+            return None
+
+        return act
+
+    def work_late() -> None:
+        while len(failed) < 3:
+            time.sleep(0.01)
+        time.sleep(0.2)  # Nobody can see that the other bench waits.
+        done.set()
+
+    shared = Shared(4, "ab", any0=work_late, **{f"any{trial}": fail_once(trial) for trial in (1, 2, 3)})
+    shared.run()
+    assert early == [False, False, False]
+
+
+def test_where_nothing_may_be_made_yet_a_bench_rests():
+    shared = Shared(2, "a")
+    shared.waits.append(Pause(20.0, "20 s"))
+    shared.run()
+    assert shared.made == [("a", "20 s"), ("a", 0), ("a", 1)]
 
 
 def test_benches_make_trials_at_the_same_time_and_each_trial_once():
