@@ -18,24 +18,14 @@ if Path(sys.argv[0]).stem in ("invoke", "inv"):
 from invoke.context import Context
 from invoke.tasks import task
 
+from lab.commands import task_help as texts
 from lab.commands.exits import exits, require_none
-from lab.commands.task_help import (
-    BENCH_HELP,
-    CHECK_HELP,
-    COMPARE_HELP,
-    IMPORT_HELP,
-    MATRIX_HELP,
-    OBSERVE_HELP,
-    OPEN_HELP,
-    PCAP_HELP,
-    RUN_HELP,
-)
 
 # Read when numpy is imported: each core has a process of ours, and threads in these would only be in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-@task(help=RUN_HELP | MATRIX_HELP | OBSERVE_HELP)
+@task(help=texts.RUN_HELP | texts.MATRIX_HELP | texts.OBSERVE_HELP)
 def run_matrix(
     _context: Context,
     bench: str = "virtual",
@@ -62,7 +52,7 @@ def run_matrix(
         show.plan(run) if dry_run else run_and_report(run)
 
 
-@task(help=RUN_HELP | OBSERVE_HELP | {"trial": "a trial's id, as show-trial and --dry-run print it"})
+@task(help=texts.RUN_HELP | texts.OBSERVE_HELP | {"trial": "a trial's id, as show-trial and --dry-run print it"})
 def run_trial(
     _context: Context,
     trial: str,
@@ -83,7 +73,7 @@ def run_trial(
         run_and_report(run.only(run.one(trial)))
 
 
-@task(help=RUN_HELP | {"trial": "a trial's id"})
+@task(help=texts.RUN_HELP | {"trial": "a trial's id"})
 def show_trial(
     _context: Context,
     trial: str,
@@ -106,7 +96,7 @@ def show_trial(
         show.trial(run, run.one(trial))
 
 
-@task(help=OPEN_HELP)
+@task(help=texts.OPEN_HELP)
 def open_trial(
     _context: Context, trial: str, frame: str = "", dataset: str = "datasets/virtual-paper", out: str = ""
 ) -> None:
@@ -120,7 +110,7 @@ def open_trial(
         open_trial.look(merged.path, merged.number(frame))
 
 
-@task(help=RUN_HELP | {"json": "print a list of {check, subject, ok, found, fix}"})
+@task(help=texts.RUN_HELP | texts.DOCTOR_HELP)
 def doctor(
     _context: Context,
     bench: str = "virtual",
@@ -129,19 +119,21 @@ def doctor(
     seed: str = "1",
     scenarios: str = "scenarios",
     json: bool = False,
+    notify: bool = False,
 ) -> None:
     """Check the bench without changing anything on it."""
     with exits():
         from lab.clocks.stop import Stop
         from lab.commands import doctor, show
+        from lab.night.notifications import try_channels
         from lab.run.options import Options
         from lab.run.plan import prepare
 
         run = prepare(Options(bench, matrix, dataset, seed, scenarios))
-        show.checks(doctor.examine(run, Stop()), as_json=json)
+        show.checks([*doctor.examine(run, Stop()), *(try_channels(run.spec) if notify else ())], as_json=json)
 
 
-@task(help=BENCH_HELP | {"bench": "the bench whose laptop gets it"})
+@task(help=texts.BENCH_HELP | {"bench": "the bench whose laptop gets it"})
 def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -> None:
     """Put the agent on a bench's laptop, prove that it is there and that it answers; done again, nothing changes."""
     with exits():
@@ -151,7 +143,7 @@ def install_agent(_context: Context, bench: str, scenarios: str = "scenarios") -
         print(*install.install(Lab.load(Path(scenarios)).bench(bench)), sep="\n")
 
 
-@task(help=BENCH_HELP | {"file": "a tcpdump that was built for the phones"})
+@task(help=texts.BENCH_HELP | {"file": "a tcpdump that was built for the phones"})
 def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
     """Install a tcpdump on the phones of a bench that are captured on themselves."""
     with exits():
@@ -162,7 +154,7 @@ def push_tcpdump(_context: Context, file: str, bench: str = "virtual", scenarios
         push.push_tcpdump(Lab.load(Path(scenarios)), bench, Path(file), Stop(), print)
 
 
-@task(help=BENCH_HELP | {"app": "one app (default: all that both phones have)", "calls": "how many with each app"})
+@task(help=texts.CALIBRATE_HELP)
 def calibrate(
     _context: Context, bench: str = "virtual", app: str = "", calls: str = "6", scenarios: str = "scenarios"
 ) -> None:
@@ -176,7 +168,7 @@ def calibrate(
         calibrate.calibrate(lab, spec, app, calibrate.parse_calls(calls), Stop(), print)
 
 
-@task(help=BENCH_HELP | {"app": "the app's name", "bench": "the bench on which it is to call"})
+@task(help=texts.BENCH_HELP | {"app": "the app's name", "bench": "the bench on which it is to call"})
 def introduce(_context: Context, app: str, bench: str = "virtual", scenarios: str = "scenarios") -> None:
     """Let each phone call the other for the first time in an app, with a person there who sees which phone rings."""
     with exits():
@@ -188,7 +180,7 @@ def introduce(_context: Context, app: str, bench: str = "virtual", scenarios: st
         introduce.introduce(lab, spec, app, Stop(), introduce.asked_on_terminal, print)
 
 
-@task(help=BENCH_HELP | {"app": "the app's name", "dataset": RUN_HELP["dataset"]})
+@task(help=texts.BENCH_HELP | {"app": "the app's name", "dataset": texts.RUN_HELP["dataset"]})
 def unpark(
     _context: Context, app: str, bench: str = "virtual", dataset: str = "", scenarios: str = "scenarios"
 ) -> None:
@@ -199,7 +191,7 @@ def unpark(
         unpark.unpark(scenarios, bench, dataset or f"datasets/{bench}-paper", app, print)
 
 
-@task(help=CHECK_HELP)
+@task(help=texts.CHECK_HELP)
 def check(_context: Context, file: str = "", schemas: str = "", scenarios: str = "scenarios") -> None:
     """Check the YAML: every mistake in every file, with its line."""
     with exits():
@@ -211,22 +203,16 @@ def check(_context: Context, file: str = "", schemas: str = "", scenarios: str =
             write_schemas(Path(schemas))
 
 
-@task(help={"dataset": RUN_HELP["dataset"]})
+@task(help={"dataset": texts.RUN_HELP["dataset"]})
 def correlate(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Measure a dataset again: findings, names in its traces, linking, tables and report."""
     with exits():
-        from correlate import report
-        from lab.commands import show
-        from lab.run.options import opened
+        from lab.night.whole_run import computed_again
 
-        with opened(dataset) as data:
-            report.build(data)
-            print(f"Findings, tables and report are in {dataset}.", *report.remarks(data), sep="\n")
-            show.verdict(report.summary(data))
-            require_none(report.unread(data))
+        computed_again(dataset)
 
 
-@task(help={"dataset": RUN_HELP["dataset"]})
+@task(help={"dataset": texts.RUN_HELP["dataset"]})
 def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Render tables and report of the findings that a dataset has."""
     with exits():
@@ -239,7 +225,7 @@ def report(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
             show.verdict(report.summary(data))
 
 
-@task(help={"dataset": RUN_HELP["dataset"], "out": "the folder for NAME.csv and NAME-PANEL.svg"})
+@task(help={"dataset": texts.RUN_HELP["dataset"], "out": "the folder for NAME.csv and NAME-PANEL.svg"})
 def figures(_context: Context, out: str, dataset: str = "datasets/virtual-paper") -> None:
     """Write the report's figures as SVG files, and what each one draws as CSV."""
     with exits():
@@ -249,7 +235,7 @@ def figures(_context: Context, out: str, dataset: str = "datasets/virtual-paper"
         print(f"{len(write(Dataset(Path(dataset)), Path(out)))} files are in {out}.")
 
 
-@task(help={"dataset": RUN_HELP["dataset"]})
+@task(help={"dataset": texts.RUN_HELP["dataset"]})
 def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
     """Check that everything in a dataset is what was recorded."""
     with exits():
@@ -259,7 +245,7 @@ def verify(_context: Context, dataset: str = "datasets/virtual-paper") -> None:
         print(f"{dataset}: everything is what was recorded.")
 
 
-@task(help=COMPARE_HELP)
+@task(help=texts.COMPARE_HELP)
 def compare(_context: Context, a: str, b: str, json: bool = False, junit: str = "") -> None:
     """Tell what changed from dataset A to B: exit 0 nothing, 2 not comparable, 6 a leak opened, 7 something else."""
     with exits():
@@ -274,24 +260,18 @@ def compare(_context: Context, a: str, b: str, json: bool = False, junit: str = 
         compare.end(found.exit_code)
 
 
-@task(help={"dataset": RUN_HELP["dataset"], "bench": "whose resolver to ask (default: the dataset's own bench)"})
+@task(help={"dataset": texts.RUN_HELP["dataset"], "bench": "whose resolver to ask (default: the dataset's own bench)"})
 def resolve(
     _context: Context, dataset: str = "datasets/virtual-paper", bench: str = "", scenarios: str = "scenarios"
 ) -> None:
     """Ask for the names of the servers again, then compute everything again; old answers are kept."""
-    from correlate import report
-    from lab.commands import resolve
-    from lab.run.options import opened
+    with exits():
+        from lab.night.whole_run import named_again
 
-    with exits(), opened(dataset) as data:
-        lab, spec = resolve.bench_of(data, bench, Path(scenarios))
-        answered, asked = resolve.repeat(data, lab, spec, report.server_addresses(data))
-        report.build(data)
-        print(f"{answered} of {asked} addresses were answered for; {dataset} is computed again.")
-        require_none(report.unread(data))
+        named_again(dataset, bench, Path(scenarios))
 
 
-@task(help=IMPORT_HELP)
+@task(help=texts.IMPORT_HELP)
 def import_trials(
     _context: Context, trials: str, dataset: str = "datasets/imported", scenarios: str = "scenarios"
 ) -> None:
@@ -309,7 +289,7 @@ def import_trials(
             require_none(report.unread(data))
 
 
-@task(help=PCAP_HELP)
+@task(help=texts.PCAP_HELP)
 def flows(_context: Context, pcap: str, json: bool = False) -> None:
     """List the UDP conversations of one capture file."""
     with exits():
@@ -322,7 +302,7 @@ def flows(_context: Context, pcap: str, json: bool = False) -> None:
         listing.print_capture(pcap, stream, lambda blocks: map(row, read(blocks)), json, tcp)
 
 
-@task(help=PCAP_HELP)
+@task(help=texts.PCAP_HELP)
 def stun(_context: Context, pcap: str, json: bool = False) -> None:
     """List the STUN messages of one capture file, nested ones too."""
     with exits():
@@ -331,3 +311,39 @@ def stun(_context: Context, pcap: str, json: bool = False) -> None:
         from lab.commands import listing
 
         listing.print_capture(pcap, blocks(pcap), lambda blocks: map(row, read(blocks)), json)
+
+
+@task(help=texts.NIGHT_HELP)
+def nightly(
+    _context: Context,
+    bench: str = "virtual",
+    matrix: str = "paper",
+    until: str = "",
+    plan: bool = False,
+    nights: str = "nights",
+    scenarios: str = "scenarios",
+) -> None:
+    """A night without anyone: trials, report, what changed since the nights before, and who is told."""
+    with exits():
+        from lab.night import nightly
+
+        nightly.run_night(bench, matrix, scenarios, until, nights, only_plan=plan)
+
+
+@task(help=texts.INSTALL_HELP)
+def nightly_install(
+    _context: Context,
+    bench: str = "virtual",
+    matrix: str = "paper",
+    at: str = "21:30",
+    until: str = "07:00",
+    nights: str = "nights",
+    kind: str = "systemd",
+    print: bool = False,
+    system: bool = False,
+) -> None:
+    """Have a night begin by itself each day; what it installs is checked first."""
+    with exits():
+        from lab.night import schedules
+
+        schedules.nightly_install((bench, matrix, at, until, nights), kind, only_print=print, system=system)

@@ -67,6 +67,8 @@ AGENT_INSTALL = Wait(60.0, "a laptop's Python takes the agent through ssh")
 BENCH_START = Wait(60.0, "a bench process starts its phones, a rig its networks")
 BENCH_CONTROL = Wait(120.0, "a bench process answers, after as much bench time as it was told to let pass")
 NAME_ANSWER = Wait(3.0, "a resolver answers one question; it is asked three times")
+NOTIFICATION = Wait(10.0, "a mail server, a webhook or a program takes a message of some KB; it is tried three times")
+SCHEDULE = Wait(30.0, "systemd or cron checks, or takes, a file of a few lines")
 NAMES_AGAIN = Wait(120.0, "all names are asked again; the rest stays as it is")
 
 TABLE = {name.lower(): wait for name, wait in list(vars().items()) if isinstance(wait, Wait)}

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def _expected_s(run: Run, item: PlannedTrial) -> tuple[float, float]:
+def expected_s(run: Run, item: PlannedTrial) -> tuple[float, float]:
     """Expected bench time of a trial and how much of it is conversation, in seconds."""
     scenario = run.lab.scenarios[item.trial.scenario]
     ended_by_somebody = any(step.do in ("answer", "reject", "cancel") for step in scenario.steps)
@@ -41,10 +41,21 @@ def _expected_s(run: Run, item: PlannedTrial) -> tuple[float, float]:
     return run.spec.idle_s + ring_s + talk_s + OVERHEAD_S, talk_s
 
 
-def _expected_bytes(run: Run, item: PlannedTrial, talk_s: float) -> float:
+def expected_bytes(run: Run, item: PlannedTrial, talk_s: float) -> float:
     """Expected size of both captures: packets a second each way times what is kept of a packet."""
-    rate, size = (50, 150) if item.trial.service == "voice" else (150, 1050)
+    rate, size = _media(item)
     return 4 * rate * talk_s * (min(size, run.spec.snaplen_bytes) + 32)
+
+
+def expected_call_bytes(item: PlannedTrial, talk_s: float) -> float:
+    """Expected size of what a call sends and receives on one phone's network."""
+    rate, size = _media(item)
+    return 2 * rate * talk_s * size
+
+
+def _media(item: PlannedTrial) -> tuple[int, int]:
+    """Packets a second each way, and bytes of each."""
+    return (50, 150) if item.trial.service == "voice" else (150, 1050)
 
 
 def plan(run: Run) -> None:
@@ -54,8 +65,8 @@ def plan(run: Run) -> None:
         state = "missing" if item.trial.id in missing else "complete"
         out.print(f"{item.index + 1:>4}  {item.trial.id:<56} {state}", soft_wrap=True)
     todo = [item for item in run.chosen if item.trial.id in missing]
-    seconds = [_expected_s(run, item) for item in todo]
-    size = sum(_expected_bytes(run, item, talk_s) for item, (_, talk_s) in zip(todo, seconds, strict=True))
+    seconds = [expected_s(run, item) for item in todo]
+    size = sum(expected_bytes(run, item, talk_s) for item, (_, talk_s) in zip(todo, seconds, strict=True))
     minutes = sum(total for total, _ in seconds) / 60 / run.benches
     time = f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
     each = f", on each of {run.benches} benches" if run.benches > 1 else ""
@@ -131,6 +142,13 @@ def verdict(lines: Sequence[str]) -> None:
     out = console()
     for line in lines:
         out.print(escape(one_line(line)), soft_wrap=not out.is_terminal)
+
+
+def texts(texts: Iterable[str]) -> None:
+    """Texts that somebody copies: as they are, of any number of lines."""
+    out = console()
+    for each in texts:
+        out.print(escape(each), soft_wrap=True)
 
 
 def end(run: Run, progress: Progress, remarks: Sequence[str], said: Sequence[str]) -> None:

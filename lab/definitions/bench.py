@@ -20,6 +20,8 @@ from lab.definitions.base import (
     refuse,
     repeated,
 )
+from lab.definitions.caps import Caps
+from lab.definitions.notify import Notify
 from lab.definitions.virtual_network import LaptopEmulation, PhoneEmulation
 
 Callee = Annotated[Text, NotShort, PRIVATE]
@@ -143,14 +145,6 @@ class Resolver(Model):
     port: Port = 53
 
 
-class Caps(Model):
-    """How many calls each account may place, so that its operator does not bar it."""
-
-    per_hour: Annotated[int, Field(ge=1, le=1000)] = 12
-    per_day: Annotated[int, Field(ge=1, le=10_000)] = 80
-    apart_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
-
-
 class BenchSpec(Model):
     """A bench file, with its local file merged over it."""
 
@@ -166,6 +160,7 @@ class BenchSpec(Model):
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
     caps: Caps | None = None
+    notify: list[Notify] = Field(default_factory=list)
     contact: str = ""
     approval: str = ""
     licence: str = ""
@@ -178,6 +173,8 @@ class BenchSpec(Model):
         ]
         serials = [phone.serial for phone in self.phones if phone.serial is not None]
         found += [(("phones", index, "serial"), "a second phone with this serial") for index, _ in repeated(serials)]
+        channels = repeated(channel.name for channel in self.notify)
+        found += [(("notify", index, "name"), f"a second channel named '{name}'") for index, name in channels]
         found += [*self._same_accounts(), *self._long_directions()]
         if self.emulated:
             found += self._callees_not_allowed()
@@ -313,6 +310,7 @@ class LocalBench(Model):
     allowed_callees: list[Callee] = Field(default_factory=list)
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
+    notify: list[Notify] = Field(default_factory=list)
     contact: str = ""
     approval: str = ""
     licence: str = ""
@@ -331,7 +329,8 @@ def merged(bench: BenchSpec, local: LocalBench) -> BenchSpec:
     laptop = bench.laptop if local.laptop is None else _merged_laptop(bench.laptop, local.laptop)
     values |= {"phones": phones, "laptop": laptop, "allowed_callees": callees}
     values |= {"stun_servers": local.stun_servers or bench.stun_servers, "resolver": local.resolver or bench.resolver}
-    values |= {name: getattr(local, name) or getattr(bench, name) for name in ("contact", "approval", "licence")}
+    names = ("notify", "contact", "approval", "licence")
+    values |= {name: getattr(local, name) or getattr(bench, name) for name in names}
     return BenchSpec.model_validate(values)
 
 

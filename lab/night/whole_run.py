@@ -1,12 +1,14 @@
 """A run and what follows from it: trials, findings, names, tables, report, and what is said of them at the end."""
 
+from pathlib import Path
+
 from correlate import report
 from lab.clocks.stop import Stop
 from lab.commands import resolve, show
 from lab.commands.exits import require_none
 from lab.errors import BenchUnhealthy, Interrupted, TrialsFailed
 from lab.run.matrix import run_missing
-from lab.run.options import holding
+from lab.run.options import holding, opened
 from lab.run.plan import Run
 from lab.run.progress import Progress
 from lab.run.terminal import steady
@@ -45,3 +47,23 @@ def analyse(run: Run, progress: Progress) -> None:
         resolve.resolve(run, report.server_addresses(run.dataset))
         progress.computes("tables and report")
         report.build(run.dataset, measured)
+
+
+def computed_again(folder: str) -> None:
+    """Measure a dataset that is there again, and say what it says. Exit 3 with a line for each trial that cannot be
+    read."""
+    with opened(folder) as dataset:
+        report.build(dataset)
+        show.lines([f"Findings, tables and report are in {folder}.", *report.remarks(dataset)])
+        show.verdict(report.summary(dataset))
+        require_none(report.unread(dataset))
+
+
+def named_again(folder: str, bench: str, scenarios: Path) -> None:
+    """Ask for the names of a dataset's servers again, then compute everything again. Exit 3 as `computed_again`."""
+    with opened(folder) as dataset:
+        lab, spec = resolve.bench_of(dataset, bench, scenarios)
+        answered, asked = resolve.repeat(dataset, lab, spec, report.server_addresses(dataset))
+        report.build(dataset)
+        show.lines([f"{answered} of {asked} addresses were answered for; {folder} is computed again."])
+        require_none(report.unread(dataset))

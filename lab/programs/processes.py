@@ -28,16 +28,18 @@ class Completed:
     code: int
 
 
-def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None) -> Completed:
+def run(argv: Sequence[str], *, timeout_s: float, stdout: int | None = None, data: bytes | None = None) -> Completed:
     """Run a program to its end.
 
-    `stdout` may be a file descriptor that takes its output instead. Raises `TimeoutError` when it has not ended in
-    `timeout_s` (it is killed then) and `FileNotFoundError` where there is no such program.
+    `data` is its standard input, empty without. `stdout` may be a file descriptor that takes its output instead. Raises
+    `TimeoutError` when it has not ended in `timeout_s` (it is killed then) and `FileNotFoundError` where there is no
+    such program.
     """
     try:
         done = subprocess.run(
             list(argv),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if data is None else None,
+            input=data,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,
             timeout=timeout_s,

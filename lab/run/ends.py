@@ -1,7 +1,7 @@
 """How the trials of a run ended that did not complete: void, held by the breaker, or left out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lab.definitions import PlannedTrial
 from lab.errors import TrialsFailed, one_line
@@ -13,10 +13,13 @@ from lab.run.queue import Queue
 
 
 class Ends:
-    """What became of the trials of a run that are in `queue`, or are left out because who calls whom is parked."""
+    """What became of the trials of a run that are in `queue`, or are left out because who calls whom is parked.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    `may_begin` is asked right before a trial begins; one that it refuses stays missing, and is no failure.
+    """
+
+    def __init__(self, run: Run, may_begin: Callable[[PlannedTrial], bool] = lambda item: True) -> None:
+        self._run, self.may_begin = run, may_begin
         self._parked: dict[Pair, str] = {}
         self._left_out: list[Pair] = []
         self.queue: Queue | None = None

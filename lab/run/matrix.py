@@ -6,6 +6,7 @@ was verified stays, and the next run takes up what is missing.
 
 import shutil
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -42,8 +43,12 @@ SPOILT_ATTEMPTS = 5
 """How often the bench may spoil attempts at one trial in one run; they are no attempts of the trial."""
 
 
-def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
+def run_missing(
+    run: Run, progress: Progress, stop: Stop, may_begin: Callable[[PlannedTrial], bool] = lambda item: True
+) -> bool:
     """Run every chosen trial that is missing; whether the dataset is another one now, and is to be computed again.
+
+    A trial that `may_begin` refuses, asked right before it, stays missing.
 
     Raises `TrialsFailed` when some stay void, are held by the breaker, or are left out because an app, or who calls
     whom, is parked; and what ends a run early: `BenchUnhealthy`, `BenchBusy`, `Interrupted`. Of several benches side by
@@ -72,7 +77,7 @@ def run_missing(run: Run, progress: Progress, stop: Stop) -> bool:
         dataset.put_right()
         dataset.reopen()
         missing = in_revision(run, run.missing(), progress.say)
-        tonight, ends = Tonight.of(run), Ends(run)
+        tonight, ends = Tonight.of(run), Ends(run, may_begin)
         policy = Policy(run.observe_only, run.spec.name, flags=calibration.learns(run.spec))
         allowed = [item for item in missing if not ends.leaves_out(item)]
         ends.queue = queue = tonight.queue(allowed)
@@ -93,7 +98,8 @@ def _run_all(
     making = Making(tonight, progress, policy, Bugs())
 
     def make(bench: Bench, entry: Entry) -> Outcome:
-        outcome = Outcome() if ends.leaves_out(entry.item) else make_one(making, bench, entry)
+        left = not ends.may_begin(entry.item) or ends.leaves_out(entry.item)
+        outcome = Outcome() if left else make_one(making, bench, entry)
         if progress.lost_output and told.acquire(blocking=False):  # once, and never given back
             run.dataset.journal.append("output_lost", text=progress.lost_output)
         return outcome

@@ -95,7 +95,7 @@ def test_the_time_of_a_call_that_the_system_ends_is_that_of_a_long_ring():
     from lab.run.plan import prepare
 
     run = prepare(Options(matrix="smoke", scenarios=str(ROOT / "scenarios")))
-    expected = {item.trial.scenario: show._expected_s(run, item) for item in run.planned}
+    expected = {item.trial.scenario: show.expected_s(run, item) for item in run.planned}
     rejects = run.lab.scenarios["callee_rejects"].ring_s
     assert expected["system_timeout"] == (5 + 45 + 25, 0.0)
     assert expected["callee_rejects"] == (5 + (rejects.low_s + rejects.high_s) / 2 + 25, 0.0)
