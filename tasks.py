@@ -38,6 +38,7 @@ def run_matrix(
     local: str = "",
     benches: str = "1",
     observe_only: bool = False,
+    faults: str = "",
 ) -> None:
     """Run the trials that are missing, then findings, names, tables and report."""
     with exits():
@@ -47,7 +48,7 @@ def run_matrix(
         from lab.run.options import Options
         from lab.run.plan import prepare
 
-        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local, benches, observe_only))
+        run = prepare(Options(bench, matrix, dataset, seed, scenarios, only, local, benches, observe_only, faults))
         check_fits(run)
         show.plan(run) if dry_run else run_and_report(run)
 

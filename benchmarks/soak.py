@@ -6,6 +6,7 @@ finding is not the truth. Each dataset is verified, compared with what the emula
 is undecided is counted, and so are addresses found as bytes: here both are chance.
 
 rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`. alarms: see `benchmarks.alarms`.
+faults: see `benchmarks.faults`.
 
 fuzz: 100,000 captures and STUN messages that chance has changed, as `tests.correlate.fuzzing` says.
 """
@@ -73,11 +74,11 @@ def fuzz(first: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity", "alarms", "fuzz"))
+    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity", "alarms", "fuzz", "faults"))
     parser.add_argument("--first", type=int, default=1, metavar="SEED")
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     options = parser.parse_args()
-    parts = ("virtual", "fuzz", "alarms", "validity", "rig") if options.part is None else (options.part,)
+    parts = ("virtual", "fuzz", "alarms", "validity", "faults", "rig") if options.part is None else (options.part,)
     lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if "rig" in parts else []
     if options.part == "rig" and lacking:
         sys.exit(f"soak rig: {'; '.join(lacking)}")
@@ -93,6 +94,10 @@ def main() -> None:
         from benchmarks import soak_validity  # what it needs costs a second, and the others need nothing of it
 
         soak_validity.run(options.first)
+    if "faults" in parts:
+        from benchmarks import faults
+
+        faults.run(options.first)
     if options.part is None and lacking:
         print(f"soak rig: left out: {'; '.join(lacking)}")
     elif "rig" in parts:

@@ -81,12 +81,15 @@ class Bench:
         self.laptop.prepare()
 
     def recover(self, tell: Tell) -> None:
-        """Return once the bench, both phones' shells and agents, and the laptop answer; by the recovery ladder.
+        """Return once the bench, both phones' shells and agents, and the laptop answer, with its hotspot where a phone
+        needs it; by the recovery ladder.
 
         Raises `BenchUnhealthy` where one of them does not after its last rung.
         """
         self.kind.check_health()
-        climb(self.kind, list(self.phones.values()), self.laptop, self.clock, tell)
+        needed = any(phone.vantage == "hotspot" for phone in self.spec.phones)
+        hotspot = self.spec.laptop.hotspot_address if needed else None
+        climb(self.kind, list(self.phones.values()), self.laptop, self.clock, tell, hotspot)
 
     def hotspot(self) -> Hotspot:
         """The laptop's hotspot. Raises `LaptopTrouble` where no interface holds its address."""

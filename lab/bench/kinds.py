@@ -8,6 +8,7 @@ from lab.bench.virtual import VirtualBench
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
+from lab.definitions.faults import Faults
 from lab.phone.adb import LabClient
 from lab.virtual.rig import needs
 
@@ -29,6 +30,10 @@ class Kind(Protocol):
 
     def start_adb_server(self, within_s: float) -> None:
         """Start an adb server where the bench had one, which answers no more. Raises `BenchUnhealthy`."""
+        ...
+
+    def rehearse(self, faults: Faults, seed: int) -> None:
+        """Have these faults strike the bench. Raises `BadInput` where what is real fails by itself."""
         ...
 
     def laptop_directory(self, spec: BenchSpec) -> str:

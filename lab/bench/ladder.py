@@ -8,6 +8,7 @@ docs/decisions/0019-night.md.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from lab.bench.kinds import Kind
 from lab.clocks.bench_time import BenchClock
@@ -44,8 +45,10 @@ Tell = Callable[[Rung, str, str], None]
 """Takes a rung that is stepped on, the machine's name, and why."""
 
 
-def climb(kind: Kind, phones: list[Phone], laptop: Laptop, clock: BenchClock, tell: Tell) -> None:
-    """Return once the bench as a whole, each phone and the laptop answer.
+def climb(
+    kind: Kind, phones: list[Phone], laptop: Laptop, clock: BenchClock, tell: Tell, hotspot: IPv4Address | None = None
+) -> None:
+    """Return once the bench as a whole, each phone and the laptop answer, and its hotspot is on, where one is needed.
 
     Raises `BenchUnhealthy` where one of them does not after the last rung, at once where the bench's process has gone,
     and `PhoneTrouble` where only a person can help: a key to accept, a right to give.
@@ -53,7 +56,7 @@ def climb(kind: Kind, phones: list[Phone], laptop: Laptop, clock: BenchClock, te
     for phone in phones:
         _Climb(kind, phone, clock, tell).run()
     kind.check_health()
-    _laptop(laptop, clock, tell)
+    _laptop(laptop, clock, tell, hotspot)
 
 
 class _Climb:
@@ -153,7 +156,7 @@ class _Climb:
         return error
 
 
-def _laptop(laptop: Laptop, clock: BenchClock, tell: Tell) -> None:
+def _laptop(laptop: Laptop, clock: BenchClock, tell: Tell, hotspot: IPv4Address | None) -> None:
     """The laptop's part: R1, R2 and R8; its connection is made anew by its own next question."""
     trouble: BenchUnhealthy | None = None
     for rung, waits_s in ((R1, (0.0,)), (R2, WAITS_S), (R8, PAUSES_S)):
@@ -163,7 +166,10 @@ def _laptop(laptop: Laptop, clock: BenchClock, tell: Tell) -> None:
             if wait_s:
                 clock.sleep(wait_s)
             try:
-                return laptop.check_health()
+                laptop.check_health()
+                if hotspot is not None:
+                    laptop.hotspot(hotspot)
+                return
             except LaptopTrouble as error:
                 trouble = error
     raise LaptopTrouble(f"the laptop does not come back: {trouble}")

@@ -9,7 +9,8 @@ from adbutils import adb_path
 from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
-from lab.errors import BenchUnhealthy, PhoneTrouble
+from lab.definitions.faults import Faults
+from lab.errors import BadInput, BenchUnhealthy, PhoneTrouble
 from lab.phone.adb import TROUBLE, LabClient
 from lab.phone.serials import own_serial
 from lab.programs import locks, processes
@@ -81,6 +82,10 @@ class RealBench:
         if done.code != 0:
             said = processes.last_line_of(done.stderr.decode("utf-8", "replace"))
             raise NoAdbServer(f"the adb server cannot be started: {said}; start it: adb start-server")
+
+    def rehearse(self, faults: Faults, seed: int) -> None:
+        """Raises `BadInput`: what is real fails by itself."""
+        raise BadInput(f"faults {faults.name}: are rehearsed on a virtual bench; what is real fails by itself")
 
     def laptop_directory(self, spec: BenchSpec) -> str:
         return f"{spec.laptop.directory}/{spec.name}"

@@ -19,6 +19,7 @@ from lab.clocks.deadlines import Wait
 from lab.clocks.real_time import Deadline
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, Lab, PhoneSpec, PlannedTrial
+from lab.definitions.faults import Faults
 from lab.errors import AttemptVoid, BenchUnhealthy
 from lab.phone.adb import TROUBLE, LabClient
 from lab.programs.processes import Program, last_line
@@ -44,7 +45,7 @@ class VirtualClock:
 
 
 class VirtualBench:
-    """The bench process and its control channel: advance, begin, fail_next, end.
+    """The bench process and its control channel: plan, advance, begin, fail_next, end.
 
     Bench time is virtual on a virtual bench and wall time on a rig, whose networks and calls are real. Without `phones`
     a rig is a resolver alone. `left_in_call` are the phones that were still in a call when their attempt ended, as
@@ -97,6 +98,10 @@ class VirtualBench:
         if "error" in answer:
             raise BenchUnhealthy(f"the {self._name} refuses: {answer['error']}")
         return dict(answer)
+
+    def rehearse(self, faults: Faults, seed: int) -> None:
+        """Have these faults strike the bench, drawn by the seed where they are drawn."""
+        self.ask(op="plan", seed=seed, faults=[fault.model_dump(exclude_none=True) for fault in faults.faults])
 
     def serial(self, phone: PhoneSpec) -> str:
         address = f"127.0.0.1:{self._ports[phone.name]}"

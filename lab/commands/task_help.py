@@ -9,6 +9,7 @@ RUN_HELP = {
 }
 MATRIX_HELP = {"only": "app=whatsapp,service=voice", "dry-run": "only plan", "local": "the bench's local file"}
 MATRIX_HELP |= {"benches": "how many benches of an emulated kind run side by side, 1 to 8"}
+MATRIX_HELP |= {"faults": "what to rehearse on a virtual bench: a name in SCENARIOS/faults, or a file"}
 OBSERVE_HELP = {"observe-only": "void nothing by a phone's witnesses, and say what would have been"}
 BENCH_HELP = {name: RUN_HELP[name] for name in ("bench", "scenarios")}
 CALIBRATE_HELP = {"app": "one app (default: all that both phones have)", "calls": "how many with each app"} | BENCH_HELP

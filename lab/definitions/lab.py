@@ -12,6 +12,7 @@ from correlate.dataset.record import DOCUMENTS, ID_CHARACTERS
 from lab.definitions.app import App
 from lab.definitions.base import Model, Place
 from lab.definitions.bench import BenchSpec, LocalBench, merged
+from lab.definitions.faults import Faults, of_no_bench
 from lab.definitions.matrix import Matrix, Trial
 from lab.definitions.scenario import Scenario
 from lab.definitions.secrets import choose, private_places
@@ -25,6 +26,7 @@ FOLDERS: dict[str, type[Model]] = {
     "benches": BenchSpec,
     "matrices": Matrix,
     "virtual": VirtualApp,
+    "faults": Faults,
 }
 T = TypeVar("T")
 _LOCAL_SUFFIX = ".local.yaml"
@@ -44,6 +46,7 @@ class Lab:
     benches: dict[str, BenchSpec]
     matrices: dict[str, Matrix]
     virtual_apps: dict[str, VirtualApp]
+    faults: dict[str, Faults]
     local_files: dict[str, Path]
     """The local file that was merged over a bench, by the bench's name."""
 
@@ -71,6 +74,7 @@ class Lab:
             benches=_values(found, "benches") | found.merged,
             matrices=_values(found, "matrices"),
             virtual_apps=_values(found, "virtual"),
+            faults=_values(found, "faults"),
             local_files=found.local_files,
         )
 
@@ -255,6 +259,7 @@ def cross_mistakes(found: Found) -> list[Mistake]:
         _virtual_apps,
         _emulated_benches,
         _networks_of_rigs,
+        _faults,
     )
     return [mistake for one in checks for mistake in one(found)]
 
@@ -320,6 +325,11 @@ def _emulated_benches(found: Found) -> Iterator[Mistake]:
                     yield bench.mistake(("phones", index, "contacts"), text)
         if spec.kind == "virtual" and spec.laptop.emulation is None:
             yield bench.mistake(("laptop",), "missing key 'emulation': the laptop is virtual")
+
+
+def _faults(found: Found) -> Iterable[Mistake]:
+    benches = [bench.value for bench in found.files["benches"].values()]
+    return of_no_bench(found.files["faults"].values(), benches, _values(found, "virtual"))
 
 
 def _networks_of_rigs(found: Found) -> Iterator[Mistake]:

@@ -211,6 +211,7 @@ class VirtualApp(Model):
     """An emulated app. `launch`, `chat`, `outgoing`, ... name its screens for these states.
 
     `telecom` is the app's self-managed ConnectionService, absent where the app does not tell Android of its calls.
+    `logged_out` is all that it shows once its account is logged out, which a rehearsal may play.
     `rig` is how two browsers play its calls, absent where they cannot: then the app is not for a bench of kind rig.
     """
 
@@ -231,6 +232,7 @@ class VirtualApp(Model):
     ended: Name | None = None
     unanswered: Name | None = None
     rating: Rating | None = None
+    logged_out: VirtualScreen | None = None
     intents: list[VirtualIntent] = Field(default_factory=list)
     notifications: Notifications
     timers: Timers

@@ -109,7 +109,10 @@ def _run_all(
         for _ in range(min(run.benches, trials)):
             benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
             progress.say(bench.kind.hint)
-        run.dataset.journal.append("run", trials=trials, seed=run.seed)
+            if run.faults is not None:
+                bench.kind.rehearse(run.faults, run.seed)
+        rehearsed = {} if run.faults is None else {"faults": run.faults.name}
+        run.dataset.journal.append("run", trials=trials, seed=run.seed, **rehearsed)
         require = partial(_require_leave, run.dataset.path, len(benches), stop)
         share(queue, benches, require, make, progress.lost, making.rest)
         stop.check()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from correlate.dataset.record import Analysis, RoleRule, UserIds
-from lab.definitions import bench, rig, scenario, virtual_app, virtual_network
+from lab.definitions import bench, faults, rig, scenario, virtual_app, virtual_network
 from lab.definitions.app import App
 from lab.definitions.lab import FOLDERS
 from lab.definitions.matrix import Matrix
@@ -77,7 +77,7 @@ FIELDS: dict[type[BaseModel], Fields] = {
     virtual_app.VirtualApp: Fields(
         "name package services telecom timers network rig",
         "version version_code label elapsed incoming_as launch chat outgoing incoming connected ended unanswered "
-        "rating intents notifications screens",
+        "rating logged_out intents notifications screens",
     ),
     virtual_app.Timers: Fields(
         "open_s ring_delay_s slow_ring signal_s answer_delay_s hangup_delay_s ring_timeout_s connect_s ended_s "
@@ -102,6 +102,8 @@ FIELDS: dict[type[BaseModel], Fields] = {
     rig.RigCalls: Fields("relays ice relayed answers signals ufrag_characters video_kbps unplayed"),
     rig.RigRelay: Fields("network address port transport"),
     rig.Unplayed: Fields("field reason"),
+    # faults/: a rehearsal is of one run, not of a dataset.
+    faults.Faults: Fields("", "name faults"),
 }
 """Every model that a deciding field reaches from a YAML file, and of each every field."""
 

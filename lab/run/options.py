@@ -27,6 +27,7 @@ class Options:
     local: str = ""
     benches: int | str = 1
     observe_only: bool = False
+    faults: str = ""
 
 
 MOST_BENCHES = 8

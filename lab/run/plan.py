@@ -6,8 +6,9 @@ from typing import Self
 
 from correlate.dataset import Dataset
 from lab.definitions import BenchSpec, Lab, Matrix, PlannedTrial, plan, plan_routes
+from lab.definitions.faults import Faults
 from lab.definitions.secrets import Redactor, secrets
-from lab.definitions.yaml import did_you_mean
+from lab.definitions.yaml import did_you_mean, read
 from lab.errors import BadInput
 from lab.run import introductions
 from lab.run.options import Options, chosen, dataset_at, parse_benches, parse_seed
@@ -26,6 +27,7 @@ class Run:
     chosen: tuple[PlannedTrial, ...]
     benches: int = 1
     observe_only: bool = False
+    faults: Faults | None = None
 
     def missing(self) -> list[PlannedTrial]:
         """The chosen trials that have no complete folder, in order."""
@@ -53,7 +55,25 @@ def prepare(options: Options) -> Run:
     planned = tuple(plan_routes(lab, plan(matrix, spec, seed), spec, seed))
     folder = options.dataset or f"datasets/{spec.name}-{matrix.name}"
     dataset = dataset_at(folder, Redactor(secrets(spec)))
-    return Run(lab, spec, matrix, seed, dataset, planned, chosen(planned, options.only), benches, options.observe_only)
+    faults = _rehearsed(lab, spec, options.faults, benches) if options.faults else None
+    wanted = chosen(planned, options.only)
+    return Run(lab, spec, matrix, seed, dataset, planned, wanted, benches, options.observe_only, faults)
+
+
+def _rehearsed(lab: Lab, spec: BenchSpec, asked: str, benches: int) -> Faults:
+    """The faults of a name in SCENARIOS/faults or of a file, which this bench can play. Raises `BadInput`."""
+    if spec.kind != "virtual":
+        raise BadInput(f"--faults {asked}: bench {spec.name} is {spec.kind}; faults are rehearsed on a virtual bench")
+    if benches > 1:
+        raise BadInput(f"--faults {asked}: trials are counted and the night clock goes on one bench; drop --benches")
+    if asked not in lab.faults and not asked.endswith(".yaml"):
+        there = did_you_mean(asked, lab.faults) or f"; there is {', '.join(lab.faults)}"
+        raise BadInput(f"--faults {asked}: no such faults in {lab.directory}/faults{there}")
+    faults = lab.faults[asked] if asked in lab.faults else read(Path(asked), Faults)
+    phones = [phone.name for phone in spec.phones]
+    for _, text in faults.strangers(phones, lab.virtual_apps):
+        raise BadInput(f"--faults {asked}: bench {spec.name}: {text}")
+    return faults
 
 
 def _require_emulations(lab: Lab, spec: BenchSpec, matrix: Matrix) -> None:

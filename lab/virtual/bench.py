@@ -7,10 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from lab.definitions import BenchSpec, VirtualApp
+from lab.definitions.faults import Fault
 from lab.errors import BadInput
 from lab.virtual import visits
-from lab.virtual.adb.daemon import listen
+from lab.virtual.adb.door import Door
 from lab.virtual.adb.server import AdbServer
 from lab.virtual.adb.services import PhoneServices
 from lab.virtual.commands.pcapdroid import Pcapdroid
@@ -23,8 +26,10 @@ from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.network import Network
 from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
+from lab.virtual.rehearsal import Rehearsal
 from lab.virtual.shell.machine import Machine
 from lab.virtual.standin.server import StandIns
+from lab.virtual.troubles import Troubles
 from lab.virtual.visits import Visits
 from lab.virtual.world import World
 
@@ -33,7 +38,7 @@ BOOT_NS = 1_767_500_000_000_000_000
 
 
 class EmulatedBench:
-    """All of one bench, and the four operations of its control channel."""
+    """All of one bench, and the operations of its control channel."""
 
     def __init__(self, spec: BenchSpec, apps: dict[str, VirtualApp], root: Path) -> None:
         if spec.laptop.emulation is None:
@@ -55,9 +60,11 @@ class EmulatedBench:
         self.laptop = VirtualLaptop(spec.laptop, spec.laptop.emulation, self.network, root, self.faults, clock_read)
         self.standins = StandIns(self.laptop, root / "laptop.token")
         self.adb = AdbServer(root / "adb")
-        self._servers: list[asyncio.Server] = []
+        self.doors: dict[str, Door] = {}
         self._resolver: asyncio.DatagramTransport | None = None
         self._names = server_names(apps.values())
+        troubles = Troubles(self)
+        self._rehearsal = Rehearsal(self.world, troubles.strikes, troubles.states)
         self.begin(key="boot", trial="", attempt=0, start_ns=BOOT_NS, direct=False)
 
     def _phone(self, name: str, apps: dict[str, VirtualApp], root: Path) -> VirtualPhone:
@@ -76,9 +83,9 @@ class EmulatedBench:
         """Open all ports; what the first line of the control channel says."""
         ports = []
         for phone in self.phones.values():
-            server, port = await listen(PhoneServices(phone, of_emulated_phone(phone, self.network)))
-            self._servers.append(server)
-            ports.append({"name": phone.name, "port": port})
+            door = self.doors[phone.name] = Door(PhoneServices(phone, of_emulated_phone(phone, self.network)))
+            await door.open()
+            ports.append({"name": phone.name, "port": door.port})
         prefix = await self.standins.start()
         loop = asyncio.get_running_loop()
         self._resolver, _ = await loop.create_datagram_endpoint(
@@ -97,8 +104,8 @@ class EmulatedBench:
         """End all that was started."""
         await self.adb.close()
         await self.standins.close()
-        for server in self._servers:
-            server.close()
+        for door in self.doors.values():
+            door.close()
         if self._resolver is not None:
             self._resolver.close()
 
@@ -128,8 +135,19 @@ class EmulatedBench:
             self.ledger.drift(phone.name, phone.clock.drift_ppb / 1000)
         self.standins.begin()
         self.visits.begin(trial)
+        self._rehearsal.begin(trial, attempt)
         self.ledger.drift(self.laptop.name, self.laptop.clock.drift_ppb / 1000)
         self._show(self.world.now_ns)
+
+    def plan(self, seed: int, faults: list[dict[str, Any]]) -> None:
+        """Have these faults strike from now on (`lab.virtual.rehearsal`). Raises ValueError."""
+        found = TypeAdapter(list[Fault]).validate_python(faults)
+        self._rehearsal.plan(seed, found)
+        self.exchange.listeners.append(self._rehearsal)
+        self.faults.reached = self._rehearsal.reached
+        for phone in self.phones.values():
+            phone.handset.foreground.opened = lambda: self._rehearsal.reached("opened")
+        self.world.settlers += [door.settled for door in self.doors.values()]
 
     def fail_next(self, what: str, on: str, times: int = 1, **details: Any) -> None:
         """Let the next uses of something fail, or somebody interfere (see `lab.virtual.visits`)."""
@@ -155,6 +173,7 @@ class EmulatedBench:
             write_json(Path(truth), self.ledger.truth(self.exchange) | self.visits.truth())
         in_call = [name for name, phone in self.phones.items() if phone.handset.call is not None]
         self.visits.end()
+        self._rehearsal.end()
         self.exchange.drop()
         self.standins.end_captures()
         machines: list[Machine] = [*self.phones.values(), self.laptop]

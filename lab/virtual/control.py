@@ -1,7 +1,7 @@
 """The control channel: JSON lines on the bench process' standard input and output.
 
-It knows advance, begin, fail_next and end; what handsets do comes from the taps they get. An answer leaves once every
-stand-in has written and acknowledged all that is due.
+It knows plan, advance, begin, fail_next and end; what handsets do comes from the taps they get. An answer leaves once
+every stand-in has written and acknowledged all that is due.
 """
 
 import inspect
@@ -22,6 +22,8 @@ class ControlledBench(Protocol):
 
     @property
     def world(self) -> World: ...
+
+    def plan(self, seed: int, faults: list[dict[str, Any]]) -> None: ...
 
     def advance(self, ns: int) -> None: ...
 
@@ -55,6 +57,7 @@ class Control:
     def __init__(self, bench: ControlledBench) -> None:
         self._bench = bench
         self._operations: dict[str, Callable[[dict[str, Any]], Answer | Awaitable[Answer]]] = {
+            "plan": self._plan,
             "advance": self._advance,
             "begin": self._begin,
             "fail_next": self._fail_next,
@@ -82,6 +85,9 @@ class Control:
         if operation is None:
             raise BadRequest(f"unknown op {request['op']!r}; there is {', '.join(self._operations)}")
         return operation(request)
+
+    def _plan(self, request: dict[str, Any]) -> None:
+        self._bench.plan(**_taken(request, {"seed": int, "faults": list}))
 
     def _advance(self, request: dict[str, Any]) -> None:
         self._bench.advance(_taken(request, {"ns": int})["ns"])

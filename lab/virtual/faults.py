@@ -1,11 +1,12 @@
 """Faults that a test asks for: the next so many uses of something fail."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = (
     *("tcpdump", "shell", "dumpcap", "clock", "stamps", "neighbours", "pcapdroid", "vpn", "agent"),
-    *("su", "monkey", "package"),
+    *("su", "monkey", "package", "tap", "battery"),
 )
 ELSEWHERE = ("drop_stun", "move", "elsewhere", "visit", "lost_tap", "visitor")
 """Those that the network and `lab.virtual.visits` keep."""
@@ -16,6 +17,10 @@ class Faults:
     """Faults that wait for their occasion. They outlive `begin`, so that a test can ask before a trial starts."""
 
     waiting: list[dict[str, Any]] = field(default_factory=list)
+    held: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """Those that strike at each use, by what and on which machine, until they are let go."""
+    reached: Callable[[str], None] = lambda step: None
+    """Told where something comes to a step that an exchange does not see (`lab.virtual.rehearsal`)."""
 
     def add(self, what: str, on: str, times: int, **details: Any) -> None:
         """Let the next `times` uses of `what` on a machine fail. Raises ValueError for a kind that is not known."""
@@ -31,4 +36,4 @@ class Faults:
                 if fault["times"] <= 0:
                     self.waiting.remove(fault)
                 return fault
-        return None
+        return self.held.get((what, on))

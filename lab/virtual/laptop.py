@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.definitions import LaptopEmulation, LaptopSpec
+from lab.definitions.virtual_network import LaptopInterface
 from lab.virtual.clocks import DriftingClock
 from lab.virtual.faults import Faults
 from lab.virtual.files import Files
@@ -35,13 +36,23 @@ class VirtualLaptop:
         self.kernel = emulation.kernel
         self.files = Files(root / "laptop", (Files.normal(spec.directory),))
         self.processes = ProcessTable()
+        self.hotspot_on = True
         self.refused: list[str] = []
         self.clock = DriftingClock(self.name, self.world, emulation.clock, faults, on_clock_read)
         self.costs = tariffs(emulation.channel)
 
+    @property
+    def interfaces(self) -> list[LaptopInterface]:
+        """Its interfaces; that of a hotspot that is off has no address."""
+        here, off = self.spec.hotspot_address, not self.hotspot_on
+        return [
+            one.model_copy(update={"addresses": []}) if off and any(each.ip == here for each in one.addresses) else one
+            for one in self.emulation.interfaces
+        ]
+
     def hotspot(self) -> str:
         """The interface that holds the hotspot's address. Raises LookupError where none does."""
-        for interface in self.emulation.interfaces:
+        for interface in self.interfaces:
             if any(one.ip == self.spec.hotspot_address for one in interface.addresses):
                 return interface.name
         raise LookupError(f"no interface of the laptop holds {self.spec.hotspot_address}")

@@ -42,11 +42,15 @@ class LogLine:
 
 
 class PortService(Protocol):
-    """A program of the phone that listens on a TCP port."""
+    """A program of the phone that listens on a TCP port; it can be killed, and hang."""
 
     port: int
 
     async def serve(self, stream: AdbStream) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def hang(self) -> None: ...
 
 
 class InstalledApp(Protocol):
@@ -160,6 +164,12 @@ class VirtualPhone:
     def utc_offset_minutes(self) -> int:
         """Its time zone."""
         return self.emulation.utc_offset_minutes
+
+    @property
+    def battery_percent(self) -> int:
+        """What its battery is charged to."""
+        fault = self.faults.take("battery", self.name) or {}
+        return int(fault.get("percent", self.emulation.battery_percent))
 
     def interfaces(self) -> list[Interface]:
         return self.network.interfaces(self.name)

@@ -42,15 +42,22 @@ class World:
         self.key = ""
         self.flushers: list[Callable[[int], None]] = []
         self.settlers: list[Callable[[], Awaitable[None]]] = []
+        self._nights_ns = 0
         self._heap: list[Timer] = []
         self._sequence = itertools.count()
         self._occurrences: Counter[str] = Counter()
 
     def begin(self, key: str, start_ns: int) -> None:
         """Start an attempt: time is `start_ns`, chance follows `key`, no event of an earlier attempt is left."""
+        self._nights_ns = self.night_ns
         self.key, self.now_ns, self.started_ns = key, start_ns, start_ns
         self._heap.clear()
         self._occurrences.clear()
+
+    @property
+    def night_ns(self) -> int:
+        """The night clock: all time that passed since the bench began, in attempts and between them."""
+        return self._nights_ns + self.now_ns - self.started_ns
 
     def at(self, when_ns: int, action: Callable[[], None]) -> Timer:
         """Have `action` done at an instant; never before now."""

@@ -44,6 +44,8 @@ class JournalLine(Document):
     """`run`, `import`: how many trials"""
     seed: Count | None = None
     """`run`: the seed"""
+    faults: Name | None = None
+    """`run`: which faults were rehearsed on an emulated bench"""
     list: str | None = None
     """`import`: name of the list"""
     trial: TrialId | None = None

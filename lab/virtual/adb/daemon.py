@@ -1,4 +1,4 @@
-"""The device side of the ADB wire protocol on a loopback TCP port: CNXN, OPEN, OKAY, WRTE, CLSE.
+"""The device side of the ADB wire protocol on a loopback TCP port: CNXN, AUTH, OPEN, OKAY, WRTE, CLSE.
 
 Source: AOSP packages/modules/adb, docs/dev/protocol.md, version 0x01000001 (checksums are not checked at that
 version) and without delayed acknowledgements: each stream has at most one WRTE under way in either direction.
@@ -7,6 +7,7 @@ version) and without delayed acknowledgements: each stream has at most one WRTE 
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +15,12 @@ VERSION = 0x01000001
 MAX_DATA_BYTES = 1 << 20
 FEATURES = ("shell_v2", "cmd", "stat_v2", "ls_v2", "fixed_push_mkdir", "sendrecv_v2")
 HEADER = struct.Struct("<6I")
-COMMANDS = {name: int.from_bytes(name.encode(), "little") for name in ("CNXN", "OPEN", "OKAY", "WRTE", "CLSE")}
+NO_LINGER = struct.pack("ii", 1, 0)
+"""A socket that is closed with this sends a reset."""
+TOKEN, SIGNATURE = 1, 2
+"""Kinds of AUTH: the device's token, and what the host makes of it. Where no key fits, the host sends one at last."""
+TOKEN_BYTES = bytes(range(20))
+COMMANDS = {name: int.from_bytes(name.encode(), "little") for name in ("CNXN", "AUTH", "OPEN", "OKAY", "WRTE", "CLSE")}
 NAMES = {number: name for name, number in COMMANDS.items()}
 
 Service = Callable[["AdbStream"], Awaitable[None]]
@@ -28,7 +34,7 @@ class StreamClosed(ConnectionError):
 def packet(command: str, arg0: int, arg1: int, data: bytes = b"") -> bytes:
     """One ADB message: header, then data. The checksum of the first version is sent too; old hosts check it."""
     number = COMMANDS[command]
-    checksum = sum(data) & 0xFFFFFFFF if command in ("CNXN", "OPEN") else 0
+    checksum = sum(data) & 0xFFFFFFFF if command in ("CNXN", "AUTH", "OPEN") else 0
     return HEADER.pack(number, arg0, arg1, len(data), checksum, number ^ 0xFFFFFFFF) + data
 
 
@@ -129,10 +135,11 @@ class Device:
 
 
 class Connection(asyncio.Protocol):
-    """One host connected over TCP."""
+    """One host connected over TCP. While `silent` it neither reads nor writes; while it `asks`, no key fits."""
 
-    def __init__(self, device: Device) -> None:
-        self._device = device
+    def __init__(self, device: Device, *, silent: bool = False, asks: bool = False) -> None:
+        self._device, self._silent, self._asks = device, silent, asks
+        self._waits = False
         self._buffer = bytearray()
         self._out = bytearray()
         self._transport: asyncio.Transport | None = None
@@ -145,6 +152,8 @@ class Connection(asyncio.Protocol):
         # asyncio sets TCP_NODELAY on every TCP transport.
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._silent:
+            transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -159,16 +168,38 @@ class Connection(asyncio.Protocol):
         self._out += packet(command, arg0, arg1, data)
 
     def _flush(self) -> None:
+        if self._silent:
+            return
         if self._transport is not None:
             self._transport.write(bytes(self._out))
         self._out.clear()
+
+    def hush(self) -> None:
+        """Read and write nothing from now on; the connection stays."""
+        self._silent = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def speak(self) -> None:
+        """Read what came meanwhile, and go on."""
+        self._silent = False
+        if self._transport is not None:
+            self._flush()
+            self._transport.resume_reading()
+
+    def admit(self) -> None:
+        """Somebody accepts the host's key on the screen."""
+        self._asks = False
+        if self._waits:
+            self._waits = False
+            self._greet()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while len(self._buffer) >= HEADER.size:
             number, arg0, arg1, length, _, magic = HEADER.unpack_from(self._buffer)
             if magic != number ^ 0xFFFFFFFF or length > MAX_DATA_BYTES:
-                self._hang_up()
+                self.hang_up()
                 return
             end = HEADER.size + length
             if len(self._buffer) < end:
@@ -177,18 +208,34 @@ class Connection(asyncio.Protocol):
             del self._buffer[:end]
             handler = self._HANDLERS.get(NAMES.get(number, ""))
             if handler is None:
-                self._hang_up()
+                self.hang_up()
                 return
             handler(self, arg0, arg1, body)
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Reset the connection: the host reads ECONNRESET."""
         if self._transport is not None:
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
             self._transport.abort()
 
     def _connect(self, version: int, max_data_bytes: int, _banner: bytes) -> None:
-        # The place of AUTH: a device that asks for a key sends a token here and its banner once the key fits.
         self.max_data_bytes = min(max_data_bytes, MAX_DATA_BYTES)
+        if self._asks:
+            self.send("AUTH", TOKEN, 0, TOKEN_BYTES)
+        else:
+            self._greet()
+
+    def _greet(self) -> None:
         self.send("CNXN", VERSION, MAX_DATA_BYTES, self._device.banner().encode())
+
+    def _authenticate(self, kind: int, _arg1: int, _data: bytes) -> None:
+        """A signature does not fit: another token. The host's key is shown on the screen, where somebody accepts it."""
+        if not self._asks:
+            self._greet()
+        elif kind == SIGNATURE:
+            self.send("AUTH", TOKEN, 0, TOKEN_BYTES)
+        else:
+            self._waits = True
 
     def _open(self, remote_id: int, _window: int, name: bytes) -> None:
         service = self._device.service(name.rstrip(b"\0").decode("utf-8", "replace"))
@@ -228,6 +275,7 @@ class Connection(asyncio.Protocol):
 
     _HANDLERS: dict[str, Callable[[Connection, int, int, bytes], None]] = {  # noqa: RUF012 - a literal table
         "CNXN": _connect,
+        "AUTH": _authenticate,
         "OPEN": _open,
         "WRTE": _write,
         "OKAY": _okay,

@@ -103,6 +103,11 @@ class AdbServer:
                 await asyncio.wait_for(self._process.wait(), TRY_EVERY_S)
         raise BenchUnhealthy(f"the adb server does not start; see {self._home / 'adb.log'}")
 
+    def kill(self) -> None:
+        """SIGKILL: all its clients are cut off, and the one that follows knows no phone."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     async def close(self) -> None:
         """End it and wait for that."""
         if self._keeper is not None:

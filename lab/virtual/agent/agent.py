@@ -3,6 +3,7 @@
 Method names, parameters and error texts as uiautomator2 3.7.1 uses them; an unknown method is error -32601.
 """
 
+import asyncio
 import base64
 import inspect
 import io
@@ -37,10 +38,30 @@ class Agent:
     def __init__(self, phone: VirtualPhone, port: int) -> None:
         self.port = port
         self._phone = phone
+        self._streams: set[AdbStream] = set()
+        self._hung = False
+        self.killed = asyncio.Event()
         self._methods = self._input_methods() | self._object_methods() | self._device_methods()
+
+    def kill(self) -> None:
+        """SIGKILL: its connections end, and what is asked gets no answer."""
+        self.killed.set()
+        for stream in tuple(self._streams):
+            stream.close()
+
+    def hang(self) -> None:
+        """Take requests and answer none any more, as a process in a deadlock does: until it is killed."""
+        self._hung = True
 
     async def serve(self, stream: AdbStream) -> None:
         """Serve one connection until it ends."""
+        self._streams.add(stream)
+        try:
+            await self._serve(stream)
+        finally:
+            self._streams.discard(stream)
+
+    async def _serve(self, stream: AdbStream) -> None:
         while True:
             try:
                 request = await read_request(stream)
@@ -48,6 +69,9 @@ class Agent:
                 await stream.write(http_response(400, "text/plain", b"Bad Request"))
                 return
             if request is None:
+                return
+            if self._hung:
+                await self.killed.wait()
                 return
             if request.path == "/ping":
                 answer = http_response(200, "text/html", b"pong")
@@ -135,7 +159,10 @@ class Agent:
         }
 
     def _click(self, x: float, y: float, duration_ms: int = 0) -> bool:
-        self._phone.handset.tap(float(x), float(y))
+        # A fault `tap`: the gesture gets lost on its way to the screen, or is made twice.
+        fault = self._phone.faults.take("tap", self._phone.name) or {}
+        for _ in range(int(fault.get("reaches", 1))):
+            self._phone.handset.tap(float(x), float(y))
         return True
 
     def _swipe(self, x1: float, y1: float, x2: float, y2: float, steps: int) -> bool:

@@ -1,8 +1,10 @@
 """Android's own commands: getprop, settings, am, monkey, pm, input, wm, svc, dumpsys, logcat, app_process, ..."""
 
+import asyncio
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from lab.definitions import VirtualApp
 from lab.definitions.virtual_app import HEIGHT, WIDTH
@@ -242,13 +244,23 @@ async def app_process(phone: VirtualPhone, call: Call) -> int:
     call.say("[server] INFO: [UiAutomator2Server] Starting Server\n")
     if phone.agent is not None:
         return call.say(ALREADY_REGISTERED) or 1
-    phone.agent = Agent(phone, int(words[words.index("-p") + 1]) if "-p" in words[:-1] else 9008)
+    agent = phone.agent = Agent(phone, int(words[words.index("-p") + 1]) if "-p" in words[:-1] else 9008)
     try:
         await call.shell.keeper.park()
-        await call.shell.keeper.hung_up()
+        await first_of(call.shell.keeper.hung_up(), agent.killed.wait())
     finally:
         phone.agent = None
-    return 0
+    return 137 if agent.killed.is_set() else 0
+
+
+async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Return when one of them does; the others are given up."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 COMMANDS: dict[str, Callable[[VirtualPhone, Call], Result]] = {

@@ -25,7 +25,7 @@ def dumpcap_in_shell(machine: VirtualLaptop, call: Call) -> int:
         return call.say(f"Dumpcap (Wireshark) {machine.emulation.dumpcap_version} (Git commit packaged as 4.0.17)\n")
     if "-D" in call.argv:
         lines = []
-        for index, interface in enumerate(machine.emulation.interfaces, 1):
+        for index, interface in enumerate(machine.interfaces, 1):
             addresses = ",".join(str(one.ip) for one in interface.addresses)
             kind = "loopback" if interface.name == "lo" else "network"
             machine_form = f"{index}. {interface.name}\t\t{interface.description}\t0\t{addresses}\t{kind}\t"
@@ -101,8 +101,12 @@ class Dumpcap:
         self._seconds = int(seconds)
         self._interface, self._file = given.get("-i", ""), given.get("-w", "")
         self._snaplen = int(given.get("-s", DEFAULT_SNAPLEN)) or DEFAULT_SNAPLEN
-        if self._interface not in [one.name for one in machine.emulation.interfaces]:
+        if self._interface not in [one.name for one in machine.interfaces]:
             return f"The capture session could not be initiated on interface '{self._interface}' (No such device)."
+        if not machine.hotspot_on:
+            return (
+                f"The capture session could not be initiated on interface '{self._interface}' (That device is not up)."
+            )
         if self._interface != machine.hotspot():
             return f"dumpcap: nothing is emulated on interface '{self._interface}', only on the hotspot's"
         if not machine.files.on_disk(self._file).parent.is_dir():
@@ -114,6 +118,7 @@ class Dumpcap:
         if not self._ended.is_set():
             self._connection.post(b"2", f"File: {self._file}\n".encode())
             self._connection.demand()
+            self._machine.faults.reached("captured")
 
     def stop(self) -> None:
         """SIGINT: the end of the file, the counters, exit code 0."""
@@ -132,6 +137,7 @@ class Dumpcap:
         self._connection.post(b"X", b"\0")
         self._process.end(0)
         self._ended.set()
+        self._machine.faults.reached("stopped")
 
     def abandon(self) -> None:
         """The attempt is over: the program ends as if it was killed."""

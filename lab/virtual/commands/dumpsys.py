@@ -144,7 +144,7 @@ def _package(handset: Handset, app: VirtualApp, device: DeviceFacts) -> list[str
         f"    codePath=/data/app/~~lab/{app.package}-lab",
         "    primaryCpuAbi=arm64-v8a",
         f"    versionCode={app.version_code} minSdk=28 targetSdk=35",
-        f"    versionName={app.version}",
+        f"    versionName={handset.packages.version(app)}",
         f"    signatures=PackageSignatures{{{token('sig', app.package)} version:2, "
         f"signatures:[{token('cert', app.package)}], past signatures:[]}}",
         "    pkgFlags=[ HAS_CODE ALLOW_CLEAR_USER_DATA ]",

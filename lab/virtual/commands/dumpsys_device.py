@@ -41,6 +41,9 @@ class DeviceFacts(Protocol):
 
     def user_state(self, package: str) -> Mapping[str, str]: ...
 
+    @property
+    def battery_percent(self) -> int: ...
+
     def clock_ns(self) -> int: ...
 
     def clock_at(self, at_ns: int) -> int: ...
@@ -75,8 +78,7 @@ def display(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[
 
 
 def battery(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
-    emulation = device.spec.emulation
-    level = emulation.battery_percent if emulation is not None else 100
+    level = device.battery_percent
     return [
         "Current Battery Service state:",
         "  AC powered: false",

@@ -28,17 +28,17 @@ def ip(machine: VirtualLaptop, call: Call) -> int:
     if not words or not "address".startswith(words[0]):
         raise Unbuilt("built as 'ip [-o] addr' and 'ip neigh show dev NAME' only")
     family = "4" if "-4" in call.argv else "6" if "-6" in call.argv else ""
-    shown = [Interface(one.name, None, tuple(one.addresses), 1500, True) for one in machine.emulation.interfaces]
+    shown = [Interface(one.name, None, tuple(one.addresses), 1500, True) for one in machine.interfaces]
     return call.say(addresses_text(shown, family, "-o" in call.argv))
 
 
 def neighbours(machine: VirtualLaptop, call: Call, interface: str) -> int:
     """Who is on the hotspot. A fault `neighbours`: the entries of the phones have aged and were not answered."""
-    if interface not in [one.name for one in machine.emulation.interfaces]:
+    if interface not in [one.name for one in machine.interfaces]:
         call.streams.err.write(f'Cannot find device "{interface}"\n'.encode())
         return 1
     lines = []
-    if interface == machine.hotspot():
+    if machine.hotspot_on and interface == machine.hotspot():
         aged = machine.faults.take("neighbours", machine.name) is not None
         for phone, other in machine.network.others.items():
             access = machine.network.datapath.accesses[phone]
@@ -56,7 +56,8 @@ def ping(machine: VirtualLaptop, call: Call) -> int:
         address = IPv4Address(call.argv[-1])
     except ValueError:
         return call.fail(f"{call.argv[-1]}: Name or service not known", 2)
-    answers = any(machine.network.datapath.accesses[phone].ipv4.ip == address for phone in machine.network.others)
+    accesses = [machine.network.datapath.accesses[phone] for phone in machine.network.others]
+    answers = any(access.up and access.ipv4.ip == address for access in accesses)
     machine.world.advance_to(machine.world.now_ns + (ANSWER_NS if answers else SECOND_NS))
     lines = [f"PING {address} ({address}) 56(84) bytes of data."]
     lines += [f"64 bytes from {address}: icmp_seq=1 ttl=64 time={ANSWER_NS / 1e6:.2f} ms"] if answers else []
@@ -70,7 +71,7 @@ def ethtool(machine: VirtualLaptop, call: Call) -> int:
     """ethtool -k INTERFACE."""
     if call.argv[1:2] != ["-k"] or len(call.argv) != 3:
         raise Unbuilt("built as 'ethtool -k INTERFACE' only")
-    if call.argv[2] not in [one.name for one in machine.emulation.interfaces]:
+    if call.argv[2] not in [one.name for one in machine.interfaces]:
         return call.fail("netlink error: No such device")
     return call.say(f"Features for {call.argv[2]}:\n{FEATURES}")
 

@@ -143,6 +143,7 @@ class Tcpdump:
             link = LINK_NAMES[self._wire.link_type]
             size = f"snapshot length {self._given.snaplen} bytes"
             self._call.fail(f"listening on {self._given.interface}, link-type {link}, {size}")
+            self._phone.faults.reached("captured")
 
     def _signalled(self, signal: str) -> None:
         if signal == "KILL":
@@ -163,6 +164,7 @@ class Tcpdump:
         self._capture.stop()
         self._call.streams.err.write("".join(f"{line}\n" for line in self._counters()).encode())
         self.process.end(0)
+        self._phone.faults.reached("stopped")
 
     def _counters(self) -> tuple[str, str, str]:
         capture = self._capture

@@ -2,22 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from lab.definitions.scenario import Uniform
 from lab.definitions.virtual_app import VirtualApp
-from lab.virtual.handset.audio import ANDROID, TELECOM
 from lab.virtual.handset.disorders import Disorders
 from lab.virtual.handset.exchange import Call, CallView, draw_ns
 from lab.virtual.handset.history import History
+from lab.virtual.handset.packages import Packages
 from lab.virtual.handset.postings import BY_APP, PACKAGE_CHANGED, described, event_fields, key_of
 from lab.virtual.handset.records import Records
 from lab.virtual.handset.windows import Notification, Window, app_window, notification
 from lab.virtual.world import Timer, World
 
-_FIRST_UID, _SYSTEM_UID, _OTHER_UID = 10_240, 1_000, 10_150
-_FIRST_PID, _SYSTEM_PID = 11_000, 1_603
 _SECOND_NS = 1_000_000_000
 
 
@@ -28,38 +26,6 @@ class Display:
     on: bool = True
     locked: bool = False
     shade: bool = False
-
-
-@dataclass
-class Packages:
-    """The packages of a phone: the apps `installed`, by name; which have a process; which were force-stopped."""
-
-    installed: Mapping[str, VirtualApp]
-    started: set[str] = field(default_factory=set)
-    stopped: set[str] = field(default_factory=set)
-    kills: Counter[str] = field(default_factory=Counter)
-
-    def begin(self) -> None:
-        """No app has a process, and each can be reached."""
-        self.started, self.stopped = set(), set()
-        self.kills.clear()
-
-    def uid(self, package: str) -> int:
-        """The uid of an emulated app, of the system, or of whatever else is installed."""
-        if package in (ANDROID, TELECOM):
-            return _SYSTEM_UID
-        index = self._index(package)
-        return _OTHER_UID if index is None else _FIRST_UID + index
-
-    def pid(self, package: str) -> int:
-        """The process of a package: another one after each time that it was killed."""
-        if package in (ANDROID, TELECOM):
-            return _SYSTEM_PID
-        index = self._index(package)
-        return _FIRST_PID + 37 * (len(self.installed) if index is None else index) + 1_000 * self.kills[package]
-
-    def _index(self, package: str) -> int | None:
-        return next((index for index, app in enumerate(self.installed.values()) if app.package == package), None)
 
 
 @dataclass(frozen=True)
@@ -154,8 +120,8 @@ class CallSide:
         self._hide_later()
 
     def reachable(self, app: VirtualApp) -> bool:
-        """Whether a call in `app` can ring here: installed, and not force-stopped."""
-        return app.name in self._packages.installed and app.package not in self._packages.stopped
+        """Whether a call in `app` can ring here: installed, logged in, and not force-stopped."""
+        return self._packages.reachable(app)
 
     def placed(self, call: Call, peer: str) -> None:
         view = CallView(call, "caller", peer)

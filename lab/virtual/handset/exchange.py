@@ -141,15 +141,16 @@ class _Line:
 class Exchange:
     """Signals calls between its `subscribers`, by phone; a phone has at most one call at a time.
 
-    `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks. An answered call
-    is connected after the app's own times and over after them; `by_media` when a listener says `media_connected` and
-    `media_closed`.
+    `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks, `late_ns` how
+    much later than the app's own times the answer of a phone counts. An answered call is connected after the app's own
+    times and over after them; `by_media` when a listener says `media_connected` and `media_closed`.
     """
 
     def __init__(self, world: World, listeners: list[CallListener], *, by_media: bool = False) -> None:
         self.world, self.listeners, self.by_media = world, listeners, by_media
         self.subscribers: dict[str, Subscriber] = {}
         self.networks: Mapping[str, str] = {}
+        self.late_ns: dict[str, int] = {}
         self.calls: list[Call] = []
         self._lines: dict[str, _Line] = {}
 
@@ -202,7 +203,7 @@ class Exchange:
         self._cancel(line)
         self.subscribers[phone].accepted(line.call)
         answer_ns = self._draw(line, "answer_delay", line.call.app.timers.answer_delay_s)
-        self._later(line, answer_ns, lambda: self._answered(line))
+        self._later(line, answer_ns + self.late_ns.get(phone, 0), lambda: self._answered(line))
 
     def reject(self, phone: str) -> None:
         """Have a ringing phone reject; anything else is ignored."""

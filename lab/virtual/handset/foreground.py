@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from lab.definitions.virtual_app import VirtualApp
-from lab.virtual.handset.callside import CallSide, Display, Packages, Place
+from lab.virtual.handset.callside import CallSide, Display, Place
+from lab.virtual.handset.packages import Packages
 from lab.virtual.handset.windows import Shown, Window, app_window, keyguard, launcher
 from lab.virtual.world import Timer, World
 
@@ -11,11 +12,13 @@ Peers = Callable[[VirtualApp], dict[str, str]]
 
 
 class Foreground:
-    """The app in front. `peers` gives the accounts that an app can reach: what they are called, by address."""
+    """The app in front. `peers` gives the accounts that an app can reach: what they are called, by address; `opened` is
+    called where the screen of an app is there that was asked for."""
 
     def __init__(self, packages: Packages, world: World, display: Display, calls: CallSide, peers: Peers) -> None:
         self._packages, self._apps = packages, packages.installed
         self._world, self._display, self._calls, self._peers = world, display, calls, peers
+        self.opened: Callable[[], None] = lambda: None
         self.begin()
 
     def begin(self) -> None:
@@ -34,6 +37,8 @@ class Foreground:
         if self.place is None:
             return launcher(self._apps.values())
         app = self.place.app
+        if app.logged_out is not None and app.package in self._packages.logged_out:
+            return app_window(app, app.logged_out, "", 0)
         return app_window(app, app.screen(self.place.screen), self.place.peer, 0)
 
     def start(self, package: str) -> bool:
@@ -134,6 +139,7 @@ class Foreground:
         self._calls.front = False
         if view is not None and view.call.app is place.app and place.screen == place.app.launch:
             self._calls.bring_to_front()
+        self.opened()
 
 
 def _contact(template: str, data: str) -> str | None:

@@ -12,12 +12,13 @@ from lab.definitions.virtual_app import HEIGHT, VirtualApp
 from lab.definitions.virtual_network import PhoneEmulation
 from lab.virtual.handset import past
 from lab.virtual.handset.audio import Audio
-from lab.virtual.handset.callside import CallSide, Display, Notes, Packages
+from lab.virtual.handset.callside import CallSide, Display, Notes
 from lab.virtual.handset.disorders import Disorders
 from lab.virtual.handset.exchange import CallView, Exchange
 from lab.virtual.handset.foreground import Foreground
 from lab.virtual.handset.history import History
 from lab.virtual.handset.othercall import OtherCall
+from lab.virtual.handset.packages import Packages
 from lab.virtual.handset.records import Records, SimState
 from lab.virtual.handset.touches import Touches
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade

@@ -2,7 +2,8 @@
 
 from lab.definitions.virtual_app import VirtualApp
 from lab.virtual.handset.audio import Audio
-from lab.virtual.handset.callside import CallSide, Display, Packages
+from lab.virtual.handset.callside import CallSide, Display
+from lab.virtual.handset.packages import Packages
 from lab.virtual.handset.postings import BY_APP
 from lab.virtual.handset.windows import Notification, other_call
 from lab.virtual.world import World

@@ -79,6 +79,7 @@ class Access:
         self._nat64 = self._share(spec.nat64_pool) if spec.nat64_pool is not None else []
         self._mappings: dict[tuple[Endpoint, Address | None], Endpoint] = {}
         self._below: Access | None = None
+        self.up = True
         draw = self._draw = chance
         self._next_port = draw.randrange(34_000, 42_000)
         self.delay_ns = draw.randint(spec.delay_low_us, spec.delay_high_us) * 1000
@@ -134,6 +135,8 @@ class Access:
         addresses = (*((self.ipv6,) if self.ipv6 is not None else ()), self.link_local)
         mac = self.mac if self.spec.link == "ethernet" else None
         found = [Interface("lo", None, loopback, 65_536, True)]
+        if not self.up:
+            return [*found, Interface(name, mac, (), mtu, False)]
         if self.spec.clat:
             stacked = Interface(f"v4-{name}", None, (self.ipv4,), mtu - _CLAT_MTU_BYTES, True)
             return [*found, Interface(name, mac, addresses, mtu, True), stacked]

@@ -86,6 +86,8 @@ class Datapath:
     def route(self, phone: str, destination: Address) -> Interface | None:
         """The interface towards a destination for the shell; None where there is no route of that family."""
         vpn = self.vpns.get(phone)
+        if not self.accesses[phone].up:
+            return None
         if vpn is None or not vpn.takes(SHELL):
             return self.accesses[phone].towards(destination)
         return None if vpn.inner is not None and vpn.inner.local(destination) is None else vpn.interface

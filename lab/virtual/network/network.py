@@ -49,6 +49,7 @@ class Network:
         self._dropping: list[Drop] = []
         self._moves: list[tuple[str, str]] = []
         self._elsewhere: list[tuple[str, Kind, int]] = []
+        self.down: set[str] = set()
 
     def _watch(self, wire: Wire) -> None:
         wire.admit = lambda meaning: self._admit(wire.phone, meaning)
@@ -68,6 +69,7 @@ class Network:
             reserved.append(self.datapath.attach(name, self._access_of(phone), reserved).ipv4.ip)
             self.ledger.drift(name, _emulation(phone).clock.drift_ppb / 1000)
             loud = self.world.chance(f"noise/loud/{name}").randrange(1000) < _LOUD_PER_MILLE
+            self.datapath.accesses[name].up = name not in self.down
             Noise(self.datapath, name, hotspot, loud=loud).start()
         # Only now all phones have their addresses, which no other client may have.
         for name, access in self.datapath.accesses.items():
@@ -86,6 +88,16 @@ class Network:
             return _emulation(phone).access
         self._moves.remove(move)
         return _emulation(self.phones[move[1]]).access
+
+    def take_down(self, phone: str) -> None:
+        """A phone has no network from now on, in this attempt and those that follow; what is in flight still passes."""
+        self.down.add(phone)
+        self.datapath.accesses[phone].up = False
+
+    def bring_up(self, phone: str) -> None:
+        """It has it again, with the addresses that it had."""
+        self.down.discard(phone)
+        self.datapath.accesses[phone].up = True
 
     def move(self, phone: str, like: str) -> None:
         """Have a phone's default network be in the next attempt what the other phone's is: Wi-Fi for LTE, say."""

@@ -55,7 +55,8 @@ class Noise:
         if kind == "mdns" and self._access.spec.link != "ethernet":
             kind = "dns"
         acts = {"dns": self._dns, "ntp": self._ntp, "quic": self._quic, "stun": self._stun, "mdns": self._mdns}
-        acts[kind]()
+        if self._access.up:
+            acts[kind]()
         self._wait()
 
     def _foreign(self, port: int) -> Endpoint:

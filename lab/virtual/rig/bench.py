@@ -217,6 +217,10 @@ class RigBench:
         """Who a side of this attempt is for the TURN server."""
         return f"{self._begun['trial']}.{self._begun['attempt']}.{side}"
 
+    def plan(self, seed: int, faults: list[dict[str, Any]]) -> None:
+        """Raises ValueError, as `fail_next` does."""
+        raise ValueError("the rig makes no faults; the virtual bench does")
+
     def fail_next(self, what: str, on: str, times: int = 1, **details: Any) -> None:
         """Raises ValueError: what is real here fails by itself, and nobody visits its phones."""
         raise ValueError("the rig makes no faults; the virtual bench does")

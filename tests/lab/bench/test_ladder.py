@@ -1,5 +1,6 @@
 """The recovery ladder, on phones of which a test says when and how they come back."""
 
+from ipaddress import IPv4Address
 from types import SimpleNamespace
 
 import pytest
@@ -165,3 +166,21 @@ def test_a_laptop_is_waited_for_and_told_too():
 
     with pytest.raises(LaptopTrouble, match=r"^the laptop does not come back: no answer$"):
         bench.climb(SimpleNamespace(check_health=never))
+
+
+def test_a_hotspot_that_is_off_is_waited_for_where_a_phone_needs_it():
+    bench = Bench(lambda bench: True)
+
+    def hotspot(address: IPv4Address) -> None:
+        if bench.now_s < 20:
+            raise LaptopTrouble(f"no interface of the laptop holds {address}")
+
+    laptop = SimpleNamespace(check_health=lambda: None, hotspot=hotspot)
+    told = []
+    climb(bench, [bench.phone], laptop, bench, lambda rung, on, why: told.append((rung.name, on, why)))
+    assert (told, bench.now_s) == ([], 0.0)
+    address = IPv4Address("192.168.137.1")
+    climb(bench, [bench.phone], laptop, bench, lambda rung, on, why: told.append((rung.name, on, why)), address)
+    assert [each[:2] for each in told] == [("r2", "laptop"), ("r8", "laptop")]
+    assert told[0][2] == "no interface of the laptop holds 192.168.137.1"
+    assert bench.now_s == sum(WAITS_S) + PAUSES_S[0]

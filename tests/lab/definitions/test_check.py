@@ -174,7 +174,7 @@ def test_one_file_can_be_checked_alone(scenarios: Path, tmp_path: Path):
         "missing key 'steps'",
     ]
     assert [mistake.text for mistake in check(scenarios, tmp_path / "x.yaml")] == [
-        "cannot tell what this file defines: it lies in none of calls/, apps/, benches/, matrices/, virtual/"
+        "cannot tell what this file defines: it lies in none of calls/, apps/, benches/, matrices/, virtual/, faults/"
     ]
 
 

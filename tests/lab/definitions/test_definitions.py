@@ -343,7 +343,7 @@ def test_the_virtual_bench_calls_only_documentation_numbers():
 
 def test_every_kind_of_file_has_a_json_schema():
     schemas = json_schemas()
-    assert list(schemas) == ["calls", "apps", "benches", "matrices", "virtual", "local", *DOCUMENTS]
+    assert list(schemas) == ["calls", "apps", "benches", "matrices", "virtual", "faults", "local", *DOCUMENTS]
     for schema in schemas.values():
         assert schema["type"] == "object"
         assert schema["additionalProperties"] is False

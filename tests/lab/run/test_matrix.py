@@ -369,7 +369,8 @@ def test_a_trial_is_attempted_four_times_and_five_times_where_the_bench_spoils_t
     device = SimpleNamespace(run=health.append)
     phone = SimpleNamespace(device=device, check_health=lambda: device.run("true"))
     bench.phones = {each.name: phone for each in run.spec.phones}
-    bench.laptop = SimpleNamespace(check_health=lambda: None)
+    asked_for = lambda address: health.append(f"hotspot {address}")  # noqa: E731
+    bench.laptop = SimpleNamespace(check_health=lambda: None, hotspot=asked_for)
     bench.kind, bench.clock = FailingKind(error, lambda: health.append("bench")), StandingClock()
     item, out = run.planned[0], io.StringIO()
     assert not run_one(run, bench, item, Progress(Console(file=out, width=200)))
@@ -380,7 +381,8 @@ def test_a_trial_is_attempted_four_times_and_five_times_where_the_bench_spoils_t
     tried = [("attempt", item.trial.id), ("void", item.trial.id)] * len(attempts)
     assert events(run.dataset) == [("begun", None), *tried]
     # Where the bench may be to blame it is asked whether it answers, and before the next attempt the phones are too.
-    assert health == ["bench", "bench", "true", "true", "bench"] * asked
+    hotspot = f"hotspot {run.spec.laptop.hotspot_address}"
+    assert health == ["bench", "bench", "true", "true", "bench", hotspot] * asked
     said = [line.partition(" s  ")[2] for line in out.getvalue().splitlines()]
     told = f": {reason}: too loud"
     retries = ("void", "void, retry 1", "void, retry 2", "void, retry 3") if not asked else ("void",) * asked

@@ -47,7 +47,7 @@ def test_every_field_of_every_model_decides_may_change_or_is_local_and_is_one_of
 
 def test_what_may_change_and_what_is_local_are_these():
     free = {model.__name__: (each.may_change, each.local) for model, each in FIELDS.items() if any(each[1:])}
-    assert free.keys() == {"App", "BenchSpec", "PhoneSpec", "LaptopSpec", "PcapdroidEmulation", "VirtualApp"}
+    assert free.keys() == {"App", "BenchSpec", "PhoneSpec", "LaptopSpec", "PcapdroidEmulation", "VirtualApp", "Faults"}
     ways = "open_chat chat_open place_call answer reject cancel hang_up reveal_controls signs dismiss refusals"
     assert free["App"] == (f"version {ways}", "")
     assert free["PhoneSpec"] == ("os tools", "serial pcapdroid_key contacts")

@@ -63,7 +63,7 @@ def test_bench_time_stands_in_the_file_that_the_first_line_names_before_anybody_
     [
         (b"{", "no JSON"),
         (b"[]", "a request is an object with op"),
-        ({"op": "fly"}, "unknown op 'fly'; there is advance, begin, fail_next, end"),
+        ({"op": "fly"}, "unknown op 'fly'; there is plan, advance, begin, fail_next, end"),
         ({"op": "advance"}, "advance needs ns"),
         ({"op": "advance", "ns": "1"}, "ns must be int, is '1'"),
         ({"op": "advance", "ns": -1}, "ns must not be negative"),

@@ -64,6 +64,10 @@ class Device:
     props: dict[str, str] = field(default_factory=dict)
     counters: Usage = field(default_factory=Usage)
 
+    @property
+    def battery_percent(self):
+        return self.spec.emulation.battery_percent
+
     def clock_ns(self):
         return self.handset.world.now_ns + 3 * S
 
