@@ -18,6 +18,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LOOK_S = 1.0
+"""A signal that comes right before this process begins to wait wakes nobody: it is noticed after so long."""
 
 
 def each(work: Callable[[T], R], items: Sequence[T], processes: int | None = None) -> list[R]:
@@ -34,7 +36,7 @@ def each(work: Callable[[T], R], items: Sequence[T], processes: int | None = Non
     with _started(work, items, count) as workers:
         busy = {end: _ask(end, number) for end, number in zip(workers, todo, strict=False)}
         while busy:
-            for end in cast(list[Connection], wait(list(busy))):
+            for end in cast(list[Connection], wait(list(busy), LOOK_S)):
                 number = busy.pop(end)
                 try:
                     results[number] = end.recv()

@@ -142,7 +142,9 @@ class BashLaptop:
             return self._shell.run(command, timeout_s)
         except (TimeoutError, StreamBroken, OSError) as error:
             cause = str(error)
-            if self._by_ssh and isinstance(error, StreamBroken) and self._shell_program is not None:
+            # Whoever writes to a login that has ended is told so by the pipe, if he comes before its last words.
+            ended = isinstance(error, StreamBroken | BrokenPipeError)
+            if self._by_ssh and ended and self._shell_program is not None:
                 cause = why(error, self._shell_program)
             self.close()
             raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {cause}") from error

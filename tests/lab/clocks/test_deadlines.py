@@ -28,10 +28,12 @@ from lab.clocks.real_time import Deadline, elapsed
 from lab.clocks.stop import Stop
 from lab.commands import resolve
 from lab.definitions import Lab
+from lab.definitions.notify import Notify
 from lab.errors import LabError
 from lab.laptop.agent_client import AgentLaptop, packed, token_file
 from lab.laptop.bash import BashLaptop
 from lab.laptop.install import install
+from lab.night import notifications, schedules
 from lab.phone import netstats
 from lab.phone.adb import Adb, LabClient
 from lab.phone.witnesses import events, reading
@@ -336,6 +338,18 @@ def agent_install(place: Place) -> Call:
 @case(r"LaptopTrouble: .*/far python - does not take the agent: .*/far does not take what is written to it; .*")
 def program_takes(place: Place) -> Call:
     return to_install(place, SILENT)
+
+
+@case(r"ControllerTrouble: .*/far has not ended in 0\.\d+ s: nothing was installed")
+def schedule(place: Place) -> Call:
+    return lambda: schedules._asked([place.program(SILENT)])
+
+
+@case(rf"Sent\(.*{notifications.SILENT.format(WAITED_S)}.*\)")
+def notification(place: Place) -> Call:
+    channel = Notify(name="own", kind="command", command=[place.program(SILENT)])
+    told = notifications.Message(title="t", lines=["l"], bench="b", matrix="m", date="2026-01-05", verdict=0)
+    return lambda: notifications._tried(channel, told, tries=1)
 
 
 @case(r"BenchUnhealthy: the virtual bench does not answer in 0\.08 s; run again")
