@@ -112,6 +112,8 @@ def test_however_the_program_ends_its_workers_end_too(number, work_s, said):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Whatever this runs under: a job in the background has SIGINT ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     pids = [int(program.stdout.readline()) for _ in range(2)]
     assert all(is_there(pid) for pid in pids)
