@@ -7,6 +7,7 @@ from typing import Any
 
 from correlate.dataset import Dataset
 from correlate.dataset.contents import hashes
+from correlate.dataset.durable import write_text
 
 TRIAL = "maple-voice-lte_to_fixed-caller_hangs_up-1"
 
@@ -147,7 +148,8 @@ def record_anew(root: Path, *, captures: bool = True) -> None:
     dataset.manifest_path.unlink(missing_ok=True)
     dataset.journal.path.unlink(missing_ok=True)
     for path in root.glob("trials/*/trial.json") if captures else ():
-        path.write_text(json.dumps(_with_captures(json.loads(path.read_text()), path.parent)))
+        # Replaced, not written over: the file may be a link to that of another dataset.
+        write_text(path, json.dumps(_with_captures(json.loads(path.read_text()), path.parent)))
     there = hashes(root)
 
     def files(*begins: str) -> dict[str, str]:
