@@ -122,7 +122,7 @@ def reason(case: Case, name: str) -> str:
     first, _, rest = name.partition(".")
     side, _, column = rest.partition("." if first == "media" else "_")
     places: dict[str, tuple[Mapping[str, Any], str, str]] = {
-        "service": (case.service_type, "caller", "service"),
+        "service": (case.service_type, "caller", "service_found"),
         "role": (case.signalling, "caller", "calling"),
         "user_ids": (case.signalling, "caller", "user_ids"),
         "exposed": (case.endpoints, side, f"exposed_{column}"),
