@@ -198,4 +198,9 @@ def test_pictures_of_the_page_are_taken(page: Page, paper: Dataset) -> None:
         page.look(width, height, dark)
         page.open(paper.report_path)
         page.run(f"document.getElementById('{anchor}')?.scrollIntoView()")
-        page.picture(Path(PICTURES) / f"report-{name}.png")
+        picture = Path(PICTURES) / f"report-{name}.png"
+        page.picture(picture)
+        data = picture.read_bytes()
+        # A PNG of that width; what docs/images holds stays small.
+        assert (data[:8], int.from_bytes(data[16:20])) == (b"\x89PNG\r\n\x1a\n", width)
+        assert len(data) < 300_000
