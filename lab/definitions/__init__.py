@@ -7,11 +7,11 @@ from lab.definitions.app import Way as Way
 from lab.definitions.base import Role as Role
 from lab.definitions.base import Service as Service
 from lab.definitions.bench import BenchSpec as BenchSpec
-from lab.definitions.bench import LaptopSpec as LaptopSpec
-from lab.definitions.bench import PhoneSpec as PhoneSpec
 from lab.definitions.bench import StunServer as StunServer
 from lab.definitions.caps import Caps as Caps
 from lab.definitions.lab import Lab as Lab
+from lab.definitions.machines import LaptopSpec as LaptopSpec
+from lab.definitions.machines import PhoneSpec as PhoneSpec
 from lab.definitions.matrix import Matrix as Matrix
 from lab.definitions.matrix import Trial as Trial
 from lab.definitions.matrix import plan as plan

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 from correlate.dataset.record import DOCUMENTS, ID_CHARACTERS
 from lab.definitions.app import App
 from lab.definitions.base import Model, Place
-from lab.definitions.bench import BenchSpec, LocalBench, merged
+from lab.definitions.bench import BenchSpec
 from lab.definitions.faults import Faults, of_no_bench
+from lab.definitions.local import LocalBench, merged
 from lab.definitions.matrix import Matrix, Trial
 from lab.definitions.scenario import Scenario
 from lab.definitions.secrets import choose, private_places

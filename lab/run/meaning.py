@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from correlate.dataset.record import Analysis, RoleRule, UserIds
-from lab.definitions import bench, faults, rig, scenario, virtual_app, virtual_network
+from lab.definitions import bench, faults, machines, rig, scenario, virtual_app, virtual_network
 from lab.definitions.app import App
 from lab.definitions.lab import FOLDERS
 from lab.definitions.matrix import Matrix
@@ -54,11 +54,11 @@ FIELDS: dict[type[BaseModel], Fields] = {
         "stun_servers resolver caps contact approval licence",
         "local allowed_callees notify",
     ),
-    bench.PhoneSpec: Fields(
+    machines.PhoneSpec: Fields(
         "name model network capture rooted stimulus emulation", "os tools", "serial pcapdroid_key contacts"
     ),
-    bench.Stimulus: Fields("sound scene"),
-    bench.LaptopSpec: Fields("model hotspot_address emulation", "os tools agent directory", "connect"),
+    machines.Stimulus: Fields("sound scene"),
+    machines.LaptopSpec: Fields("model hotspot_address emulation", "os tools agent directory", "connect"),
     # Emulated machines and networks: everything in them is on a wire or in a clock.
     virtual_network.PhoneEmulation: Fields(
         "access clock adb sdk locale screen_width screen_height battery_percent operator tcpdump pcapdroid sims "

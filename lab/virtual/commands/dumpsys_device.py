@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Protocol
 
-from lab.definitions.bench import PhoneSpec
+from lab.definitions.machines import PhoneSpec
 from lab.definitions.virtual_app import HEIGHT, WIDTH
 from lab.virtual.handset.handset import Handset
 from lab.virtual.network.addresses import Interface

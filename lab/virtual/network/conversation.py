@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from lab.definitions.bench import Stimulus
+from lab.definitions.machines import Stimulus
 from lab.virtual.network import stunwire
 from lab.virtual.network.addresses import Address, Endpoint
 from lab.virtual.network.datagrams import Integers

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from ipaddress import IPv6Address
 
-from lab.definitions.bench import BenchSpec, PhoneSpec
+from lab.definitions.bench import BenchSpec
+from lab.definitions.machines import PhoneSpec
 from lab.definitions.virtual_app import VirtualApp
 from lab.definitions.virtual_network import AccessNetwork, PhoneEmulation
 from lab.virtual.handset.exchange import Call

@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping
 from functools import partial
 
-from lab.definitions.bench import Stimulus
+from lab.definitions.machines import Stimulus
 from lab.definitions.virtual_network import Seconds
 from lab.virtual.handset.exchange import Call
 from lab.virtual.network.conversation import Conversation

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from correlate.dataset.record import DOCUMENTS
 from lab.definitions import App, BenchSpec, Lab, Scenario, Selector, Shape, Way
 from lab.definitions.base import scalar_types
-from lab.definitions.bench import LocalBench, merged
 from lab.definitions.lab import FOLDERS, check, json_schemas
+from lab.definitions.local import LocalBench, merged
 from lab.definitions.yaml import YamlMistakes, read
 
 ROOT = Path(__file__).resolve().parents[3]

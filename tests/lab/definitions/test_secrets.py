@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from lab.definitions import BenchSpec, Lab
 from lab.definitions.base import private
-from lab.definitions.bench import Contact, LaptopSpec, LocalBench, LocalLaptop, LocalPhone, PhoneSpec, merged
 from lab.definitions.lab import check
+from lab.definitions.local import LocalBench, LocalLaptop, LocalPhone, merged
+from lab.definitions.machines import Contact, LaptopSpec, PhoneSpec
 from lab.definitions.secrets import Redactor, Secret, choose, chosen, secrets
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
