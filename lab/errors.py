@@ -7,6 +7,7 @@ LabError                        exit 1
 ├── BenchUnhealthy              exit 4   the bench cannot go on; what is recorded is kept
 │   ├── PhoneTrouble                     a phone or the path to it does not answer, or answers nonsense
 │   ├── LaptopTrouble                    the laptop, or a program on it, does not answer or fails
+│   ├── NeedsPerson                      a phone or the laptop answers, and only a person can make it fit to go on
 │   └── ControllerTrouble                this machine has no file handles, no space or no memory left
 ├── BenchBusy                   exit 5   somebody else holds the bench
 ├── Interrupted                 exit 130 Ctrl-C, SIGTERM or SIGHUP
@@ -74,6 +75,14 @@ class PhoneTrouble(BenchUnhealthy):
 
 class LaptopTrouble(BenchUnhealthy):
     """The laptop or a program on it does not answer in time, or fails."""
+
+
+class NeedsPerson(BenchUnhealthy):
+    """A phone or the laptop answers, and waiting mends nothing: su is refused, a PIN is asked for, a disk is full.
+
+    The text names the machine and what a person has to do. It is no trouble of the way to the machine, so no recovery
+    is tried.
+    """
 
 
 class ControllerTrouble(BenchUnhealthy):

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lab.definitions.app import Refused
-from lab.errors import AttemptVoid, BenchUnhealthy, ControllerTrouble, LabError, LaptopTrouble, PhoneTrouble
+from lab.errors import (
+    AttemptVoid,
+    BenchUnhealthy,
+    ControllerTrouble,
+    LabError,
+    LaptopTrouble,
+    NeedsPerson,
+    PhoneTrouble,
+)
 
 Policy = Literal["stop", "pause", "ladder", "park", "leave", "breaker"]
 """What a run does: end; pause and make the same trial again; climb the recovery ladder and make the same trial again;
@@ -37,7 +45,12 @@ BENCH = Class(
 PHONE = Class(
     "phone or laptop", "ladder", "one of them, its agent or the way to it does not answer, or answers nonsense",
     "the same trial, once the recovery ladder has brought it back, 5 times at most; no attempt is counted",
-    "after an hour of the ladder: plug it in, allow su, unlock; within 5 s: accept a key",
+    "after an hour of the ladder: plug it in; within 5 s: accept a key",
+)  # fmt: skip
+LASTING = Class(
+    "phone or laptop, lasting", "stop", "it answers, and only a person can make it fit to go on",
+    "never: the run ends with exit code 4 and its tables; no attempt is counted",
+    "what is named: allow su, unlock, make room",
 )  # fmt: skip
 CERTAIN = Class(
     "app, certain", "park", "the app itself says that it will not call",
@@ -60,7 +73,7 @@ CONTACT = Class(
     "contact", "leave", "a callee did not ring as soon as when a person saw it ring: it may be a stranger",
     "never: who calls whom is parked until `invoke introduce APP`", "look at the contact, then introduce",
 )  # fmt: skip
-CLASSES = (CONTROLLER, BENCH, PHONE, CERTAIN, PERHAPS, CELL, TRIAL, CONTACT)
+CLASSES = (CONTROLLER, BENCH, PHONE, LASTING, CERTAIN, PERHAPS, CELL, TRIAL, CONTACT)
 
 REASONS: dict[str, Class] = {
     **dict.fromkeys(("wrong_network", "interface_unclear", "no_public_address", "no_lease", "lease_unclear"), BENCH),
@@ -84,6 +97,7 @@ ERRORS: dict[type[LabError], Class] = {
     ControllerTrouble: CONTROLLER,
     PhoneTrouble: PHONE,
     LaptopTrouble: PHONE,
+    NeedsPerson: LASTING,
     BenchUnhealthy: CONTROLLER,
 }
 """The class of each kind of trouble, the narrower first."""

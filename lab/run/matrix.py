@@ -19,7 +19,7 @@ from lab.bench.bench import Bench
 from lab.bench.ladder import PAUSES_S, Rung
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
-from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, PhoneTrouble
+from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, NeedsPerson, PhoneTrouble
 from lab.run import calibration, introductions
 from lab.run.attempt import Attempt
 from lab.run.causes import class_of
@@ -193,6 +193,8 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
                 return Outcome(complete=True)
             progress.void(trial.id, _reason(failed), str(failed))
             policy, calls = class_of(failed).policy, folder.calls
+            if policy == "stop":
+                raise failed
             if policy == "ladder":
                 spoilt += 1
                 before_ns = bench.clock.now_ns()
@@ -232,11 +234,11 @@ def _attempt(making: Making, bench: Bench, item: PlannedTrial, folder: AttemptFo
             seed, number = tonight.run.seed, folder.number
             attempt = Attempt(bench, item, seed, number, folder.path, show, making.policy, folder.clean, placing)
             record = _record(attempt, bench, folder.truth)
-    except (AttemptVoid, PhoneTrouble, LaptopTrouble) as error:
+    except (AttemptVoid, PhoneTrouble, LaptopTrouble, NeedsPerson) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()
         folder.night_s = tonight.clock.went_on(bench.begun_ns, bench.clock.now_ns())
-        spoilt = class_of(error).policy in ("pause", "ladder")
+        spoilt = class_of(error).policy in ("pause", "ladder", "stop")
         folder.void(_reason(error), str(error), by_bench=spoilt)
         return error
     folder.night_s = tonight.clock.went_on(bench.begun_ns, bench.clock.now_ns())
