@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lab.errors import LabError
+from lab.run.causes import CLASSES
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,8 @@ def once(checks: Iterable[Check]) -> list[Check]:
         if check.ok or not any(check.found == one.found for one in kept if not one.ok):
             kept.append(check)
     return kept
+
+
+def retries() -> list[Check]:
+    """What a run does where an attempt fails, class by class: nothing that can be wrong."""
+    return [Check("retries", of.name, True, f"{of.tried_again}; asked of a person: {of.asked}", "") for of in CLASSES]

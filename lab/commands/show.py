@@ -12,7 +12,7 @@ from rich.markup import escape
 from correlate.dataset import Dataset
 from correlate.dataset.examination import Examined
 from correlate.dataset.installed import installed, unlike
-from lab.commands.checks import Check
+from lab.commands.checks import Check, retries
 from lab.definitions import PlannedTrial, Step
 from lab.definitions.yaml import Mistake
 from lab.errors import BadInput, BenchUnhealthy, one_line
@@ -116,8 +116,8 @@ def _step_line(step: Step, item: PlannedTrial, run: Run) -> str:
 
 
 def checks(found: Sequence[Check], *, as_json: bool) -> None:
-    """The doctor's checks. Raises `BenchUnhealthy` where one is not ok."""
-    out = console()
+    """The doctor's checks, and what a run tries again. Raises `BenchUnhealthy` where one is not ok."""
+    out, found = console(), [*found, *retries()]
     if as_json:
         print(json.dumps([asdict(check) for check in found], indent=1))  # noqa: T201
     else:
