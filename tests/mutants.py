@@ -41,7 +41,7 @@ MUTANTS: list[tuple[str, ...]] = [
     ("value", "lab/run/events", '"event": event, **said', '"event": event', ATTEMPT),
     ("verdict", "lab/run/matrix", 'else "bench_trouble"', 'else "void"'),
     ("boundary", "lab/run/queue", "entry.tries <= FURTHER_ATTEMPTS", "entry.tries < FURTHER_ATTEMPTS"),
-    ("boundary", "lab/run/queue", "if pause.seconds <= MOST_WAIT_S", "if pause.seconds < 60"),
+    ("boundary", "lab/run/queue", "if pause.seconds <= self._most_wait_s", "if pause.seconds < 60"),
     ("verdict", "lab/run/breaker", "set(row) == {reason}", "reason in row"),
     ("boundary", "lab/run/breaker", "now_s >= self.due_s or", "now_s > self.due_s or"),
     ("verdict", "lab/run/breaker", "if not probed and not self._opened(trial)", "if not probed"),

@@ -73,8 +73,10 @@ class BenchSpec(Model):
 
     @property
     def caps_in_force(self) -> Caps | None:
-        """The caps on its calls: real phones have some whatever the file says, others those that it asks for."""
-        return self.caps or (None if self.emulated else Caps())
+        """The caps on its calls where its file has none: a rig has none, and on a virtual bench, where waiting costs
+        nothing, a run waits for them all."""
+        default = {"real": Caps(), "virtual": Caps(wait_hours=24.0), "rig": None}[self.kind]
+        return self.caps or default
 
     def _not_for_a_rig(self) -> list[tuple[Place, str]]:
         """A rig has one phone on the carrier's link, one on the hotspot, and this machine as its laptop."""

@@ -1,8 +1,8 @@
 """Calls that were placed, and when an account may place the next one.
 
 Operators bar accounts that call too often. On real phones the calls of all commands, runs and datasets count, and the
-apps that are parked stay so; both stand in BENCH.accounts.json beside the bench's local file (git ignores it). An
-emulated bench has no caps unless its bench file asks for some; then they are of one dataset, on its night clock.
+apps that are parked stay so; both stand in BENCH.accounts.json beside the bench's local file (git ignores it). Those of
+an emulated bench are of one dataset, on its night clock.
 """
 
 import threading
@@ -21,7 +21,7 @@ from lab.definitions import BenchSpec, Caps, Lab
 from lab.errors import BadInput, TrialsFailed, one_line
 from lab.run import calibration
 from lab.run.night_clock import NightClock
-from lab.run.queue import MOST_WAIT_S, Pause
+from lab.run.queue import Pause
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
@@ -77,15 +77,30 @@ def kept(path: Path | None, bench: str) -> Ledger:
 
 
 class Accounts:
-    """The calls of each app on a bench; several threads may place some. `calls` are those of its past."""
+    """The calls of each app on a bench; several threads may place some. `calls` are those of its past; `benches` side
+    by side have each their accounts.
+    """
 
-    def __init__(self, lab: Lab, spec: BenchSpec, clock: NightClock, calls: Iterable[tuple[str, float]] = ()) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        spec: BenchSpec,
+        clock: NightClock,
+        calls: Iterable[tuple[str, float]] = (),
+        benches: int = 1,
+    ) -> None:
+        self._benches = benches
         self._path, self._bench, self._caps, self._clock = place(lab, spec), spec.name, spec.caps_in_force, clock
         ledger = kept(self._path, spec.name)
         self._calls = list(calls) if self._path is None else [(call.app, call.at_s) for call in ledger.calls]
         self.parked = {each.app: each.reason for each in ledger.parked}
         self._placed: Counter[str] = Counter()
         self._placing = threading.Lock()
+
+    @property
+    def most_wait_s(self) -> float:
+        """How long a run waits for the caps."""
+        return 0.0 if self._caps is None else self._caps.wait_hours * HOUR_S
 
     def placed(self, app: str) -> None:
         """A call is placed now; on real phones it is on the disk before it is."""
@@ -114,13 +129,13 @@ class Accounts:
             return None
         with self._placing:
             at_s = sorted(at_s for name, at_s in self._calls if name == app)
-        pauses = [pause for pause in _pauses(app, caps, at_s, now_s) if pause.seconds > 0]
+        pauses = [pause for pause in _pauses(app, caps, self._benches, at_s, now_s) if pause.seconds > 0]
         return max(pauses, key=lambda pause: pause.seconds, default=None)
 
     def wait_for(self, app: str, clock: BenchClock, say: Callable[[str], None]) -> None:
-        """Return once a call may be placed in `app`. Raises `TrialsFailed` where that is not within the hour."""
+        """Return once a call may be placed in `app`. Raises `TrialsFailed` where that is longer than a run waits."""
         while (pause := self.wait(app)) is not None:
-            if pause.seconds > MOST_WAIT_S:
+            if pause.seconds > self.most_wait_s:
                 raise TrialsFailed(f"{pause.why}; nobody was called")
             say(pause.why)
             clock.sleep(pause.seconds)
@@ -138,16 +153,16 @@ class Accounts:
             documents.write(self._path, Ledger(ledger=1, bench=self._bench, calls=calls, parked=parked))
 
 
-def _pauses(app: str, caps: Caps, at_s: list[float], now_s: float) -> Iterator[Pause]:
+def _pauses(app: str, caps: Caps, benches: int, at_s: list[float], now_s: float) -> Iterator[Pause]:
     """By each cap how long is to be waited, below zero where nothing is."""
-    if at_s:
-        left_s = at_s[-1] + caps.apart_s - now_s
+    if len(at_s) >= benches:
+        left_s = at_s[-benches] + caps.apart_s - now_s
         yield Pause(
             left_s, f"{app}: {left_s:.0f} s until the next call, calls of one account are {caps.apart_s:g} s apart"
         )
     for most, span_s, span in ((caps.per_hour, HOUR_S, "an hour"), (caps.per_day, DAY_S, "a day")):
-        if len(at_s) >= most:
-            left_s = at_s[-most] + span_s - now_s
+        if len(at_s) >= most * benches:
+            left_s = at_s[-most * benches] + span_s - now_s
             yield Pause(
                 left_s, f"{app}: {left_s / 60:.0f} min until the next call, {most} calls in {span} are the most"
             )

@@ -128,6 +128,10 @@ def _require_leave(path: Path, at_once: int, stop: Stop) -> None:
         raise BenchUnhealthy(f"{path}: {free}; what is recorded is kept; make room and run again")
 
 
+WORTH_A_WORD_S = 5.0
+"""A shorter wait is not told."""
+
+
 @dataclass(frozen=True)
 class Making:
     """What the trials of a run are made with. `policy` says what a witness may void; `bugs` raises `Bug` at three in a
@@ -140,7 +144,8 @@ class Making:
 
     def rest(self, bench: Bench, pause: Pause) -> None:
         """Nothing may be made for a while; a bench waits, and it is said what for."""
-        self.progress.say(pause.why)
+        if pause.seconds >= WORTH_A_WORD_S:
+            self.progress.say(pause.why)
         before_ns = bench.clock.now_ns()
         bench.clock.sleep(pause.seconds)
         self.tonight.clock.went_on(before_ns, bench.clock.now_ns())

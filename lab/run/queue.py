@@ -13,9 +13,6 @@ from lab.run.breaker import Breaker, Held
 FURTHER_ATTEMPTS = 3
 """How often a void attempt is tried again in one run."""
 
-MOST_WAIT_S = 3600.0
-"""A run waits so long for the caps on calls, and no longer."""
-
 
 @dataclass(eq=False)
 class Entry:
@@ -50,7 +47,7 @@ class Outcome:
 
 class Queue:
     """Trials in order; one that is to be made again comes after all others. `wait` is how long nobody may be called in
-    an app: a trial that may not within `MOST_WAIT_S` is left."""
+    an app: a trial that may not within `most_wait_s` is left."""
 
     def __init__(
         self,
@@ -58,9 +55,10 @@ class Queue:
         breaker: Breaker,
         now_s: Callable[[], float],
         wait: Callable[[str], Pause | None] = lambda app: None,
+        most_wait_s: float = 0.0,
     ) -> None:
         self._todo = deque(Entry(item) for item in items)
-        self._breaker, self._now_s, self._wait = breaker, now_s, wait
+        self._breaker, self._now_s, self._wait, self._most_wait_s = breaker, now_s, wait, most_wait_s
         self.void: list[str] = []
 
     def next(self, *, others: bool = False) -> Entry | Pause | None:
@@ -76,7 +74,7 @@ class Queue:
                     self._todo.remove(entry)
                     self._breaker.begun(trial, last=last)
                     return entry
-                if pause.seconds <= MOST_WAIT_S:
+                if pause.seconds <= self._most_wait_s:
                     pauses.append(pause)
             if pauses:
                 return min(pauses, key=lambda pause: pause.seconds)

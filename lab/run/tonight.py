@@ -39,13 +39,13 @@ class Tonight:
             if line.trial in trials and line.night_s is not None
             for _ in range(line.calls or 0)
         ]
-        accounts = Accounts(run.lab, run.spec, clock, calls)
+        accounts = Accounts(run.lab, run.spec, clock, calls, run.benches)
         breaker.park(accounts.parked)
         return cls(run, clock, breaker, accounts)
 
     def queue(self, items: list[PlannedTrial]) -> Queue:
         """A queue of trials on this night."""
-        return Queue(items, self.breaker, self.clock.now_s, self.accounts.wait)
+        return Queue(items, self.breaker, self.clock.now_s, self.accounts.wait, self.accounts.most_wait_s)
 
     def park(self, app: str, reason: str, trial: str) -> None:
         """`app` says that it will not call; it is parked for all that follows."""

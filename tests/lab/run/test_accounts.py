@@ -36,10 +36,15 @@ def wait_s(accounts: Accounts, app: str = "whatsapp") -> float | None:
     return None if pause is None else pause.seconds
 
 
-def test_real_phones_have_caps_and_emulated_ones_where_their_file_asks(at):
-    assert at.real.caps_in_force == Caps(per_hour=12, per_day=80, apart_s=60.0)
-    assert at.emulated.caps_in_force is None
-    assert capped(at.emulated, per_hour=3).caps_in_force.per_hour == 3
+def rig(spec):
+    return spec.model_copy(update={"kind": "rig"})
+
+
+def test_real_phones_and_a_virtual_bench_have_caps_and_a_rig_where_its_file_asks(at):
+    assert at.real.caps_in_force == Caps(per_hour=12, per_day=80, apart_s=60.0, wait_hours=1.0)
+    assert at.emulated.caps_in_force == Caps(per_hour=12, per_day=80, apart_s=60.0, wait_hours=24.0)
+    assert rig(at.emulated).caps_in_force is None
+    assert capped(rig(at.emulated), per_hour=3).caps_in_force.per_hour == 3
     assert capped(at.real, per_hour=3).caps_in_force.per_hour == 3
 
 
@@ -69,8 +74,18 @@ def test_the_hour_and_the_day_count_back_from_now(at):
     )
 
 
+def test_benches_side_by_side_have_each_their_accounts(at):
+    calls = [("whatsapp", 1000.0 + 30 * number) for number in range(24)]
+    two = Accounts(at.lab, at.emulated, clock := Clock(1000.0 + 700), calls, benches=2)
+    # The last but one was placed at 660 s; 24 calls in an hour are the most of two.
+    assert wait_s(two) == 3600 - 700
+    clock.at_s = 1000.0 + 3600
+    assert wait_s(two) is None
+    assert wait_s(Accounts(at.lab, at.emulated, clock, calls[-1:], benches=2)) is None
+
+
 def test_without_caps_nothing_is_waited_for_and_calls_are_told_all_the_same(at):
-    accounts = Accounts(at.lab, at.emulated, Clock())
+    accounts = Accounts(at.lab, rig(at.emulated), Clock())
     for app in ("whatsapp", "snapchat", "whatsapp"):
         accounts.placed(app)
     assert wait_s(accounts) is None

@@ -55,7 +55,7 @@ def test_while_others_are_made_nothing_is_probed_before_its_time():
 
 def test_an_app_that_may_not_call_yet_waits_while_another_calls_and_is_left_where_that_is_too_long():
     waits = {"app0": Pause(60.0, "calls are 60 s apart")}
-    queue = Queue([ITEMS[0], ITEMS[10]], Breaker(), lambda: 0.0, waits.get)
+    queue = Queue([ITEMS[0], ITEMS[10]], Breaker(), lambda: 0.0, waits.get, 3600.0)
     assert ITEMS[10].trial.app == "app1"
     assert queue.next().item is ITEMS[10]
     assert queue.next() == Pause(60.0, "calls are 60 s apart")

@@ -25,7 +25,7 @@ class Shared:
         self.stop, self.made, self.told, self._acts = Stop(), [], [], acts
         each = [Trial("whatsapp", "voice", "lte_to_fixed", f"s{trial}", 1) for trial in range(trials)]
         planned = [PlannedTrial(trial, index, direct=False) for index, trial in enumerate(each)]
-        self._queue = Queue(planned, Breaker(), lambda: 0.0, self._wait)
+        self._queue = Queue(planned, Breaker(), lambda: 0.0, self._wait, 60.0)
         self.waits: list[Pause] = []
         self._benches = [SimpleNamespace(name=name, stop=self.stop) for name in benches]
 
