@@ -18,8 +18,8 @@ from xml.sax.saxutils import escape
 from correlate.dataset.durable import write_text
 from lab.clocks import deadlines
 from lab.commands import show
+from lab.definitions.budgets import LONGEST_H
 from lab.errors import BadInput, ControllerTrouble, one_line
-from lab.night.until import LONGEST_H
 from lab.programs import processes
 
 NAME = "im-call-lab-nightly"
