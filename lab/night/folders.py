@@ -98,4 +98,5 @@ def may_go_on(nights: Path, record: NightRecord, today: date) -> bool:
     except ValueError:
         return False
     is_recent = timedelta(0) <= today - began <= timedelta(days=GOES_ON_DAYS)
-    return is_recent and (record.verdict is None or bool(record.left)) and (nights / record.dataset).is_dir()
+    is_left = record.verdict is None or bool(set(record.left) - set(record.held))
+    return is_recent and is_left and (nights / record.dataset).is_dir()

@@ -12,12 +12,13 @@ from lab.run.tonight import Tonight
 @dataclass(frozen=True)
 class Outcomes:
     """How many trials are `complete`, and which are not: all attempts are `void`; app, or who calls whom, is `parked`;
-    or the trial is `left` for another night, not begun or held by the breaker."""
+    or the trial is `left` for another night, not begun or `held` by the breaker."""
 
     complete: int
     void: list[str]
     parked: list[str]
     left: list[str]
+    held: list[str]
 
 
 def of_trials(run: Run, attempts: Mapping[str, int], *, ended_early: bool) -> Outcomes:
@@ -34,12 +35,11 @@ def of_trials(run: Run, attempts: Mapping[str, int], *, ended_early: bool) -> Ou
         if trial.app in apps
         or introductions.parked(run.lab, run.spec, *introductions.pair_of(run.spec, trial)) is not None
     }
-    left = {
+    held = {
         trial.id
         for trial in missing
-        if ended_early
-        or not attempts.get(trial.id)
-        or (attempts[trial.id] <= FURTHER_ATTEMPTS and tonight.breaker.held(trial, now_s) is not None)
+        if attempts.get(trial.id, 0) <= FURTHER_ATTEMPTS and tonight.breaker.held(trial, now_s) is not None
     }
+    left = held | {trial.id for trial in missing if ended_early or not attempts.get(trial.id)}
     void = [trial.id for trial in missing if trial.id not in parked | left]
-    return Outcomes(len(run.chosen) - len(missing), void, sorted(parked), sorted(left - parked))
+    return Outcomes(len(run.chosen) - len(missing), void, sorted(parked), sorted(left - parked), sorted(held - parked))

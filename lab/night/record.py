@@ -88,6 +88,8 @@ class NightRecord(Document):
     """Trials that were left out because their app, or who calls whom, is parked"""
     left: Annotated[list[str], Field(max_length=100_000)] = Field(default_factory=list)
     """Trials that were not begun, or are held by the breaker: for the next night"""
+    held: Annotated[list[str], Field(max_length=100_000)] = Field(default_factory=list)
+    """Those of them that the breaker holds; where there are no others the next night begins a dataset of its own"""
     calls: dict[Name, Count] = Field(default_factory=dict)
     """By app how many calls this night placed"""
     why_left: list[str] = Field(default_factory=list)
