@@ -18,12 +18,21 @@ class Account:
     `batteries` asks the phones."""
 
     def __init__(
-        self, run: Run, place: Place, found: History, began_ns: int, until_ns: int | None, now_ns: Callable[[], int]
+        self,
+        run: Run,
+        place: Place,
+        found: History | None,
+        began_ns: int,
+        until_ns: int | None,
+        now_ns: Callable[[], int],
     ) -> None:
+        """`found` is None where nobody needs to know what the nights before took."""
         self._run, self._place, self._now_ns = run, place, now_ns
         self._today = local(began_ns).date()
         self.end = budgets.ends(run.spec, began_ns, until_ns)
-        self.before = Ledger.of(run.spec, place, found).with_own(run.spec, place.dataset, self._today)
+        self.before = Ledger()
+        if found is not None:
+            self.before = Ledger.of(run.spec, place, found).with_own(run.spec, place.dataset, self._today)
         self.data, self.batteries = Data.of(run.spec, self.before, self._today), Batteries()
         self.limit = Limit(run, now_ns, self.end, self.data)
 

@@ -138,7 +138,7 @@ class Data:
         for phone, plan in self.plans():
             used_mb = ON_TOP * self.used[phone] / 10**6
             until = plan.next_day(self.today) - timedelta(days=1)
-            text = f"about {used_mb:.0f} of {plan.mb} MB are used from {plan.first_day(self.today)} to {until}"
+            text = f"about {used_mb:.0f} of {plan.mb} MB of its data plan from {plan.first_day(self.today)} to {until}"
             yield phone, used_mb / plan.mb, text
 
 
@@ -209,10 +209,10 @@ def expiring(sims: Sequence[Sim], last_day: date) -> Iterator[tuple[str, str]]:
             yield sim.name, f"its SIM works until {sim.sim_expires} alone"
 
 
-def notes(sims: Sequence[Sim], data: Data, last_day: date) -> Iterator[str]:
-    """What a person has to know of the SIMs: what is nearly used up, or expires."""
+def notes(sims: Sequence[Sim], data: Data, last_day: date, when: str = "now") -> Iterator[str]:
+    """What a person has to know of the SIMs: what is nearly used up `when`, or expires."""
     for phone, share, text in data.told():
         if share >= MUCH:
-            yield f"{phone}: {text} of its data plan; top it up, or let trials wait"
+            yield f"{phone}: {when} it has used {text}; top it up, or let trials wait"
     for phone, text in expiring(sims, last_day):
         yield f"{phone}: {text}; renew it"

@@ -61,7 +61,7 @@ def run_night(bench: str, matrix: str, scenarios: str, until: str, nights: str, 
     check_callees(run)
     check_introduced(run)
     # Where a SIM has a data plan, lines that nobody can read are bad input.
-    found = history.read(place_of_all / "history.jsonl") if run.spec.sims else history.History((), ())
+    found = history.read(place_of_all / "history.jsonl") if run.spec.sims else None
     place_of_all.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locks.held(place_of_all / ".lock", nights):
         place.folder.mkdir(mode=0o700, exist_ok=True)
@@ -86,7 +86,7 @@ class OneNight:
         out: Console,
         began_ns: int,
         until_ns: int | None,
-        found: history.History,
+        found: history.History | None,
     ) -> None:
         self._run, self._options, self._place, self._out = run, options, place, out
         self._nights = place.folder.parent

@@ -24,6 +24,10 @@ LEAST_COLUMNS, MOST_COLUMNS = 60, 120
 HEAD = 10
 """So wide is what a line is about."""
 
+LOG_IN, ACCEPT, UNLOCK, TOP_UP = "log in, or mend what an app says", "accept a key", "unlock", "top up"
+ORDER = (LOG_IN, ACCEPT, UNLOCK, TOP_UP)
+"""What is asked of a person first."""
+
 Line = tuple[str, str]
 """What a line is about, empty where that is as before, and what it says."""
 
@@ -46,7 +50,7 @@ def folded(lines: Iterable[Line], columns: int) -> Iterator[str]:
                 one_line(text),
                 columns,
                 initial_indent=f"{head:<{HEAD}}",
-                subsequent_indent=" " * HEAD,
+                subsequent_indent=" " * (HEAD + 2 if text.startswith("- ") else HEAD),
                 break_long_words=False,
                 break_on_hyphens=False,
             )
@@ -97,36 +101,34 @@ class Ahead:
         takes = _span(self._now_ns - self._began_ns)
         limit = "" if end is None else f" of the {_span(end - self._began_ns)} until {local(end):%H:%M}"
         real = ", bench time, which the virtual bench does not wait for" if self._run.spec.kind == "virtual" else ""
-        return f"about {takes:.1f}{limit}{real}"
+        return f"about {takes}{limit}{real}"
 
     def _sims(self) -> Iterator[Line]:
         spec, after = self._run.spec, {phone: text for phone, _, text in self.account.data.told()}
         heads = iter(("SIMs",))
         for phone, _, text in self._used:
-            yield next(heads, ""), f"{phone}: {text}; after the night {after[phone].partition(' are used')[0]}"
+            yield next(heads, ""), f"{phone}: used {text}; after the night {after[phone].partition(' of its')[0]}"
         for sim in spec.sims:
             if sim.sim_expires is not None:
                 yield next(heads, ""), f"{sim.name}: works until {sim.sim_expires}"
 
     def for_a_person(self, checks: list[Check]) -> Iterator[Line]:
         """What nobody but a person can mend, by what is to be done."""
-        todo = [(_what(check), f"{check.subject}: {check.found}: {check.fix}") for check in checks if not check.ok]
+        spec = self._run.spec
+        todo = [(_what(check), _words(check)) for check in checks if not check.ok]
+        if any(what == LOG_IN for what, _ in todo):
+            words = ["invoke", "unpark", "APP", "--bench", spec.name, "--dataset", str(self._run.dataset.path)]
+            todo.append((LOG_IN, shlex.join(words)))
+        known = {check.subject for check in checks if check.check == "sim" and not check.ok}
         last_day = local(self._now_ns).date()
-        sims = {check.subject for check in checks if check.check == "sim" and not check.ok}
-        notes = budgets.notes(self._run.spec.sims, self.account.data, last_day)
-        todo += [("top up", line) for line in notes if line.partition(":")[0] not in sims]
+        notes = budgets.notes(spec.sims, self.account.data, last_day, "after the night")
+        todo += [(TOP_UP, line) for line in notes if line.partition(":")[0] not in known]
         if not todo:
-            yield "To do", f"nothing for a person: {len(checks)} checks are ok"
-        for what in dict.fromkeys(what for what, _ in todo):
-            yield "To do", f"{what}:"
-            yield from (("", text) for each, text in todo if each == what)
-        yield "", self._unpark(checks)
-
-    def _unpark(self, checks: list[Check]) -> str:
-        if all(check.ok or check.check != "parked" for check in checks):
-            return ""
-        words = ["invoke", "unpark", "APP", "--bench", self._run.spec.name, "--dataset", str(self._run.dataset.path)]
-        return shlex.join(words)
+            yield "To do", f"nothing for a person: all {len(checks)} checks are ok"
+        heads = iter(("To do",))
+        for what in sorted({what for what, _ in todo}, key=[*ORDER, *(what for what, _ in todo)].index):
+            yield next(heads, ""), f"{what}:"
+            yield from (("", f"- {text}") for each, text in todo if each == what)
 
 
 def _span(ns: int) -> str:
@@ -134,17 +136,22 @@ def _span(ns: int) -> str:
 
 
 def _what(check: Check) -> str:
-    """What a person has to do about a check that failed, in two words."""
+    """What a person has to do about a check that failed."""
     found = check.found.casefold()
     if check.check == "parked":
-        return "log in, or mend what an app says"
+        return LOG_IN
     if check.check == "reachable" and "authoriz" in found:
-        return "accept a key"
+        return ACCEPT
     if check.check == "sim":
-        return "top up"
+        return TOP_UP
     if any(word in found for word in ("unlock", "before first", "pin ")):
-        return "unlock"
+        return UNLOCK
     return f"mend ({check.check})"
+
+
+def _words(check: Check) -> str:
+    subject = "" if check.found.startswith(check.subject) else f"{check.subject}: "
+    return f"{subject}{check.found}: {check.fix}"
 
 
 def data_by_network(run: Run, items: list[PlannedTrial]) -> Counter[str]:

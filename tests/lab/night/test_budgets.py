@@ -51,7 +51,7 @@ def test_a_trial_that_would_exceed_a_data_plan_is_left_and_a_cheaper_one_is_not(
     data = Data.of(now.spec, ledger, TODAY)
     assert (data.used["pixel6"], [text for _, _, text in data.told()]) == (
         30 * MB,
-        ["about 36 of 100 MB are used from 2026-11-15 to 2026-12-14"],
+        ["about 36 of 100 MB of its data plan from 2026-11-15 to 2026-12-14"],
     )
     limit = Limit(now, lambda: EVENING, End(None), data)
     assert limit(dear)
@@ -124,8 +124,8 @@ def test_a_sim_that_expires_soon_and_a_plan_that_is_nearly_used_up_are_told(run:
     ]
     data = Data(sims, TODAY, Counter({"pixel6": 70 * MB, "pixel6pro": 66 * MB}))
     assert list(budgets.notes(sims, data, datetime.date(2026, 11, 29))) == [
-        "pixel6: about 84 of 100 MB are used from 2026-11-01 to 2026-11-30 of its data plan; top it up, or let trials "
-        "wait",
+        "pixel6: now it has used about 84 of 100 MB of its data plan from 2026-11-01 to 2026-11-30; top it up, or let "
+        "trials wait",
         "pixel6: its SIM works until 2026-11-28, the night goes on to 2026-11-29; renew it",
     ]
     # Six days before it is told, seven days before it is not.
