@@ -20,10 +20,10 @@ def lines(spent: Iterable[Spent], batteries: Mapping[str, Battery], phones: Iter
     for phone in phones:
         of_phone = [each for each in spent if each.phone == phone]
         sums = {key: sum(getattr(each, key) for each in of_phone) for key in NUMBERS}
-        nights = len({each.date for each in of_phone})
+        dates = len({each.date for each in of_phone})
         yield (
             phone,
-            f"{nights} {'night' if nights == 1 else 'nights'}, {sums['trials']} trials, {sums['calls']} calls, "
+            f"nights of {dates} {'date' if dates == 1 else 'dates'}, {sums['trials']} trials, {sums['calls']} calls, "
             f"{sums['load_s'] / 3600:.1f} h in trials, {sums['flash_bytes'] / 1e6:.0f} MB of captures on its storage; "
             f"battery: {_battery(batteries.get(phone))}",
         )

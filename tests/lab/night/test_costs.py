@@ -97,9 +97,9 @@ def test_the_wear_of_a_phone_is_the_sum_of_its_nights() -> None:
         for phone, day, number in (("a", 0, 1_800_000), ("a", 1, 1_800_000), ("b", 0, 7))
     ]
     (_, text), (_, other) = wear.lines(spent, {"a": full(4000, cycles=12)}, ["a", "b"])
-    assert text.startswith("2 nights, 3600000 trials, 3600000 calls, 1000.0 h in trials, 4 MB of captures")
+    assert text.startswith("nights of 2 dates, 3600000 trials, 3600000 calls, 1000.0 h in trials, 4 MB of captures")
     assert text.endswith("health good, a full charge about 4000 mAh, 12 cycles")
-    assert other.startswith("1 night, 7 trials")
+    assert other.startswith("nights of 1 date, 7 trials")
 
 
 @pytest.mark.parametrize(
