@@ -20,9 +20,9 @@ from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
-from lab.commands import network_checks
+from lab.commands import lab_checks, network_checks
 from lab.commands.checks import Check, asked, once
-from lab.definitions import App, BenchSpec, PhoneSpec
+from lab.definitions import App, BenchSpec
 from lab.errors import LabError
 from lab.laptop.agent.coalescing import OFF
 from lab.phone import push
@@ -36,18 +36,18 @@ FREE_KIB = 500_000
 BATTERY_PERCENT = 30
 
 
-def examine(run: Run, stop: Stop) -> list[Check]:
-    """All checks of a bench for a matrix; it never stops at the first that fails.
+def examine(run: Run, stop: Stop, look: Callable[[Phone], None] = lambda phone: None) -> list[Check]:
+    """All checks of a bench for a matrix; it never stops at the first that fails. `look` is given each phone, too.
 
     A rig on a machine that lacks something is not opened: all that would follow from that one lack.
     """
     needs = list(_needs(run.spec))
     unmet = [check.found for check in needs if not check.ok]
-    opened = [_not_open(run.spec, f"not opened: {'; '.join(unmet)}")] if unmet else _opened(run, stop)
+    opened = [_not_open(run.spec, f"not opened: {'; '.join(unmet)}")] if unmet else _opened(run, stop, look)
     return [*_controller(run), *needs, *opened]
 
 
-def _opened(run: Run, stop: Stop) -> list[Check]:
+def _opened(run: Run, stop: Stop, look: Callable[[Phone], None]) -> list[Check]:
     """The checks that take an open bench."""
     lab_, spec, checks = run.lab, run.spec, list[Check]()
     try:
@@ -55,6 +55,7 @@ def _opened(run: Run, stop: Stop) -> list[Check]:
             checks.append(Check("bench", spec.name, True, "is open", ""))
             for phone in bench.phones.values():
                 checks += _of_phone(phone, [lab_.apps[app] for app in run.matrix.apps])
+                look(phone)
             checks += _unreachable(bench.unreachable)
             checks += once(_laptop_that_answers(bench))
             checks += network_checks.stun(spec.stun_servers, list(bench.phones.values()))
@@ -128,7 +129,8 @@ def _controller(run: Run) -> Iterator[Check]:
         if not there:
             return  # No contact is known without it, and nobody can be introduced.
     for phone in spec.phones:
-        yield _contacts(run, phone)
+        yield lab_checks.contacts(run, phone)
+    yield from lab_checks.sims(spec.sims, lab_checks.today())
     yield from _learnt(run)
 
 
@@ -144,19 +146,6 @@ def _laptop_that_answers(bench: Bench) -> Iterator[Check]:
     yield reachable
     if reachable.ok:
         yield from _laptop(bench)
-
-
-def _contacts(run: Run, phone: PhoneSpec) -> Check:
-    contacts = {app: phone.address_in(app) for app in run.matrix.apps}
-    missing = [app for app, address in contacts.items() if address is None]
-    refused = [app for app, address in contacts.items() if address and address not in run.spec.allowed_callees]
-    if missing:
-        fix = "add the contacts to the bench file or its *.local.yaml"
-        return Check("contacts", phone.name, False, f"no contact for {', '.join(missing)}", fix)
-    if refused:
-        found = f"the contact for {', '.join(refused)} is not in allowed_callees"
-        return Check("contacts", phone.name, False, found, "allow it in the bench file or its *.local.yaml")
-    return Check("contacts", phone.name, True, "one that may be called for every app", "")
 
 
 def _clock(clock: BenchClock, read_ns: Callable[[], int]) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from lab.definitions.base import NAME_CHARACTERS, Model, Name, Place, Port, refuse, repeated
+from lab.definitions.budgets import Budgets, Retention, Sim
 from lab.definitions.caps import Caps
 from lab.definitions.machines import RIG_CAPTURES, Callee, LaptopSpec, LocalFile, PhoneSpec
 from lab.definitions.notify import Notify
@@ -41,6 +42,8 @@ class BenchSpec(Model):
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
     caps: Caps | None = None
+    budgets: Budgets | None = None
+    retention: Retention | None = None
     notify: list[Notify] = Field(default_factory=list)
     contact: str = ""
     approval: str = ""
@@ -57,6 +60,8 @@ class BenchSpec(Model):
         channels = repeated(channel.name for channel in self.notify)
         found += [(("notify", index, "name"), f"a second channel named '{name}'") for index, name in channels]
         found += [*self._same_accounts(), *self._long_directions()]
+        strangers = [] if self.budgets is None else self.budgets.strangers([phone.name for phone in self.phones])
+        found += [(("budgets", *place), text) for place, text in strangers]
         if self.emulated:
             found += self._callees_not_allowed()
             if self.laptop.agent is not None:
@@ -77,6 +82,11 @@ class BenchSpec(Model):
         nothing, a run waits for them all."""
         default = {"real": Caps(), "virtual": Caps(wait_hours=24.0), "rig": None}[self.kind]
         return self.caps or default
+
+    @property
+    def sims(self) -> list[Sim]:
+        """What is known of its phones' SIMs."""
+        return [] if self.budgets is None else self.budgets.sims
 
     def _not_for_a_rig(self) -> list[tuple[Place, str]]:
         """A rig has one phone on the carrier's link, one on the hotspot, and this machine as its laptop."""

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from lab.definitions.base import ApiKey, Model, Name
 from lab.definitions.bench import BenchSpec, Resolver, StunServer
+from lab.definitions.budgets import Budgets, Retention
 from lab.definitions.machines import Callee, Connect, Contact, LaptopSpec, PhoneSpec, Serial
 from lab.definitions.notify import Notify
 
@@ -31,6 +32,8 @@ class LocalBench(Model):
     allowed_callees: list[Callee] = Field(default_factory=list)
     stun_servers: list[StunServer] = Field(default_factory=list)
     resolver: Resolver | None = None
+    budgets: Budgets | None = None
+    retention: Retention | None = None
     notify: list[Notify] = Field(default_factory=list)
     contact: str = ""
     approval: str = ""
@@ -50,7 +53,7 @@ def merged(bench: BenchSpec, local: LocalBench) -> BenchSpec:
     laptop = bench.laptop if local.laptop is None else _merged_laptop(bench.laptop, local.laptop)
     values |= {"phones": phones, "laptop": laptop, "allowed_callees": callees}
     values |= {"stun_servers": local.stun_servers or bench.stun_servers, "resolver": local.resolver or bench.resolver}
-    names = ("notify", "contact", "approval", "licence")
+    names = ("budgets", "retention", "notify", "contact", "approval", "licence")
     values |= {name: getattr(local, name) or getattr(bench, name) for name in names}
     return BenchSpec.model_validate(values)
 

@@ -48,14 +48,14 @@ class Place:
 
 def choose(nights: Path, options: Options, today: date) -> Place:
     """Tonight's place. Raises `BadInput` where the nights are of another bench or matrix."""
-    earlier = list(_records(nights))
+    earlier = list(records(nights))
     for record in earlier:
         if (record.bench, record.matrix) != (options.bench, options.matrix):
             raise BadInput(
                 f"{nights}: has nights of bench {record.bench} and matrix {record.matrix}; "
                 "give each bench and matrix its own folder with --nights"
             )
-    if not earlier or not _has_left(nights, earlier[-1], today):
+    if not earlier or not may_go_on(nights, earlier[-1], today):
         return Place.new(nights, today)
     last, begun = earlier[-1], nights / earlier[-1].dataset
     # One that was killed is gone on with in its own folder.
@@ -82,7 +82,7 @@ def last_good(nights: Path, earlier: list[Night], tonight: str) -> tuple[str, Da
     return None
 
 
-def _records(nights: Path) -> Iterator[NightRecord]:
+def records(nights: Path) -> Iterator[NightRecord]:
     """The nights so far, the oldest first; what nobody can read is no night."""
     for path in sorted(nights.glob("*/night.json")):
         try:
@@ -91,10 +91,12 @@ def _records(nights: Path) -> Iterator[NightRecord]:
             continue
 
 
-def _has_left(nights: Path, record: NightRecord, today: date) -> bool:
+def may_go_on(nights: Path, record: NightRecord, today: date) -> bool:
+    """Whether a night that begins today goes on with that one's dataset, as far as its record tells."""
     try:
         began = date.fromisoformat(record.date[:10])
     except ValueError:
         return False
     is_recent = timedelta(0) <= today - began <= timedelta(days=GOES_ON_DAYS)
-    return is_recent and (record.verdict is None or bool(record.left)) and (nights / record.dataset).is_dir()
+    is_left = record.verdict is None or bool(set(record.left) - set(record.held))
+    return is_recent and is_left and (nights / record.dataset).is_dir()

@@ -18,6 +18,7 @@ from correlate import files
 from correlate.dataset import documents, durable
 from correlate.dataset.record import Document, Name, Provenance, Role
 from lab.errors import BadInput, one_line
+from lab.night.costs import Battery, Count, Spent
 
 LINE_BYTES = 4 << 20
 """A longer line is no night."""
@@ -36,7 +37,6 @@ Key = Annotated[str, StringConstraints(pattern=rf"^(seen|claim)/{_NAME}/{_NAME}/
 seen in a trace; such a cell opens and closes. `claim`: a claim held."""
 
 Trials = Annotated[int, Field(ge=0, le=1_000_000)]
-Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Said = Annotated[str, AfterValidator(lambda text: one_line(text, TEXT))]
 """A text of a phone or a file, made one bounded line without control characters."""
 
@@ -170,6 +170,10 @@ class Night(Document):
     """So many trials were left out because their app is parked"""
     calls: Annotated[dict[Name, Count], Field(max_length=100)]
     """By app the calls that were placed"""
+    spent: Annotated[list[Spent], Field(max_length=1000)] | None = None
+    """What it took of each phone, by the nights that were at its dataset; null where an earlier version wrote it"""
+    batteries: Annotated[dict[Name, Battery], Field(max_length=20)] = Field(default_factory=dict)
+    """What each phone said of its battery when the night began"""
     told: Annotated[list[Told], Field(max_length=5000)]
     """What was told of its cells"""
     asked: Annotated[list[Asked], Field(max_length=5000)]

@@ -41,18 +41,21 @@ def lines(record: NightRecord, reasons: Mapping[str, int], where: str) -> Iterat
     counts = {"void": record.void, "parked": record.parked, "left for the next night": record.left}
     more = "".join(f", {len(trials)} {word}" for word, trials in counts.items() if trials)
     yield f"{record.complete} of {record.planned} trials complete{more}."
+    yield from record.why_left
     if record.calls:
         placed = ", ".join(f"{app} {count}" for app, count in sorted(record.calls.items()))
         yield f"Calls placed: {placed}."
     if reasons:
         told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         yield f"Void attempts: {told}."
+    yield from _some("To do: ", record.notes)
     yield from _some("Doctor: ", record.doctor)
     yield from (f"{each.step} did not come to its end: {each.text}" for each in record.steps if not each.ok)
     yield from _some("Note: ", [each.sentence for each in record.told if not each.loud])
     if record.compared is not None and record.compared.changed:
         yield f"Beside {record.compared.other} alone, which is two nights and no proof:"
         yield from _some("  ", record.compared.changed)
+    yield from _some("Datasets: ", record.retention)
     yield f"Report: {where}"
 
 

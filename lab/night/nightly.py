@@ -6,7 +6,7 @@ are written in every case but that of bad input, before which nothing is touched
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -26,22 +26,22 @@ from lab.clocks.stop import Stop
 from lab.commands import doctor
 from lab.definitions.secrets import Redactor, secrets
 from lab.errors import BenchBusy, BenchUnhealthy, LabError, one_line
-from lab.night import counting, folders, history, junit, message, notifications, plan
+from lab.night import counting, folders, history, junit, message, notifications, outcomes, plan
+from lab.night.account import Account
 from lab.night.alarms import Judgement, judge
+from lab.night.costs import Spent
 from lab.night.folders import Place, run_at
 from lab.night.history import Asked, Covariates, Night
 from lab.night.judged import asked_by_last_night, fresh_trials, told_now
 from lab.night.record import Compared, NightRecord, SentRecord, StepRecord
-from lab.night.until import Limit, NightClock, local, parse_until
+from lab.night.until import NightClock, local, parse_until
 from lab.night.watching import Logged, NightProgress
 from lab.night.whole_run import analyse
 from lab.programs import locks
-from lab.run import introductions
 from lab.run.description import PROVENANCES, check_fits
 from lab.run.matrix import run_missing
 from lab.run.options import Options
 from lab.run.plan import Run, check_callees, check_introduced, prepare
-from lab.run.tonight import Tonight
 
 FRESH_SEED = 10**17
 """Added to a night's seed for the trials that confirm a sighting: other draws, and so other calls."""
@@ -56,11 +56,12 @@ def run_night(bench: str, matrix: str, scenarios: str, until: str, nights: str, 
     place = folders.choose(place_of_all, options, local(began_ns).date())
     run = run_at(options, place)
     if only_plan:
-        hours = None if until_ns is None else (until_ns - began_ns) / 3.6e12
-        return plan.show_plan(run, place, hours)
+        return plan.show_plan(run, place, began_ns, until_ns)
     check_fits(run)
     check_callees(run)
     check_introduced(run)
+    # Where a SIM has a data plan, lines that nobody can read are bad input.
+    found = history.read(place_of_all / "history.jsonl") if run.spec.sims else None
     place_of_all.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locks.held(place_of_all / ".lock", nights):
         place.folder.mkdir(mode=0o700, exist_ok=True)
@@ -68,7 +69,7 @@ def run_night(bench: str, matrix: str, scenarios: str, until: str, nights: str, 
             clean = Redactor(secrets(run.spec)).clean
             stream = cast(TextIO, Logged(sys.stdout, log, clean))
             out = Console(file=stream, force_terminal=False, highlight=False)
-            night = OneNight(run, options, place, out, began_ns, until_ns)
+            night = OneNight(run, options, place, out, began_ns, until_ns, found)
             night.go()
     if night.record.verdict:
         raise Exit(message.title(night.record), night.record.verdict)
@@ -78,14 +79,22 @@ class OneNight:
     """A night while it goes. `record` is what night.json says so far."""
 
     def __init__(
-        self, run: Run, options: Options, place: Place, out: Console, began_ns: int, until_ns: int | None
+        self,
+        run: Run,
+        options: Options,
+        place: Place,
+        out: Console,
+        began_ns: int,
+        until_ns: int | None,
+        found: history.History | None,
     ) -> None:
         self._run, self._options, self._place, self._out = run, options, place, out
         self._nights = place.folder.parent
         self._began_ns, self._stop = began_ns, Stop()
         self._clock = NightClock(run)
-        self._limit = Limit(run, self._clock, until_ns)
-        self._watch = NightProgress(out, run, self._clock)
+        self._account = Account(run, place, found, began_ns, until_ns, self._clock.now_ns)
+        self._watch = NightProgress(out, run, self._clock, self._account.data)
+        end_ns = self._account.end.ns
         self._clean = Redactor(secrets(run.spec)).clean
         self._cells: counting.Cells = {}
         self._judged = Judgement((), (), None)
@@ -98,7 +107,7 @@ class OneNight:
             seed=run.seed,
             dataset=str(place.dataset.relative_to(self._nights)),
             begun=local(began_ns).isoformat(timespec="seconds"),
-            until=None if until_ns is None else local(until_ns).isoformat(timespec="minutes"),
+            until=None if end_ns is None else local(end_ns).isoformat(timespec="minutes"),
             planned=len(run.planned),
         )
 
@@ -113,6 +122,7 @@ class OneNight:
         ended = False
         try:
             self._steps()
+            self._retain()
             ended = True
         except KeyboardInterrupt:
             self._codes.add(130)
@@ -127,7 +137,7 @@ class OneNight:
         self._doctor()
         try:
             with self._step("run"):
-                run_missing(self._run, self._watch, self._stop, self._limit)
+                run_missing(self._run, self._watch, self._stop, self._account.limit)
         finally:
             self._count()
         if BenchBusy.exit_code in self._codes or not self._run.dataset.info_path.exists():
@@ -148,7 +158,7 @@ class OneNight:
 
     def _doctor(self) -> None:
         with self._step("doctor") as said:
-            checks = doctor.examine(self._run, self._stop)
+            checks = doctor.examine(self._run, self._stop, self._account.batteries)
             failed = [each for each in checks if not each.ok]
             said.append(f"{len(failed)} of {len(checks)} checks failed" if failed else "")
             for each in failed:
@@ -179,10 +189,15 @@ class OneNight:
                 self._say(f"{'ALARM' if each.loud else 'note'}  {each.sentence}")
 
     @cached_property
-    def _earlier(self) -> list[Night]:
+    def _history(self) -> history.History:
         found = history.read(self._nights / "history.jsonl")
         for problem in found.problems:
             self._say(problem)
+        return found
+
+    @property
+    def _earlier(self) -> list[Night]:
+        found = self._history
         # A night of which nothing could be counted tells nothing of what is usual.
         return [each for each in found.nights if each.cells]
 
@@ -192,10 +207,10 @@ class OneNight:
             again = self._place.dataset.with_name("again")
             fresh = run_at(self._options, replace(self._place, dataset=again, seed=self._run.seed + FRESH_SEED))
             chosen = fresh_trials(asked, fresh.planned)
-            watch = NightProgress(self._out, fresh, self._clock)
+            watch = NightProgress(self._out, fresh, self._clock, self._account.data)
             said.append(f"{len(chosen)} fresh trials")
             try:
-                run_missing(fresh.only(*chosen), watch, self._stop, self._limit)
+                run_missing(fresh.only(*chosen), watch, self._stop, self._account.limit)
             finally:
                 self._update(calls=dict(Counter(self.record.calls) + watch.calls))
             if fresh.dataset.trial_ids():
@@ -222,7 +237,7 @@ class OneNight:
             for line in lines:
                 self._say(f"beside {name}: {line}")
 
-    def _night(self) -> Night:
+    def _night(self, spent: Sequence[Spent] = ()) -> Night:
         """The night's line for history.jsonl, as far as it goes."""
         run, record = self._run, self.record
         dataset, resolver = run.dataset, run.spec.resolver
@@ -244,6 +259,8 @@ class OneNight:
             void=sum(self._watch.reasons.values()),
             parked=len(record.parked),
             calls=record.calls,
+            spent=list(spent),
+            batteries=self._account.batteries.found,
             told=[each.as_told() for each in self._judged.alarms],
             asked=list(self._judged.asked),
             verdict=message.verdict(self._codes),
@@ -251,32 +268,28 @@ class OneNight:
 
     def _count(self) -> None:
         """What came of each trial, after a run that ended in whatever way."""
-        run, missing = self._run, [item.trial for item in self._run.missing()]
-        apps = Tonight.of(run).breaker.parked()
-        parked = {
-            trial.id
-            for trial in missing
-            if trial.app in apps
-            or introductions.parked(run.lab, run.spec, *introductions.pair_of(run.spec, trial)) is not None
-        }
-        void = [each.id for each in missing if each.id in self._watch.attempted and each.id not in parked]
-        left = [each.id for each in missing if each.id not in self._watch.attempted and each.id not in parked]
-        if self._codes & {4, 130} or self._stop.requested:
-            void, left = [], sorted(void + left)
-        self._update(
-            complete=len(run.chosen) - len(missing),
-            void=void,
-            parked=sorted(parked),
-            left=left,
-            calls=dict(self._watch.calls),
-        )
+        early = bool(self._codes & {4, 130}) or self._stop.requested
+        came = outcomes.of_trials(self._run, self._watch.attempts, ended_early=early)
+        self._update(**vars(came), why_left=self._account.limit.told(), calls=dict(self._watch.calls))
+
+    def _retain(self) -> None:
+        if self._run.spec.retention is None:
+            return
+        with self._step("retain"):
+            for line in self._account.retained(self._earlier, self._stop):
+                self._say(line)
+                self._update(retention=[*self.record.retention, self._clean(line)])
 
     def _finish(self) -> None:
         """Everything that stays of the night, before anybody is told: telling may take its time."""
         self._update(ended=local(real_time.wall_ns()).isoformat(timespec="seconds"))
+        spent: list[Spent] = []
+        with self._step("count"):
+            spent, notes = self._account.closed(self._history)
+            self._update(notes=notes)
         xml = junit.as_junit(self.record, [item.trial.id for item in self._run.chosen])
         self._written(lambda: write_text(self._place.folder / "junit.xml", xml))
-        self._written(lambda: history.append(self._nights / "history.jsonl", self._night()))
+        self._written(lambda: history.append(self._nights / "history.jsonl", self._night(spent)))
         self._update(verdict=message.verdict(self._codes), codes=sorted(self._codes))
 
     def _tell(self, outbox: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from correlate.dataset.record import Document, Name
-from lab.night.history import Count, Told
+from lab.night.costs import Count
+from lab.night.history import Told
 
 Code = Annotated[int, Field(ge=0, le=255)]
 
@@ -13,7 +14,7 @@ Code = Annotated[int, Field(ge=0, le=255)]
 class StepRecord(Document):
     """One step of a night."""
 
-    step: Literal["doctor", "run", "analyse", "confirm", "judge", "compare"]
+    step: Literal["doctor", "run", "analyse", "confirm", "judge", "compare", "count", "retain"]
     """Which"""
     ok: bool
     """Whether it came to its end"""
@@ -84,11 +85,19 @@ class NightRecord(Document):
     void: Annotated[list[str], Field(max_length=100_000)] = Field(default_factory=list)
     """Trials all of whose attempts are void"""
     parked: Annotated[list[str], Field(max_length=100_000)] = Field(default_factory=list)
-    """Trials that were left out because who calls whom is parked"""
+    """Trials that were left out because their app, or who calls whom, is parked"""
     left: Annotated[list[str], Field(max_length=100_000)] = Field(default_factory=list)
-    """Trials that were not begun: for the next night"""
+    """Trials that were not begun, or are held by the breaker: for the next night"""
+    held: Annotated[list[str], Field(max_length=100_000)] = Field(default_factory=list)
+    """Those of them that the breaker holds; where there are no others the next night begins a dataset of its own"""
     calls: dict[Name, Count] = Field(default_factory=dict)
     """By app how many calls this night placed"""
+    why_left: list[str] = Field(default_factory=list)
+    """Why some of them were not begun: hours, data plans, SIMs"""
+    notes: list[str] = Field(default_factory=list)
+    """What a person has to know of SIMs and of the wear of phones"""
+    retention: list[str] = Field(default_factory=list)
+    """Which datasets were removed, and why old ones stay"""
     doctor: list[str] = Field(default_factory=list)
     """The doctor's checks that failed"""
     steps: list[StepRecord] = Field(default_factory=list)

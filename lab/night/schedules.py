@@ -18,8 +18,8 @@ from xml.sax.saxutils import escape
 from correlate.dataset.durable import write_text
 from lab.clocks import deadlines
 from lab.commands import show
+from lab.definitions.budgets import LONGEST_H
 from lab.errors import BadInput, ControllerTrouble, one_line
-from lab.night.until import LONGEST_H
 from lab.programs import processes
 
 NAME = "im-call-lab-nightly"
@@ -209,13 +209,13 @@ def install(of: Nightly, kind: str, *, system: bool) -> Iterator[str]:
     made = texts(of, kind, system=system)
     try:
         nexts = check(of, kind, made, system=system)
-        yield from _into_crontab(made["crontab"]) if kind == "cron" else _units_into_place(made, system=system)
+        yield from _into_crontab(made["crontab"]) if kind == "cron" else _units_into_place(of, made, system=system)
     except FileNotFoundError as error:
         raise ControllerTrouble(f"no {error.filename} here: nothing was installed; see --print and --kind") from None
     yield from (f"next: {line}" for line in nexts)
 
 
-def _units_into_place(made: Mapping[str, str], *, system: bool) -> Iterator[str]:
+def _units_into_place(of: Nightly, made: Mapping[str, str], *, system: bool) -> Iterator[str]:
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     folder = Path("/etc/systemd/system") if system else home / "systemd/user"
     ours = [] if system else ["--user"]
@@ -227,7 +227,20 @@ def _units_into_place(made: Mapping[str, str], *, system: bool) -> Iterator[str]
     _asked(["systemctl", *ours, "enable", "--now", f"{NAME}.timer"])
     yield f"{NAME}.timer is enabled"
     if not system:
-        yield "a timer of yours runs while you are logged in; without: loginctl enable-linger"
+        yield _lingering(of.user)
+
+
+def _lingering(user: str) -> str:
+    """Whether the timer runs while its user is not logged in, as far as systemd-logind tells."""
+    try:
+        done = processes.run(["loginctl", "show-user", user, "--property=Linger"], timeout_s=deadlines.SCHEDULE.s)
+        said = done.stdout.decode("utf-8", "replace").strip()
+    except (FileNotFoundError, TimeoutError):
+        said = ""
+    if said == "Linger=yes":
+        return "it runs while you are not logged in, too: Linger=yes"
+    why = "Linger=no" if said == "Linger=no" else "whether you linger is unknown"
+    return f"a timer of yours runs while you are logged in ({why}); without: loginctl enable-linger"
 
 
 def _into_crontab(block: str) -> Iterator[str]:

@@ -8,12 +8,9 @@ from datetime import datetime, timedelta
 from correlate.errors import BadDataset
 from lab.clocks import real_time
 from lab.commands.show import expected_s
-from lab.definitions import PlannedTrial
+from lab.definitions.budgets import LONGEST_H
 from lab.errors import BadInput
 from lab.run.plan import Run
-
-LONGEST_H = 14
-"""A night has at most so many hours: where it is longer until the time that `--until` names, that has passed."""
 
 
 def local(ns: int) -> datetime:
@@ -64,15 +61,3 @@ class NightClock:
     def voided(self, run: Run, trial: str) -> None:
         """An attempt at a trial of that run is void: nobody keeps how long it took."""
         self._played_ns += round(expected_s(run, run.one(trial))[0] * 1e9)
-
-
-class Limit:
-    """Whether a trial may begin: where it would end in time, as such trials mostly do."""
-
-    def __init__(self, run: Run, clock: NightClock, until_ns: int | None) -> None:
-        self._run, self._clock, self._until_ns = run, clock, until_ns
-
-    def __call__(self, item: PlannedTrial) -> bool:
-        if self._until_ns is None:
-            return True
-        return self._clock.now_ns() + expected_s(self._run, item)[0] * 1e9 <= self._until_ns

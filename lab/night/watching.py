@@ -4,11 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from rich.console import Console
 
-from lab.night.until import NightClock
 from lab.run.plan import Run
 from lab.run.progress import Progress
 from lab.run.terminal import Steady
@@ -30,28 +29,41 @@ class Logged(Steady):
         return super().write(text)
 
 
-class NightProgress(Progress):
-    """Progress of one run of a night: `calls` by app that were placed, the trials that were `attempted`, and by reason
-    how many attempts were void. It advances the night's clock."""
+class Listener(Protocol):
+    """What goes on with each attempt of a run: a clock, a count."""
 
-    def __init__(self, console: Console, run: Run, clock: NightClock) -> None:
+    def completed(self, run: Run, trial: str) -> None: ...
+
+    def voided(self, run: Run, trial: str) -> None: ...
+
+
+class NightProgress(Progress):
+    """Progress of one run of a night: `calls` by app that were placed, by trial how many `attempts` were begun, and by
+    reason how many were void. The `listeners` are told of each that ended."""
+
+    def __init__(self, console: Console, run: Run, *listeners: Listener) -> None:
         super().__init__(console)
-        self._run, self._clock = run, clock
+        self._run, self._listeners = run, listeners
         self.calls: Counter[str] = Counter()
-        self.attempted: set[str] = set()
+        self.attempts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
 
+    def attempt(self, trial: str, retry: int) -> None:
+        self.attempts[trial] += 1
+        super().attempt(trial, retry)
+
     def step(self, trial: str, name: str) -> None:
-        self.attempted.add(trial)
         if name == "place_call":
             self.calls[trial.partition("-")[0]] += 1
         super().step(trial, name)
 
     def completed(self, trial: str) -> None:
-        self._clock.completed(self._run, trial)
+        for listener in self._listeners:
+            listener.completed(self._run, trial)
         super().completed(trial)
 
     def void(self, trial: str, reason: str, text: str) -> None:
-        self._clock.voided(self._run, trial)
+        for listener in self._listeners:
+            listener.voided(self._run, trial)
         self.reasons[reason] += 1
         super().void(trial, reason, text)

@@ -52,7 +52,7 @@ FIELDS: dict[type[BaseModel], Fields] = {
     bench.BenchSpec: Fields(
         "name kind phones laptop idle_s noise_max snaplen_bytes",
         "stun_servers resolver caps contact approval licence",
-        "local allowed_callees notify",
+        "local allowed_callees budgets retention notify",
     ),
     machines.PhoneSpec: Fields(
         "name model network capture rooted stimulus emulation", "os tools", "serial pcapdroid_key contacts"

@@ -112,3 +112,49 @@ def test_an_update_that_hides_a_leak_is_told_the_same_night_and_its_return_as_op
     assert [message["verdict"] for message in messages] == [0, 7, 6]
     assert gone["sentence"] in messages[1]["text"]
     assert all("15555550101" not in message["text"] and "127.0.0.1" not in message["text"] for message in messages)
+
+
+BUDGETS = """budgets:
+  hours: HOURS
+  sims: [{name: pixel6, data_plan: {mb: MB, per: day}, sim_expires: 2099-12-31}]
+"""
+
+
+@pytest.mark.full
+def test_what_hours_and_a_data_plan_leave_is_made_by_the_nights_after(tmp_path: Path) -> None:
+    scenarios, nights = tmp_path / "scenarios", tmp_path / "nights"
+    shutil.copytree(ROOT / "scenarios", scenarios)
+    (scenarios / "matrices/nightly.yaml").write_text(
+        MATRIX.replace("[voice, video]", "[voice]").replace("caller_cancels", "caller_hangs_up")
+    )
+    edit(scenarios / "benches/virtual.yaml", "kind: virtual\n", "kind: virtual\nlocal: virtual.local.yaml\n")
+    local = scenarios / "benches/virtual.local.yaml"
+    command = ("nightly", "--matrix", "nightly", "--nights", str(nights), "--scenarios", str(scenarios))
+
+    def night(hours: str, mb: str) -> dict:
+        local.write_text(BUDGETS.replace("HOURS", hours).replace("MB", mb))
+        ended = invoke(*command)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        newest = max(nights.glob("*/night.json"), key=lambda path: path.stat().st_mtime_ns)
+        return json.loads(newest.read_text())
+
+    # A trial is expected to take 71 s of bench time and 0.65 MB, and takes about 0.5 MB; a fifth is counted on top.
+    first = night("0.02", "100")
+    assert (first["planned"], first["complete"], len(first["left"])) == (4, 1, 3)
+    assert first["why_left"] == ["3 trials are left: they would end after the 0.02 hours of a night (budgets)"]
+    second = night("8", "2")
+    assert (second["dataset"], second["complete"], len(second["left"])) == (first["dataset"], 2, 2)
+    assert "2 trials are left: the data plan of pixel6, 2 MB a day, would be exceeded; it is" in second["why_left"][0]
+    third = night("8", "100")
+    assert (third["dataset"], third["complete"], third["left"], third["why_left"]) == (first["dataset"], 4, [], [])
+
+    (line,) = history.read(nights / "history.jsonl").nights
+    captured = {path.parent.name: path for path in nights.glob("*/dataset/trials/*/trial.json")}
+    sides = [side for path in captured.values() for side in json.loads(path.read_text())["sides"].values()]
+    assert line.spent is not None
+    for phone in ("pixel6", "pixel6pro"):
+        of_phone = [each for each in line.spent if each.phone == phone]
+        used = sum(max(side["bytes"], side["app_bytes"] or 0) for side in sides if side["phone"] == phone)
+        assert sum(each.data_bytes for each in of_phone) == used
+        assert sum(each.calls for each in of_phone) == 4
+    assert (line.batteries["pixel6"].level, line.batteries["pixel6"].health) == (87, "good")

@@ -188,6 +188,8 @@ def of(tmp_path: Path, **changed: object) -> NightRecord:
     [
         ({}, *NEW),
         ({"left": LEFT}, "2026-11-27/dataset", 7),
+        ({"left": LEFT, "held": LEFT}, *NEW),
+        ({"left": [*LEFT, "a-voice-b-c-2"], "held": LEFT}, "2026-11-27/dataset", 7),
         ({"verdict": None}, "2026-11-27/dataset", 7),
         ({"left": LEFT, "date": "2026-11-20", "dataset": "2026-11-20/dataset"}, *NEW),
         ({"left": LEFT, "date": "2026-11-29", "dataset": "2026-11-29/dataset"}, *NEW),

@@ -120,6 +120,22 @@ def test_the_crontab_keeps_its_other_lines_and_has_one_block(
     assert table.read_text() == "5 4 * * * /bin/other\n"
 
 
+@pytest.mark.parametrize(
+    ("loginctl", "told"),
+    [
+        ("echo Linger=yes", "it runs while you are not logged in, too: Linger=yes"),
+        ("echo Linger=no", "a timer of yours runs while you are logged in (Linger=no); without: loginctl enable-lin"),
+        ("echo Host is down >&2; exit 1", "runs while you are logged in (whether you linger is unknown); without"),
+    ],
+)
+def test_it_is_said_whether_the_timer_runs_without_its_user(
+    of: Nightly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loginctl: str, told: str
+) -> None:
+    programs(tmp_path, monkeypatch, systemd_analyze="", systemctl="", loginctl=loginctl)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert told in list(install(of, "systemd", system=False))[3]
+
+
 def test_a_crontab_whose_marks_do_not_fit_is_left_alone(of: Nightly) -> None:
     block = cron_block(of)
     assert with_block(f"a\n{block}b", block) == f"a\n{block}b"

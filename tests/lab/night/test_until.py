@@ -12,8 +12,9 @@ import pytest
 
 from lab.commands.show import expected_s
 from lab.errors import BadInput
-from lab.night.plan import calls_by_account, data_by_network, fitting, lines
-from lab.night.until import Limit, NightClock, local, parse_until
+from lab.night.budgets import Data, End, Limit
+from lab.night.plan import calls_by_account, data_by_network
+from lab.night.until import NightClock, local, parse_until
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
 
@@ -70,10 +71,12 @@ def test_no_trial_begins_that_would_end_later(run: Run) -> None:
     now = at("2026-11-28T21:30+01:00")
     item = run.planned[0]
     takes_ns = round(expected_s(run, item)[0] * 1e9)
+    nothing = Data([], datetime.date(2026, 11, 28))
     clock = NightClock(run, lambda: now)
-    assert Limit(run, clock, now + takes_ns)(item)
-    assert not Limit(run, clock, now + takes_ns - 1)(item)
-    assert Limit(run, clock, None)(item)
+    assert Limit(run, clock.now_ns, End(now + takes_ns), nothing)(item)
+    late = Limit(run, clock.now_ns, End(now + takes_ns - 1, "it is late"), nothing)
+    assert (late(item), late.told()) == (False, ["1 trial is left: it is late"])
+    assert Limit(run, clock.now_ns, End(None), nothing)(item)
 
 
 def test_a_void_attempt_takes_its_time_of_the_virtual_night(run: Run) -> None:
@@ -84,7 +87,7 @@ def test_a_void_attempt_takes_its_time_of_the_virtual_night(run: Run) -> None:
     assert clock.now_ns() == now + round(expected_s(run, item)[0] * 1e9)
 
 
-def test_the_plan_counts_calls_by_account_and_data_by_network_and_what_is_left(run: Run) -> None:
+def test_the_plan_counts_calls_by_account_and_data_by_network(run: Run) -> None:
     missing = run.missing()
     placed, received = calls_by_account(run, missing)
     assert placed == received == {("pixel6", "whatsapp"): 10, ("pixel6pro", "whatsapp"): 10}
@@ -94,11 +97,6 @@ def test_the_plan_counts_calls_by_account_and_data_by_network_and_what_is_left(r
     assert sum(talk > 0 for talk in talks_s) == 8
     expected = voice * 2 * 50 * 150 + (sum(talks_s) - voice) * 2 * 150 * 1050
     assert data_by_network(run, missing) == {"lte": pytest.approx(expected), "fixed": pytest.approx(expected)}
-    first_two_h = sum(expected_s(run, item)[0] for item in missing[:2]) / 3600
-    assert fitting(run, missing, first_two_h + 1e-9)[:2] == missing[:2]
-    told = list(lines(run, first_two_h + 1e-9))
-    assert told[0].startswith(f"{run.dataset.path}: 2 of 20 missing trials, about 0.0 h of bench time")
-    assert told[1] == "18 trials are left for the nights after it"
 
 
 def test_times_are_those_of_this_machine() -> None:
