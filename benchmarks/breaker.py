@@ -54,7 +54,8 @@ Edit = Callable[[Path], None]
 class Row:
     """One thing that fails in a night. `before` and `made_up` are wasted attempts and calls in made-up nights: of four
     attempts at once, and of the breaker; `complete` is how many trials must be complete at least. `seed` is for a row
-    whose faults are drawn: one of which as many strike as on the mean."""
+    whose faults are drawn: one of which as many strike as on the mean. `ended_before` is how such a night ended before
+    the ladder, where it did."""
 
     name: str
     before: tuple[int, int]
@@ -64,6 +65,7 @@ class Row:
     edits: Sequence[Edit] = ()
     bench: type[Bench] = field(default=Bench)
     seed: int | None = None
+    ended_before: str = ""
 
 
 def edited(file: str, old: str, new: str) -> Edit:
@@ -137,7 +139,7 @@ ROWS = (
     Row("hotspot gone for 20 min", (36, 0), (5, 0), 180, (
         {"what": "hotspot_gone", "on": "laptop", "at": {"trial": 60}, "for_minutes": 20},
     )),
-    Row("5 glitches of a cable", (0, 0), (5, 5), 180, CABLE),
+    Row("5 glitches of a cable", (1, 0), (5, 5), 180, CABLE, ended_before=" and exit 4 after 30 trials"),
     Row("su denied from minute 200", (316, 0), (1, 0), 0, (
         {"what": "su_denied", "on": PHONES[0], "at": {"minutes": 200}, **FOR_EVER},
     )),
@@ -200,7 +202,8 @@ def line(found: Mapping[str, Any]) -> str:
     """A row in words."""
     row = row_of(found["row"])
     before, made_up = ("/".join(map(str, each)) for each in (row.before, row.made_up))
-    text = f"breaker: {row.name}: wasted {found['wasted']}/{found['wasted_calls']}, made up {made_up}, before {before}"
+    text = f"breaker: {row.name}: wasted {found['wasted']}/{found['wasted_calls']}, made up {made_up}"
+    text += f", before {before}{row.ended_before}"
     text += f"; {found['complete']} of {found['trials']} complete in {found['hours']} h, {found['seconds']:.0f} s"
     return "\n".join([text, *(f"  wrong: {each}" for each in wrong(found))])
 
