@@ -6,7 +6,7 @@ finding is not the truth. Each dataset is verified, compared with what the emula
 is undecided is counted, and so are addresses found as bytes: here both are chance.
 
 rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`. alarms: see `benchmarks.alarms`.
-faults: see `benchmarks.faults`.
+faults: see `benchmarks.faults`. breaker: see `benchmarks.breaker`. thousand: see `benchmarks.thousand`.
 
 fuzz: 100,000 captures and STUN messages that chance has changed, as `tests.correlate.fuzzing` says.
 """
@@ -29,6 +29,8 @@ from correlate.findings.cases import cases
 from lab.virtual.rig import needs
 
 BIN = Path(sys.executable).parent
+PARTS = ("virtual", "fuzz", "alarms", "validity", "faults", "breaker", "thousand")
+"""All but the rig, which needs programs of its own."""
 
 
 def wrong(dataset: Dataset) -> list[str]:
@@ -74,11 +76,11 @@ def fuzz(first: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity", "alarms", "fuzz", "faults"))
+    parser.add_argument("part", nargs="?", choices=(*PARTS, "rig"))
     parser.add_argument("--first", type=int, default=1, metavar="SEED")
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     options = parser.parse_args()
-    parts = ("virtual", "fuzz", "alarms", "validity", "faults", "rig") if options.part is None else (options.part,)
+    parts = (*PARTS, "rig") if options.part is None else (options.part,)
     lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if "rig" in parts else []
     if options.part == "rig" and lacking:
         sys.exit(f"soak rig: {'; '.join(lacking)}")
@@ -98,6 +100,14 @@ def main() -> None:
         from benchmarks import faults
 
         faults.run(options.first)
+    if "breaker" in parts:
+        from benchmarks import breaker
+
+        breaker.run(options.first)
+    if "thousand" in parts:
+        from benchmarks import thousand
+
+        thousand.run(options.first)
     if options.part is None and lacking:
         print(f"soak rig: left out: {'; '.join(lacking)}")
     elif "rig" in parts:

@@ -274,10 +274,9 @@ Crowd = dict[tuple[str, int], Dataset]
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("seed", [2, 3])
-def test_findings_equal_the_truth_in_every_field_of_every_trial_of_other_seeds(crowd: Crowd, seed: int) -> None:
-    dataset = crowd["paper", seed]
-    assert (dataset.info().seed, len(dataset.trial_ids())) == (seed, 180)
+def test_findings_equal_the_truth_in_every_field_of_every_trial_of_another_seed(crowd: Crowd) -> None:
+    dataset = crowd["paper", 2]
+    assert (dataset.info().seed, len(dataset.trial_ids())) == (2, 180)
     assert differences(dataset) == []
     assert wrong_nulls(dataset, {"whatsapp"}) == []
 
@@ -294,7 +293,7 @@ def test_findings_equal_the_truth_for_all_180_trials_of_the_invented_apps(crowd:
 
 
 @pytest.mark.full
-def test_the_whole_matrix_again_beside_three_other_runs_is_the_same(paper: Dataset, crowd: Crowd) -> None:
+def test_the_whole_matrix_again_beside_two_other_runs_is_the_same(paper: Dataset, crowd: Crowd) -> None:
     again = crowd["paper", 1]
     for trial_id in paper.trial_ids():
         assert captures(again.path, trial_id) == captures(paper.path, trial_id), trial_id
@@ -302,8 +301,7 @@ def test_the_whole_matrix_again_beside_three_other_runs_is_the_same(paper: Datas
 
 
 @pytest.mark.full
-def test_every_seed_gives_other_tables_of_amounts(paper: Dataset, crowd: Crowd) -> None:
+def test_another_seed_gives_other_tables_of_amounts(paper: Dataset, crowd: Crowd) -> None:
     for name, ours in analysis_files(paper).items():
         if name.startswith(("tables/table6", "tables/table7", "tables/table8")):
-            theirs = [analysis_files(crowd["paper", seed])[name] for seed in (2, 3)]
-            assert len({ours, *theirs}) == 3, name
+            assert ours != analysis_files(crowd["paper", 2])[name], name
