@@ -27,7 +27,7 @@ from correlate.dataset import Dataset
 from lab.clocks.real_time import Deadline
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
-from lab.definitions.faults import STATES, At, Fault, Faults, What, When
+from lab.definitions.faults import BENCH as ALL, LAPTOP, REFUSALS, STATES, STEPS, At, Fault, Faults, What, When
 from lab.errors import TrialsFailed
 from lab.run.matrix import run_missing
 from lab.run.options import Options
@@ -41,10 +41,15 @@ AFTER_S = (0.0, 0.4, 2.0)
 SLOW = ("adb_silent", "agent_hung")
 """These cost real deadlines: they are proven at their seams, and not generated."""
 DETAILS: dict[str, dict[str, Any]] = {
-    "logged_out": {"app": "whatsapp"},
+    **dict.fromkeys(REFUSALS, {"app": "whatsapp"}),
+    "message_request": {"app": "messenger"},
     "updated": {"app": "whatsapp", "version": "999.0"},
     "battery": {"battery_percent": 5},
     "answers_late": {"late_s": 25.0},
+    "capture_late": {"late_s": 12.0},
+    "prompt": {"dialog": "rating"},
+    "clock_jump": {"jump_s": -3.0},
+    "adb_slow": {"slow_ms": 2},
 }
 BENCH = (
     "adb_reset",
@@ -84,10 +89,10 @@ def cases() -> list[Case]:
     """All of them."""
     found = []
     for what in get_args(What):
-        machines = {"adb_server_killed": ("bench",), "hotspot_gone": ("laptop",)}.get(what, PHONES)
-        machines = ("pixel6", "laptop") if what.startswith("capture_") else machines
-        steps = ("begun",) if what in ("hotspot_gone", "capture_refused") else get_args(When)
-        found += [Case(what, on, step) for on in machines for step in steps if what not in SLOW]
+        machines = {"adb_server_killed": (ALL,), "hotspot_gone": (LAPTOP,), "clock_jump": (*PHONES, LAPTOP)}.get(what, PHONES)
+        machines = ("pixel6", LAPTOP) if what.startswith(("capture_", "pull_")) else machines
+        steps = ("begun",) if what == "capture_refused" else STEPS.get(what, get_args(When))
+        found += [Case(what, on, step) for on in machines for step in steps if what not in (*SLOW, *REFUSALS)]
     return found
 
 

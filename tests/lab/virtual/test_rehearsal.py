@@ -40,7 +40,7 @@ class Planned(Bench):
         self.say(op="end", truth=None)
 
     def logged_out(self) -> bool:
-        return WHATSAPP in self.a.packages.logged_out
+        return self.a.packages.refusing.get(WHATSAPP) == "logged_out"
 
     def version(self) -> str:
         return self.a.packages.version(self.a.apps["whatsapp"])
