@@ -110,7 +110,7 @@ def _run_all(
             benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
             progress.say(bench.kind.hint)
             if run.faults is not None:
-                bench.kind.rehearse(run.faults, run.seed)
+                bench.kind.rehearse(run.faults, run.seed, tonight.clock.now_s(), tonight.begun)
         rehearsed = {} if run.faults is None else {"faults": run.faults.name}
         run.dataset.journal.append("run", trials=trials, seed=run.seed, **rehearsed)
         require = partial(_require_leave, run.dataset.path, len(benches), stop)

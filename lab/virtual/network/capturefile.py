@@ -124,7 +124,7 @@ _INTO_A_PACKET, _ZEROED = 7, 4096
 
 
 def damaged(how: str, format: Literal["pcap", "pcapng"]) -> tuple[int, int]:
-    """How many bytes a file loses at its end that is `cut` in its last packet or `zeroed`, and how many zeros it gets."""
+    """How many bytes a file loses, and how many zeros it gets: `cut` in its last packet, or `zeroed` at its end."""
     if how == "zeroed":
         return _ZEROED, _ZEROED
     return _INTO_A_PACKET + (STATISTICS_BYTES if format == "pcapng" else 0), 0
