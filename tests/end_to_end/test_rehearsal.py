@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.faults import SLOW, cases, comes_to, play, shared_out, wrong
 from correlate.dataset import Dataset
-from lab.definitions.faults import STATES, STRIKES
+from lab.definitions.faults import REFUSALS, STATES, STRIKES
 from lab.errors import TrialsFailed
 from lab.run.options import Options
 from lab.run.plan import prepare
@@ -132,7 +132,7 @@ def test_a_prompt_that_is_known_is_sent_away_and_one_that_is_not_voids_with_a_pi
     )
     ids = [CANCEL, "whatsapp-video-lte_to_fixed-caller_cancels-1", HANG_UP]
     dataset = run_trials(tmp_path / "dataset", ids, matrix="smoke", faults=over).dataset
-    assert [(trial, reason) for trial, reason, _ in voids(dataset)][0] == (ids[1], "dialog")
+    assert voids(dataset)[0] == (ids[1], "dialog", None)
     (folder,) = (dataset.path / "attempts").glob(f"{ids[1]}.*")
     assert (folder / "caller-screen.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert b"InAppReview" in (folder / "void.json").read_bytes()
@@ -170,7 +170,7 @@ def test_a_key_that_is_accepted_and_a_server_that_was_killed_cost_one_attempt_ea
 def test_a_hotspot_that_goes_off_for_half_a_minute_costs_one_attempt(tmp_path):
     off = faults(tmp_path, "what: hotspot_gone, on: laptop, at: {trial: 2}, for_minutes: 0.5")
     dataset = run_trials(tmp_path / "dataset", [CANCEL, HANG_UP], matrix="smoke", faults=off).dataset
-    assert voids(dataset) == [(HANG_UP, "bench_trouble", 1)]
+    assert voids(dataset) == [(HANG_UP, "wrong_network", 1)]
     assert {line.on for line in dataset.journal.read() if line.event == "ladder"} == {"laptop"}
 
 
@@ -207,5 +207,5 @@ def test_all_faults_are_generated_at_all_steps_and_each_comes_once():
     runs = list(shared_out(cases(), trials, seed=1))
     pool = [case for each in runs for case in each.values()]
     assert len(pool) == len(set(pool)) == len(cases())
-    assert {case.what for case in pool} == {*STRIKES, *STATES} - {*SLOW}
+    assert {case.what for case in pool} == {*STRIKES, *STATES} - {*SLOW, *REFUSALS}
     assert all(comes_to(case.step, trials[number - 1]) for each in runs for number, case in each.items())
