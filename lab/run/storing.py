@@ -30,7 +30,7 @@ def stored(
     """Fetch one capture into `folder`, verify it, and look for the bench's secrets in it; damaged, or with datagrams
     twice, it voids the attempt."""
     path, snaplen_bytes = folder / f"{role}.{capture.suffix}", bench.spec.snaplen_bytes
-    sha256 = _fetched(capture, path, note)
+    sha256 = fetched(capture, path, note)
     with path.open("rb") as file:
         os.fsync(file.fileno())
     trace, by_laptop = Trace.read(path), capture.lease is not None
@@ -48,7 +48,7 @@ def stored(
     )
 
 
-def _fetched(capture: Capture, path: Path, note: Note) -> str:
+def fetched(capture: Capture, path: Path, note: Note) -> str:
     """Fetch a capture; once more where its copy is cut: it lies there whole, and the call cost more than a copy."""
     try:
         return capture.fetch(path)
