@@ -27,7 +27,8 @@ from correlate.dataset import Dataset
 from lab.clocks.real_time import Deadline
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
-from lab.definitions.faults import STATES, At, Fault, Faults, What, When
+from lab.definitions.faults import BENCH as ALL
+from lab.definitions.faults import LAPTOP, REFUSALS, STATES, STEPS, At, Fault, Faults, What, When
 from lab.errors import TrialsFailed
 from lab.run.matrix import run_missing
 from lab.run.options import Options
@@ -41,11 +42,18 @@ AFTER_S = (0.0, 0.4, 2.0)
 SLOW = ("adb_silent", "agent_hung")
 """These cost real deadlines: they are proven at their seams, and not generated."""
 DETAILS: dict[str, dict[str, Any]] = {
-    "logged_out": {"app": "whatsapp"},
+    **{reason: {"app": "whatsapp"} for reason in REFUSALS},
+    "message_request": {"app": "messenger"},
     "updated": {"app": "whatsapp", "version": "999.0"},
     "battery": {"battery_percent": 5},
     "answers_late": {"late_s": 25.0},
+    "capture_late": {"late_s": 12.0},
+    "prompt": {"dialog": "rating"},
+    "clock_jump": {"jump_s": -3.0},
+    "adb_slow": {"slow_ms": 2},
 }
+MACHINES = {"adb_server_killed": (ALL,), "hotspot_gone": (LAPTOP,), "clock_jump": (*PHONES, LAPTOP)}
+"""Of what is not on phones alone."""
 BENCH = (
     "adb_reset",
     "adb_away",
@@ -55,8 +63,16 @@ BENCH = (
     "agent_fails",
     "hotspot_gone",
 )
-CAPTURE = ("capture_killed", "capture_refused", "su_denied")
+CAPTURE = ("capture_killed", "capture_refused", "su_denied", "capture_late", "capture_cut", "capture_zeroed")
 OF_CAPTURES = ("capture_not_ready", "marker_not_captured", "capture_damaged", "bench_trouble")
+OWN = {
+    "capture_drops": ("capture_lost_packets", "marker_not_captured"),
+    "pull_cut": (),
+    "clock_jump": ("clock_stepped", "capture_damaged"),
+    "adb_slow": (),
+    "relay_unreachable": ("not_connected", "selector_not_found"),
+}
+"""The reasons that these faults may have, and no other: none where the trial is complete all the same."""
 NEVER = ("bug", "unknown_command")
 """Reasons that no fault may have: the lab's own, and the bench's."""
 
@@ -81,13 +97,13 @@ Struck = Mapping[int, Case]
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """All but those that are slow, and those by which an app parks itself, which leave nothing of a run."""
     found = []
     for what in get_args(What):
-        machines = {"adb_server_killed": ("bench",), "hotspot_gone": ("laptop",)}.get(what, PHONES)
-        machines = ("pixel6", "laptop") if what.startswith("capture_") else machines
-        steps = ("begun",) if what in ("hotspot_gone", "capture_refused") else get_args(When)
-        found += [Case(what, on, step) for on in machines for step in steps if what not in SLOW]
+        machines = MACHINES.get(what, PHONES)
+        machines = ("pixel6", LAPTOP) if what.startswith(("capture_", "pull_")) else machines
+        steps = ("begun",) if what == "capture_refused" else STEPS.get(what, get_args(When))
+        found += [Case(what, on, step) for on in machines for step in steps if what not in (*SLOW, *REFUSALS)]
     return found
 
 
@@ -110,6 +126,8 @@ def shared_out(pool: Sequence[Case], trials: Sequence[PlannedTrial], seed: int) 
 
 def allowed(what: str, reason: str) -> bool:
     """Whether an attempt may be void by this reason where this fault struck."""
+    if what in OWN:
+        return reason in OWN[what]
     if what in BENCH:
         return reason == "bench_trouble"
     if what in CAPTURE:

@@ -1,5 +1,6 @@
 """What kinds of bench do differently."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,8 +33,9 @@ class Kind(Protocol):
         """Start an adb server where the bench had one, which answers no more. Raises `BenchUnhealthy`."""
         ...
 
-    def rehearse(self, faults: Faults, seed: int) -> None:
-        """Have these faults strike the bench. Raises `BadInput` where what is real fails by itself."""
+    def rehearse(self, faults: Faults, seed: int, night_s: float, trials: Sequence[str]) -> None:
+        """Have these faults strike the bench, in a night that has come so far. Raises `BadInput` where what is real
+        fails by itself."""
         ...
 
     def laptop_directory(self, spec: BenchSpec) -> str:

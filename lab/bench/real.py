@@ -1,6 +1,7 @@
 """A real bench."""
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -83,7 +84,7 @@ class RealBench:
             said = processes.last_line_of(done.stderr.decode("utf-8", "replace"))
             raise NoAdbServer(f"the adb server cannot be started: {said}; start it: adb start-server")
 
-    def rehearse(self, faults: Faults, seed: int) -> None:
+    def rehearse(self, faults: Faults, seed: int, night_s: float, trials: Sequence[str]) -> None:
         """Raises `BadInput`: what is real fails by itself."""
         raise BadInput(f"faults {faults.name}: are rehearsed on a virtual bench; what is real fails by itself")
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -99,9 +100,11 @@ class VirtualBench:
             raise BenchUnhealthy(f"the {self._name} refuses: {answer['error']}")
         return dict(answer)
 
-    def rehearse(self, faults: Faults, seed: int) -> None:
-        """Have these faults strike the bench, drawn by the seed where they are drawn."""
-        self.ask(op="plan", seed=seed, faults=[fault.model_dump(exclude_none=True) for fault in faults.faults])
+    def rehearse(self, faults: Faults, seed: int, night_s: float, trials: Sequence[str]) -> None:
+        """Have these faults strike the bench, drawn by the seed where they are drawn, in a night that has come so far:
+        its clock is at `night_s`, and `trials` were begun, in that order."""
+        plan = [fault.model_dump(exclude_none=True) for fault in faults.faults]
+        self.ask(op="plan", seed=seed, faults=plan, night_ns=round(night_s * 1e9), trials=list(trials))
 
     def serial(self, phone: PhoneSpec) -> str:
         address = f"127.0.0.1:{self._ports[phone.name]}"

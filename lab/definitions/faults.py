@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from lab.definitions.app import Refused
 from lab.definitions.base import Model, Name, Place, Seconds, refuse
 from lab.definitions.bench import BenchSpec
 from lab.definitions.virtual_app import VirtualApp
@@ -31,6 +32,16 @@ Strike = Literal[
     "person_hangs_up",
     "gsm_call",
     "screen_locked",
+    "prompt",
+    "anr",
+    "capture_late",
+    "capture_cut",
+    "capture_zeroed",
+    "capture_drops",
+    "pull_cut",
+    "clock_jump",
+    "redial",
+    "other_side_first",
 ]
 State = Literal[
     "adb_away",
@@ -43,17 +54,53 @@ State = Literal[
     "never_rings",
     "answers_late",
     "hotspot_gone",
+    "banned",
+    "rate_limited",
+    "update_required",
+    "blocked",
+    "message_request",
+    "adb_slow",
+    "network_lost",
+    "relay_unreachable",
 ]
 What = Literal[Strike, State]
+Dialog = Literal["permission", "update", "rating"]
 When = Literal["begun", "opened", "captured", "placed", "ringing", "answered", "ended", "stopped"]
 STRIKES, STATES = get_args(Strike), get_args(State)
 
 LAPTOP, BENCH = "laptop", "bench"
-_OF_APPS = ("logged_out", "updated")
-_VALUES = {"updated": "version", "battery": "battery_percent", "answers_late": "late_s"}
-"""What a fault needs to know beside where and when."""
+REFUSALS = get_args(Refused)
+"""Faults by which an app says that it will not call."""
+_OF_APPS = (*REFUSALS, "updated")
+_MAY_BE_OF_AN_APP = (*_OF_APPS, "never_rings", "app_crash", "prompt", "anr")
+_VALUES: dict[str, tuple[str, ...]] = {
+    "version": ("updated",),
+    "battery_percent": ("battery",),
+    "late_s": ("answers_late", "capture_late"),
+    "dialog": ("prompt",),
+    "jump_s": ("clock_jump",),
+    "slow_ms": ("adb_slow",),
+}
+"""What faults need to know beside where and when."""
 _MACHINES = {"adb_server_killed": BENCH, "hotspot_gone": LAPTOP}
-_ON_LAPTOPS_TOO = ("capture_killed", "capture_refused", "shell_fails")
+_OF_CAPTURES = ("capture_late", "capture_cut", "capture_zeroed", "capture_drops")
+_ON_LAPTOPS_TOO = ("capture_killed", "capture_refused", "shell_fails", *_OF_CAPTURES, "pull_cut", "clock_jump")
+_BEFORE_IT_RUNS: tuple[When, ...] = ("begun", "opened")
+_BEFORE_IT_STOPS: tuple[When, ...] = ("begun", "opened", "captured", "placed", "ringing", "answered", "ended")
+STEPS: dict[str, tuple[When, ...]] = {
+    "hotspot_gone": ("begun",),
+    "capture_late": _BEFORE_IT_RUNS,
+    **dict.fromkeys(("capture_cut", "capture_zeroed", "capture_drops"), _BEFORE_IT_STOPS),
+    "redial": ("ended",),
+    "other_side_first": ("begun", "opened", "captured"),
+}
+"""At which steps a fault may strike that may not strike at all of them."""
+_WHY_THEN = {
+    "hotspot_gone": "what a call has under way is not taken back",
+    **dict.fromkeys(_OF_CAPTURES, "later its capture is there already"),
+    "redial": "it is the call after one",
+    "other_side_first": "it is the call before the trial's own",
+}
 
 
 class At(Model):
@@ -80,6 +127,9 @@ class Fault(Model):
     version: str | None = None
     battery_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     late_s: Seconds | None = None
+    dialog: Dialog | None = None
+    jump_s: Annotated[float, Field(ge=-86_400, le=86_400, allow_inf_nan=False)] | None = None
+    slow_ms: Annotated[int, Field(ge=1, le=1_000)] | None = None
 
     @property
     def lasts(self) -> bool:
@@ -110,20 +160,20 @@ class Fault(Model):
             yield ("on",), f"{self.what} is on the {wanted}, not on '{self.on}'"
         elif wanted is None and (self.on == BENCH or (self.on == LAPTOP and self.what not in _ON_LAPTOPS_TOO)):
             yield ("on",), f"{self.what} is on a phone, not on the {self.on}"
-        if self.what == "hotspot_gone" and self.at.step != "begun":
-            yield ("at",), "hotspot_gone begins with an attempt: what a call has under way is not taken back"
+        if self.at.step not in (steps := STEPS.get(self.what, get_args(When))):
+            yield ("at",), f"{self.what} comes at {' or '.join(steps)}: {_WHY_THEN[self.what]}"
         if self.what in _OF_APPS and self.app is None:
             yield (), f"missing key 'app': {self.what} is of one app"
-        if self.what not in (*_OF_APPS, "never_rings", "app_crash") and self.app is not None:
+        if self.what not in _MAY_BE_OF_AN_APP and self.app is not None:
             yield ("app",), f"{self.what} is of no app; leave it out"
 
     def _values(self) -> Iterator[tuple[Place, str]]:
-        for what, key in _VALUES.items():
+        for key, whats in _VALUES.items():
             given = getattr(self, key) is not None
-            if self.what == what and not given:
-                yield (), f"missing key '{key}': {what} needs it"
-            if self.what != what and given:
-                yield (key,), f"{key} is of {what}, not of {self.what}"
+            if self.what in whats and not given:
+                yield (), f"missing key '{key}': {self.what} needs it"
+            if self.what not in whats and given:
+                yield (key,), f"{key} is of {' and '.join(whats)}, not of {self.what}"
 
 
 class Faults(Model):
@@ -140,8 +190,9 @@ class Faults(Model):
                 yield ("faults", index, "on"), _unknown("machine", fault.on, machines)
             if fault.app is not None and fault.app not in apps:
                 yield ("faults", index, "app"), _unknown("app", fault.app, list(apps))
-            elif fault.app is not None and fault.what == "logged_out" and apps[fault.app].logged_out is None:
-                text = f"virtual/{fault.app}.yaml has no key 'logged_out', the screen of an app that is logged out"
+            elif fault.app is not None and fault.what in REFUSALS and apps[fault.app].refuses(fault.what) is None:
+                key = "key 'logged_out'" if fault.what == "logged_out" else f"refusal '{fault.what}'"
+                text = f"virtual/{fault.app}.yaml has no {key}, which is what it shows then"
                 yield ("faults", index, "app"), text
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from lab.definitions.app import Refused
 from lab.definitions.base import Model, Name, Place, Service, refuse, repeated
 from lab.definitions.rig import RigCalls, unlike
 from lab.definitions.scenario import Uniform
@@ -106,6 +107,13 @@ class VirtualScreen(Model):
     activity: str
     dialog: bool = False
     nodes: list[VirtualNode] = Field(min_length=1)
+
+
+class VirtualRefusal(Model):
+    """What the app shows where it will not call, and why it does: a rehearsal may have it say so."""
+
+    reason: Refused
+    screen: VirtualScreen
 
 
 class VirtualIntent(Model):
@@ -211,7 +219,7 @@ class VirtualApp(Model):
     """An emulated app. `launch`, `chat`, `outgoing`, ... name its screens for these states.
 
     `telecom` is the app's self-managed ConnectionService, absent where the app does not tell Android of its calls.
-    `logged_out` is all that it shows once its account is logged out, which a rehearsal may play.
+    `logged_out` is all that it shows once its account is logged out, which a rehearsal may play, as the `refusals`.
     `rig` is how two browsers play its calls, absent where they cannot: then the app is not for a bench of kind rig.
     """
 
@@ -233,6 +241,7 @@ class VirtualApp(Model):
     unanswered: Name | None = None
     rating: Rating | None = None
     logged_out: VirtualScreen | None = None
+    refusals: list[VirtualRefusal] = Field(default_factory=list)
     intents: list[VirtualIntent] = Field(default_factory=list)
     notifications: Notifications
     timers: Timers
@@ -243,6 +252,12 @@ class VirtualApp(Model):
     def screen(self, name: str) -> VirtualScreen:
         """The screen of that name; it exists for every name that the definition holds."""
         return next(screen for screen in self.screens if screen.name == name)
+
+    def refuses(self, reason: str) -> VirtualScreen | None:
+        """What it shows where it will not call for that reason; None where nobody has written that down."""
+        if reason == "logged_out":
+            return self.logged_out
+        return next((one.screen for one in self.refusals if one.reason == reason), None)
 
     def place_action(self, service: Service) -> Action:
         """The action that places a call of that service."""

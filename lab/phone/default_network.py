@@ -17,6 +17,7 @@ from lab.phone.interfaces import parse_interfaces
 CELLULAR_LABELS = ("lte", "nr")
 PCAPDROID_ADDRESS = IPv4Address("10.215.173.1")
 """What PCAPdroid's VPN gives the phone, on every phone (its CaptureService, VPN_IP_ADDRESS)."""
+_NO_ROUTE = "Network is unreachable"
 _DEVICE = re.compile(r" dev ([A-Za-z0-9._-]{1,15})(?:\s|$)")
 _DEFAULT = re.compile(r"^\s*Active default network: (\d{1,6}|none)\s*$", re.MULTILINE)
 _NAMES = re.compile(r"InterfaceName: ([A-Za-z0-9._-]{1,15})(?:\s|$)")
@@ -33,9 +34,15 @@ class DefaultNetwork:
 
 
 def default_network(adb: Adb, spec: PhoneSpec) -> DefaultNetwork:
-    """A phone's default network now; see `parse_default_network`."""
+    """A phone's default network now; see `parse_default_network`.
+
+    Raises `AttemptVoid("wrong_network")` too, where the phone has none: it answers, and no ladder gives it one.
+    """
     vpn = pcapdroid_interface(adb.run("ip addr").text) if spec.capture == "pcapdroid" else None
     route = adb.run(f"ip route get {markers.ADDRESS}").text
+    if _NO_ROUTE in route:
+        text = f"{spec.name} (network {spec.network}) has no network: `ip route get` says {route.strip()[:100]!r}"
+        raise AttemptVoid("wrong_network", f"{text}; bring it back")
     return parse_default_network(route, adb.run("dumpsys connectivity").text, vpn)
 
 

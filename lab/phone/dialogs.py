@@ -19,6 +19,10 @@ SYSTEM_UI = "com.android.systemui"
 MOST_IDS, MOST_BUTTONS, LABEL = 12, 6, 40
 
 _FOCUS = re.compile(r"mCurrentFocus=Window\{[0-9a-f]{1,16} u\d{1,4} ([A-Za-z0-9_.]{1,200})/([A-Za-z0-9_.$]{1,200})\}")
+_NO_RESPONSE = re.compile(
+    r"mCurrentFocus=Window\{[0-9a-f]{1,16} u\d{1,4} (Application Not Responding): [A-Za-z0-9_.:]{1,200}\}"
+)
+"""AOSP's AppNotRespondingDialog, which is of the package `android` and has no class in its title."""
 _NODE = re.compile(r'<node((?:\s{1,9}[a-z-]{1,40}="[^"<]{0,20000}")*)\s{0,9}(/?)>|</node>')
 _ATTRIBUTE = re.compile(r'([a-z-]{1,40})="([^"<]{0,20000})"')
 _BOUNDS = re.compile(r"\[(-?\d{1,6}),(-?\d{1,6})\]\[(-?\d{1,6}),(-?\d{1,6})\]")
@@ -69,10 +73,13 @@ def described(package: str, focus: str, hierarchy: str) -> str | None:
     Of another app that is what has the focus and is no home screen; of the app itself a window that calls itself a
     dialog, has the ids of one, or is smaller than another of it.
     """
-    component = _FOCUS.search(focus)
-    if component is None or component[1] == SYSTEM_UI:
+    component, no_response = _FOCUS.search(focus), _NO_RESPONSE.search(focus)
+    if no_response is not None:
+        owner, class_name = "android", no_response[1]
+    elif component is None or component[1] == SYSTEM_UI:
         return None
-    owner, class_name = component.groups()
+    else:
+        owner, class_name = component.groups()
     windows = sorted((one for one in _windows(hierarchy) if one.package == owner), key=lambda one: one.area)
     if owner == package:
         smaller = len(windows) > 1 and windows[0].area < windows[-1].area

@@ -26,6 +26,8 @@ from lab.phone.stun_probe import probe
 
 END_ANY_S = 8.0
 CHAT_S = 20.0
+FIRST_SCREEN_S = 4.0
+"""How long an app that was started is looked at for what it says."""
 LOG_LINES = 500
 
 
@@ -181,14 +183,29 @@ class Phone:
             text = f"{', '.join(others)} notifies of a call on {self.spec.name}, which is not touched"
             raise AttemptVoid("other_call", f"{app.name}: {text}")
 
+    def refusal_in_front(self, app: App) -> AttemptVoid | None:
+        """What the app says on its first screen where it will not call, as the void it is; None where it says nothing
+        of the kind. It is started as from its icon, so nobody may be in a call; nothing is tapped in it."""
+        if not app.refusals or not self._chains.launch(app):
+            return None
+        wait_until(self.clock, lambda: self._refusal(app) is not None, FIRST_SCREEN_S)
+        found = self._refusal(app)
+        self.screen.press("home")
+        return found
+
+    def _refusal(self, app: App) -> AttemptVoid | None:
+        for refusal in app.refusals:
+            if self.screen.shows(refusal.shows.as_query() | {"packageName": app.package}):
+                text = f"{app.name} on {self.spec.name} shows {refusal.shows}; mend that there"
+                return AttemptVoid(refusal.reason, text)
+        return None
+
     def _refuse_what_is_over(self, app: App) -> None:
         """Void an attempt that missed its aim by what the app says, or by the cause that lies over it, where there is
         one."""
         self._require_no_other_call(app)
-        for refusal in app.refusals:
-            if self.screen.shows(refusal.shows.as_query() | {"packageName": app.package}):
-                text = f"{app.name} on {self.spec.name} shows {refusal.shows}; mend that there"
-                raise AttemptVoid(refusal.reason, text)
+        if (refusal := self._refusal(app)) is not None:
+            raise refusal
         if found := dialogs.over(app, self.spec.name, self.device, self.screen):
             raise AttemptVoid("dialog", found)
 

@@ -29,7 +29,7 @@ from lab.run import calibration, introductions, limits
 from lab.run.events import Clean, EventLog, as_it_is
 from lab.run.heard import ROLES
 from lab.run.judging import Shape, judge, refused
-from lab.run.leaving import keep_evidence, leave_idle
+from lab.run.leaving import keep_evidence, leave_idle, refused_by_callee
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
 from lab.run.steps import VERBS, Stage
@@ -91,6 +91,10 @@ class Attempt:
             kept = True
             calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
+        except AttemptVoid as void:
+            # Only now no phone is in a call and no capture runs.
+            refusal = refused_by_callee(void, self._phones["callee"], self._app, self._log.note) if began else None
+            raise void if refusal is None else refusal from void
         finally:
             with contextlib.ExitStack() as last:  # each is done, whatever becomes of the others
                 last.callback(self._log.close)

@@ -1,4 +1,4 @@
-"""How an attempt leaves the phones: in no call, and with what they showed kept where it failed."""
+"""How an attempt leaves the phones: in no call, with what they showed kept where it failed, and asked why it did."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -7,13 +7,19 @@ from pathlib import Path
 
 from lab.clocks.bench_time import BenchClock
 from lab.definitions import App, Role
-from lab.errors import LabError
+from lab.errors import AttemptVoid, LabError
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
+from lab.run.introductions import PARKED
 from lab.run.steps import Note
 
 LOOKS, LOOK_S = 3, 1.0
 """How often it is made sure that no phone is in a call, and how long after one was hung up it is looked at again."""
+
+BY_THE_CALLEE = frozenset(
+    (PARKED, "callee_never_rang", "not_connected", "call_ended_early", "dropped_while_talking", "still_in_call")
+)
+"""What the caller alone sees where the callee's app does not call: its own screen tells of nothing."""
 
 
 def leave_idle(phones: Collection[Phone], app: App, clock: BenchClock, note: Note) -> None:
@@ -56,3 +62,20 @@ def keep_evidence(phones: Mapping[Role, Phone], folder: Path) -> None:
         with contextlib.suppress(LabError):
             for name, data in phone.evidence().items():
                 (folder / f"{role}-{name}").write_bytes(data)
+
+
+def refused_by_callee(void: AttemptVoid, callee: Phone, app: App, note: Note) -> AttemptVoid | None:
+    """What the callee's app says by itself, where an attempt is void by what that may explain; None for nothing.
+
+    Its app is brought to the front, so the phones must be in no call, and no capture may run.
+    """
+    if void.reason not in BY_THE_CALLEE:
+        return None
+    try:
+        found = callee.refusal_in_front(app)
+    except LabError as error:
+        note("not_looked_at", phone=callee.spec.name, text=str(error))
+        return None
+    if found is not None:
+        note("refused", phone=callee.spec.name, reason=found.reason, instead_of=void.reason)
+    return found

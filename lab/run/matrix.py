@@ -110,7 +110,7 @@ def _run_all(
             benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
             progress.say(bench.kind.hint)
             if run.faults is not None:
-                bench.kind.rehearse(run.faults, run.seed)
+                bench.kind.rehearse(run.faults, run.seed, tonight.clock.now_s(), tonight.begun)
         rehearsed = {} if run.faults is None else {"faults": run.faults.name}
         run.dataset.journal.append("run", trials=trials, seed=run.seed, **rehearsed)
         require = partial(_require_leave, run.dataset.path, len(benches), stop)
@@ -200,11 +200,13 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
             policy, calls = class_of(failed).policy, folder.calls
             if policy == "stop":
                 raise failed
-            if policy == "ladder":
-                spoilt += 1
+            if policy in ("ladder", "pause"):
+                # A phone has no network where the hotspot is off, too, which the ladder brings back.
                 before_ns = bench.clock.now_ns()
                 bench.recover(making.tell_rung)
                 tonight.clock.went_on(before_ns, bench.clock.now_ns())
+            if policy == "ladder":
+                spoilt += 1
                 if spoilt == SPOILT_ATTEMPTS:
                     return Outcome(reason=_reason(failed), again=False, calls=calls)
             elif policy == "pause":

@@ -77,7 +77,7 @@ FIELDS: dict[type[BaseModel], Fields] = {
     virtual_app.VirtualApp: Fields(
         "name package services telecom timers network rig",
         "version version_code label elapsed incoming_as launch chat outgoing incoming connected ended unanswered "
-        "rating logged_out intents notifications screens",
+        "rating logged_out refusals intents notifications screens",
     ),
     virtual_app.Timers: Fields(
         "open_s ring_delay_s slow_ring signal_s answer_delay_s hangup_delay_s ring_timeout_s connect_s ended_s "

@@ -12,6 +12,7 @@ from lab.capture.verified import verified
 from lab.clocks import capture_clocks
 from lab.definitions import Role
 from lab.definitions.secrets import secrets
+from lab.errors import LaptopTrouble, PhoneTrouble
 from lab.run.recorded import Identified, Stored
 from lab.run.steps import Note
 
@@ -29,7 +30,7 @@ def stored(
     """Fetch one capture into `folder`, verify it, and look for the bench's secrets in it; damaged, or with datagrams
     twice, it voids the attempt."""
     path, snaplen_bytes = folder / f"{role}.{capture.suffix}", bench.spec.snaplen_bytes
-    sha256 = capture.fetch(path)
+    sha256 = fetched(capture, path, note)
     with path.open("rb") as file:
         os.fsync(file.fileno())
     trace, by_laptop = Trace.read(path), capture.lease is not None
@@ -45,3 +46,12 @@ def stored(
         timestamps=capture_clocks.timestamps(bench.spec.laptop.os if by_laptop else None),
         live_ns=live_ns,
     )
+
+
+def fetched(capture: Capture, path: Path, note: Note) -> str:
+    """Fetch a capture; once more where its copy is cut: it lies there whole, and the call cost more than a copy."""
+    try:
+        return capture.fetch(path)
+    except (PhoneTrouble, LaptopTrouble) as error:
+        note("fetch_again", text=str(error))
+        return capture.fetch(path)

@@ -23,6 +23,8 @@ class Tonight:
     clock: NightClock
     breaker: Breaker
     accounts: Accounts
+    begun: tuple[str, ...] = ()
+    """The trials that earlier runs of the dataset began, in that order."""
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -41,7 +43,8 @@ class Tonight:
         ]
         accounts = Accounts(run.lab, run.spec, clock, calls, run.benches)
         breaker.park(accounts.parked)
-        return cls(run, clock, breaker, accounts)
+        begun = dict.fromkeys(line.trial for line in lines if line.event == "attempt" and line.trial)
+        return cls(run, clock, breaker, accounts, tuple(begun))
 
     def queue(self, items: list[PlannedTrial]) -> Queue:
         """A queue of trials on this night."""

@@ -139,10 +139,11 @@ class EmulatedBench:
         self.ledger.drift(self.laptop.name, self.laptop.clock.drift_ppb / 1000)
         self._show(self.world.now_ns)
 
-    def plan(self, seed: int, faults: list[dict[str, Any]]) -> None:
-        """Have these faults strike from now on (`lab.virtual.rehearsal`). Raises ValueError."""
+    def plan(self, seed: int, faults: list[dict[str, Any]], night_ns: int, trials: list[str]) -> None:
+        """Have these faults strike from now on, in a night that has come so far (`lab.virtual.rehearsal`). Raises
+        ValueError."""
         found = TypeAdapter(list[Fault]).validate_python(faults)
-        self._rehearsal.plan(seed, found)
+        self._rehearsal.plan(seed, found, night_ns, TypeAdapter(list[str]).validate_python(trials))
         self.exchange.listeners.append(self._rehearsal)
         self.faults.reached = self._rehearsal.reached
         for phone in self.phones.values():

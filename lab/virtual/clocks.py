@@ -22,6 +22,7 @@ class DriftingClock:
     ) -> None:
         self._name, self._world, self._given, self._faults, self._on_read = name, world, given, faults, on_read
         self._step_ns = self._step_after_ns = 0
+        self._jumps: list[tuple[int, int]] = []
         self.start_offset_ns = given.offset_ns
         self.drift_ppb = given.drift_ppb
 
@@ -29,6 +30,7 @@ class DriftingClock:
         chance = self._world.chance(f"{self._name}/clock")
         self.start_offset_ns = self._given.offset_ns + chance.randrange(-OFFSET_SPREAD_NS, OFFSET_SPREAD_NS)
         self.drift_ppb = self._given.drift_ppb + chance.randrange(-DRIFT_SPREAD_PPB, DRIFT_SPREAD_PPB)
+        self._jumps.clear()
         step = self._faults.take("clock", self._name) or {}
         self._step_ns, self._step_after_ns = int(step.get("by_ns", 0)), int(step.get("after_ns", 0))
 
@@ -36,7 +38,12 @@ class DriftingClock:
         """This clock minus bench time at an instant of bench time."""
         elapsed_ns = instant_ns - self._world.started_ns
         step_ns = self._step_ns if elapsed_ns >= self._step_after_ns else 0
+        step_ns += sum(by_ns for at_ns, by_ns in self._jumps if instant_ns >= at_ns)
         return self.start_offset_ns + elapsed_ns * self.drift_ppb // 1_000_000_000 + step_ns
+
+    def jump(self, by_ns: int) -> None:
+        """Somebody sets it, now: it shows so much more from now on, to the end of the attempt."""
+        self._jumps.append((self._world.now_ns, by_ns))
 
     def at(self, instant_ns: int) -> int:
         """What the clock shows at an instant of bench time."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from lab.virtual.world import World
 
+PLAN_KEYS = {"seed": int, "faults": list, "night_ns": int, "trials": list}
 BEGIN_KEYS = {"key": str, "trial": str, "attempt": int, "start_ns": int, "direct": bool}
 
 
@@ -23,7 +24,7 @@ class ControlledBench(Protocol):
     @property
     def world(self) -> World: ...
 
-    def plan(self, seed: int, faults: list[dict[str, Any]]) -> None: ...
+    def plan(self, seed: int, faults: list[dict[str, Any]], night_ns: int, trials: list[str]) -> None: ...
 
     def advance(self, ns: int) -> None: ...
 
@@ -87,7 +88,7 @@ class Control:
         return operation(request)
 
     def _plan(self, request: dict[str, Any]) -> None:
-        self._bench.plan(**_taken(request, {"seed": int, "faults": list}))
+        self._bench.plan(**_taken(request, PLAN_KEYS))
 
     def _advance(self, request: dict[str, Any]) -> None:
         self._bench.advance(_taken(request, {"ns": int})["ns"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,12 +52,22 @@ class Rehearsal:
         self._trial, self._attempt = "", 0
         self._steps: set[str] = set()
 
-    def plan(self, seed: int, faults: list[Fault]) -> None:
-        """Take the faults, once. Raises ValueError the second time."""
+    def plan(self, seed: int, faults: list[Fault], night_ns: int = 0, trials: Sequence[str] = ()) -> None:
+        """Take the faults, once. Raises ValueError the second time.
+
+        A night that is taken up again goes on at `night_ns`, and its next new trial comes after those that were begun,
+        `trials`. What might have struck before has: it comes again only where it lasts for ever or comes by chance.
+        """
         if self._plan:
             raise ValueError("there is a plan already")
         self._seed = seed
-        self._plan = [_Armed(fault, number, _beginnings(fault)) for number, fault in enumerate(faults)]
+        self._numbers = {trial: number for number, trial in enumerate(trials, 1)}
+        if trials:
+            self._world.night_was(night_ns)
+        for number, fault in enumerate(faults):
+            due = fault.at.trial <= len(trials) and fault.at.minutes * MINUTE_NS <= night_ns
+            is_over = due and not fault.for_ever and fault.probability is None
+            self._plan.append(_Armed(fault, number, 0 if is_over else _beginnings(fault)))
         self._world.flushers.append(self._end_states)
 
     def begin(self, trial: str, attempt: int) -> None:

@@ -6,11 +6,11 @@ from typing import Protocol
 from lab.definitions.faults import LAPTOP, Fault
 from lab.virtual.adb.door import Door
 from lab.virtual.adb.server import AdbServer
+from lab.virtual.app_troubles import AppTroubles, OfApps
+from lab.virtual.capture_troubles import CaptureTroubles
 from lab.virtual.faults import Faults
-from lab.virtual.handset.exchange import Exchange
-from lab.virtual.handset.handset import Handset
 from lab.virtual.laptop import VirtualLaptop
-from lab.virtual.network.network import Network
+from lab.virtual.network_troubles import NetworkTroubles, OfNetworks
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.rehearsal import States, Strikes
 from lab.virtual.visits import Visits
@@ -25,18 +25,16 @@ _PEOPLE = {
     "person_hangs_up": "hang_up",
     "gsm_call": "gsm_call",
     "screen_locked": "lock",
+    "redial": "place_voice",
+    "other_side_first": "place_voice",
 }
 
 
-class Seams(Protocol):
+class Seams(OfApps, OfNetworks, Protocol):
     """What of a bench faults are made at; a phone has its door once the bench has started."""
 
-    phones: dict[str, VirtualPhone]
     doors: dict[str, Door]
-    laptop: VirtualLaptop
-    network: Network
     adb: AdbServer
-    exchange: Exchange
     visits: Visits
     faults: Faults
 
@@ -46,6 +44,7 @@ class Troubles:
 
     def __init__(self, bench: Seams) -> None:
         self._bench = bench
+        apps, captures, networks = AppTroubles(bench), CaptureTroubles(bench.faults), NetworkTroubles(bench)
         self.strikes: Strikes = {
             "adb_reset": lambda fault: self._door(fault).reset(),
             "adb_server_killed": lambda fault: bench.adb.kill(),
@@ -57,8 +56,10 @@ class Troubles:
             "capture_refused": lambda fault: bench.faults.add(self._tool(fault), fault.on, 1),
             "tap_lost": lambda fault: bench.faults.add("tap", fault.on, 1, reaches=0),
             "tap_twice": lambda fault: bench.faults.add("tap", fault.on, 1, reaches=2),
-            "app_crash": self._crash,
             **dict.fromkeys(_PEOPLE, self._person),
+            **apps.strikes,
+            **captures.strikes,
+            "clock_jump": lambda fault: self._machine(fault).clock.jump(round((fault.jump_s or 0.0) * 1e9)),
         }
         self.states: States = {
             "adb_away": self._away,
@@ -66,11 +67,10 @@ class Troubles:
             "adb_unauthorised": self._unauthorised,
             "su_denied": lambda fault, on: self._hold("su", fault, on, DENIED),
             "battery": lambda fault, on: self._hold("battery", fault, on, {"percent": fault.battery_percent}),
-            "logged_out": self._log_out,
-            "updated": self._update,
-            "never_rings": self._unreach,
+            "adb_slow": lambda fault, on: self._door(fault).slow((fault.slow_ms or 0) / 1000 if on else 0.0),
             "answers_late": self._late,
-            "hotspot_gone": self._stop_hotspot,
+            **apps.states,
+            **networks.states,
         }
 
     def _phone(self, fault: Fault) -> VirtualPhone:
@@ -78,6 +78,9 @@ class Troubles:
 
     def _door(self, fault: Fault) -> Door:
         return self._bench.doors[fault.on]
+
+    def _machine(self, fault: Fault) -> VirtualLaptop | VirtualPhone:
+        return self._bench.laptop if fault.on == LAPTOP else self._phone(fault)
 
     def _tool(self, fault: Fault) -> str:
         return "dumpcap" if fault.on == LAPTOP else "tcpdump"
@@ -99,13 +102,6 @@ class Troubles:
     def _unauthorised(self, fault: Fault, on: bool) -> None:
         (self._door(fault).ask_for_key if on else self._door(fault).accept_keys)()
 
-    def _stop_hotspot(self, fault: Fault, on: bool) -> None:
-        network = self._bench.network
-        self._bench.laptop.hotspot_on = not on
-        for phone, access in network.datapath.accesses.items():
-            if access.spec.link == "ethernet":
-                (network.take_down if on else network.bring_up)(phone)
-
     # Programs
 
     def _kill_agent(self, fault: Fault) -> None:
@@ -117,56 +113,9 @@ class Troubles:
             agent.hang()
 
     def _kill_capture(self, fault: Fault) -> None:
-        machine = self._bench.laptop if fault.on == LAPTOP else self._phone(fault)
-        for _, process in tuple(machine.processes):
+        for _, process in tuple(self._machine(fault).processes):
             if process.args[0].rpartition("/")[2] == self._tool(fault):
                 process.kill()
-
-    def _crash(self, fault: Fault) -> None:
-        """The process ends, with its call; a call that comes starts it again."""
-        phone = self._phone(fault)
-        package = self._package(phone.handset, fault)
-        if package not in phone.handset.running():
-            return
-        phone.write_log("E", "AndroidRuntime", "FATAL EXCEPTION: main")
-        phone.write_log("E", "AndroidRuntime", f"Process: {package}, PID: {phone.handset.packages.pid(package)}")
-        phone.handset.force_stop(package)
-        phone.handset.packages.stopped.discard(package)
-
-    def _package(self, handset: Handset, fault: Fault) -> str:
-        """The app's that the fault names, else of the call, else of the app in front."""
-        if fault.app is not None:
-            return handset.apps[fault.app].package
-        return handset.call.call.app.package if handset.call is not None else handset.package
-
-    # Apps and accounts
-
-    def _packages(self, fault: Fault) -> set[str]:
-        """Those that a fault is about: of the app that it names, else all."""
-        apps = self._phone(fault).apps
-        return {app.package for app in ([apps[fault.app]] if fault.app is not None else apps.values())}
-
-    def _log_out(self, fault: Fault, on: bool) -> None:
-        handset = self._phone(fault).handset
-        packages = self._packages(fault)
-        if not on:
-            handset.packages.logged_out -= packages
-            return
-        handset.packages.logged_out |= packages
-        if handset.call is not None and handset.call.call.app.package in packages:
-            self._bench.exchange.hang_up(fault.on)
-
-    def _update(self, fault: Fault, on: bool) -> None:
-        updated = self._phone(fault).handset.packages.updated
-        for package in self._packages(fault):
-            if on and fault.version is not None:
-                updated[package] = fault.version
-            else:
-                updated.pop(package, None)
-
-    def _unreach(self, fault: Fault, on: bool) -> None:
-        unreached = self._phone(fault).handset.packages.unreached
-        (unreached.update if on else unreached.difference_update)(self._packages(fault))
 
     def _late(self, fault: Fault, on: bool) -> None:
         self._bench.exchange.late_ns[fault.on] = round((fault.late_s or 0.0) * 1e9) if on else 0

@@ -59,6 +59,10 @@ class World:
         """The night clock: all time that passed since the bench began, in attempts and between them."""
         return self._nights_ns + self.now_ns - self.started_ns
 
+    def night_was(self, night_ns: int) -> None:
+        """The night clock goes on from this reading: another process had it until now."""
+        self._nights_ns = night_ns - (self.now_ns - self.started_ns)
+
     def at(self, when_ns: int, action: Callable[[], None]) -> Timer:
         """Have `action` done at an instant; never before now."""
         timer = Timer(max(when_ns, self.now_ns), next(self._sequence), action)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.faults import SLOW, cases, comes_to, play, shared_out, wrong
 from correlate.dataset import Dataset
-from lab.definitions.faults import STATES, STRIKES
+from lab.definitions.faults import REFUSALS, STATES, STRIKES
 from lab.errors import TrialsFailed
 from lab.run.options import Options
 from lab.run.plan import prepare
@@ -58,18 +58,99 @@ def test_a_reset_at_each_step_costs_one_attempt_and_leaves_the_bytes(tmp_path):
 
 
 @pytest.mark.full
-def test_an_app_that_is_logged_out_voids_with_a_reason_from_its_trial_on_and_no_other_app_does(tmp_path):
+def test_an_app_that_is_logged_out_from_a_trial_on_is_parked_at_once_and_no_other_app_is(tmp_path):
     ids = [
         f"{app}-voice-lte_to_fixed-{scenario}-1"
         for scenario in ("caller_cancels", "callee_rejects")
         for app in ("whatsapp", "messenger", "snapchat")
     ]
     out = faults(tmp_path, "what: logged_out, on: pixel6, app: messenger, at: {trial: 4}, for_ever: true")
-    with pytest.raises(TrialsFailed, match="1 of 6 trials stay void: messenger-voice-lte_to_fixed-callee_rejects-1"):
+    with pytest.raises(TrialsFailed, match="1 of 6 trials are left out, their app is parked"):
         run_trials(tmp_path / "dataset", ids, matrix="paper", faults=out)
     dataset = Dataset(tmp_path / "dataset")
     assert sorted(dataset.trial_ids()) == sorted(set(ids) - {ids[4]})
-    assert {(trial, reason) for trial, reason, _ in voids(dataset)} == {(ids[4], "selector_not_found")}
+    assert voids(dataset) == [(ids[4], "logged_out", None)]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("reason", "app", "on", "calls"),
+    [
+        ("logged_out", "whatsapp", "pixel6", None),
+        ("banned", "whatsapp", "pixel6", None),
+        ("blocked", "whatsapp", "pixel6", None),
+        ("rate_limited", "whatsapp", "pixel6", 1),
+        ("message_request", "messenger", "pixel6", None),
+        ("logged_out", "whatsapp", "pixel6pro", 1),
+        ("update_required", "whatsapp", "pixel6pro", 1),
+    ],
+)
+def test_what_an_app_says_on_either_phone_parks_it_after_one_attempt_and_at_most_one_call(
+    tmp_path, reason, app, on, calls
+):
+    ids = [f"{app}-voice-lte_to_fixed-{scenario}-1" for scenario in ("caller_cancels", "callee_rejects")]
+    out = faults(tmp_path, f"what: {reason}, on: {on}, app: {app}, for_ever: true")
+    with pytest.raises(TrialsFailed, match="2 of 2 trials are left out, their app is parked"):
+        run_trials(tmp_path / "dataset", ids, matrix="paper", faults=out)
+    dataset = Dataset(tmp_path / "dataset")
+    (void,) = [line for line in dataset.journal.read() if line.event == "void"]
+    assert (void.reason, void.calls) == (reason, calls)
+    assert f"{app} on {on} shows " in void.text
+    assert dataset.verify() == []
+
+
+@pytest.mark.full
+def test_a_copy_that_is_cut_is_made_again_and_costs_no_call(tmp_path):
+    plain = run_trials(tmp_path / "plain", [CANCEL], matrix="smoke").dataset
+    cut = faults(tmp_path, "what: pull_cut, on: pixel6", "what: pull_cut, on: laptop")
+    dataset = run_trials(tmp_path / "dataset", [CANCEL], matrix="smoke", faults=cut).dataset
+    assert voids(dataset) == []
+    assert captures(dataset.path, CANCEL) == captures(plain.path, CANCEL)
+    events = (dataset.path / "trials" / CANCEL / "events.jsonl").read_text()
+    assert events.count('"fetch_again"') == 2
+
+
+@pytest.mark.full
+def test_a_phone_without_a_network_is_waited_for_and_costs_no_attempt_of_the_trial(tmp_path):
+    lost = faults(tmp_path, "what: network_lost, on: pixel6, at: {step: stopped}, for_minutes: 2.5")
+    dataset = run_trials(tmp_path / "dataset", [CANCEL, HANG_UP], matrix="smoke", faults=lost).dataset
+    found = voids(dataset)
+    assert {reason for _, reason, _ in found} == {"wrong_network"}
+    assert [spoilt for *_, spoilt in found] == list(range(1, len(found) + 1))
+    # Pauses of 1 and 2 min bring it back.
+    assert 2 <= len(found) <= 3
+    assert {dataset.record(trial).attempt for trial in dataset.trial_ids()} == {0}
+
+
+@pytest.mark.full
+def test_a_prompt_that_is_known_is_sent_away_and_one_that_is_not_voids_with_a_picture_of_it(tmp_path):
+    over = faults(
+        tmp_path,
+        "what: prompt, dialog: permission, on: pixel6, at: {step: opened}",
+        "what: prompt, dialog: rating, on: pixel6, at: {trial: 2, step: opened}",
+        "what: anr, on: pixel6, at: {trial: 3, step: answered, after_s: 1}",
+    )
+    ids = [CANCEL, "whatsapp-video-lte_to_fixed-caller_cancels-1", HANG_UP]
+    dataset = run_trials(tmp_path / "dataset", ids, matrix="smoke", faults=over).dataset
+    assert voids(dataset)[0] == (ids[1], "dialog", None)
+    (folder,) = (dataset.path / "attempts").glob(f"{ids[1]}.*")
+    assert (folder / "caller-screen.jpg").read_bytes()[:2] == b"\xff\xd8"
+    assert b"InAppReview" in (folder / "void.json").read_bytes()
+    assert sorted(dataset.trial_ids()) == sorted(ids)
+
+
+@pytest.mark.full
+def test_a_rehearsal_that_is_taken_up_again_goes_on_with_its_night(tmp_path):
+    ids = [CANCEL, HANG_UP, "whatsapp-video-lte_to_fixed-caller_hangs_up-1"]
+    plan = faults(
+        tmp_path,
+        "what: adb_reset, on: pixel6, at: {trial: 1, step: opened}",
+        "what: adb_reset, on: pixel6, at: {trial: 3, step: opened}",
+    )
+    run_trials(tmp_path / "dataset", ids[:2], matrix="smoke", faults=plan)
+    dataset = run_trials(tmp_path / "dataset", ids, matrix="smoke", faults=plan).dataset
+    # By themselves each run's first trial would have both.
+    assert voids(dataset) == [(ids[0], "bench_trouble", 1), (ids[2], "bench_trouble", 1)]
 
 
 @pytest.mark.full
@@ -89,7 +170,7 @@ def test_a_key_that_is_accepted_and_a_server_that_was_killed_cost_one_attempt_ea
 def test_a_hotspot_that_goes_off_for_half_a_minute_costs_one_attempt(tmp_path):
     off = faults(tmp_path, "what: hotspot_gone, on: laptop, at: {trial: 2}, for_minutes: 0.5")
     dataset = run_trials(tmp_path / "dataset", [CANCEL, HANG_UP], matrix="smoke", faults=off).dataset
-    assert voids(dataset) == [(HANG_UP, "bench_trouble", 1)]
+    assert voids(dataset) == [(HANG_UP, "wrong_network", 1)]
     assert {line.on for line in dataset.journal.read() if line.event == "ladder"} == {"laptop"}
 
 
@@ -126,5 +207,5 @@ def test_all_faults_are_generated_at_all_steps_and_each_comes_once():
     runs = list(shared_out(cases(), trials, seed=1))
     pool = [case for each in runs for case in each.values()]
     assert len(pool) == len(set(pool)) == len(cases())
-    assert {case.what for case in pool} == {*STRIKES, *STATES} - {*SLOW}
+    assert {case.what for case in pool} == {*STRIKES, *STATES} - {*SLOW, *REFUSALS}
     assert all(comes_to(case.step, trials[number - 1]) for each in runs for number, case in each.items())

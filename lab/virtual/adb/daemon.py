@@ -140,6 +140,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, device: Device, *, silent: bool = False, asks: bool = False) -> None:
         self._device, self._silent, self._asks = device, silent, asks
         self._waits = False
+        self.slow_s = 0.0
+        """How much real time each answer takes on its way to the host."""
         self._buffer = bytearray()
         self._out = bytearray()
         self._transport: asyncio.Transport | None = None
@@ -164,7 +166,11 @@ class Connection(asyncio.Protocol):
     def send(self, command: str, arg0: int, arg1: int, data: bytes = b"") -> None:
         """Send a message; an OKAY and the answer behind it leave together, which spares the host a wake-up."""
         if not self._out:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop = asyncio.get_running_loop()
+            if self.slow_s:
+                loop.call_later(self.slow_s, self._flush)
+            else:
+                loop.call_soon(self._flush)
         self._out += packet(command, arg0, arg1, data)
 
     def _flush(self) -> None:

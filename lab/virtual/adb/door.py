@@ -16,6 +16,7 @@ class Door:
         self._server: asyncio.Server | None = None
         self._opening: asyncio.Task[None] | None = None
         self._silent = self._asks = False
+        self._slow_s = 0.0
         # Bound and never listening: the port stays this phone's while nobody is let in.
         self._holder = _bound(0)
         self.port: int = self._holder.getsockname()[1]
@@ -27,6 +28,7 @@ class Door:
 
     def _connected(self) -> Connection:
         connection = Connection(self._device, silent=self._silent, asks=self._asks)
+        connection.slow_s = self._slow_s
         self._connections.append(connection)
         return connection
 
@@ -65,6 +67,12 @@ class Door:
         self._silent = False
         for connection in self._connections:
             connection.speak()
+
+    def slow(self, seconds: float) -> None:
+        """Each answer takes so much longer, in real time; 0 ends it."""
+        self._slow_s = seconds
+        for connection in self._connections:
+            connection.slow_s = seconds
 
     def ask_for_key(self) -> None:
         """The keys of all hosts are revoked: who connects waits until somebody accepts his key on the screen."""

@@ -39,7 +39,8 @@ class PhoneServices(Device):
         if kind.startswith("shell,"):
             return lambda stream: self._shell_with_options(stream, kind.split(",")[1:], rest)
         if name == "sync:":
-            return SyncService(self._phone.files)
+            phone = self._phone
+            return SyncService(phone.files, lambda: phone.faults.take("pull", phone.name) is not None)
         if kind == "tcp":
             agent = self._phone.agent
             return agent.serve if agent is not None and rest == str(agent.port) else None

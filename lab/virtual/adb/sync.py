@@ -21,10 +21,13 @@ ENOENT = 2
 
 
 class SyncService:
-    """One `sync:` stream over the files of a phone, as uid 2000. It ends with QUIT or with the stream."""
+    """One `sync:` stream over the files of a phone, as uid 2000. It ends with QUIT or with the stream.
 
-    def __init__(self, files: Files) -> None:
-        self._files = files
+    `cut` is asked for each file that is fetched: true, and the stream ends in the middle of it.
+    """
+
+    def __init__(self, files: Files, cut: Callable[[], bool] = lambda: False) -> None:
+        self._files, self._cut = files, cut
 
     async def __call__(self, stream: AdbStream) -> None:
         while True:
@@ -72,6 +75,9 @@ class SyncService:
         for start in range(0, len(data), CHUNK_BYTES):
             chunk = data[start : start + CHUNK_BYTES]
             answer += REQUEST.pack(b"DATA", len(chunk)) + chunk
+        if self._cut():
+            await stream.write(bytes(answer[: len(answer) // 2]))
+            raise StreamClosed("cut")
         # Data and DONE in one write: a second small write would wait for a delayed acknowledgement.
         await stream.write(bytes(answer) + REQUEST.pack(b"DONE", 0))
 

@@ -9,7 +9,7 @@ import re
 
 from lab.virtual.files import ROOT_UID
 from lab.virtual.laptop import VirtualLaptop
-from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, Capture
+from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, Capture, damaged
 from lab.virtual.processes import Process
 from lab.virtual.shell.machine import Call, Unbuilt
 from lab.virtual.standin.connection import Connection
@@ -68,6 +68,7 @@ class Dumpcap:
             self._interface,
             bytes.fromhex(self._mac.replace(":", "")) or None,
         )
+        self._machine.faults.begin_capture(self._machine.name, self._capture)
         self._connection.post(b"2", f"Capturing on '{self._interface}'\n".encode())
         self._connection.on_interrupt = self.stop
         delay_ns = world.chance(f"laptop/dumpcap/{world.now_ns - world.started_ns}").randrange(*LIVE_NS)
@@ -126,6 +127,11 @@ class Dumpcap:
             return
         capture = self._capture
         capture.stop()
+        self._machine.faults.end_capture(self._machine.name, capture)
+        if fault := self._machine.faults.take("file", self._machine.name):
+            lost, zeros = damaged(fault["how"], "pcapng")
+            self._connection.post(b"T", b"%d" % lost)
+            self._connection.post_file(bytes(zeros))
         lost = capture.received - capture.captured
         percent = 100.0 if not capture.dropped else 100.0 * capture.received / (capture.received + capture.dropped)
         said = (
@@ -144,6 +150,7 @@ class Dumpcap:
         if not self._ended.is_set():
             if self._capture is not None:
                 self._capture.stop(killed=True)
+                self._machine.faults.end_capture(self._machine.name, self._capture)
             self._connection.post(b"X", b"\xff")
             self._process.end(255)
             self._ended.set()

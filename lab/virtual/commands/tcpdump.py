@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lab.virtual.files import ROOT_UID
-from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture, slot_bytes
+from lab.virtual.network.capturefile import IMMEDIATE, TCPDUMP_BLOCKS, Capture, damaged, slot_bytes
 from lab.virtual.network.network import Network
 from lab.virtual.network.wire import Wire
 from lab.virtual.phone import VirtualPhone
@@ -125,6 +125,7 @@ class Tcpdump:
         buffering = IMMEDIATE if given.immediate else TCPDUMP_BLOCKS
         room = slot_bytes(given.snaplen, wire.link_type) if given.immediate else None
         self._capture = Capture(wire, "pcap", given.snaplen, buffering, phone.clock.at, self._write, room=room)
+        phone.faults.begin_capture(phone.name, self._capture)
         self._later("listening", LISTENING_NS, self._listening)
         if given.seconds is not None:
             phone.world.after(given.seconds * 1_000_000_000, lambda: self._signalled("INT"))
@@ -162,18 +163,28 @@ class Tcpdump:
         if self.process.code is not None:
             return
         self._capture.stop()
+        if fault := self._phone.faults.take("file", self._phone.name):
+            self._damage(*damaged(fault["how"], "pcap"))
         self._call.streams.err.write("".join(f"{line}\n" for line in self._counters()).encode())
         self.process.end(0)
         self._phone.faults.reached("stopped")
 
+    def _damage(self, lost: int, zeros: int) -> None:
+        if self._descriptor is not None:
+            size = os.fstat(self._descriptor).st_size
+            os.ftruncate(self._descriptor, max(0, size - lost))
+            os.pwrite(self._descriptor, bytes(zeros), max(0, size - lost))
+
     def _counters(self) -> tuple[str, str, str]:
         capture = self._capture
-        received = f"{capture.received} packets received by filter"
+        # Linux counts what it drops among what it received.
+        received = f"{capture.received + capture.dropped} packets received by filter"
         return f"{capture.captured} packets captured", received, f"{capture.dropped} packets dropped by kernel"
 
     def close(self) -> None:
         """Give everything back, however it ended."""
         self._capture.stop(killed=True)
+        self._phone.faults.end_capture(self._phone.name, self._capture)
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

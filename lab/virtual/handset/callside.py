@@ -27,6 +27,17 @@ class Display:
     locked: bool = False
     shade: bool = False
 
+    def wake(self) -> None:
+        self.on = True
+
+    def sleep(self) -> None:
+        """Off, and locked once it is lit again."""
+        self.on, self.locked, self.shade = False, True, False
+
+    def power(self) -> None:
+        """The key of that name."""
+        (self.sleep if self.on else self.wake)()
+
 
 @dataclass(frozen=True)
 class Place:

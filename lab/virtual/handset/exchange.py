@@ -142,8 +142,9 @@ class Exchange:
     """Signals calls between its `subscribers`, by phone; a phone has at most one call at a time.
 
     `calls` are those of this attempt, oldest first; `networks` are the labels of the phones' networks, `late_ns` how
-    much later than the app's own times the answer of a phone counts. An answered call is connected after the app's own
-    times and over after them; `by_media` when a listener says `media_connected` and `media_closed`.
+    much later than the app's own times the answer of a phone counts. With a phone of `cut_off` nothing rings and
+    nothing is connected, and nothing is connected with one that is `relayless`. An answered call is connected after the
+    app's own times and over after them; `by_media` when a listener says `media_connected` and `media_closed`.
     """
 
     def __init__(self, world: World, listeners: list[CallListener], *, by_media: bool = False) -> None:
@@ -151,6 +152,8 @@ class Exchange:
         self.subscribers: dict[str, Subscriber] = {}
         self.networks: Mapping[str, str] = {}
         self.late_ns: dict[str, int] = {}
+        self.cut_off: set[str] = set()
+        self.relayless: set[str] = set()
         self.calls: list[Call] = []
         self._lines: dict[str, _Line] = {}
 
@@ -217,6 +220,12 @@ class Exchange:
         if line is not None and not line.over:
             self._end(line, line.call.role(phone))
 
+    def lose(self, phone: str) -> None:
+        """The operator gives up a call whose phone is out of reach."""
+        line = self._lines.get(phone)
+        if line is not None and not line.over:
+            self._end(line, "system")
+
     def switch_video(self, phone: str) -> None:
         """Have the voice call of a phone become a video call on both phones; anything else is ignored.
 
@@ -249,7 +258,7 @@ class Exchange:
     def _ring(self, line: _Line) -> None:
         call = line.call
         callee = self.subscribers[call.callee]
-        if not callee.reachable(call.app):
+        if not callee.reachable(call.app) or self.cut_off & {call.caller, call.callee}:
             return
         if call.callee in self._lines:
             self._end(line, "system")
@@ -275,6 +284,8 @@ class Exchange:
 
     def _answered(self, line: _Line) -> None:
         call = line.call
+        if (self.cut_off | self.relayless) & {call.caller, call.callee}:
+            return
         call.answered_ns = self.world.now_ns
         self._tell("answered", call)
         if self.by_media:

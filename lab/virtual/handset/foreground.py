@@ -27,6 +27,7 @@ class Foreground:
         self.over: Window | None = None
         self._opening: Timer | None = None
         self._next: Place | None = None
+        self._told = False
 
     def window(self) -> Window:
         """What is shown where no call screen is."""
@@ -37,8 +38,9 @@ class Foreground:
         if self.place is None:
             return launcher(self._apps.values())
         app = self.place.app
-        if app.logged_out is not None and app.package in self._packages.logged_out:
-            return app_window(app, app.logged_out, "", 0)
+        refusal = self._packages.refusal(app, in_chat=self.place.screen == app.chat, placed=self._told)
+        if refusal is not None:
+            return app_window(app, refusal, self.place.peer, 0)
         return app_window(app, app.screen(self.place.screen), self.place.peer, 0)
 
     def start(self, package: str) -> bool:
@@ -106,8 +108,13 @@ class Foreground:
         else:
             self._put(place)
 
+    def refuse_to_place(self, app: VirtualApp) -> bool:
+        """Whether an app that is to place a call says that it does not; it is shown then."""
+        self._told = self._packages.refusal(app, in_chat=True, placed=True) is not None
+        return self._told
+
     def _put(self, place: Place | None) -> None:
-        self.place = place
+        self.place, self._told = place, False
         chat = place is not None and place.screen == place.app.chat and "video" in place.app.services
         self._calls.records.shows(place.app.package if place is not None and chat else None)
 

@@ -19,6 +19,7 @@ from lab.virtual.handset.foreground import Foreground
 from lab.virtual.handset.history import History
 from lab.virtual.handset.othercall import OtherCall
 from lab.virtual.handset.packages import Packages
+from lab.virtual.handset.prompts import Prompts
 from lab.virtual.handset.records import Records, SimState
 from lab.virtual.handset.touches import Touches
 from lab.virtual.handset.windows import Do, Node, Notification, Shown, Window, app_window, heads_up, shade
@@ -62,12 +63,13 @@ class Handset:
         self.calls = CallSide(name, contacts, world, self.display, self.packages, notes, titles)
         self.other_call = OtherCall(world, self.display, self.packages, self.calls, self.audio)
         self.foreground = Foreground(self.packages, world, self.display, self.calls, partial(exchange.peers, name))
+        self.prompts = Prompts(self.kill)
         self._keys: Mapping[str, Callable[[], None]] = {
             "home": self._home,
             "back": self._back,
-            "power": self._power,
-            "wakeup": self._wake,
-            "sleep": self._sleep,
+            "power": self.display.power,
+            "wakeup": self.display.wake,
+            "sleep": self.display.sleep,
             "headsethook": self._headset_hook,
             "endcall": self._end_call,
         }
@@ -82,10 +84,11 @@ class Handset:
             "place_video": self._place,
             "open_call": lambda shown: self.calls.bring_to_front(),
             "answer": lambda shown: self.exchange.answer(self.name),
-            "reject": lambda shown: self._reject(),
-            "hang_up": lambda shown: self._hang_up(),
+            "reject": lambda shown: self._decline(exchange.reject),
+            "hang_up": lambda shown: self._decline(exchange.hang_up),
             "other_call": lambda shown: self.other_call.touched(),
             "show_controls": lambda shown: self.calls.show_controls(),
+            "prompt": self.prompts.tapped,
         }
         self.begin()
 
@@ -102,6 +105,7 @@ class Handset:
         self.calls.begin()
         self.other_call.begin()
         self.foreground.begin()
+        self.prompts.begin()
 
     # What the phone shows
 
@@ -116,6 +120,8 @@ class Handset:
         if call is None and self.calls.dialog is not None and not self.display.locked:
             dialog = self.calls.dialog
             shown.append(app_window(dialog.app, dialog.app.screen(dialog.screen), dialog.peer, 0))
+        if (prompt := self.prompts.window()) is not None and not self.display.locked:
+            shown.append(prompt)
         return shown + [heads_up(posted) for posted in self._over()]
 
     def _over(self) -> list[Notification]:
@@ -242,6 +248,12 @@ class Handset:
             self.exchange.hang_up(self.name)
         self.calls.forget(package)
         self.foreground.stop(package)
+        self.prompts.ended(package)
+
+    def kill(self, package: str) -> None:
+        """End an app's process, and its call with it; a call that comes starts it again."""
+        self.force_stop(package)
+        self.packages.stopped.discard(package)
 
     # How it does it
 
@@ -287,26 +299,25 @@ class Handset:
     def _place(self, shown: Shown) -> None:
         service: Service = "voice" if shown.tap == "place_voice" else "video"
         self.calls.dialog = None
-        if shown.app is not None and service in shown.app.services:
+        if shown.app is not None and service in shown.app.services and not self.foreground.refuse_to_place(shown.app):
             self.exchange.place(self.name, shown.app, service, shown.peer)
 
-    def _reject(self) -> None:
+    def _decline(self, how: Callable[[str], None]) -> None:
         self.display.shade = False
-        self.exchange.reject(self.name)
-
-    def _hang_up(self) -> None:
-        self.display.shade = False
-        self.exchange.hang_up(self.name)
+        how(self.name)
 
     def _home(self) -> None:
         if not self.display.on:
             return
         self.display.shade = self.calls.front = False
         self.calls.after = self.calls.dialog = None
+        self.prompts.left()
         self.foreground.home()
 
     def _back(self) -> None:
         if not self.display.on:
+            return
+        if self.prompts.left():
             return
         if self.display.shade:
             self.display.shade = False
@@ -316,15 +327,6 @@ class Handset:
             self.calls.dialog = None
         else:
             self.foreground.back()
-
-    def _power(self) -> None:
-        (self._sleep if self.display.on else self._wake)()
-
-    def _wake(self) -> None:
-        self.display.on = True
-
-    def _sleep(self) -> None:
-        self.display.on, self.display.locked, self.display.shade = False, True, False
 
     def _headset_hook(self) -> None:
         """A short press reaches a call that Telecom knows: it answers a ringing voice call, and ends any other."""
@@ -344,4 +346,4 @@ class Handset:
             self.records.asked_through_telecom("REQUEST_DISCONNECT")
             self.exchange.hang_up(self.name)
         else:
-            self._sleep()
+            self.display.sleep()

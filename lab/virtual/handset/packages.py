@@ -4,8 +4,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.definitions.virtual_app import VirtualApp
+from lab.definitions.virtual_app import VirtualApp, VirtualScreen
 from lab.virtual.handset.audio import ANDROID, TELECOM
+
+AT_ONCE, IN_CHATS = ("logged_out", "banned", "update_required"), ("blocked", "message_request")
+"""What an app says instead of all that it has, and what it says in a chat; all else it says where a call is placed."""
+STILL_RINGS = ("rate_limited",)
 
 _FIRST_UID, _SYSTEM_UID, _OTHER_UID = 10_240, 1_000, 10_150
 _FIRST_PID, _SYSTEM_PID = 11_000, 1_603
@@ -15,15 +19,15 @@ _FIRST_PID, _SYSTEM_PID = 11_000, 1_603
 class Packages:
     """The packages of a phone: the apps `installed`, by name; which have a process; which were force-stopped.
 
-    What outlives an attempt: packages that are `logged_out`, those that nothing reaches (`unreached`), and the versions
-    of those that were `updated`.
+    What outlives an attempt: why packages are `refusing`, those that nothing reaches (`unreached`), and the versions of
+    those that were `updated`.
     """
 
     installed: Mapping[str, VirtualApp]
     started: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
     kills: Counter[str] = field(default_factory=Counter)
-    logged_out: set[str] = field(default_factory=set)
+    refusing: dict[str, str] = field(default_factory=dict)
     unreached: set[str] = field(default_factory=set)
     updated: dict[str, str] = field(default_factory=dict)
 
@@ -34,7 +38,14 @@ class Packages:
 
     def reachable(self, app: VirtualApp) -> bool:
         """Whether a call in `app` can ring here."""
-        return app.name in self.installed and app.package not in self.stopped | self.logged_out | self.unreached
+        refuses = self.refusing.get(app.package) not in (None, *STILL_RINGS)
+        return app.name in self.installed and app.package not in self.stopped | self.unreached and not refuses
+
+    def refusal(self, app: VirtualApp, *, in_chat: bool, placed: bool) -> VirtualScreen | None:
+        """The screen of an app that will not call, where it shows it: at once, in a chat, or where a call is placed."""
+        reason = self.refusing.get(app.package, "")
+        shown = reason in AT_ONCE or (reason in IN_CHATS and in_chat) or placed
+        return app.refuses(reason) if shown else None
 
     def version(self, app: VirtualApp) -> str:
         """The version that is installed now."""

@@ -22,7 +22,7 @@ from lab.definitions.virtual_app import (
 from lab.virtual.handset.exchange import CallView
 
 Bounds = tuple[int, int, int, int]
-Do = Action | Literal["open_call", "launch", "other_call"]
+Do = Action | Literal["open_call", "launch", "other_call", "prompt"]
 
 LAUNCHER = "com.google.android.apps.nexuslauncher"
 LAUNCHER_ACTIVITY = f"{LAUNCHER}.NexusLauncherActivity"
@@ -68,16 +68,19 @@ class Shown:
 
 @dataclass(frozen=True)
 class Window:
-    """One window; a gesture inside its bounds reaches no window under it."""
+    """One window; a gesture inside its bounds reaches no window under it. One of no activity has a title of its own."""
 
     package: str
     activity: str
     shown: tuple[Shown, ...]
     bounds: Bounds = SCREEN
+    own_title: str = ""
 
     @property
     def title(self) -> str:
         """What the window manager calls it."""
+        if self.own_title:
+            return self.own_title
         return self.activity if self.activity == SHADE_ACTIVITY else f"{self.package}/{self.activity}"
 
     def contains(self, x: float, y: float) -> bool:

@@ -119,6 +119,17 @@ def pcapng_statistics(started_ns: int, stopped_ns: int, received: int, dropped: 
     return _block(5, body + _options([(2, stamp(started_ns)), (3, stamp(stopped_ns)), *counts]))
 
 
+STATISTICS_BYTES = len(pcapng_statistics(0, 0, 0, 0))
+_INTO_A_PACKET, _ZEROED = 7, 4096
+
+
+def damaged(how: str, format: Literal["pcap", "pcapng"]) -> tuple[int, int]:
+    """How many bytes a file loses, and how many zeros it gets: `cut` in its last packet, or `zeroed` at its end."""
+    if how == "zeroed":
+        return _ZEROED, _ZEROED
+    return _INTO_A_PACKET + (STATISTICS_BYTES if format == "pcapng" else 0), 0
+
+
 def _ragged(heads: Octets, rows: Octets, captured: Integers, padded: Integers, tails: Octets | None) -> bytes:
     """Head, `captured` bytes of row, zeros up to `padded`, tail: of each record, one record behind the other."""
     head, widest = heads.shape[1], int(padded.max())
@@ -166,6 +177,9 @@ class Capture:
         self._clock, self._write, self._mac = clock, write, mac
         self._waiting: list[Frames] = []
         self._stopped = False
+        self.sees_from_ns = self.started_ns
+        """What passed before is not seen: the tool is not that far yet, whatever it says."""
+        self._misses = 0
         link = LINK_TYPES[wire.link_type]
         name = wire.name if interface is None else interface
         write(pcap_header(link, snaplen) if format == "pcap" else pcapng_header(link, snaplen, name))
@@ -174,9 +188,19 @@ class Capture:
     def take(self, frames: Frames) -> None:
         """Receive frames that passed on the wire."""
         taken = frames if self._mac is None else frames.of_mac(self._mac)
+        if self.sees_from_ns > self.started_ns:
+            taken = taken.part(int(np.searchsorted(taken.times_ns, self.sees_from_ns)), len(taken))
+        if self._misses:
+            missed = min(self._misses, len(taken))
+            self._misses, self.dropped = self._misses - missed, self.dropped + missed
+            taken = taken.part(missed, len(taken))
         if len(taken):
             self.received += len(taken)
             self._waiting.append(taken)
+
+    def miss(self, frames: int) -> None:
+        """The kernel drops the next so many frames, for the tool is too slow; it counts them."""
+        self._misses += frames
 
     def tick(self, now_ns: int) -> None:
         """Write the frames of all blocks that are closed by now."""

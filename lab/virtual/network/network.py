@@ -16,6 +16,7 @@ from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.noise import Noise
 from lab.virtual.network.otherclient import OtherClient
+from lab.virtual.network.outages import Outages
 from lab.virtual.network.traffic import CallTraffic
 from lab.virtual.network.usage import OTHERS, Kind, Usage
 from lab.virtual.network.wire import Wire
@@ -51,8 +52,10 @@ class Network:
         self._moves: list[tuple[str, str]] = []
         self._elsewhere: list[tuple[str, Kind, int]] = []
         self.down: set[str] = set()
+        self.outages = Outages()
 
     def _watch(self, wire: Wire) -> None:
+        wire.reaches = lambda meaning: self.outages.reaches(wire.phone, meaning)
         wire.admit = lambda meaning: self._admit(wire.phone, meaning)
         wire.on_pass = lambda meaning, packets, size: self._count(wire.phone, meaning, packets, size)
 

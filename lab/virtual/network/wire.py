@@ -46,6 +46,7 @@ NEVER_NS = 1 << 63
 class Wire:
     """One phone's vantage. `on_attach` is called with the number of captures started before, `on_detach` after.
 
+    What `reaches` it not never passes, and a single frame that it does not `admit` neither.
     `on_pass` is told what frames passed: their meaning, how many, and the bytes of their payloads. The ledger notes
     them where the wire `is_vantage`. A phone with several wires has one count of `positions`.
     """
@@ -63,6 +64,7 @@ class Wire:
         self.phone, self.link_type, self.name = phone, link_type, name
         self.world, self.ledger = world, ledger
         self.admit: Callable[[Meaning], bool] = lambda meaning: True
+        self.reaches: Callable[[Meaning], bool] = lambda meaning: True
         self.on_attach: Callable[[int], None] = lambda before: None
         self.on_detach: Callable[[], None] = lambda: None
         self.on_pass: Callable[[Meaning, int, int], None] = lambda meaning, packets, payload_bytes: None
@@ -142,7 +144,7 @@ class Wire:
         due = []
         while self._singles and self._singles[0].when_ns <= now_ns:
             single = heapq.heappop(self._singles)
-            if self.admit(single.meaning):
+            if self.reaches(single.meaning) and self.admit(single.meaning):
                 due.append(single)
         return due
 
@@ -151,7 +153,7 @@ class Wire:
         for batch in self._batches:
             low = batch.cursor
             batch.cursor = int(np.searchsorted(batch.times_ns, now_ns, side="right"))
-            if batch.cursor > low:
+            if batch.cursor > low and self.reaches(batch.meaning):
                 pieces.append((batch, low, batch.cursor))
         self._batches = [batch for batch in self._batches if batch.cursor < len(batch.times_ns)]
         self._next_batch_ns = min((int(batch.times_ns[batch.cursor]) for batch in self._batches), default=NEVER_NS)

@@ -217,7 +217,7 @@ class RigBench:
         """Who a side of this attempt is for the TURN server."""
         return f"{self._begun['trial']}.{self._begun['attempt']}.{side}"
 
-    def plan(self, seed: int, faults: list[dict[str, Any]]) -> None:
+    def plan(self, seed: int, faults: list[dict[str, Any]], night_ns: int, trials: list[str]) -> None:
         """Raises ValueError, as `fail_next` does."""
         raise ValueError("the rig makes no faults; the virtual bench does")
 

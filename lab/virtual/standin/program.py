@@ -7,7 +7,7 @@ owner alone may read: anybody can read a command line. Standard library alone, f
 
 Frames on the socket, both ways: kind (1 byte), length (4 bytes, big-endian), data. From here: A token and argv with NUL
 between, I input, E end of input, S SIGINT, K acknowledgement. To here: 1 standard output, 2 standard error, O open a
-file, W write to it, Q acknowledge when all before is written, X exit code.
+file, W write to it, T cut so many bytes off its end, Q acknowledge when all before is written, X exit code.
 """
 
 import os
@@ -110,6 +110,10 @@ class StandIn:
             self.file = os.open(body, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         elif kind == b"W":
             write_all(self.file, body)
+        elif kind == b"T":
+            end = max(0, os.lseek(self.file, 0, os.SEEK_END) - int(body))
+            os.ftruncate(self.file, end)
+            os.lseek(self.file, end, os.SEEK_SET)
         elif kind == b"Q":
             self.send(b"K")
 

@@ -81,6 +81,11 @@ class StandIns:
                 terminal.charge("line", operation(argv[2]))
             script = argv[2] if argv[1:2] == ["-c"] else None
             code = await (shell.interactive() if script is None else shell.run(script))
+        elif argv[0] == "cat" and machine.faults.take("pull", machine.name):
+            # What ssh ends with where its connection is cut.
+            whole = machine.files.read(argv[-1], ROOT_UID)
+            terminal.out.write(whole[: len(whole) // 2])
+            code = 255
         else:
             # Its own start is real, so it costs no bench time: how often a file is fetched must not move a trial.
             code = await shell.call(Call(argv, streams, shell))

@@ -44,7 +44,25 @@ def mistakes(folder: Path, *faults: str, among: Path = SCENARIOS) -> list[str]:
         ("what: logged_out, on: pixel6, for_ever: true", "missing key 'app': logged_out is of one app"),
         ("what: adb_reset, on: pixel6, app: whatsapp", "adb_reset is of no app; leave it out"),
         ("what: battery, on: pixel6, for_ever: true", "missing key 'battery_percent': battery needs it"),
-        ("what: adb_reset, on: pixel6, late_s: 3", "late_s is of answers_late, not of adb_reset"),
+        ("what: adb_reset, on: pixel6, late_s: 3", "late_s is of answers_late and capture_late, not of adb_reset"),
+        ("what: prompt, on: pixel6, dialog: rating, at: {step: ringing}", None),
+        ("what: prompt, on: pixel6", "missing key 'dialog': prompt needs it"),
+        ("what: prompt, on: pixel6, dialog: ratin", "no dialog 'ratin'; did you mean 'rating'?"),
+        ("what: clock_jump, on: laptop, jump_s: -2", None),
+        ("what: clock_jump, on: bench, jump_s: -2", "clock_jump is on a phone, not on the bench"),
+        ("what: capture_cut, on: laptop, at: {step: stopped}", "or ended: later its capture is there already"),
+        (
+            "what: capture_late, on: laptop, late_s: 9, at: {step: captured}",
+            "capture_late comes at begun or opened",
+        ),
+        ("what: redial, on: pixel6", "redial comes at ended: it is the call after one"),
+        (
+            "what: other_side_first, on: pixel6, at: {step: placed}",
+            "it is the call before the trial's own",
+        ),
+        ("what: banned, on: pixel6, for_ever: true", "missing key 'app': banned is of one app"),
+        ("what: network_lost, on: pixel6", "missing key 'for_minutes': network_lost lasts"),
+        ("what: adb_slow, on: pixel6, for_minutes: 1, slow_ms: 0", "slow_ms must be at least 1, is 0"),
     ],
 )
 def test_a_fault_says_what_it_means_and_a_mistake_is_told_at_its_place(tmp_path, fault, told):
@@ -57,11 +75,16 @@ def test_faults_name_phones_and_apps_that_a_virtual_bench_has(tmp_path):
     for folder in SCENARIOS.iterdir():
         if folder.name != "faults":
             (tmp_path / folder.name).symlink_to(folder)
-    strange = ("what: adb_reset, on: pixel6prp", "what: logged_out, on: pixel6, app: whatsap, for_ever: true")
+    strange = (
+        "what: adb_reset, on: pixel6prp",
+        "what: logged_out, on: pixel6, app: whatsap, for_ever: true",
+        "what: banned, on: pixel6, app: snapchat, for_ever: true",
+    )
     found = mistakes(tmp_path, *strange, among=tmp_path)
     assert found == [
         "3:23: no machine 'pixel6prp'; did you mean 'pixel6pro'?",
         "4:36: no app 'whatsap'; did you mean 'whatsapp'?",
+        "5:32: virtual/snapchat.yaml has no refusal 'banned', which is what it shows then",
     ]
 
 

@@ -88,6 +88,15 @@ def test_a_phone_is_asked_for_pcapdroids_vpn_only_where_that_captures(capture, a
     assert handset.done == [*asked, "ip route get 192.0.2.1", "dumpsys connectivity"]
 
 
+def test_a_phone_without_a_network_is_on_the_wrong_one_and_no_trouble_of_the_way_to_it():
+    handset = Handset()
+    handset.answers = {"ip route get 192.0.2.1": "RTNETLINK answers: Network is unreachable"}
+    with pytest.raises(AttemptVoid) as raised:
+        default_network(handset, BENCH.phone("pixel6"))
+    text = "pixel6 (network lte) has no network: `ip route get` says 'RTNETLINK answers: Network is unreachable'"
+    assert (raised.value.reason, str(raised.value)) == ("wrong_network", f"{text}; bring it back")
+
+
 def test_pcapdroids_vpn_is_known_by_its_address():
     below = "31: wlan0: <BROADCAST,UP> mtu 1500\n    inet 192.168.1.5/24 scope global wlan0\n"
     tun = "40: tun3: <POINTOPOINT,UP> mtu 10000\n    inet {}/30 scope global tun3\n"

@@ -54,6 +54,19 @@ def test_a_question_of_the_system_is_named_and_its_text_is_not():
     )
 
 
+def test_an_app_that_does_not_respond_is_named_by_what_android_calls_its_window():
+    closes = button("android", "Close app", "android:id/aerr_close")
+    title = node(
+        "android.widget.TextView", "android", text="Fern isn't responding", resource_id="android:id/alertTitle"
+    )
+    over = node("android.widget.FrameLayout", "android", title + closes)
+    found = described("com.whatsapp", focus("Application Not Responding: com.whatsapp"), hierarchy(CHAT, over))
+    assert found == (
+        "android class Application Not Responding, ids [android:id/alertTitle, android:id/aerr_close], "
+        "buttons ['Close app']"
+    )
+
+
 def test_a_dialog_of_the_app_itself_is_its_smaller_window_or_calls_itself_one():
     small = node(
         "android.widget.FrameLayout",

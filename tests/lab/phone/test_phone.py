@@ -203,3 +203,32 @@ def test_a_phone_is_woken_and_stays_on_while_plugged_in(phone: Phone, handset: H
     handset.answers = {"svc power stayon true": "", "wm dismiss-keyguard": ""}
     phone.wake()
     assert handset.done == ["screen on", "svc power stayon true", "wm dismiss-keyguard"]
+
+
+EULA = Seen(id="com.whatsapp:id/eula_accept")
+
+
+@pytest.mark.parametrize(
+    ("screen", "reason", "seconds"),
+    [
+        ([EULA], "logged_out", 0.6),
+        ([Seen(id="com.whatsapp:id/eula_accept", package="com.example")], None, 4.0),
+        ([subtitle("Chats")], None, 4.0),
+    ],
+)
+def test_an_app_that_is_brought_to_the_front_is_left_by_home_and_tells_why_it_will_not_call(
+    phone: Phone, handset: Handset, whatsapp: App, screen: list[Seen], reason: str | None, seconds: float
+):
+    handset.started = lambda command: handset.clock.after(0.5, lambda: handset.screen.extend(screen))
+    found = phone.refusal_in_front(whatsapp)
+    assert (found and found.reason) == reason
+    if found is not None:
+        assert str(found) == "whatsapp on pixel6 shows id=com.whatsapp:id/eula_accept; mend that there"
+    assert handset.done[0].startswith("monkey -p com.whatsapp ")
+    assert handset.done[1:] == ["press home"]
+    assert handset.clock.ns == START_NS + round(seconds * 1e9)
+
+
+def test_an_app_whose_file_knows_no_refusal_is_not_started_for_one(phone: Phone, handset: Handset, whatsapp: App):
+    assert phone.refusal_in_front(whatsapp.model_copy(update={"refusals": []})) is None
+    assert handset.done == []

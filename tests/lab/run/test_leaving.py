@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from lab.definitions import App
-from lab.errors import PhoneTrouble
+from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
-from lab.run.leaving import keep_evidence, leave_idle
+from lab.run.leaving import BY_THE_CALLEE, keep_evidence, leave_idle, refused_by_callee
 
 APP = cast(App, None)
 
@@ -25,6 +25,14 @@ class FakePhone:
     states: list[CallState | Exception]
     against: str | None = None
     ended: int = 0
+    refuses: AttemptVoid | PhoneTrouble | None = None
+    fronts: int = 0
+
+    def refusal_in_front(self, app: App) -> AttemptVoid | None:
+        self.fronts += 1
+        if isinstance(self.refuses, PhoneTrouble):
+            raise self.refuses
+        return self.refuses
 
     @property
     def spec(self) -> FakePhone:
@@ -127,3 +135,27 @@ def test_an_error_that_nobody_foresaw_on_one_phone_leaves_the_other_in_no_call(b
     with pytest.raises(TypeError, match="a bug"):
         leave_idle(cast(list[Phone], phones), APP, cast(Any, Notes()), lambda event, **fields: None)
     assert [phone.ended for phone in phones] == [int(index != broken) for index in range(2)]
+
+
+def asked(callee: FakePhone, reason: str) -> tuple[AttemptVoid | None, list[dict[str, Any]]]:
+    notes = Notes()
+    return refused_by_callee(AttemptVoid(reason, "why"), cast(Phone, callee), APP, notes.note), notes.noted
+
+
+@pytest.mark.parametrize("reason", sorted(BY_THE_CALLEE))
+def test_a_callee_that_says_why_gives_the_reason_of_what_it_did_not_do(reason: str) -> None:
+    out = AttemptVoid("logged_out", "it says so")
+    noted = {"event": "refused", "phone": "b", "reason": "logged_out", "instead_of": reason}
+    assert asked(FakePhone("b", [CallState.IDLE], refuses=out), reason) == (out, [noted])
+    assert asked(FakePhone("b", [CallState.IDLE]), reason) == (None, [])
+
+
+@pytest.mark.parametrize("reason", ["marker_not_captured", "dialog", "selector_not_found", "bug"])
+def test_what_the_callee_cannot_explain_does_not_bring_its_app_to_the_front(reason: str) -> None:
+    callee = FakePhone("b", [CallState.IDLE], refuses=AttemptVoid("logged_out", "it says so"))
+    assert (asked(callee, reason), callee.fronts) == ((None, []), 0)
+
+
+def test_a_callee_that_cannot_be_looked_at_leaves_the_reason_as_it_is() -> None:
+    callee = FakePhone("b", [CallState.IDLE], refuses=PhoneTrouble("gone"))
+    assert asked(callee, "callee_never_rang") == (None, [{"event": "not_looked_at", "phone": "b", "text": "gone"}])

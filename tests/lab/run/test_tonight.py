@@ -41,6 +41,7 @@ def test_the_next_run_goes_on_with_clock_breaker_and_calls(run):
     assert tonight.clock.now_s() == 120.0
     assert tonight.breaker.held(second.trial, 120.0) == Held(("whatsapp",), "callee_never_rang")
     assert tonight.accounts.wait("whatsapp").seconds == 3600 - 120
+    assert tonight.begun == (first.trial.id, second.trial.id)
 
 
 def test_an_app_that_is_parked_is_known_to_the_dataset_and_on_real_phones_to_every_other(run, tmp_path, at):

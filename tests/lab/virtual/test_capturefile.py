@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture, slot_bytes
+from lab.virtual.network.capturefile import DUMPCAP_BLOCKS, IMMEDIATE, TCPDUMP_BLOCKS, Capture, damaged, slot_bytes
 from lab.virtual.network.ledger import Ledger
 from lab.virtual.network.meaning import Meaning
 from lab.virtual.network.passing import Batch
@@ -190,3 +190,37 @@ def test_the_file_is_the_same_however_time_moves():
         capture.stop()
         files.append(bytes(out))
     assert files[0] == files[1] == files[2]
+
+
+def test_a_tool_that_is_late_sees_and_counts_nothing_of_what_passed_before():
+    wire, out = make_wire(), bytearray()
+    capture = Capture(wire, "pcap", 40, IMMEDIATE, lambda t: t, out.extend)
+    capture.sees_from_ns = START + SECOND
+    wire.put_batch(bulk(START, SECOND // 4, 12))
+    wire.world.advance_to(START + 10 * SECOND)
+    assert (capture.received, capture.captured, capture.dropped, len(out)) == (8, 8, 0, 24 + 8 * 56)
+
+
+def test_frames_that_the_kernel_drops_are_counted_as_that_and_in_no_file():
+    wire, out = make_wire(), bytearray()
+    capture = Capture(wire, "pcap", 40, IMMEDIATE, lambda t: t, out.extend)
+    wire.put_batch(bulk(START, SECOND // 4, 12))
+    wire.world.advance_to(START + SECOND)
+    capture.miss(4)
+    wire.world.advance_to(START + 10 * SECOND)
+    assert (capture.received, capture.captured, capture.dropped, len(out)) == (8, 8, 4, 24 + 8 * 56)
+
+
+@pytest.mark.parametrize("format", ["pcap", "pcapng"])
+def test_a_file_that_is_cut_ends_inside_its_last_packet(format):
+    wire, out = make_wire(), bytearray()
+    capture = Capture(wire, format, 40, IMMEDIATE, lambda t: t, out.extend)
+    header = len(out)
+    wire.put_batch(bulk(START, SECOND // 4, 2))
+    wire.world.advance_to(START + SECOND)
+    packet = (len(out) - header) // 2
+    capture.stop()
+    lost, zeros = damaged("cut", format)
+    assert zeros == 0
+    assert header + packet < len(out) - lost < header + 2 * packet
+    assert damaged("zeroed", format) == (4096, 4096)

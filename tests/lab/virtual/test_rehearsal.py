@@ -24,12 +24,17 @@ def lab():
     return Lab.load(SCENARIOS)
 
 
+def plan(*faults: dict, seed: object = 1, night_s: float = 0.0, trials: str = "") -> dict:
+    """The request; each letter of `trials` is one that an earlier run began."""
+    return {"op": "plan", "seed": seed, "faults": list(faults), "night_ns": round(night_s * S), "trials": list(trials)}
+
+
 class Planned(Bench):
     """A bench in this process with a plan."""
 
-    def __init__(self, lab, root, *faults: dict, seed: int = 1) -> None:
+    def __init__(self, lab, root, *faults: dict, seed: int = 1, night_s: float = 0.0, trials: str = "") -> None:
         super().__init__(lab, root)
-        assert "error" not in self.say(op="plan", seed=seed, faults=list(faults))
+        assert "error" not in self.say(**plan(*faults, seed=seed, night_s=night_s, trials=trials))
 
     def attempt(self, trial: str, number: int = 0) -> None:
         """An attempt begins, and a second of it passes."""
@@ -40,7 +45,7 @@ class Planned(Bench):
         self.say(op="end", truth=None)
 
     def logged_out(self) -> bool:
-        return WHATSAPP in self.a.packages.logged_out
+        return self.a.packages.refusing.get(WHATSAPP) == "logged_out"
 
     def version(self) -> str:
         return self.a.packages.version(self.a.apps["whatsapp"])
@@ -154,9 +159,9 @@ def test_a_step_is_what_the_bench_sees_and_the_fault_comes_seconds_after_it(plan
 
 def test_a_plan_comes_once_and_what_is_no_fault_is_refused(planned):
     bench = planned({"what": "adb_reset", "on": A})
-    assert bench.say(op="plan", seed=1, faults=[])["error"] == "there is a plan already"
-    assert "rain" in bench.say(op="plan", seed=1, faults=[{"what": "rain", "on": A}])["error"]
-    assert bench.say(op="plan", seed="x", faults=[])["error"] == "seed must be int, is 'x'"
+    assert bench.say(**plan())["error"] == "there is a plan already"
+    assert "rain" in bench.say(**plan({"what": "rain", "on": A}))["error"]
+    assert bench.say(**plan(seed="x"))["error"] == "seed must be int, is 'x'"
 
 
 # What shows
@@ -302,7 +307,7 @@ def process(tmp_path_factory):
         | details.get(what, {})
         for number, what in enumerate(trials, 1)
     ]
-    assert "error" not in bench.say({"op": "plan", "seed": 1, "faults": faults})
+    assert "error" not in bench.say(plan(*faults))
     yield bench
     assert bench.end() == 0
 
@@ -443,6 +448,27 @@ def test_a_silent_door_takes_connections_reads_nothing_and_answers_all_of_it_lat
             await asyncio.wait_for(command(reader), 0.1)
         door.speak()
         assert await command(reader) == b"CNXN"
+
+    opened(talk)
+
+
+def test_a_slow_door_answers_each_question_later_in_real_time_also_those_that_are_connected():
+    async def talk(door, connected):
+        loop = asyncio.get_running_loop()
+        before, writer = await connected(door)
+        assert await command(before) == b"CNXN"
+        door.slow(0.08)
+        begun = loop.time()
+        writer.write(packet("CNXN", 0x01000001, 4096, b"host::"))
+        assert await command(before) == b"CNXN"
+        reader, _ = await connected(door)
+        assert await command(reader) == b"CNXN"
+        assert loop.time() - begun >= 0.16
+        door.slow(0.0)
+        begun = loop.time()
+        writer.write(packet("CNXN", 0x01000001, 4096, b"host::"))
+        assert await command(before) == b"CNXN"
+        assert loop.time() - begun < 0.08
 
     opened(talk)
 

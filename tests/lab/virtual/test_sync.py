@@ -65,6 +65,13 @@ def test_a_received_file_and_its_end_come_in_one_write(files):
     assert play(files, second) == [b"DATA\5\0\0\0hello" + b"DONE\0\0\0\0"]
 
 
+def test_a_copy_that_is_cut_ends_in_the_middle_of_the_file(files):
+    tape = Tape(request(b"RECV", b"/data/local/tmp/hello"))
+    with pytest.raises(StreamClosed):
+        asyncio.run(SyncService(files, lambda: True)(tape))
+    assert tape.written == [b"DATA\5\0"]
+
+
 def test_a_file_that_is_not_there_fails_with_its_reason(files):
     text = b"open failed: No such file or directory"
     assert play(files, request(b"RECV", b"/sdcard/none")) == [b"FAIL" + struct.pack("<I", len(text)) + text]
