@@ -23,6 +23,9 @@ STALE_S = 900
 """A lease that was not beaten for so long, by the phone's clock, is a dead one's. It is more than the longest pause
 between two beats (`lab.bench.beating`) and what a phone's silence may add to it."""
 
+TAKING_S = 2
+"""How soon a directory has its file, in whole seconds: one line of a shell makes both."""
+
 TRIES = 5
 """Others may take and give back between our looks; so often it is tried again."""
 
@@ -37,11 +40,12 @@ _LOOK = (
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SECONDS = r"\d{1,11}"
 _WORD = r"[A-Za-z0-9._-]{1,64}"
-_LOOKED = re.compile(rf"({_SECONDS})\n({_UUID})?\n(none|{_SECONDS})\n(.*)", re.DOTALL)
+_LOOKED = re.compile(rf"({_SECONDS})\n({_UUID})?\n(none|{_SECONDS})\n(.*)", re.ASCII | re.DOTALL)
 _HELD = re.compile(
     rf"holder=(?P<holder>{_WORD}@{_WORD}) host=(?P<host>{_WORD}) pid=(?P<pid>\d{{1,9}}) boot=(?P<boot>(?:{_UUID})?) "
     rf"run=(?P<run>{_WORD}) token=(?P<token>[0-9a-f]{{16}})\nsince=(?P<since>{_SECONDS}) beat=(?P<beat>{_SECONDS})\n"
-    rf"(?P<phone>(?:{_UUID})?)\n"
+    rf"(?P<phone>(?:{_UUID})?)\n",
+    re.ASCII,
 )
 
 
@@ -69,6 +73,10 @@ class Lease:
     boot: str
     changed_s: int | None
     holder: Holder | None
+
+    def is_being_taken(self) -> bool:
+        """Whether somebody may be about to write it."""
+        return self.holder is None and abs(self.now_s - (self.changed_s or 0)) <= TAKING_S
 
     def dead(self, us: Controller) -> str:
         """Why nobody holds the phone any more though there is a lease, for who has the lock of this phone on this
@@ -140,11 +148,11 @@ class Hold:
         """Raises `BenchBusy` where somebody else holds it, and `PhoneTrouble`."""
         self.is_ours, said = True, ""
         take = f"mkdir {PLACE} && {{ {self._write()} || {{ rm -r {PLACE}; false; }}; }}"
-        for _ in range(TRIES):
+        for number in range(TRIES):
             said = self._adb.run(take, label="hold").text
             if self._have(lease := look(self._adb)):
                 return
-            if lease.changed_s is None:
+            if lease.changed_s is None or (number + 1 < TRIES and lease.is_being_taken()):
                 continue
             if not (why := lease.dead(self._us)):
                 self.is_ours = False
