@@ -26,7 +26,13 @@ from lab.laptop.protocol import Hotspot, Laptop
 from lab.phone import held
 from lab.phone.adb import Adb
 from lab.phone.phone import Phone
+from lab.phone.serials import own_serial
 from lab.programs.controller import this_controller
+
+
+def _by_phone(phone: PhoneSpec) -> str:
+    """What a phone is sorted by, whatever the bench file calls it."""
+    return own_serial(phone.serial or phone.name) or phone.serial or phone.name
 
 
 class Bench:
@@ -74,7 +80,7 @@ class Bench:
                 self.clock = BeatingClock(self.kind.clock, self.holds, ATTEMPT_S)
             # Before the laptop is swept, whose captures may be theirs who hold the phones; in the same order by
             # whatever bench file, so that of two who begin at once one gets both.
-            for spec in sorted(self.spec.phones, key=lambda phone: phone.serial or phone.name):
+            for spec in sorted(self.spec.phones, key=_by_phone):
                 try:
                     self._reach(stack, spec)
                 except BenchUnhealthy as error:
