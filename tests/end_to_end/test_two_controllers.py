@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -13,14 +14,21 @@ from pathlib import Path
 
 import pytest
 
+from lab.bench.bench import Bench
+from lab.bench.connection import stays_awake
 from lab.bench.virtual import VirtualBench
 from lab.clocks.stop import Stop
+from lab.commands.show import console
 from lab.definitions import Lab
 from lab.errors import BenchBusy
 from lab.phone import held
 from lab.phone.adb import Adb
 from lab.programs.controller import this_controller
+from lab.run.description import create
+from lab.run.matrix import run_one
+from lab.run.progress import Progress
 from tests.end_to_end.runs import BIN, ROOT
+from tests.end_to_end.test_faults import CANCEL, planned
 
 pytestmark = pytest.mark.full
 
@@ -48,6 +56,8 @@ print("ready", flush=True)
 sys.stdin.readline()
 try:
     with Bench(lab, spec, Stop(), run=f"night-of-{host}", say=lambda line: print(line, flush=True)) as bench:
+        for phone in bench.phones.values():
+            phone.wake()
         print("drives", flush=True)
         while sys.stdin.readline():
             bench.holds.beat()
@@ -102,6 +112,12 @@ def say(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
+def nobody_holds(phones: Phones) -> None:
+    for name in phones.serials:
+        with closing(phones.adb(name)) as adb:
+            assert held.look(adb).changed_s is None
+
+
 def taken_over(process: subprocess.Popen[str]) -> list[str]:
     """What a controller says that takes both phones over, until it drives."""
     said = sorted([say(process), process.stdout.readline()])
@@ -127,9 +143,7 @@ def test_of_two_that_begin_at_once_one_drives_and_the_other_ends_with_5_and_name
     assert ended(both[1 - winner]) == (5, "")
     assert say(both[winner]) == "still\n"
     assert ended(both[winner]) == (0, "")
-    for name in phones.serials:
-        with closing(phones.adb(name)) as adb:
-            assert held.look(adb).changed_s is None
+    nobody_holds(phones)
 
 
 def test_what_a_kill_leaves_its_own_host_takes_over_at_once_and_another_after_a_quarter_of_an_hour(phones):
@@ -163,8 +177,25 @@ def test_who_was_away_while_another_took_the_phones_ends_with_5_and_leaves_them_
     assert "is held by" in said
     assert said.endswith("; this run was away for so long that it was taken over\n")
     assert ended(first) == (5, "")
+    with closing(phones.adb("pixel6")) as adb:
+        assert stays_awake(adb) != "0"
     assert say(second) == "still\n"
-    assert ended(second) == (0, "")
+    second.send_signal(signal.SIGINT)
+    second.communicate()
+    nobody_holds(phones)
+
+
+def test_a_run_whose_phone_is_somebody_elses_by_now_ends_before_it_begins_an_attempt(tmp_path):
+    run, theirs = planned(tmp_path / "dataset", CANCEL), replace(this_controller(), host="bench2")
+    create(run)
+    with Bench(run.lab, run.spec, Stop(), run="dataset") as bench:
+        phone = bench.phones["pixel6"].device
+        phone.run(f"rm -r {held.PLACE}")
+        held.Hold(phone, theirs, "other", lambda line: None).take()
+        with pytest.raises(BenchBusy, match=r"^pixel6 is held by .*@bench2, run other, .*; this run was away for so"):
+            run_one(run, bench, run.chosen[0], Progress(console()))
+        assert held.look(phone).holder.token == theirs.token
+    assert (run.dataset.trial_ids(), list(run.dataset.attempts_dir.glob("*"))) == ([], [])
 
 
 def test_commands_end_with_5_where_a_phone_is_held_and_the_doctor_tells_by_whom_and_touches_nothing(phones, tmp_path):
