@@ -7,6 +7,8 @@ not answer is told by what drives it; who holds it is asked for as soon as it an
 was not seen for as long as a lease lasts.
 """
 
+from collections.abc import Callable
+
 from lab.clocks.bench_time import BenchClock
 from lab.errors import PhoneTrouble
 from lab.phone.held import STALE_S, Hold
@@ -16,33 +18,36 @@ PAUSE_S, ATTEMPT_S = 60.0, 300.0
 
 
 class Holds:
-    """The phones of a bench that are held; `clock` is the bench's."""
+    """The phones of a bench that are held; `now_ns` is its clock."""
 
-    def __init__(self, clock: BenchClock) -> None:
-        self._clock = clock
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
         self._seen_ns: dict[Hold, int] = {}
         self._silent: set[Hold] = set()
         self._beaten_ns = 0
 
+    def __bool__(self) -> bool:
+        return bool(self._seen_ns)
+
     def add(self, hold: Hold) -> None:
         """A phone that was taken just now."""
-        self._seen_ns[hold] = self._beaten_ns = self._clock.now_ns()
+        self._seen_ns[hold] = self._beaten_ns = self._now_ns()
 
     def beat(self) -> None:
         """Beat all. Raises `BenchBusy` where somebody else has taken one, and `PhoneTrouble` where one does not answer
         and may have been taken since it did."""
         for hold in self._seen_ns:
             self._beat(hold)
-        self._beaten_ns = self._clock.now_ns()
+            self._beaten_ns = self._now_ns()
 
     def anew(self) -> None:
         """Bench time may begin anew: from now on it is as if all had been beaten just now."""
-        self._beaten_ns = self._clock.now_ns()
-        self._seen_ns = dict.fromkeys(self._seen_ns, self._beaten_ns)
+        for hold in self._seen_ns:
+            self._seen_ns[hold] = self._beaten_ns = self._now_ns()
 
     def beat_after(self, seconds: float) -> None:
         """Beat those that answered the last time, unless that was within so many seconds. Raises `BenchBusy`."""
-        if self._clock.now_ns() - self._beaten_ns < round(seconds * 1e9):
+        if not self or self._now_ns() - self._beaten_ns < round(seconds * 1e9):
             return
         for hold in self._seen_ns:
             # Whose phone is away waits for it in the ladder, not here, by a deadline each time.
@@ -51,7 +56,7 @@ class Holds:
                     self._beat(hold)
                 except PhoneTrouble:
                     continue
-        self._beaten_ns = self._clock.now_ns()
+        self._beaten_ns = self._now_ns()
 
     def require(self, name: str) -> None:
         """Before a phone is changed that was away: raises as `beat` where it may have been taken."""
@@ -68,10 +73,10 @@ class Holds:
                 raise
             return
         self._silent.discard(hold)
-        self._seen_ns[hold] = self._clock.now_ns()
+        self._seen_ns[hold] = self._now_ns()
 
     def _may_be_lost(self, hold: Hold) -> bool:
-        return self._clock.now_ns() - self._seen_ns[hold] > STALE_S * 1_000_000_000
+        return self._now_ns() - self._seen_ns[hold] > STALE_S * 1_000_000_000
 
 
 class BeatingClock:
@@ -85,7 +90,7 @@ class BeatingClock:
 
     def sleep(self, seconds: float) -> None:
         """Raises `BenchBusy`, as `Holds.beat_after`."""
-        while seconds > self._every_s:
+        while self._holds and seconds > self._every_s:
             self._clock.sleep(self._every_s)
             self._holds.beat_after(self._every_s)
             seconds -= self._every_s

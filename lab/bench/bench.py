@@ -58,6 +58,7 @@ class Bench:
     ) -> None:
         self.lab, self.spec, self.stop = lab_, spec, stop
         self._run, self._say, self._controller = run, say, this_controller()
+        self.holds = Holds(lambda: self.clock.now_ns())
         self._adbs: dict[str, Adb] = {}
         self._held: dict[str, held.Hold] = {}
         self.phones: dict[str, Phone] = {}
@@ -71,8 +72,6 @@ class Bench:
         with ExitStack() as stack:
             self.kind = open_kind(self.lab, self.spec, self.stop)
             stack.callback(self.kind.close)
-            self.holds = Holds(self.kind.clock)
-            self.pauses: BenchClock = BeatingClock(self.kind.clock, self.holds, PAUSE_S)
             self.clock = self.kind.clock
             # The phones of the others are their own: nobody can take them, and what an attempt does there is the same
             # each time, to the byte.
@@ -110,6 +109,11 @@ class Bench:
 
     def __exit__(self, *error: object) -> None:
         self._exit.close()
+
+    @property
+    def pauses(self) -> BenchClock:
+        """Bench time between attempts."""
+        return BeatingClock(self.clock, self.holds, PAUSE_S)
 
     def _reach(self, stack: ExitStack, spec: PhoneSpec) -> Adb:
         """A phone that answers, and is held where there is a run. Raises `BenchUnhealthy` and `BenchBusy`."""

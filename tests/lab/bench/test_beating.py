@@ -26,7 +26,7 @@ class Phone:
 @pytest.fixture
 def bench():
     clock = VirtualTime()
-    holds, phones = Holds(clock), [Phone("pixel6", clock), Phone("pixel6pro", clock)]
+    holds, phones = Holds(clock.now_ns), [Phone("pixel6", clock), Phone("pixel6pro", clock)]
     for phone in phones:
         holds.add(phone)
     return clock, holds, phones
