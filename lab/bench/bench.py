@@ -4,23 +4,35 @@ What differs between the two kinds stands in two small classes, `RealBench` and 
 gets the same `Phone`, `Laptop`, `Capture` and `BenchClock`, behind a socket or an argv.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
-from lab.bench.connection import connected
-from lab.bench.kinds import open_kind
+from lab.bench.beating import ATTEMPT_S, PAUSE_S, BeatingClock, Holds
+from lab.bench.connection import connected, reached, reaching
+from lab.bench.kinds import open_kind, side_by_side
 from lab.bench.ladder import Tell, climb
 from lab.capture.kinds import KINDS
 from lab.capture.protocol import Capture, Request
+from lab.clocks.bench_time import BenchClock
 from lab.clocks.capture_clocks import Burst
 from lab.clocks.stop import Stop
-from lab.definitions import App, BenchSpec, Lab, PlannedTrial
-from lab.errors import BenchUnhealthy, LabError, PhoneTrouble
+from lab.definitions import App, BenchSpec, Lab, PhoneSpec, PlannedTrial
+from lab.errors import BenchBusy, BenchUnhealthy, LabError, PhoneTrouble
 from lab.laptop.agent_client import AgentLaptop
 from lab.laptop.bash import BashLaptop
 from lab.laptop.lease import Lease, find_lease
 from lab.laptop.protocol import Hotspot, Laptop
+from lab.phone import held
+from lab.phone.adb import Adb
 from lab.phone.phone import Phone
+from lab.phone.serials import own_serial
+from lab.programs.controller import this_controller
+
+
+def _by_phone(phone: PhoneSpec) -> str:
+    """What a phone is sorted by, whatever the bench file calls it."""
+    return own_serial(phone.serial or phone.name) or phone.serial or phone.name
 
 
 class Bench:
@@ -28,10 +40,27 @@ class Bench:
 
     All phones that cannot be reached are named in one error, or with `partly` in `unreachable`. A bench that is open
     for trials is swept first: nothing of an earlier run is left on it.
+
+    Each phone is held, on the phone itself, before anything on it is changed: `run` says in which run, and `say` gets a
+    line where a dead one's lease is taken over. Without a `run` nothing is held, and who holds a phone is in
+    `unreachable`. Raises `BenchBusy` where somebody else holds one.
     """
 
-    def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop, *, partly: bool = False) -> None:
+    def __init__(
+        self,
+        lab_: Lab,
+        spec: BenchSpec,
+        stop: Stop,
+        *,
+        partly: bool = False,
+        run: str | None = "no-name",
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.lab, self.spec, self.stop = lab_, spec, stop
+        self._run, self._say, self._controller = run, say, this_controller()
+        self.holds = Holds(lambda: self.clock.now_ns())
+        self._adbs: dict[str, Adb] = {}
+        self._held: dict[str, held.Hold] = {}
         self.phones: dict[str, Phone] = {}
         self.unreachable: dict[str, LabError] = {}
         self.begun_ns: int | None = None
@@ -44,13 +73,33 @@ class Bench:
             self.kind = open_kind(self.lab, self.spec, self.stop)
             stack.callback(self.kind.close)
             self.clock = self.kind.clock
+            # The phones of the others are their own: nobody can take them, and what an attempt does there is the same
+            # each time, to the byte.
+            if not side_by_side(self.spec):
+                self.clock = BeatingClock(self.kind.clock, self.holds, ATTEMPT_S)
+            # Before the laptop is swept, whose captures may be theirs who hold the phones; in the same order by
+            # whatever bench file, so that of two who begin at once one gets both.
+            for spec in sorted(self.spec.phones, key=_by_phone):
+                try:
+                    self._reach(stack, spec)
+                except BenchUnhealthy as error:
+                    self.unreachable[spec.name] = error
+                except BenchBusy as error:
+                    if self._run is not None:
+                        raise
+                    self.unreachable[spec.name] = error
             self.laptop = self._open_laptop()
             stack.callback(self.laptop.close)
             if not self._partly:
                 self.laptop.prepare()
+                self.unreachable.clear()  # some are reached through its hotspot
             for spec in self.spec.phones:
+                if spec.name in self.unreachable:
+                    continue
                 try:
-                    self.phones[spec.name] = self._swept(stack.enter_context(connected(self.kind, spec)))
+                    adb = self._adbs.get(spec.name) or self._reach(stack, spec)
+                    phone = connected(adb, spec, self.clock, self._is_ours(spec.name))
+                    self.phones[spec.name] = self._swept(stack.enter_context(phone))
                 except BenchUnhealthy as error:
                     self.unreachable[spec.name] = error
             if self.unreachable and not self._partly:
@@ -60,6 +109,33 @@ class Bench:
 
     def __exit__(self, *error: object) -> None:
         self._exit.close()
+
+    @property
+    def pauses(self) -> BenchClock:
+        """Bench time between attempts."""
+        return BeatingClock(self.clock, self.holds, PAUSE_S)
+
+    def _reach(self, stack: ExitStack, spec: PhoneSpec) -> Adb:
+        """A phone that answers, and is held where there is a run. Raises `BenchUnhealthy` and `BenchBusy`."""
+        adb = reached(self.kind, spec)
+        stack.callback(adb.close)
+        with reaching(spec):
+            if self._run is None:
+                lease = held.look(adb)
+                if lease.changed_s is not None and not lease.dead(self._controller):
+                    raise BenchBusy(lease.told(spec.name))
+            else:
+                hold = self._held[spec.name] = held.Hold(adb, self._controller, self._run, self._say)
+                stack.callback(hold.give_back)
+                hold.take()
+                self.holds.add(hold)
+        self._adbs[spec.name] = adb
+        return adb
+
+    def _is_ours(self, name: str) -> Callable[[], bool]:
+        """Whether a phone has not become somebody else's."""
+        hold = self._held.get(name)
+        return lambda: hold is None or hold.is_ours
 
     def _open_laptop(self) -> Laptop:
         spec, prefix = self.spec.laptop, self.kind.laptop_prefix
@@ -76,7 +152,9 @@ class Bench:
     def begin(self, item: PlannedTrial, seed: int, attempt: int) -> None:
         """Make ready for an attempt: what an earlier one left on the laptop is ended, and its hotspot is on."""
         self.begun_ns = None
+        self.holds.beat()
         self.kind.begin(item, seed, attempt)
+        self.holds.anew()
         self.begun_ns = self.clock.now_ns()
         self.laptop.prepare()
 
@@ -84,12 +162,16 @@ class Bench:
         """Return once the bench, both phones' shells and agents, and the laptop answer, with its hotspot where a phone
         needs it; by the recovery ladder.
 
-        Raises `BenchUnhealthy` where one of them does not after its last rung.
+        Raises `BenchUnhealthy` where one of them does not after its last rung, and `BenchBusy` where a phone is
+        somebody else's by then.
         """
         self.kind.check_health()
         needed = any(phone.vantage == "hotspot" for phone in self.spec.phones)
         hotspot = self.spec.laptop.hotspot_address if needed else None
-        climb(self.kind, list(self.phones.values()), self.laptop, self.clock, tell, hotspot)
+        climb(
+            self.kind, list(self.phones.values()), self.laptop, self.pauses, tell, hotspot, require=self.holds.require
+        )
+        self.holds.beat()
 
     def hotspot(self) -> Hotspot:
         """The laptop's hotspot. Raises `LaptopTrouble` where no interface holds its address."""

@@ -1,10 +1,11 @@
 """A phone of a bench, connected: its shell, its agent, and what waking it changes put back afterwards."""
 
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from lab.bench.kinds import Kind
+from lab.clocks.bench_time import BenchClock
 from lab.definitions import PhoneSpec
 from lab.errors import LabError, PhoneTrouble
 from lab.phone.adb import TROUBLE, Adb, LabClient
@@ -16,28 +17,41 @@ STAY_AWAKE = "stay_on_while_plugged_in"
 
 
 @contextmanager
-def connected(kind: Kind, spec: PhoneSpec) -> Iterator[Phone]:
-    """A phone whose shell and agent answer, as long as the block runs. Raises `BenchUnhealthy`."""
-    from lab.phone import agent as agents  # costs half a second, and nothing but a bench needs it
-
-    serial = kind.serial(spec)
+def reaching(spec: PhoneSpec) -> Iterator[None]:
+    """What fails in the block is that a phone cannot be reached. Raises `PhoneTrouble`."""
     try:
-        adb = Adb(kind.client, name_there(kind.client, serial), spec.name)
-        agent = agents.connect(adb)
+        yield
     except (*TROUBLE, PhoneTrouble) as error:
         raise PhoneTrouble(f"{spec.name} cannot be reached: {error}; is it connected and allowed?") from error
+
+
+def reached(kind: Kind, spec: PhoneSpec) -> Adb:
+    """A phone behind the bench's adb server. Raises `BenchUnhealthy`."""
+    serial = kind.serial(spec)
+    with reaching(spec):
+        return Adb(kind.client, name_there(kind.client, serial), spec.name)
+
+
+@contextmanager
+def connected(adb: Adb, spec: PhoneSpec, clock: BenchClock, is_ours: Callable[[], bool]) -> Iterator[Phone]:
+    """A phone whose shell and agent answer, as long as the block runs; what was changed is put back unless it has
+    become somebody else's. Raises `BenchUnhealthy`."""
+    from lab.phone import agent as agents  # costs half a second, and nothing but a bench needs it
+
+    with reaching(spec):
+        agent = agents.connect(adb)
     # A phone or bench that has gone can no longer be tidied, and says so where it is asked for something.
-    with closing(adb):
+    try:
+        setting = stays_awake(adb)
         try:
-            setting = stays_awake(adb)
-            try:
-                yield Phone(spec, adb, agent, kind.clock)
-            finally:
+            yield Phone(spec, adb, agent, clock)
+        finally:
+            if is_ours():
                 with suppress(LabError):
                     put_back(adb, setting)
-        finally:
-            with suppress(*agents.TROUBLE):
-                agent.stop_uiautomator(wait=False)
+    finally:
+        with suppress(*agents.TROUBLE):
+            agent.stop_uiautomator(wait=False)
 
 
 def name_there(client: LabClient, serial: str) -> str:

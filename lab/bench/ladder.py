@@ -46,15 +46,22 @@ Tell = Callable[[Rung, str, str], None]
 
 
 def climb(
-    kind: Kind, phones: list[Phone], laptop: Laptop, clock: BenchClock, tell: Tell, hotspot: IPv4Address | None = None
+    kind: Kind,
+    phones: list[Phone],
+    laptop: Laptop,
+    clock: BenchClock,
+    tell: Tell,
+    hotspot: IPv4Address | None = None,
+    require: Callable[[str], None] = lambda name: None,
 ) -> None:
     """Return once the bench as a whole, each phone and the laptop answer, and its hotspot is on, where one is needed.
 
     Raises `BenchUnhealthy` where one of them does not after the last rung, at once where the bench's process has gone,
-    and `PhoneTrouble` where only a person can help: a key to accept, a right to give.
+    and `PhoneTrouble` where only a person can help: a key to accept, a right to give; and what `require` does, which is
+    asked before a phone is changed, by its name, whether it is ours.
     """
     for phone in phones:
-        _Climb(kind, phone, clock, tell).run()
+        _Climb(kind, phone, clock, tell, require).run()
     kind.check_health()
     _laptop(laptop, clock, tell, hotspot)
 
@@ -62,8 +69,8 @@ def climb(
 class _Climb:
     """One phone on the ladder."""
 
-    def __init__(self, kind: Kind, phone: Phone, clock: BenchClock, tell: Tell) -> None:
-        self._kind, self._phone, self._clock, self._tell = kind, phone, clock, tell
+    def __init__(self, kind: Kind, phone: Phone, clock: BenchClock, tell: Tell, require: Callable[[str], None]) -> None:
+        self._kind, self._phone, self._clock, self._tell, self._require = kind, phone, clock, tell, require
         self._trouble: LabError | None = None
 
     def run(self) -> None:
@@ -117,6 +124,7 @@ class _Climb:
             from lab.phone import agent as agents  # costs half a second, and an open bench has paid it
 
             try:
+                self._require(self._phone.spec.name)
                 agents.start_anew(self._phone.screen.agent, self._phone.device)
             except PhoneTrouble as error:
                 self._trouble = error

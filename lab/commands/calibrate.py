@@ -71,7 +71,7 @@ def calibrate(lab: Lab, spec: BenchSpec, app: str, count: int, stop: Stop, say: 
     if not apps:
         raise BadInput(f"bench {spec.name}: both phones have a contact for no app; add them in the *.local.yaml")
     failed: list[str] = []
-    with stop.on_signals(), Bench(lab, spec, stop) as bench:
+    with stop.on_signals(), Bench(lab, spec, stop, run="calibrate", say=say) as bench:
         for name in apps:
             failed += _calibrated(bench, name, count, say)
     if failed:

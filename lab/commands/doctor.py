@@ -23,7 +23,7 @@ from lab.clocks.stop import Stop
 from lab.commands import lab_checks, network_checks
 from lab.commands.checks import Check, asked, once
 from lab.definitions import App, BenchSpec
-from lab.errors import LabError
+from lab.errors import BenchBusy, LabError
 from lab.laptop.agent.coalescing import OFF
 from lab.phone import push
 from lab.phone.default_network import vpns
@@ -51,7 +51,7 @@ def _opened(run: Run, stop: Stop, look: Callable[[Phone], None]) -> list[Check]:
     """The checks that take an open bench."""
     lab_, spec, checks = run.lab, run.spec, list[Check]()
     try:
-        with Bench(lab_, spec, stop, partly=True) as bench:
+        with Bench(lab_, spec, stop, partly=True, run=None) as bench:
             checks.append(Check("bench", spec.name, True, "is open", ""))
             for phone in bench.phones.values():
                 checks += _of_phone(phone, [lab_.apps[app] for app in run.matrix.apps])
@@ -71,7 +71,7 @@ def _unreachable(troubles: Mapping[str, LabError]) -> Iterator[Check]:
     for name, trouble in troubles.items():
         names.setdefault(str(trouble), []).append(name)
     for text, those in names.items():
-        says_what_to_do = any(isinstance(troubles[name], NoAdbServer | NoSerial) for name in those)
+        says_what_to_do = any(isinstance(troubles[name], NoAdbServer | NoSerial | BenchBusy) for name in those)
         fix = "then run doctor again" if says_what_to_do else "connect it and accept its prompt"
         yield Check("reachable", ", ".join(those), False, text, fix)
 

@@ -42,7 +42,7 @@ def introduce(lab: Lab, spec: BenchSpec, app: str, stop: Stop, ask: Ask, say: Sa
     agreed = [pair for pair in pairs if ask(_question(pair))]
     with stop.on_signals():
         if agreed:
-            with Bench(lab, spec, stop) as bench:
+            with Bench(lab, spec, stop, run="introduce", say=say) as bench:
                 failed = [why for pair in agreed if (why := _introduced(bench, pair, pairs.index(pair), say))]
     failed += [f"{in_words(pair)}: not called, nobody said yes" for pair in pairs if pair not in agreed]
     if failed:

@@ -50,7 +50,7 @@ def prepared(
     accounts = Accounts(bench.lab, bench.spec, NightClock(bench.spec.emulated))
     if why := accounts.parked.get(name):
         raise TrialsFailed(f"{name} is parked: {why}; mend it, then invoke unpark {name} --bench {bench.spec.name}")
-    accounts.wait_for(name, bench.clock, say)
+    accounts.wait_for(name, bench.pauses, say)
     app = bench.lab.apps[name]
     trial = Trial(name, service, bench.spec.direction(bench.spec.phone(caller_name)), purpose, number + 1)
     phones: dict[Role, Phone] = {"caller": bench.phones[caller_name], "callee": bench.phones[callee_name]}

@@ -105,9 +105,10 @@ def _run_all(
         return outcome
 
     with progress.showing(trials, Status(run)), ExitStack() as opened:
-        benches = []
+        benches, name = [], run.dataset.path.resolve().name
         for _ in range(min(run.benches, trials)):
-            benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
+            opening = Bench(run.lab, run.spec, stop, run=name, say=progress.say)
+            benches.append(bench := opened.enter_context(opening))
             progress.say(bench.kind.hint)
             if run.faults is not None:
                 bench.kind.rehearse(run.faults, run.seed, tonight.clock.now_s(), tonight.begun)
@@ -147,7 +148,7 @@ class Making:
         if pause.seconds >= WORTH_A_WORD_S:
             self.progress.say(pause.why)
         before_ns = bench.clock.now_ns()
-        bench.clock.sleep(pause.seconds)
+        bench.pauses.sleep(pause.seconds)
         self.tonight.clock.went_on(before_ns, bench.clock.now_ns())
 
     def tell_rung(self, rung: Rung, on: str, why: str) -> None:

@@ -18,7 +18,8 @@ class Files:
 
     Errors are the OSErrors of the disk, and PermissionError where `uid` may not. Files on disk all belong to the
     bench's own user, so owners are remembered here; a phone's shell (uid 2000) writes below `shell_places` only.
-    `live` has what certain files hold at the moment they are read, by their paths.
+    `live` has what certain files hold at the moment they are read, by their paths; `clock_ns` is the machine's clock,
+    which says when a directory has changed.
     """
 
     def __init__(self, root: Path, shell_places: tuple[str, ...]) -> None:
@@ -26,6 +27,8 @@ class Files:
         self._shell_places = shell_places
         self._owners: dict[str, int] = {}
         self.live: dict[str, Callable[[], bytes]] = {}
+        self.clock_ns: Callable[[], int] | None = None
+        self._changed_ns: dict[str, int] = {}
         for place in shell_places:
             self.on_disk(place).mkdir(parents=True, exist_ok=True)
         if not self.exists(NULL):
@@ -75,7 +78,18 @@ class Files:
         descriptor = os.open(self.on_disk(path), flags, 0o644)
         if new:
             self._owners[self.normal(path)] = uid
+            self._change_directory_of(path)
         return descriptor
+
+    def changed_ns(self, path: str) -> int | None:
+        """When something was last made, renamed or removed in a directory, by the machine's clock; None for any other
+        file, and before that."""
+        return self._changed_ns.get(self.normal(path))
+
+    def _change_directory_of(self, *paths: str) -> None:
+        if self.clock_ns is not None:
+            for path in paths:
+                self._changed_ns[posixpath.dirname(self.normal(path))] = self.clock_ns()
 
     def read(self, path: str, uid: int) -> bytes:
         self.check_read(path, uid)
@@ -96,10 +110,13 @@ class Files:
         self.check_remove(path, uid)
         os.unlink(self.on_disk(path))
         self._owners.pop(self.normal(path), None)
+        self._change_directory_of(path)
 
     def remove_directory(self, path: str, uid: int) -> None:
         self.check_remove(path, uid)
         os.rmdir(self.on_disk(path))
+        self._changed_ns.pop(self.normal(path), None)
+        self._change_directory_of(path)
 
     def make_directory(self, path: str, uid: int, parents: bool = False) -> None:
         if parents and self.on_disk(path).is_dir():
@@ -110,6 +127,7 @@ class Files:
         else:
             os.mkdir(self.on_disk(path))
         self._owners[self.normal(path)] = uid
+        self._change_directory_of(path, posixpath.join(path, "made"))
 
     def change_mode(self, path: str, mode: int, uid: int) -> None:
         self.check_write(path, uid)
@@ -121,6 +139,7 @@ class Files:
         self.check_write(target, uid)
         os.replace(self.on_disk(source), self.on_disk(target))
         self._owners[self.normal(target)] = self._owners.pop(self.normal(source), uid)
+        self._change_directory_of(source, target)
 
     def matches(self, pattern: str, directory: str) -> list[str]:
         """What fits a shell pattern, seen from a directory, sorted; hidden names where the pattern names their dot."""

@@ -1,5 +1,7 @@
 """A virtual phone: the machine that its shells run on, with its files, settings, log, apps and wrong clock."""
 
+import random
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
@@ -26,6 +28,7 @@ BOOT_SETTINGS = {
     "secure": {},
 }
 UPTIME = "/proc/uptime"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 UP_NS = 3 * 86_400_000_000_000
 """What a phone has been up for when an attempt begins."""
 T = TypeVar("T")
@@ -116,10 +119,12 @@ class VirtualPhone:
         self.pcapdroid: InstalledApp | None = None
         self.log: list[LogLine] = []
         self.reset_settings()
-        uptime = self.files.on_disk(UPTIME)
-        uptime.parent.mkdir(parents=True, exist_ok=True)
-        uptime.touch()
-        self.files.live[UPTIME] = self._uptime
+        for path, live in ((UPTIME, self._uptime), (BOOT_ID, self._boot_id)):
+            file = self.files.on_disk(path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+            self.files.live[path] = live
+        self.files.clock_ns = self.clock_ns
 
     def begin(self) -> None:
         """Clean state for an attempt: no process of the one before runs, settings are those of a phone that booted."""
@@ -143,6 +148,11 @@ class VirtualPhone:
         """Seconds since the phone booted, and what its processors idled meanwhile, together."""
         hundredths = (UP_NS + self.world.now_ns - self.world.started_ns) // 10_000_000
         return b"%d.%02d %d.%02d\n" % (*divmod(hundredths, 100), *divmod(hundredths * 7, 100))
+
+    def _boot_id(self) -> bytes:
+        """What Linux draws at each boot (random(4)): a UUID of version 4, the same as long as the phone is not started
+        again."""
+        return f"{uuid.UUID(bytes=random.Random(f'boot/{self.name}').randbytes(16), version=4)}\n".encode()
 
     def write_log(self, priority: str, tag: str, text: str) -> None:
         """A line of the log, as of now."""

@@ -91,15 +91,19 @@ def chmod(call: Call) -> int:
 
 
 def stat(call: Call) -> int:
-    """stat -c with %s and %n."""
+    """stat -c with %s, %n, and %Y of a directory in which something has changed."""
     given, operands = options(call, "", "c")
     form = given.get("c", "")
-    if not re.fullmatch(r"(?:[^%]|%[sn])+", form):
-        raise Unbuilt("built as 'stat -c FORMAT FILE...' with %s and %n only")
+    if not re.fullmatch(r"(?:[^%]|%[snY])+", form):
+        raise Unbuilt("built as 'stat -c FORMAT FILE...' with %s, %n and %Y only")
 
     def show(name: str) -> None:
-        size = str(call.machine.files.stat(call.path(name)).st_size)
-        call.say(re.sub("%(.)", lambda code: size if code[1] == "s" else name, form) + "\n")
+        parts = {"s": str(call.machine.files.stat(call.path(name)).st_size), "n": name}
+        if "%Y" in form:
+            if (changed_ns := call.machine.files.changed_ns(call.path(name))) is None:
+                raise Unbuilt("built for %Y of a directory in which something has changed")
+            parts["Y"] = str(changed_ns // 1_000_000_000)
+        call.say(re.sub("%(.)", lambda code: parts[code[1]], form) + "\n")
 
     return on_each(call, operands, show, "'{}'")
 

@@ -27,7 +27,7 @@ def begin(*_given) -> None:
 def prepare(at, slept: list[float], said: list[str]) -> None:
     clock = SimpleNamespace(sleep=lambda seconds: (slept.append(round(seconds)), at.pass_s(seconds)))
     phones = {each.name: SimpleNamespace(spec=each) for each in at.real.phones}
-    bench = SimpleNamespace(lab=at.lab, spec=at.real, clock=clock, phones=phones, begin=begin)
+    bench = SimpleNamespace(lab=at.lab, spec=at.real, pauses=clock, phones=phones, begin=begin)
     with calls.prepared(bench, PAIR, "voice", "introduce", 0, Drawn(1.0, None), calls.quiet, said.append):
         pass
 

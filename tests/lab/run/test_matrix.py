@@ -436,7 +436,7 @@ def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeyp
     run, begun = planned(tmp_path / "d", "repetition=1,scenario=caller_cancels", benches=benches), []
 
     class NoBench:
-        def __init__(self, _lab, _spec, stop):
+        def __init__(self, _lab, _spec, stop, **_held):
             self.kind, self.stop = SimpleNamespace(hint=""), stop
 
         def __enter__(self):
@@ -507,7 +507,7 @@ def test_real_phones_call_nobody_who_never_rang_with_a_person_there(tmp_path):
 class Opened:
     """A bench that opens and is asked for nothing."""
 
-    def __init__(self, _lab, _spec, stop):
+    def __init__(self, _lab, _spec, stop, **_held):
         self.kind, self.stop = SimpleNamespace(hint=""), stop
 
     def __enter__(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,13 @@ def test_a_stamp_is_the_clocks_of_its_own_time(tmp_path):
         bench.advance(6 * S)
     first, second = said(bench, phone, "logcat -d -b events -s input_cancel").splitlines()[1:]
     assert [first[:9], second[:9]] == ["01-05 02:", "01-05 03:"]
+
+
+def test_a_phone_has_a_boot_id_of_its_own_as_linux_draws_them(bench, phone):
+    (other,) = (one for one in bench.phones.values() if one is not phone)
+    ids = [said(bench, one, "cat /proc/sys/kernel/random/boot_id") for one in (phone, phone, other)]
+    assert ids[0] == ids[1] != ids[2]
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\n", ids[0])
 
 
 def test_date_tells_the_zone_and_uptime_what_has_passed(bench, phone):

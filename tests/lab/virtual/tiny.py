@@ -36,6 +36,7 @@ class TinyMachine:
         self.clock = DriftingClock(
             "tiny", self.world, ClockEmulation(offset_ns=1_234), self.faults, lambda name, offset_ns: None
         )
+        self.files.clock_ns = self.clock.now
 
     async def park(self) -> None:
         pass
