@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 
@@ -46,13 +48,20 @@ def budget_s(name: str) -> float:
 
 
 class Watched(Progress):
-    """Notes when each step begins; prints nothing."""
+    """Notes when each step begins; prints nothing. Deadlines are scaled while a trial runs, and not while a bench is
+    opened, whose programs start in their own time."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: float = 1.0, least_s: float = 0.0) -> None:
         super().__init__(Console(file=io.StringIO(), width=200))
+        self._scaled = scale, least_s
         self._step, self._since_s = "begun", elapsed()
         self.longest: dict[str, float] = {}
         self.over: list[str] = []
+
+    @contextmanager
+    def trial(self, trial: str) -> Iterator[None]:
+        with super().trial(trial), deadlines.scaled(*self._scaled):
+            yield
 
     def step(self, trial: str, name: str) -> None:
         super().step(trial, name)
