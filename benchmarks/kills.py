@@ -35,7 +35,12 @@ OUT = Path("datasets/soak-kills.jsonl")
 KILLS = 200
 ENDS_S, COMMAND_S = 20.0, 300.0
 """How soon all that a killed command has started must have ended, and how long a command may take."""
-EVENTS = ("attempt", "ladder", "void", "completed", "resolved", "finished")
+EVENTS = {
+    "run-matrix": ("attempt", "ladder", "void", "completed", "resolved", "finished"),
+    "nightly": ("attempt", "completed", "resolved", "finished"),
+}
+TRIES = 10
+"""How often a command may have ended before its kill came, each time with an earlier instant."""
 MATRIX = """\
 name: tiny
 apps: [whatsapp]
@@ -65,9 +70,8 @@ class Kill:
 
     @classmethod
     def drawn(cls, number: int) -> Kill:
-        draw = random.Random(f"kills/{number}")
-        at: float | str = draw.uniform(0.05, 0.95) if draw.random() < 0.5 else draw.choice(EVENTS)
-        command = "nightly" if number % 4 == 3 else "run-matrix"
+        draw, command = random.Random(f"kills/{number}"), "nightly" if number % 4 == 3 else "run-matrix"
+        at: float | str = draw.uniform(0.05, 0.95) if draw.random() < 0.5 else draw.choice(EVENTS[command])
         loss = ("none", "names", "none", "bytes")[number // 2 % 4]
         return cls(number, command, at, draw.uniform(0.0, 0.25), loss)
 
@@ -156,19 +160,17 @@ def killed(kill: Kill, usual_s: float, place: Place) -> bool:
 
 def made(kill: Kill, usual_s: float, undisturbed: dict[str, Any]) -> dict[str, Any]:
     """One kill and what came of it."""
-    began_s, tries = time.monotonic(), 0
-    wrong: list[str] = []
+    began_s, wrong, lost = time.monotonic(), list[str](), 0
     with tempfile.TemporaryDirectory(prefix="im-call-lab-kills-") as folder:
-        while True:
+        for tries in range(TRIES):
             place = Place(Path(folder) / f"{tries}", kill.command)
-            if killed(kill, usual_s, place):
+            if killed(kill, usual_s * 0.8**tries, place):
                 break
-            tries += 1
-            usual_s *= 0.8
+        else:
+            wrong.append(f"never killed: {place.said()}")
         wrong += ended(place)
         events = place.events()
         complete = {dataset.path: captures(dataset) for dataset in place.datasets()}
-        lost = 0
         if kill.loss != "none" and place.written.exists():
             lost = lose(place.written, place.notes, random.Random(kill.number), names_too=kill.loss == "names")
         wrong += whole(place, complete)
@@ -180,7 +182,7 @@ def made(kill: Kill, usual_s: float, undisturbed: dict[str, Any]) -> dict[str, A
             code = f"none in {COMMAND_S:g} s"
         if code != 0:
             wrong.append(f"run again: exit code {code}: {place.said()}")
-        wrong += ended(place) + whole(place, complete)
+        wrong += [*ended(place), *whole(place, complete)]
         if not any(captures(dataset) == undisturbed for dataset in place.datasets()) and kill.command == "run-matrix":
             wrong.append("other bytes than without the kill")
         if not any(len(captures(dataset)) == len(undisturbed) for dataset in place.datasets()):

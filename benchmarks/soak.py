@@ -6,7 +6,7 @@ finding is not the truth. Each dataset is verified, compared with what the emula
 is undecided is counted, and so are addresses found as bytes: here both are chance.
 
 rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`. alarms: see `benchmarks.alarms`.
-faults: see `benchmarks.faults`.
+faults: see `benchmarks.faults`. kills: see `benchmarks.kills`. plain: see `benchmarks.plain`.
 
 fuzz: 100,000 captures and STUN messages that chance has changed, as `tests.correlate.fuzzing` says.
 """
@@ -74,11 +74,17 @@ def fuzz(first: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=("virtual", "rig", "validity", "alarms", "fuzz", "faults"))
+    parser.add_argument(
+        "part", nargs="?", choices=("virtual", "rig", "validity", "alarms", "fuzz", "faults", "kills", "plain")
+    )
     parser.add_argument("--first", type=int, default=1, metavar="SEED")
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     options = parser.parse_args()
-    parts = ("virtual", "fuzz", "alarms", "validity", "faults", "rig") if options.part is None else (options.part,)
+    parts = (
+        ("virtual", "fuzz", "alarms", "validity", "faults", "kills", "plain", "rig")
+        if options.part is None
+        else (options.part,)
+    )
     lacking = [f"{need.what}: {need.fix}" for need in needs.lacking()] if "rig" in parts else []
     if options.part == "rig" and lacking:
         sys.exit(f"soak rig: {'; '.join(lacking)}")
@@ -98,6 +104,14 @@ def main() -> None:
         from benchmarks import faults
 
         faults.run(options.first)
+    if "kills" in parts:
+        from benchmarks import kills
+
+        kills.run()
+    if "plain" in parts:
+        from benchmarks import plain
+
+        plain.run()
     if options.part is None and lacking:
         print(f"soak rig: left out: {'; '.join(lacking)}")
     elif "rig" in parts:
