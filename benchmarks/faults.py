@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.expected import TABLE
+from benchmarks.expected import KINDS, TABLE
 from benchmarks.generated import SCALE, STRUCK_AT, Case, Struck, alone, cases, play, shared, shared_out, slow
 from lab.definitions import PlannedTrial
 from lab.run.options import Options
@@ -34,15 +34,9 @@ WAITING = 5
 """So many runs wait for real deadlines at once, beside those that keep each core busy."""
 MATRIX = "smoke"
 ALONE_MATRIX = "paper"
-ALONE = tuple(
-    f"{app}-voice-lte_to_fixed-{scenario}-1"
-    for app, scenario in (
-        ("whatsapp", "caller_cancels"),
-        ("whatsapp", "callee_hangs_up"),
-        ("whatsapp", "callee_rejects"),
-        ("messenger", "caller_cancels"),
-    )
-)
+ALONE = ("caller_cancels", "callee_hangs_up", "callee_rejects")
+"""The scenarios of the app that is struck, in a run of one case; another app's trial follows."""
+OTHER = {"whatsapp": "messenger", "messenger": "whatsapp"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,10 @@ class Job:
             Options(matrix=matrix, seed=self.seed, scenarios=str(self.scenarios), dataset=f"{folder}/dataset")
         )
         if self.of_its_own:
-            return run.only(*(run.one(trial) for trial in ALONE))
+            (case,) = self.struck.values()
+            struck = TABLE[case.what].details.get("app", "whatsapp")
+            pairs = [*((struck, scenario) for scenario in ALONE), (OTHER[struck], ALONE[0])]
+            return run.only(*(run.one(f"{app}-voice-lte_to_fixed-{scenario}-1") for app, scenario in pairs))
         return run.only(*sharing(run, self.quick)[: max(self.struck)])
 
     def made(self) -> dict[str, Any]:
@@ -110,7 +107,7 @@ def true_jobs(seed: int) -> Iterator[Job]:
 def sample(number: int, seed: int, scenarios: Path) -> list[Job]:
     """A run's worth of cases for each of three processes: each kind of fault once, and `number` cases in all."""
     draw, pool = random.Random(f"{seed}/sample"), cases()
-    drawn = [draw.choice([case for case in pool if case.what == what]) for what in TABLE]
+    drawn = [draw.choice([case for case in pool if case.what == what]) for what in KINDS]
     drawn += draw.sample([case for case in shared() if case not in drawn], number - len(drawn))
     there, made = trials(seed, scenarios, quick=True), list[Job]()
     for kind, some, scale in (("shared", shared(), 1.0), ("slow", slow(), SCALE)):

@@ -19,7 +19,7 @@ from typing import Any
 from invoke.exceptions import Exit
 
 from benchmarks.committed import all_differences
-from benchmarks.expected import CODES, TABLE
+from benchmarks.expected import CODES, KINDS, TABLE
 from benchmarks.watched import Watched
 from correlate.dataset import Dataset
 from lab.clocks.real_time import elapsed
@@ -68,7 +68,7 @@ Struck = Mapping[int, Case]
 
 def cases() -> list[Case]:
     """All of them."""
-    return [Case(what, on, step) for what, row in TABLE.items() for on in row.on for step in row.steps]
+    return [Case(what, on, step) for what in KINDS for on in TABLE[what].on for step in TABLE[what].steps]
 
 
 def shared() -> list[Case]:
