@@ -1,190 +1,146 @@
 """The soak of faults: `make soak SOAK=faults`. Every fault of a rehearsal x step x machine, in generated runs.
 
-A run is the smoke matrix with one fault a trial, at a step that the trial comes to. What is complete must be as the
-truth says; what is void, void by a reason of the fault's class; nothing may end a run but its last trial. A line of
+A run is the smoke matrix with one fault a trial, at a step that the trial comes to; what ends a run, or parks an app,
+has runs of its own of three trials. What costs real deadlines has them scaled, and true in 20 cases more. A line of
 JSON for each run is kept in datasets/soak-faults.jsonl, and a run that has one is not made again. A case that is wrong
-ends the soak with exit 1, once all were made.
+(`benchmarks.generated`) ends the soak with exit 1, once all were made.
 """
 
 from __future__ import annotations
 
-import io
 import json
+import math
+import multiprocessing
+import os
 import random
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from rich.console import Console
-
-from benchmarks.committed import all_differences
-from correlate.dataset import Dataset
-from lab.clocks.real_time import Deadline
-from lab.clocks.stop import Stop
+from benchmarks.expected import KINDS, TABLE
+from benchmarks.generated import SCALE, STRUCK_AT, Case, Struck, alone, cases, play, shared, shared_out, slow
 from lab.definitions import PlannedTrial
-from lab.definitions.faults import BENCH as ALL
-from lab.definitions.faults import LAPTOP, REFUSALS, STATES, STEPS, At, Fault, Faults, What, When
-from lab.errors import TrialsFailed
-from lab.run.matrix import run_missing
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
-from lab.run.progress import Progress
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-PHONES = ("pixel6", "pixel6pro")
-MATRIX, SEEDS = "smoke", 3
-AFTER_S = (0.0, 0.4, 2.0)
-SLOW = ("adb_silent", "agent_hung")
-"""These cost real deadlines: they are proven at their seams, and not generated."""
-DETAILS: dict[str, dict[str, Any]] = {
-    **{reason: {"app": "whatsapp"} for reason in REFUSALS},
-    "message_request": {"app": "messenger"},
-    "updated": {"app": "whatsapp", "version": "999.0"},
-    "battery": {"battery_percent": 5},
-    "answers_late": {"late_s": 25.0},
-    "capture_late": {"late_s": 12.0},
-    "prompt": {"dialog": "rating"},
-    "clock_jump": {"jump_s": -3.0},
-    "adb_slow": {"slow_ms": 2},
-}
-MACHINES = {"adb_server_killed": (ALL,), "hotspot_gone": (LAPTOP,), "clock_jump": (*PHONES, LAPTOP)}
-"""Of what is not on phones alone."""
-BENCH = (
-    "adb_reset",
-    "adb_away",
-    "adb_unauthorised",
-    "adb_server_killed",
-    "agent_killed",
-    "agent_fails",
-    "hotspot_gone",
-)
-CAPTURE = ("capture_killed", "capture_refused", "su_denied", "capture_late", "capture_cut", "capture_zeroed")
-OF_CAPTURES = ("capture_not_ready", "marker_not_captured", "capture_damaged", "bench_trouble")
-OWN = {
-    "capture_drops": ("capture_lost_packets", "marker_not_captured"),
-    "pull_cut": (),
-    "clock_jump": ("clock_stepped", "capture_damaged"),
-    "adb_slow": (),
-    "relay_unreachable": ("not_connected", "selector_not_found"),
-}
-"""The reasons that these faults may have, and no other: none where the trial is complete all the same."""
-NEVER = ("bug", "unknown_command")
-"""Reasons that no fault may have: the lab's own, and the bench's."""
+OUT = Path("datasets/soak-faults.jsonl")
+LEAST_CASES, TRUE_CASES = 1_000, 20
+WAITING = 5
+"""So many runs wait for real deadlines at once, beside those that keep each core busy."""
+MATRIX = "smoke"
+ALONE_MATRIX = "paper"
+ALONE = ("caller_cancels", "callee_hangs_up", "callee_rejects")
+"""The scenarios of the app that is struck, in a run of one case; another app's trial follows."""
+OTHER = {"whatsapp": "messenger", "messenger": "whatsapp"}
 
 
 @dataclass(frozen=True)
-class Case:
-    """One fault at one step on one machine."""
+class Job:
+    """One run: its name, the faults that strike in it, and what of the real deadlines holds.
 
-    what: str
-    on: str
-    step: str
+    A `quick` one is not gone on with once it has ended as it should.
+    """
 
-    def at(self, trial: int, after_s: float) -> Fault:
-        """The fault, at a trial of the run."""
-        lasts = {"for_minutes": 0.3} if self.what in STATES else {}
-        at = At(trial=trial, step=self.step, after_s=after_s)  # type: ignore[arg-type]
-        return Fault(what=self.what, on=self.on, at=at, **lasts, **DETAILS.get(self.what, {}))  # type: ignore[arg-type]
+    name: str
+    seed: int
+    struck: Struck
+    of_its_own: bool = False
+    scale: float = 1.0
+    waits: bool = False
+    quick: bool = False
+    scenarios: Path = SCENARIOS
 
+    def planned(self, folder: str) -> Run:
+        """The run, without faults."""
+        matrix = ALONE_MATRIX if self.of_its_own else MATRIX
+        run = prepare(
+            Options(matrix=matrix, seed=self.seed, scenarios=str(self.scenarios), dataset=f"{folder}/dataset")
+        )
+        if self.of_its_own:
+            (case,) = self.struck.values()
+            struck = TABLE[case.what].details.get("app", "whatsapp")
+            pairs = [*((struck, scenario) for scenario in ALONE), (OTHER[struck], ALONE[0])]
+            return run.only(*(run.one(f"{app}-voice-lte_to_fixed-{scenario}-1") for app, scenario in pairs))
+        return run.only(*sharing(run, self.quick)[: max(self.struck)])
 
-Struck = Mapping[int, Case]
-"""The fault of each trial of a run, by the trial's number in it, from 1."""
-
-
-def cases() -> list[Case]:
-    """All but those that are slow, and those by which an app parks itself, which leave nothing of a run."""
-    found = []
-    for what in get_args(What):
-        machines = MACHINES.get(what, PHONES)
-        machines = ("pixel6", LAPTOP) if what.startswith(("capture_", "pull_")) else machines
-        steps = ("begun",) if what == "capture_refused" else STEPS.get(what, get_args(When))
-        found += [Case(what, on, step) for on in machines for step in steps if what not in (*SLOW, *REFUSALS)]
-    return found
-
-
-def comes_to(step: str, item: PlannedTrial) -> bool:
-    """Whether a trial comes to a step."""
-    return step != "answered" or item.trial.scenario in ("caller_hangs_up", "callee_hangs_up")
-
-
-def shared_out(pool: Sequence[Case], trials: Sequence[PlannedTrial], seed: int) -> Iterator[Struck]:
-    """The cases in an order of the seed, a run's worth at a time, each at a trial that comes to its step."""
-    left = random.Random(f"{seed}/faults").sample(list(pool), len(pool))
-    while left:
-        taken = {}
-        for number, item in enumerate(trials, 1):
-            if (case := next((one for one in left if comes_to(one.step, item)), None)) is not None:
-                left.remove(case)
-                taken[number] = case
-        yield taken
+    def made(self) -> dict[str, Any]:
+        """It is played; what came of it."""
+        with tempfile.TemporaryDirectory(prefix="im-call-lab-faults-") as folder:
+            found = play(self.planned(folder), self.struck, self.seed, scale=self.scale, mended=not self.quick)
+        return {"name": self.name, **found}
 
 
-def allowed(what: str, reason: str) -> bool:
-    """Whether an attempt may be void by this reason where this fault struck."""
-    if what in OWN:
-        return reason in OWN[what]
-    if what in BENCH:
-        return reason == "bench_trouble"
-    if what in CAPTURE:
-        return reason in OF_CAPTURES
-    return reason not in NEVER
+def sharing(run: Run, quick: bool = False) -> list[PlannedTrial]:
+    """The trials of a run that cases share; `quick`: without those that ring until nobody is there."""
+    return [item for item in run.chosen if not quick or item.trial.scenario != "system_timeout"]
 
 
-def play(run: Run, struck: Struck, seed: int) -> dict[str, Any]:
-    """One run, with its fault at each trial; what came of it."""
-    draw, clock = random.Random(f"{seed}/after"), Deadline(3600.0)
-    faults = [case.at(number, draw.choice(AFTER_S)) for number, case in struck.items()]
-    rehearsed = replace(run, faults=Faults(name="generated", faults=faults))
-    with suppress(TrialsFailed):
-        run_missing(rehearsed, Progress(Console(file=io.StringIO())), Stop())
-    dataset = run.dataset
-    return {
-        "cases": [f"{case.what}/{case.on}/{case.step}" for case in struck.values()],
-        "complete": len(dataset.trial_ids()),
-        "trials": len(run.chosen),
-        "falsely_valid": all_differences(dataset),
-        "damaged": [str(one) for one in dataset.verify()],
-        **voids(dataset, struck, [item.trial.id for item in run.chosen]),
-        "seconds": round(3600.0 - clock.left(), 1),
-    }
+def trials(seed: int, scenarios: Path = SCENARIOS, quick: bool = False) -> list[PlannedTrial]:
+    return sharing(prepare(Options(matrix=MATRIX, seed=seed, scenarios=str(scenarios))), quick)
 
 
-def voids(dataset: Dataset, struck: Struck, order: Sequence[str]) -> dict[str, Any]:
-    """Why attempts were void, by fault; and those whose reason is of another class than the faults of their trial and
-    of the two before, whose states may still hold."""
-    why, strange = Counter[str](), []
-    for line in dataset.journal.read():
-        if line.event != "void":
-            continue
-        number = order.index(str(line.trial)) + 1
-        whats = [struck[each].what for each in range(number - 2, number + 1) if each in struck]
-        why[f"{whats[-1] if whats else 'none'}: {line.reason}"] += 1
-        if not any(allowed(what, str(line.reason)) for what in whats):
-            strange.append(f"{line.trial}: {line.reason} by {whats}: {line.text}"[:300])
-    return {"voids": dict(sorted(why.items())), "strange": strange}
+def jobs(seed: int) -> Iterator[Job]:
+    """All runs of a seed: each case once."""
+    there = trials(seed)
+    for number, struck in enumerate(shared_out(shared(), there, seed)):
+        yield Job(f"{seed}-shared-{number}", seed, struck)
+    for number, struck in enumerate(shared_out(slow(), there[:10], seed)):
+        yield Job(f"{seed}-slow-{number}", seed, struck, scale=SCALE, waits=True)
+    for number, case in enumerate(alone()):
+        yield Job(f"{seed}-alone-{number}", seed, {STRUCK_AT: case}, of_its_own=True)
 
 
-def run(first: int, out: Path = Path("datasets/soak-faults.jsonl"), most: int | None = None) -> None:
-    """The soak; figures are appended to `out` as they come. `most` is how many runs are made of each seed."""
-    done = {(one["seed"], one["number"]) for one in read(out)}
-    for seed in range(first, first + SEEDS):
-        trials = prepare(Options(matrix=MATRIX, seed=seed, scenarios=str(SCENARIOS))).chosen
-        for number, struck in enumerate(shared_out(cases(), trials, seed)):
-            if (seed, number) in done or (most is not None and number >= most):
-                continue
-            with tempfile.TemporaryDirectory(prefix="im-call-lab-faults-") as folder:
-                options = Options(matrix=MATRIX, seed=seed, scenarios=str(SCENARIOS), dataset=f"{folder}/dataset")
-                found = play(prepare(options), struck, seed)
-            out.parent.mkdir(exist_ok=True)
+def true_jobs(seed: int) -> Iterator[Job]:
+    """Those in which the real deadlines are true, each with one case."""
+    there = trials(seed)
+    drawn: list[Case] = random.Random(f"{seed}/true").sample(slow(), min(TRUE_CASES, len(slow())))
+    for number, case in enumerate(drawn):
+        struck = next(shared_out([case], there, seed))
+        yield Job(f"{seed}-true-{number}", seed, struck, waits=True)
+
+
+def sample(number: int, seed: int, scenarios: Path) -> list[Job]:
+    """A run's worth of cases for each of three processes: each kind of fault once, and `number` cases in all."""
+    draw, pool = random.Random(f"{seed}/sample"), cases()
+    drawn = [draw.choice([case for case in pool if case.what == what]) for what in KINDS]
+    drawn += draw.sample([case for case in shared() if case not in drawn], number - len(drawn))
+    there, made = trials(seed, scenarios, quick=True), list[Job]()
+    for kind, some, scale in (("shared", shared(), 1.0), ("slow", slow(), SCALE)):
+        pool = [case for case in drawn if case in some]
+        made += [
+            Job(f"{kind}-{index}", seed, struck, scale=scale, quick=True, scenarios=scenarios)
+            for index, struck in enumerate(shared_out(pool, there, seed))
+        ]
+    return made + [
+        Job(f"alone-{index}", seed, {STRUCK_AT: case}, of_its_own=True, quick=True, scenarios=scenarios)
+        for index, case in enumerate(case for case in drawn if case in alone())
+    ]
+
+
+def every_job(first: int) -> list[Job]:
+    """At least 1,000 cases: all of them once for each seed, from the first on; and those with the true deadlines."""
+    seeds = range(first, first + math.ceil(LEAST_CASES / len(cases())))
+    return [*true_jobs(first), *(job for seed in seeds for job in jobs(seed))]
+
+
+def run(first: int, out: Path = OUT, only: str = "") -> None:
+    """The soak; figures are appended to `out` as they come. `only` is what the names of the runs that are made hold."""
+    done = {one["name"] for one in read(out)}
+    left = [job for job in every_job(first) if job.name not in done and only in job.name]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), spawned) as busy, ProcessPoolExecutor(WAITING, spawned) as waiting:
+        found: list[Future[dict[str, Any]]] = [(waiting if job.waits else busy).submit(job.made) for job in left]
+        for each in as_completed(found):
             with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"seed": seed, "number": number, **found}) + "\n")
+                file.write(json.dumps(each.result()) + "\n")
             print(summary(read(out)), flush=True)
-    if any(wrong(one) for one in read(out)):
+    if any(one["wrong"] for one in read(out)):
         sys.exit(1)
 
 
@@ -192,16 +148,21 @@ def read(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
 
 
-def wrong(found: dict[str, Any]) -> list[str]:
-    """What is not as it must be in a run."""
-    return [*found["falsely_valid"], *found["damaged"], *found["strange"]]
-
-
 def summary(found: Sequence[dict[str, Any]]) -> str:
     """The figures so far, in a line, and each thing that is wrong in one."""
-    count = sum(len(one["cases"]) for one in found)
-    complete, trials = (sum(one[key] for one in found) for key in ("complete", "trials"))
-    false = sum(len(one["falsely_valid"]) for one in found)
+    count, struck = (
+        sum(len(one["cases"]) for one in found),
+        sum(len(one["cases"]) - len(one["unstruck"]) for one in found),
+    )
+    true = sum(len(one["cases"]) for one in found if "-true-" in one["name"])
     void = sum(sum(one["voids"].values()) for one in found)
-    line = f"faults: {count} cases, {complete} of {trials} trials complete, {void} attempts void, {false} falsely valid"
-    return "\n".join([line, *(f"  wrong: {text}" for one in found for text in wrong(one))])
+    codes = {code: sum(one["code"] == code for one in found) for code in sorted({one["code"] for one in found})}
+    wrong = [f"  wrong: {one['name']}: {text}" for one in found for text in one["wrong"]]
+    false = sum("falsely valid" in text for text in wrong)
+    hung = sum("over its budget" in text for text in wrong)
+    line = (
+        f"faults: {count} cases in {len(found)} runs ({true} with true deadlines), {struck} seen to strike, {void} "
+        f"attempts void, {false} falsely valid, {hung} steps over their budget, runs by exit code {codes}, "
+        f"{len(wrong)} wrong"
+    )
+    return "\n".join([line, *wrong])

@@ -7,6 +7,7 @@ is undecided is counted, and so are addresses found as bytes: here both are chan
 
 rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`. alarms: see `benchmarks.alarms`.
 faults: see `benchmarks.faults`. breaker: see `benchmarks.breaker`. thousand: see `benchmarks.thousand`.
+kills: see `benchmarks.kills`. plain: see `benchmarks.plain`.
 
 fuzz: 100,000 captures and STUN messages that chance has changed, as `tests.correlate.fuzzing` says.
 """
@@ -29,7 +30,7 @@ from correlate.findings.cases import cases
 from lab.virtual.rig import needs
 
 BIN = Path(sys.executable).parent
-PARTS = ("virtual", "fuzz", "alarms", "validity", "faults", "breaker", "thousand")
+PARTS = ("virtual", "fuzz", "alarms", "validity", "faults", "breaker", "thousand", "kills", "plain")
 """All but the rig, which needs programs of its own."""
 
 
@@ -108,6 +109,14 @@ def main() -> None:
         from benchmarks import thousand
 
         thousand.run(options.first)
+    if "kills" in parts:
+        from benchmarks import kills
+
+        kills.run()
+    if "plain" in parts:
+        from benchmarks import plain
+
+        plain.run()
     if options.part is None and lacking:
         print(f"soak rig: left out: {'; '.join(lacking)}")
     elif "rig" in parts:

@@ -30,7 +30,7 @@ from correlate.dataset.anchors import (
 )
 from correlate.dataset.attempts import AttemptFolder, commit, discard_unfinished, rename
 from correlate.dataset.contents import hashes
-from correlate.dataset.durable import readable, remove, replacing, sha256, write_json, write_text
+from correlate.dataset.durable import make_directory, readable, remove, replacing, sha256, write_json, write_text
 from correlate.dataset.examination import Examined, examine
 from correlate.dataset.journal import BrokenJournal, Clean, Journal, as_it_is
 from correlate.dataset.names import is_host_name, misshapen
@@ -103,8 +103,7 @@ class Dataset:
 
     def make(self) -> None:
         """The folder, open to its owner alone; one that is there stays as it is. What is in it points to people."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.mkdir(mode=0o700, exist_ok=True)
+        make_directory(self.path, 0o700)
 
     def info(self) -> DatasetRecord:
         """dataset.json. Raises `BadDataset`, `NewerVersion` where its schema is above this one."""

@@ -11,7 +11,7 @@ from typing import Self
 from correlate.dataset import documents
 from correlate.dataset.anchors import ATTEMPTS, TRIALS, TRUTH, Kept
 from correlate.dataset.contents import hashes
-from correlate.dataset.durable import remove, sha256, sync_directory, write_text
+from correlate.dataset.durable import make_directory, remove, sha256, sync_directory, write_text
 from correlate.dataset.journal import Journal
 from correlate.dataset.record import VoidRecord
 
@@ -56,7 +56,8 @@ class AttemptFolder:
         return self._journal.clean(value)
 
     def __enter__(self) -> Self:
-        self.path.mkdir(parents=True)
+        make_directory(self.path.parent)
+        self.path.mkdir()
         remove(self.truth)
         self._journal.append("attempt", trial=self._trial, attempt=self.number)
         return self
@@ -108,6 +109,8 @@ def commit(root: Path, journal: Journal, trial_id: str, attempt: int, **said: ob
     files = _anchored(partial, f"{TRIALS}/{trial_id}")
     truth = f"{TRUTH}/{trial_id}.json"
     if (root / truth).exists():
+        sync_directory(root / TRUTH)
+        sync_directory(root)
         files[truth] = sha256(root / truth)
     journal.append("completed", trial=trial_id, attempt=attempt, files=files, **said)
     rename(partial, final)
@@ -122,7 +125,7 @@ def _anchored(partial: Path, final: str) -> dict[str, str]:
 
 def rename(partial: Path, final: Path) -> None:
     """Give a folder or a file its final name, durably."""
-    final.parent.mkdir(exist_ok=True)
+    make_directory(final.parent)
     partial.rename(final)
     sync_directory(final.parent)
 

@@ -27,7 +27,7 @@ def replacing(path: Path, data: bytes) -> Iterator[None]:
     The temporary name ends in `.partial`, which nothing in a dataset counts as content. Where the block raises, the
     file stays under it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     temporary = unfinished(path)
     temporary.unlink(missing_ok=True)  # A link in its place is not followed: what is new is made, and made here.
     with temporary.open("xb") as file:
@@ -73,6 +73,16 @@ def remove(path: Path) -> None:
     if path.exists():
         path.unlink()
         sync_directory(path.parent)
+
+
+def make_directory(path: Path, mode: int = 0o777) -> None:
+    """Makes a folder, and those above it that are missing, so that their names survive a power loss; what is there
+    stays as it is. `mode` is that of the folder itself."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    path.mkdir(mode, exist_ok=True)
+    sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 @dataclass
 class _Scale:
     factor: float = 1.0
+    least_s: float = 0.0
 
 
 _SCALE = _Scale()
@@ -27,17 +28,19 @@ class Wait:
     @property
     def s(self) -> float:
         """Seconds, by the scale that a test has set."""
-        return self.seconds * _SCALE.factor
+        return max(self.seconds * _SCALE.factor, min(self.seconds, _SCALE.least_s))
 
 
 @contextmanager
-def scaled(factor: float) -> Iterator[None]:
-    """Have all deadlines be so many times as long while the block runs, in every thread. For tests alone."""
-    before, _SCALE.factor = _SCALE.factor, factor
+def scaled(factor: float, least_s: float = 0.0) -> Iterator[None]:
+    """Have all deadlines be so many times as long while the block runs, in every thread; at least `least_s`, where they
+    are not shorter than that by themselves. For tests alone."""
+    before = _SCALE.factor, _SCALE.least_s
+    _SCALE.factor, _SCALE.least_s = factor, least_s
     try:
         yield
     finally:
-        _SCALE.factor = before
+        _SCALE.factor, _SCALE.least_s = before
 
 
 ADB_HANDSHAKE = Wait(3.0, "an adb server on this machine takes a connection, and says OKAY, in milliseconds")

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from correlate import report
 from correlate.dataset import documents
-from correlate.dataset.durable import write_text
+from correlate.dataset.durable import make_directory, write_text
 from correlate.errors import BadDataset, CorrelateError, NotComparable
 from correlate.report import compare
 from lab.clocks import real_time
@@ -62,9 +62,9 @@ def run_night(bench: str, matrix: str, scenarios: str, until: str, nights: str, 
     check_introduced(run)
     # Where a SIM has a data plan, lines that nobody can read are bad input.
     found = history.read(place_of_all / "history.jsonl") if run.spec.sims else None
-    place_of_all.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(place_of_all, 0o700)
     with locks.held(place_of_all / ".lock", nights):
-        place.folder.mkdir(mode=0o700, exist_ok=True)
+        make_directory(place.folder, 0o700)
         with (place.folder / "night.log").open("a", encoding="utf-8", errors="backslashreplace") as log:
             clean = Redactor(secrets(run.spec)).clean
             stream = cast(TextIO, Logged(sys.stdout, log, clean))

@@ -15,13 +15,13 @@ from lab.run.terminal import steady
 
 
 @steady()
-def run_and_report(run: Run) -> None:
+def run_and_report(run: Run, progress: Progress | None = None) -> None:
     """The trials, then what follows from them: also where some trials stay void, where the bench gave up, and after the
-    first signal.
+    first signal. Without a `progress` it is shown on standard output.
 
     Exit 3 with a line for all trials that stay void and for each that cannot be read.
     """
-    progress, failed = Progress(show.console()), []
+    progress, failed = progress or Progress(show.console()), []
     try:
         changed = run_missing(run, progress, Stop())
     except TrialsFailed as error:

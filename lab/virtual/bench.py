@@ -165,13 +165,16 @@ class EmulatedBench:
         else:
             self.faults.add(what, on, times, **details)
 
+    def _truth(self) -> dict[str, Any]:
+        return self.ledger.truth(self.exchange) | self.visits.truth() | self._rehearsal.truth()
+
     def end(self, truth: str | None) -> dict[str, Any]:
         """End the attempt: the truth is written if a path is given; what was refused is told and forgotten.
 
         `in_call` names the phones that were in a call until now.
         """
         if truth is not None:
-            write_json(Path(truth), self.ledger.truth(self.exchange) | self.visits.truth())
+            write_json(Path(truth), self._truth())
         in_call = [name for name, phone in self.phones.items() if phone.handset.call is not None]
         self.visits.end()
         self._rehearsal.end()

@@ -51,6 +51,7 @@ class Rehearsal:
         self._made: Counter[tuple[str, int]] = Counter()
         self._trial, self._attempt = "", 0
         self._steps: set[str] = set()
+        self._struck: dict[str, list[int]] = {}
 
     def plan(self, seed: int, faults: list[Fault], night_ns: int = 0, trials: Sequence[str] = ()) -> None:
         """Take the faults, once. Raises ValueError the second time.
@@ -82,6 +83,11 @@ class Rehearsal:
     def end(self) -> None:
         """It is over: nothing comes to a step any more."""
         self._trial = ""
+
+    def truth(self) -> dict[str, list[int]]:
+        """A field of the truth: the faults that struck in attempts at this trial, by their place in the plan, from 0.
+        Without a plan there is none."""
+        return {"faults": self._struck.get(self._trial, [])} if self._plan else {}
 
     def reached(self, step: str) -> None:
         """The attempt has come to a step, which counts the first time."""
@@ -119,6 +125,7 @@ class Rehearsal:
 
     def _strike(self, armed: _Armed) -> None:
         fault = armed.fault
+        self._struck.setdefault(self._trial, []).append(armed.number)
         if not fault.lasts:
             armed.since_ns = self._world.night_ns if armed.since_ns is None else armed.since_ns
             self._strikes[fault.what](fault)

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import SLOW, cases, comes_to, play, shared_out, wrong
+from benchmarks.expected import PHONES, TABLE
+from benchmarks.faults import LEAST_CASES, TRUE_CASES, every_job
+from benchmarks.generated import cases, comes_to
 from correlate.dataset import Dataset
-from lab.definitions.faults import REFUSALS, STATES, STRIKES
+from lab.definitions.faults import BENCH, LAPTOP, STATES, STRIKES
 from lab.errors import TrialsFailed
+from lab.run.causes import CERTAIN_REASONS
 from lab.run.options import Options
 from lab.run.plan import prepare
 from tests.end_to_end.runs import ROOT, captures, run_trials
@@ -192,20 +195,23 @@ def test_what_goes_wrong_in_a_call_is_void_by_its_own_reason_and_the_trial_compl
     assert sorted(dataset.trial_ids()) == sorted(ids)
 
 
-@pytest.mark.full
-def test_ten_generated_cases_are_complete_as_the_truth_says_or_void_by_a_reason_of_their_own(tmp_path):
-    run = prepare(Options(matrix="smoke", seed=4, scenarios=str(ROOT / "scenarios"), dataset=str(tmp_path / "dataset")))
-    trials = run.chosen[:10]
-    struck = next(shared_out(cases(), trials, seed=4))
-    found = play(run.only(*trials), struck, seed=4)
-    assert wrong(found) == []
-    assert (len(found["cases"]), found["complete"]) == (10, 10)
+def test_each_fault_has_a_row_that_says_what_is_right_where_it_strikes():
+    assert {*STRIKES, *STATES} <= set(TABLE)
+    for what, row in TABLE.items():
+        assert set(row.on) <= {*PHONES, LAPTOP, BENCH}, what
+        assert not CERTAIN_REASONS & set(row.voids) or row.end == "parked", what
+        assert not {"bug", "unknown_command"} & set(row.voids), what
 
 
-def test_all_faults_are_generated_at_all_steps_and_each_comes_once():
+def test_all_faults_are_generated_at_all_steps_each_once_a_seed_and_some_with_true_deadlines():
+    jobs = every_job(1)
     trials = prepare(Options(matrix="smoke", scenarios=str(ROOT / "scenarios"))).chosen
-    runs = list(shared_out(cases(), trials, seed=1))
-    pool = [case for each in runs for case in each.values()]
-    assert len(pool) == len(set(pool)) == len(cases())
-    assert {case.what for case in pool} == {*STRIKES, *STATES} - {*SLOW, *REFUSALS}
-    assert all(comes_to(case.step, trials[number - 1]) for each in runs for number, case in each.items())
+    once = [case for job in jobs if job.name.startswith("1-") and job.seed == 1 for case in job.struck.values()]
+    true = [job for job in jobs if "-true-" in job.name]
+    pool = Counter(once) - Counter(case for job in true for case in job.struck.values())
+    assert pool == Counter(cases())
+    assert {case.what for case in pool} == {*STRIKES, *STATES}
+    assert (len(true), {job.scale for job in true}) == (TRUE_CASES, {1.0})
+    assert sum(len(job.struck) for job in jobs) >= LEAST_CASES
+    assert all(comes_to(case.step, trials[number - 1]) for job in jobs if job.seed == 1 and not job.of_its_own
+               for number, case in job.struck.items())  # fmt: skip

@@ -439,6 +439,14 @@ def test_a_scale_holds_in_every_thread_and_ends_with_its_block() -> None:
     assert [*seen, deadlines.SHELL_LINE.s] == [5.0, 1.0, 5.0, 10.0]
 
 
+def test_a_scale_makes_none_shorter_than_its_least_and_none_longer_than_it_is() -> None:
+    with deadlines.scaled(0.01, least_s=4.0):
+        assert (deadlines.NAME_ANSWER.s, deadlines.SHELL_CLOCK.s, deadlines.BENCH_CONTROL.s) == (3.0, 4.0, 4.0)
+        with deadlines.scaled(0.1):
+            assert deadlines.SHELL_CLOCK.s == 0.5
+    assert deadlines.BENCH_CONTROL.s == 120.0
+
+
 def test_a_deadline_that_has_passed_leaves_nothing() -> None:
     assert Deadline(0.0).left() == 0.0
 
