@@ -40,11 +40,14 @@ MATRIX, SEEDS = "smoke", 3
 AFTER_S = (0.0, 0.4, 2.0)
 SLOW = ("adb_silent", "agent_hung")
 """These cost real deadlines: they are proven at their seams, and not generated."""
+ENDING = ("phone_disk_full", "laptop_disk_full")
+"""These end a run, which only a person can mend: tests of their own show it, and they are not generated."""
 DETAILS: dict[str, dict[str, Any]] = {
     "logged_out": {"app": "whatsapp"},
     "updated": {"app": "whatsapp", "version": "999.0"},
     "battery": {"battery_percent": 5},
     "answers_late": {"late_s": 25.0},
+    "heat": {"thermal_status": 4},
 }
 BENCH = (
     "adb_reset",
@@ -86,8 +89,8 @@ def cases() -> list[Case]:
     for what in get_args(What):
         machines = {"adb_server_killed": ("bench",), "hotspot_gone": ("laptop",)}.get(what, PHONES)
         machines = ("pixel6", "laptop") if what.startswith("capture_") else machines
-        steps = ("begun",) if what in ("hotspot_gone", "capture_refused") else get_args(When)
-        found += [Case(what, on, step) for on in machines for step in steps if what not in SLOW]
+        steps = ("begun",) if what in ("hotspot_gone", "capture_refused", "airplane_mode") else get_args(When)
+        found += [Case(what, on, step) for on in machines for step in steps if what not in (*SLOW, *ENDING)]
     return found
 
 
@@ -112,6 +115,8 @@ def allowed(what: str, reason: str) -> bool:
     """Whether an attempt may be void by this reason where this fault struck."""
     if what in BENCH:
         return reason == "bench_trouble"
+    if what == "airplane_mode":
+        return reason == "airplane_mode"
     if what in CAPTURE:
         return reason in OF_CAPTURES
     return reason not in NEVER

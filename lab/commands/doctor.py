@@ -25,7 +25,7 @@ from lab.commands.checks import Check, asked, once
 from lab.definitions import App, BenchSpec, PhoneSpec
 from lab.errors import LabError
 from lab.laptop.agent.coalescing import OFF
-from lab.phone import push
+from lab.phone import fitness, push
 from lab.phone.default_network import vpns
 from lab.phone.phone import Phone
 from lab.phone.witnesses import events, reading
@@ -193,26 +193,19 @@ def _phone(phone: Phone, apps: list[App], agent: Callable[[], tuple[bool, str]])
 
 
 def _state(phone: Phone) -> Iterator[Check]:
-    """What runs out or is switched off on a phone."""
-    name, device = phone.spec.name, phone.device
-
-    def battery() -> tuple[bool, str]:
-        found = re.search(r"^\s*level: (\d{1,3})\s*$", device.run("dumpsys battery").text, re.MULTILINE)
-        level = int(found.group(1)) if found else -1
-        return level >= BATTERY_PERCENT, f"{level}%" if found else "no level in dumpsys battery"
-
-    def airplane() -> tuple[bool, str]:
-        said = device.run("settings get global airplane_mode_on").text.strip()
-        return said != "1", "on" if said == "1" else "off"
-
-    def room() -> tuple[bool, str]:
-        found = re.search(r"\s(\d+)\s+\d+%\s", device.run(f"df -k {Path(PHONE_DIRECTORY).parent}").text)
-        free = int(found.group(1)) if found else 0
-        return free > FREE_KIB, f"{free // 1024} MiB free"
-
-    yield asked("battery", name, battery, "charge it")
-    yield asked("airplane mode", name, airplane, "switch it off")
-    yield asked("disk", name, room, "make room on the phone")
+    """What runs out or is switched off on a phone, as a run asks it before each attempt. What a phone does not tell
+    makes no bench unfit."""
+    name = phone.spec.name
+    try:
+        found = fitness.ask(phone.device, PHONE_DIRECTORY)
+    except LabError as error:
+        yield Check("battery", name, False, str(error), "mend what is named")
+        return
+    findings = found.battery(BATTERY_PERCENT), found.heat(), found.airplane_mode(), found.disk(FREE_KIB)
+    for one in findings:
+        text = f"unknown: {one.text}" if one.verdict == "unknown" else one.text
+        ok = one.verdict != "unfit"
+        yield Check(one.what, name, ok, text, "" if ok else one.fix)
 
 
 def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:

@@ -43,6 +43,10 @@ State = Literal[
     "never_rings",
     "answers_late",
     "hotspot_gone",
+    "heat",
+    "airplane_mode",
+    "phone_disk_full",
+    "laptop_disk_full",
 ]
 What = Literal[Strike, State]
 When = Literal["begun", "opened", "captured", "placed", "ringing", "answered", "ended", "stopped"]
@@ -50,9 +54,10 @@ STRIKES, STATES = get_args(Strike), get_args(State)
 
 LAPTOP, BENCH = "laptop", "bench"
 _OF_APPS = ("logged_out", "updated")
-_VALUES = {"updated": "version", "battery": "battery_percent", "answers_late": "late_s"}
+_VALUES = {"updated": "version", "battery": "battery_percent", "answers_late": "late_s", "heat": "thermal_status"}
 """What a fault needs to know beside where and when."""
-_MACHINES = {"adb_server_killed": BENCH, "hotspot_gone": LAPTOP}
+_MACHINES = {"adb_server_killed": BENCH, "hotspot_gone": LAPTOP, "laptop_disk_full": LAPTOP}
+_WITH_AN_ATTEMPT = ("hotspot_gone", "airplane_mode")
 _ON_LAPTOPS_TOO = ("capture_killed", "capture_refused", "shell_fails")
 
 
@@ -80,6 +85,7 @@ class Fault(Model):
     version: str | None = None
     battery_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     late_s: Seconds | None = None
+    thermal_status: Annotated[int, Field(ge=0, le=6)] | None = None
 
     @property
     def lasts(self) -> bool:
@@ -110,8 +116,8 @@ class Fault(Model):
             yield ("on",), f"{self.what} is on the {wanted}, not on '{self.on}'"
         elif wanted is None and (self.on == BENCH or (self.on == LAPTOP and self.what not in _ON_LAPTOPS_TOO)):
             yield ("on",), f"{self.what} is on a phone, not on the {self.on}"
-        if self.what == "hotspot_gone" and self.at.step != "begun":
-            yield ("at",), "hotspot_gone begins with an attempt: what a call has under way is not taken back"
+        if self.what in _WITH_AN_ATTEMPT and self.at.step != "begun":
+            yield ("at",), f"{self.what} begins with an attempt: what a call has under way is not taken back"
         if self.what in _OF_APPS and self.app is None:
             yield (), f"missing key 'app': {self.what} is of one app"
         if self.what not in (*_OF_APPS, "never_rings", "app_crash") and self.app is not None:

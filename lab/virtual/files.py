@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT_UID = 0
 SHELL_UID = 2000
 NULL = "/dev/null"
+FULL = "/dev/full"
+"""Linux' device on which any write fails with ENOSPC."""
 
 
 class Files:
@@ -18,7 +20,8 @@ class Files:
 
     Errors are the OSErrors of the disk, and PermissionError where `uid` may not. Files on disk all belong to the
     bench's own user, so owners are remembered here; a phone's shell (uid 2000) writes below `shell_places` only.
-    `live` has what certain files hold at the moment they are read, by their paths.
+    `live` has what certain files hold at the moment they are read, by their paths. While the disk is `full` a file can
+    be made, and nothing be written into it.
     """
 
     def __init__(self, root: Path, shell_places: tuple[str, ...]) -> None:
@@ -26,6 +29,7 @@ class Files:
         self._shell_places = shell_places
         self._owners: dict[str, int] = {}
         self.live: dict[str, Callable[[], bytes]] = {}
+        self.full = False
         for place in shell_places:
             self.on_disk(place).mkdir(parents=True, exist_ok=True)
         if not self.exists(NULL):
@@ -75,6 +79,9 @@ class Files:
         descriptor = os.open(self.on_disk(path), flags, 0o644)
         if new:
             self._owners[self.normal(path)] = uid
+        if self.full:
+            os.close(descriptor)
+            return os.open(FULL, os.O_WRONLY | os.O_CLOEXEC)
         return descriptor
 
     def read(self, path: str, uid: int) -> bytes:

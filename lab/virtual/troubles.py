@@ -71,6 +71,10 @@ class Troubles:
             "never_rings": self._unreach,
             "answers_late": self._late,
             "hotspot_gone": self._stop_hotspot,
+            "heat": lambda fault, on: self._hold("heat", fault, on, {"status": fault.thermal_status}),
+            "airplane_mode": self._fly,
+            "phone_disk_full": self._fill,
+            "laptop_disk_full": self._fill,
         }
 
     def _phone(self, fault: Fault) -> VirtualPhone:
@@ -106,6 +110,13 @@ class Troubles:
             if access.spec.link == "ethernet":
                 (network.take_down if on else network.bring_up)(phone)
 
+    def _fly(self, fault: Fault, on: bool) -> None:
+        """Somebody switches airplane mode on, or off again: a phone has no network of any kind then."""
+        self._hold("airplane_mode", fault, on, {})
+        phone, network = self._phone(fault), self._bench.network
+        phone.settings["global"]["airplane_mode_on"] = "1" if on else "0"
+        (network.take_down if on else network.bring_up)(fault.on)
+
     # Programs
 
     def _kill_agent(self, fault: Fault) -> None:
@@ -138,6 +149,9 @@ class Troubles:
         if fault.app is not None:
             return handset.apps[fault.app].package
         return handset.call.call.app.package if handset.call is not None else handset.package
+
+    def _fill(self, fault: Fault, on: bool) -> None:
+        (self._bench.laptop if fault.on == LAPTOP else self._phone(fault)).files.full = on
 
     # Apps and accounts
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import SLOW, cases, comes_to, play, shared_out, wrong
+from benchmarks.faults import ENDING, SLOW, cases, comes_to, play, shared_out, wrong
 from correlate.dataset import Dataset
 from lab.definitions.faults import STATES, STRIKES
 from lab.errors import TrialsFailed
@@ -126,5 +126,5 @@ def test_all_faults_are_generated_at_all_steps_and_each_comes_once():
     runs = list(shared_out(cases(), trials, seed=1))
     pool = [case for each in runs for case in each.values()]
     assert len(pool) == len(set(pool)) == len(cases())
-    assert {case.what for case in pool} == {*STRIKES, *STATES} - {*SLOW}
+    assert {case.what for case in pool} == {*STRIKES, *STATES} - {*SLOW, *ENDING}
     assert all(comes_to(case.step, trials[number - 1]) for each in runs for number, case in each.items())
