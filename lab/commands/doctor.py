@@ -16,24 +16,20 @@ from lab.bench.bench import Bench
 from lab.bench.kinds import lacking
 from lab.bench.real import NoAdbServer, NoSerial
 from lab.capture import pcapdroid
-from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
-from lab.commands import network_checks
-from lab.commands.checks import Check, asked, once
+from lab.commands import network_checks, phone_checks
+from lab.commands.checks import FREE_KIB, Check, asked, once
 from lab.definitions import App, BenchSpec, PhoneSpec
 from lab.errors import LabError
 from lab.laptop.agent.coalescing import OFF
-from lab.phone import fitness, push
+from lab.phone import push
 from lab.phone.default_network import vpns
 from lab.phone.phone import Phone
 from lab.phone.witnesses import events, reading
 from lab.run import calibration, calls, introductions, tonight, unproven
 from lab.run.plan import Run
-
-FREE_KIB = 500_000
-BATTERY_PERCENT = 30
 
 
 def examine(run: Run, stop: Stop) -> list[Check]:
@@ -55,6 +51,7 @@ def _opened(run: Run, stop: Stop) -> list[Check]:
             checks.append(Check("bench", spec.name, True, "is open", ""))
             for phone in bench.phones.values():
                 checks += _of_phone(phone, [lab_.apps[app] for app in run.matrix.apps])
+                checks += phone_checks.moved(run, phone)
             checks += _unreachable(bench.unreachable)
             checks += once(_laptop_that_answers(bench))
             checks += network_checks.stun(spec.stun_servers, list(bench.phones.values()))
@@ -186,26 +183,10 @@ def _phone(phone: Phone, apps: list[App], agent: Callable[[], tuple[bool, str]])
         yield asked("tcpdump", name, tcpdump, fix)
     yield from _network(phone, apps)
     yield _witnesses(phone)
-    yield from _state(phone)
+    yield from phone_checks.state(phone)
     for app in apps:
         fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
         yield asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
-
-
-def _state(phone: Phone) -> Iterator[Check]:
-    """What runs out or is switched off on a phone, as a run asks it before each attempt. What a phone does not tell
-    makes no bench unfit."""
-    name = phone.spec.name
-    try:
-        found = fitness.ask(phone.device, PHONE_DIRECTORY)
-    except LabError as error:
-        yield Check("battery", name, False, str(error), "mend what is named")
-        return
-    findings = found.battery(BATTERY_PERCENT), found.heat(), found.airplane_mode(), found.disk(FREE_KIB)
-    for one in findings:
-        text = f"unknown: {one.text}" if one.verdict == "unknown" else one.text
-        ok = one.verdict != "unfit"
-        yield Check(one.what, name, ok, text, "" if ok else one.fix)
 
 
 def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:

@@ -57,6 +57,11 @@ class Tonight:
             self.accounts.park(app, reason)
 
 
+def versions_of(run: Run) -> Versions:
+    """The versions that a run's dataset has; none where its journal does not hold. Raises as `Tonight.of`."""
+    return Versions() if run.dataset.journal.problem() else Tonight.of(run).versions
+
+
 def none_parked(run: Run) -> tuple[bool, str]:
     """Whether a run may call in every app, and which are parked and why; nothing is touched.
 

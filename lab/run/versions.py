@@ -34,13 +34,12 @@ class Versions:
                 made.pop(line.app, None)
             elif line.event in ("completed", "found") and (trial := trials.get(line.trial or "")) is not None:
                 made.setdefault(trial.app, []).append(trial.id)
-        found, there = cls(), set(dataset.trial_ids())
+        found = cls()
         for ids in made.values():
             for trial_id in reversed(ids):
-                if trial_id in there:
-                    with suppress(BadDataset):
-                        found.made(dataset.record(trial_id))
-                        break
+                with suppress(BadDataset):
+                    found.made(dataset.record(trial_id))
+                    break
         return found
 
     def made(self, record: TrialRecord) -> None:
