@@ -29,6 +29,8 @@ _LEVEL = re.compile(r"^\s*level: (\d{1,7})\s*$", re.MULTILINE)
 _SCALE = re.compile(r"^\s*scale: (\d{1,7})\s*$", re.MULTILINE)
 _ABSENT = re.compile(r"^\s*present: false\s*$", re.MULTILINE)
 _STATUS = re.compile(r"^\s*Thermal Status: (\d)\s*$", re.MULTILINE)
+_SKIN = re.compile(r"Temperature\{mValue=[^,}]{1,20}, mType=3, mName=[^,}]{1,60}, mStatus=([0-6])\}")
+_CURRENT = "Current temperatures from HAL:"
 _NO_HAL = re.compile(r"^\s*HAL Ready: false\s*$", re.MULTILINE)
 _HEAD = "== im-call-lab "
 
@@ -99,13 +101,17 @@ def battery(text: str, least: int) -> Finding:
 
 
 def heat(text: str) -> Finding:
-    """By `dumpsys thermalservice`. Where the service has nobody to ask, its status is 0 whatever the phone's heat."""
+    """By `dumpsys thermalservice`: its status, or that of the skin as the sensors have it now, the higher.
+
+    A Xiaomi 13T Pro slowed down by its skin while its status was 0. Where the service has nobody to ask, it is 0
+    whatever the heat.
+    """
     status = _STATUS.search(text)
     if status is None or int(status[1]) >= len(STATUSES):
         return _unknown("heat", "no status in dumpsys thermalservice", text)
     if _NO_HAL.search(text):
         return Finding("heat", "unknown", "its thermal service hears of no temperature (HAL Ready: false)")
-    number = int(status[1])
+    number = max(map(int, [status[1], *_SKIN.findall(text.partition(_CURRENT)[2])]))
     found = f"thermal status {number} ({STATUSES[number]})"
     return Finding("heat", "fit" if number < SEVERE else "unfit", found, "cool it")
 

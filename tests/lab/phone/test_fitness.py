@@ -62,6 +62,14 @@ def test_a_status_that_nothing_is_measured_for_is_unknown(status):
     assert heat(HEAT.format(status, "false")).verdict == "unknown"
 
 
+def test_a_skin_that_is_severely_hot_now_counts_and_a_processor_or_what_was_before_does_not():
+    sensor = "\tTemperature{{mValue=50.1, mType={}, mName=X, mStatus=4}}\n".format
+    dump = HEAT.format(1, "true")
+    assert heat(f"{dump}Current temperatures from HAL:\n{sensor(3)}").text == "thermal status 4 (critical)"
+    assert heat(f"{dump}Current temperatures from HAL:\n{sensor(0)}").text == "thermal status 1 (light)"
+    assert heat(f"{sensor(3)}{dump}").text == "thermal status 1 (light)"
+
+
 @pytest.mark.parametrize(
     "text", ["", "Can't find service: thermalservice\n", "Thermal Status: 7\n", "Thermal Status: -1\n"]
 )

@@ -76,7 +76,7 @@ def asked(tmp_path):
 
 
 def test_a_bench_that_is_fit_is_asked_once_each_and_nothing_is_said(asked):
-    run = asked()
+    run = asked(a=[{"kib": 65536}], laptop=65536)
     assert run.require() is None
     assert [shell.asked for shell in run.shells.values()] == [1, 1]
     assert (run.bench.laptop.asked, run.said, run.rests) == (1, [], [])
