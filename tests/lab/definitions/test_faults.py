@@ -45,6 +45,15 @@ def mistakes(folder: Path, *faults: str, among: Path = SCENARIOS) -> list[str]:
         ("what: adb_reset, on: pixel6, app: whatsapp", "adb_reset is of no app; leave it out"),
         ("what: battery, on: pixel6, for_ever: true", "missing key 'battery_percent': battery needs it"),
         ("what: adb_reset, on: pixel6, late_s: 3", "late_s is of answers_late, not of adb_reset"),
+        ("what: heat, on: pixel6, thermal_status: 6, for_ever: true", None),
+        ("what: heat, on: pixel6, for_ever: true", "missing key 'thermal_status': heat needs it"),
+        ("what: heat, on: pixel6, thermal_status: 7, for_ever: true", "thermal_status must be at most 6, is 7"),
+        ("what: laptop_disk_full, on: pixel6, for_ever: true", "laptop_disk_full is on the laptop, not on 'pixel6'"),
+        ("what: phone_disk_full, on: laptop, for_ever: true", "phone_disk_full is on a phone, not on the laptop"),
+        (
+            "what: airplane_mode, on: pixel6, for_ever: true, at: {step: ringing}",
+            "airplane_mode begins with an attempt: what a call has under way is not taken back",
+        ),
     ],
 )
 def test_a_fault_says_what_it_means_and_a_mistake_is_told_at_its_place(tmp_path, fault, told):
