@@ -51,7 +51,12 @@ class Readiness:
         slow = {phone.spec.name: unfit for phone, one in found if (unfit := _slow(one))}
         if slow:
             self._await(bench, slow)
-        return next((_in_airplane_mode(phone) for phone, one in found if _flies(phone, one)), None)
+        for phone, one in found:
+            if _flies(phone, one):
+                void = _in_airplane_mode(phone)
+                self.journal.append("waiting", on=phone.spec.name, reason=void.reason, text=str(void))
+                return void
+        return None
 
     def cause(self, bench: Bench, error: LabError) -> LabError:
         """What an attempt failed of: airplane mode, where a phone is in it and that is the cause; else as it is given.

@@ -24,6 +24,7 @@ def test_airplane_mode_for_three_minutes_costs_no_number_and_the_same_trial_comp
     dataset = run_trials(tmp_path / "dataset", [CANCEL], matrix="smoke", faults=flying).dataset
     # It struck once the attempt had begun; while it lasts no other one is begun.
     assert voids(dataset) == [(CANCEL, "airplane_mode", 1)]
+    assert set(waited_for(dataset)) == {("pixel6", "airplane_mode")}
     assert dataset.record(CANCEL).attempt == 0
     assert dataset.verify() == []
 

@@ -38,9 +38,9 @@ class JournalLine(Document):
     about to change), `revision` (the YAML is another one, and is kept), `import`, `redacted` (a secret of the bench
     stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
     `journal_broken`, `output_lost` (nobody reads what the run prints), `ladder` (a phone or the laptop does not answer,
-    and a rung of the recovery ladder is stepped on), `waiting` (a phone is to be charged, or to cool down, before the
-    next attempt begins), `parked` (an app says that it will not call, or its version moved, and is let be), `unparked`
-    (a person has mended it, or takes the version)"""
+    and a rung of the recovery ladder is stepped on), `waiting` (a phone is to be charged, to cool down, or to leave
+    airplane mode before the next attempt begins), `parked` (an app says that it will not call, or its version moved,
+    and is let be), `unparked` (a person has mended it, or takes the version)"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None

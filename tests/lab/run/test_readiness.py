@@ -146,8 +146,10 @@ def test_a_disk_without_room_ends_the_run_before_an_attempt_whatever_else_is_wai
 
 
 def test_airplane_mode_is_told_and_a_phone_that_calls_by_wifi_in_it_may(asked):
-    unfit = asked(a=[{"airplane": 1}]).require()
+    run = asked(a=[{"airplane": 1}])
+    unfit = run.require()
     assert (unfit.reason, str(unfit)) == ("airplane_mode", "a is in airplane mode; switch it off there")
+    assert [(line.event, line.on, line.reason) for line in run.journal.read()] == [("waiting", "a", "airplane_mode")]
     assert asked(b=[{"airplane": 1}]).require() is None
     assert str(asked(b=[{"airplane": 1}], vantage="phone").require()).startswith("b is in airplane mode")
 
