@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from lab.errors import LabError
 from lab.run.causes import CLASSES
 
+FREE_KIB = 500_000
+"""How much should be free on a disk before a run: more than one trial may need."""
+
 
 @dataclass(frozen=True)
 class Check:

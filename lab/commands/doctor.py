@@ -16,12 +16,11 @@ from lab.bench.bench import Bench
 from lab.bench.kinds import lacking
 from lab.bench.real import NoAdbServer, NoSerial
 from lab.capture import pcapdroid
-from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
-from lab.commands import lab_checks, network_checks
-from lab.commands.checks import Check, asked, once
+from lab.commands import lab_checks, network_checks, phone_checks
+from lab.commands.checks import FREE_KIB, Check, asked, once
 from lab.definitions import App, BenchSpec
 from lab.errors import BenchBusy, LabError
 from lab.laptop.agent.coalescing import OFF
@@ -31,9 +30,6 @@ from lab.phone.phone import Phone
 from lab.phone.witnesses import events, reading
 from lab.run import calibration, calls, introductions, tonight, unproven
 from lab.run.plan import Run
-
-FREE_KIB = 500_000
-BATTERY_PERCENT = 30
 
 
 def examine(run: Run, stop: Stop, look: Callable[[Phone], None] = lambda phone: None) -> list[Check]:
@@ -55,6 +51,7 @@ def _opened(run: Run, stop: Stop, look: Callable[[Phone], None]) -> list[Check]:
             checks.append(Check("bench", spec.name, True, "is open", ""))
             for phone in bench.phones.values():
                 checks += _of_phone(phone, [lab_.apps[app] for app in run.matrix.apps])
+                checks += phone_checks.moved(run, phone)
                 look(phone)
             checks += _unreachable(bench.unreachable)
             checks += once(_laptop_that_answers(bench))
@@ -175,33 +172,10 @@ def _phone(phone: Phone, apps: list[App], agent: Callable[[], tuple[bool, str]])
         yield asked("tcpdump", name, tcpdump, fix)
     yield from _network(phone, apps)
     yield _witnesses(phone)
-    yield from _state(phone)
+    yield from phone_checks.state(phone)
     for app in apps:
         fix = f"install {app.package} {app.version}, or write the installed version into apps/{app.name}.yaml"
         yield asked("app", f"{name}/{app.name}", partial(_version, phone, app), fix)
-
-
-def _state(phone: Phone) -> Iterator[Check]:
-    """What runs out or is switched off on a phone."""
-    name, device = phone.spec.name, phone.device
-
-    def battery() -> tuple[bool, str]:
-        found = re.search(r"^\s*level: (\d{1,3})\s*$", device.run("dumpsys battery").text, re.MULTILINE)
-        level = int(found.group(1)) if found else -1
-        return level >= BATTERY_PERCENT, f"{level}%" if found else "no level in dumpsys battery"
-
-    def airplane() -> tuple[bool, str]:
-        said = device.run("settings get global airplane_mode_on").text.strip()
-        return said != "1", "on" if said == "1" else "off"
-
-    def room() -> tuple[bool, str]:
-        found = re.search(r"\s(\d+)\s+\d+%\s", device.run(f"df -k {Path(PHONE_DIRECTORY).parent}").text)
-        free = int(found.group(1)) if found else 0
-        return free > FREE_KIB, f"{free // 1024} MiB free"
-
-    yield asked("battery", name, battery, "charge it")
-    yield asked("airplane mode", name, airplane, "switch it off")
-    yield asked("disk", name, room, "make room on the phone")
 
 
 def _network(phone: Phone, apps: list[App]) -> Iterator[Check]:

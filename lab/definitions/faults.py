@@ -62,6 +62,10 @@ State = Literal[
     "adb_slow",
     "network_lost",
     "relay_unreachable",
+    "heat",
+    "airplane_mode",
+    "phone_disk_full",
+    "laptop_disk_full",
 ]
 What = Literal[Strike, State]
 Dialog = Literal["permission", "update", "rating"]
@@ -80,15 +84,17 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "dialog": ("prompt",),
     "jump_s": ("clock_jump",),
     "slow_ms": ("adb_slow",),
+    "thermal_status": ("heat",),
 }
 """What faults need to know beside where and when."""
-_MACHINES = {"adb_server_killed": BENCH, "hotspot_gone": LAPTOP}
+_MACHINES = {"adb_server_killed": BENCH, "hotspot_gone": LAPTOP, "laptop_disk_full": LAPTOP}
 _OF_CAPTURES = ("capture_late", "capture_cut", "capture_zeroed", "capture_drops")
 _ON_LAPTOPS_TOO = ("capture_killed", "capture_refused", "shell_fails", *_OF_CAPTURES, "pull_cut", "clock_jump")
 _BEFORE_IT_RUNS: tuple[When, ...] = ("begun", "opened")
 _BEFORE_IT_STOPS: tuple[When, ...] = ("begun", "opened", "captured", "placed", "ringing", "answered", "ended")
 STEPS: dict[str, tuple[When, ...]] = {
     "hotspot_gone": ("begun",),
+    "airplane_mode": ("begun",),
     "capture_late": _BEFORE_IT_RUNS,
     **dict.fromkeys(("capture_cut", "capture_zeroed", "capture_drops"), _BEFORE_IT_STOPS),
     "redial": ("ended",),
@@ -96,7 +102,7 @@ STEPS: dict[str, tuple[When, ...]] = {
 }
 """At which steps a fault may strike that may not strike at all of them."""
 _WHY_THEN = {
-    "hotspot_gone": "what a call has under way is not taken back",
+    **dict.fromkeys(("hotspot_gone", "airplane_mode"), "what a call has under way is not taken back"),
     **dict.fromkeys(_OF_CAPTURES, "later its capture is there already"),
     "redial": "it is the call after one",
     "other_side_first": "it is the call before the trial's own",
@@ -130,6 +136,7 @@ class Fault(Model):
     dialog: Dialog | None = None
     jump_s: Annotated[float, Field(ge=-86_400, le=86_400, allow_inf_nan=False)] | None = None
     slow_ms: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    thermal_status: Annotated[int, Field(ge=0, le=6)] | None = None
 
     @property
     def lasts(self) -> bool:

@@ -161,6 +161,10 @@ class AgentLaptop:
             raise LaptopTrouble("the laptop's sleep cannot be inhibited; install systemd-inhibit there")
         return answer
 
+    def room_kib(self) -> int:
+        room_bytes: int = self.ask("room")
+        return room_bytes // 1024
+
     def hotspot(self, address: IPv4Address) -> Hotspot:
         found: list[Interface] = self.ask("interfaces")
         for interface in found:

@@ -96,6 +96,7 @@ ANSWERS: Mapping[str, TypeAdapter[Any]] = {
     "interfaces": TypeAdapter(Annotated[list[Interface], Field(max_length=1000)]),
     "neighbours": TypeAdapter(Annotated[list[Neighbour], Field(max_length=10_000)]),
     "prepare": TypeAdapter(Prepared),
+    "room": TypeAdapter(Annotated[int, Field(strict=True, ge=0, le=1 << 63)]),
     "setup": TypeAdapter(Annotated[list[Words], Field(max_length=1000)]),
     "start": TypeAdapter(Started),
     "size": TypeAdapter(Annotated[Size, Field(strict=True)]),

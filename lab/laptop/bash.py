@@ -18,6 +18,7 @@ from lab.laptop.login import LINE_BYTES, MarkedLogin, by_ssh, greeted, why
 from lab.laptop.protocol import Ended, Hotspot
 from lab.programs import copies
 from lab.programs.processes import Program, last_line_of
+from lab.programs.room import free_kib
 from lab.programs.shell import CLOCK_LOOP, ClockStream, PersistentShell, ShellOutput, StreamBroken, search_command
 
 SWEEP_TRIES = 100
@@ -148,6 +149,9 @@ class BashLaptop:
                 cause = why(error, self._shell_program)
             self.close()
             raise LaptopTrouble(f"the laptop gives no whole answer to `{command[:80]}`: {cause}") from error
+
+    def room_kib(self) -> int | None:
+        return free_kib(self.run(f"mkdir -p {self.directory}; df -Pk {self.directory}").text)
 
     def hotspot(self, address: IPv4Address) -> Hotspot:
         for line in self.run("ip -o addr").text.splitlines():

@@ -43,6 +43,9 @@ class Laptop(Protocol):
     def prepare(self) -> object:
         """End what an earlier run left and make ready for an attempt; may be done again at any time."""
 
+    def room_kib(self) -> int | None:
+        """How many KiB are free where captures are written; None where nobody there can tell."""
+
     def hotspot(self, address: IPv4Address) -> Hotspot:
         """The hotspot that holds this address."""
 

@@ -24,6 +24,10 @@ _NAMES = re.compile(r"InterfaceName: ([A-Za-z0-9._-]{1,15})(?:\s|$)")
 _TRANSPORTS = re.compile(r"Transports: ([A-Z0-9_|]{1,100})")
 
 
+class NoNetwork(PhoneTrouble):
+    """The phone answers, and has no network at all."""
+
+
 @dataclass(frozen=True)
 class DefaultNetwork:
     """The interface to capture on, and the first of Android's transports in lower case: `cellular`, `wifi`, `ethernet`;
@@ -53,13 +57,14 @@ def parse_default_network(route: str, connectivity: str, pcapdroid: str | None =
     the default network, which is never the VPN of some apps alone. Any other VPN stays one.
 
     Raises:
-        PhoneTrouble: one of them cannot be read, or the phone has no default network.
+        PhoneTrouble: one of them cannot be read; `NoNetwork`, the phone has no default network.
         AttemptVoid: they name different interfaces, as they do where a network comes or goes.
     """
     routed = route_interface(route)
     default = _DEFAULT.search(connectivity)
     if default is None or default[1] == "none":
-        raise PhoneTrouble(f"dumpsys connectivity names no default network: {connectivity[:100]!r}")
+        kind = PhoneTrouble if default is None else NoNetwork
+        raise kind(f"dumpsys connectivity names no default network: {connectivity[:100]!r}")
     described = (found for line, *found in _networks(connectivity) if f"network{{{default[1]}}}" in line)
     interfaces, transports = next(described, ([], []))
     if not interfaces or not transports:
@@ -76,11 +81,13 @@ def route_interface(text: str) -> str:
     """The interface that `ip route get ADDRESS` names; the one below it where CLAT stacks `v4-X` on `X`.
 
     Raises:
-        PhoneTrouble: it names none, or several, as a list of routes does.
+        PhoneTrouble: it names none (`NoNetwork`), or several, as a list of routes does.
     """
     found = sorted({match[1].removeprefix("v4-") for match in _DEVICE.finditer(text)})
     if len(found) != 1:
-        raise PhoneTrouble(f"`ip route get` names {len(found) or 'no'} interface{'s' * bool(found)}: {text[:100]!r}")
+        raise (PhoneTrouble if found else NoNetwork)(
+            f"`ip route get` names {len(found) or 'no'} interface{'s' * bool(found)}: {text[:100]!r}"
+        )
     return found[0]
 
 

@@ -6,7 +6,7 @@ are live, stay idle and measure the noise, mark, run the scenario, mark, drain, 
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,8 @@ class Attempt:
     `run` returns what it wrote into trial.json when everything in the folder is verified; otherwise it raises
     `AttemptVoid` or a `BenchUnhealthy` and leaves evidence in the folder. On every way out phones are hung up and
     captures stopped. `policy` says what a witness may void (without one: all it can), `clean` what may be written;
-    `placing` is called before the call is placed.
+    `placing` is called before the call is placed; `versions` gets the app's version on each phone before anything is
+    done with it, and may void the attempt.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class Attempt:
         policy: Policy | None = None,
         clean: Clean = as_it_is,
         placing: Callable[[], None] = lambda: None,
+        versions: Callable[[Mapping[str, str]], None] = lambda found: None,
     ) -> None:
         self._bench, self._item, self._seed, self._number, self._folder = bench, item, seed, number, folder
-        self._policy, self._clean, self._placing = policy or Policy(flags=False), clean, placing
+        self._policy, self._clean = policy or Policy(flags=False), clean
+        self._placing, self._require_versions = placing, versions
         trial, self._pair = item.trial, introductions.pair_of(bench.spec, item.trial)
         self._phones: dict[Role, Phone] = {
             "caller": bench.phones[self._pair[1]],
@@ -114,8 +117,7 @@ class Attempt:
         bench, started_ns = self._bench, stepped(self._bench.clock.now_ns())
         try:
             self._witnesses.begin()
-            phones = {role: self._identify(self._phones[role]) for role in ROLES}
-            self._versions = {role: (phone.spec.name, phone.app_version) for role, phone in phones.items()}
+            phones = self._both_identified()
             self._limits = {
                 role: limits.of(bench.lab, bench.spec, name, self._app.name, version)
                 for role, (name, version) in self._versions.items()
@@ -164,6 +166,12 @@ class Attempt:
     def _asked(self) -> Asked:
         phones = {role: phone.spec.name for role, phone in self._phones.items()}
         return Asked(**asdict(self._item.trial), **phones, **asdict(self._drawn))
+
+    def _both_identified(self) -> dict[Role, Identified]:
+        phones = {role: self._identify(self._phones[role]) for role in ROLES}
+        self._versions = {role: (phone.spec.name, phone.app_version) for role, phone in phones.items()}
+        self._require_versions(dict(self._versions.values()))
+        return phones
 
     def _identify(self, phone: Phone) -> Identified:
         self._log.note("identify", phone=phone.spec.name)

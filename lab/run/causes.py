@@ -47,13 +47,18 @@ PHONE = Class(
     "the same trial, once the recovery ladder has brought it back, 5 times at most; no attempt is counted",
     "after an hour of the ladder: plug it in; within 5 s: accept a key",
 )  # fmt: skip
+SLOW = Class(
+    "phone, slow", "pause", "its battery is below 20 %, or it is so hot that it slows down (thermal status 3)",
+    "the same trial, once it has 25 %, or is below status 3: asked each minute, none is begun; after 60 min as lasting",
+    "charge it, or cool it",
+)  # fmt: skip
 LASTING = Class(
     "phone or laptop, lasting", "stop", "it answers, and only a person can make it fit to go on",
     "never: the run ends with exit code 4 and its tables; no attempt is counted",
     "what is named: allow su, unlock, make room",
 )  # fmt: skip
 CERTAIN = Class(
-    "app, certain", "park", "the app itself says that it will not call",
+    "app, certain", "park", "the app itself says that it will not call, or its version is not the dataset's so far",
     "never: the app is parked on both phones at once, until `invoke unpark APP`; it is not probed",
     "log in, update, or wait, then unpark",
 )  # fmt: skip
@@ -73,11 +78,14 @@ CONTACT = Class(
     "contact", "leave", "a callee did not ring as soon as when a person saw it ring: it may be a stranger",
     "never: who calls whom is parked until `invoke introduce APP`", "look at the contact, then introduce",
 )  # fmt: skip
-CLASSES = (CONTROLLER, BENCH, PHONE, LASTING, CERTAIN, PERHAPS, CELL, TRIAL, CONTACT)
+CLASSES = (CONTROLLER, BENCH, PHONE, SLOW, LASTING, CERTAIN, PERHAPS, CELL, TRIAL, CONTACT)
 
 REASONS: dict[str, Class] = {
     **dict.fromkeys(("wrong_network", "interface_unclear", "no_public_address", "no_lease", "lease_unclear"), BENCH),
+    "airplane_mode": BENCH,
+    **dict.fromkeys(("battery_low", "too_hot"), SLOW),
     **dict.fromkeys(get_args(Refused), CERTAIN),
+    "app_version_moved": CERTAIN,
     **dict.fromkeys(
         ("selector_not_found", "callee_never_rang", "call_ended_early", "not_connected", "no_effect", "dialog"), PERHAPS
     ),
@@ -102,6 +110,8 @@ ERRORS: dict[type[LabError], Class] = {
 }
 """The class of each kind of trouble, the narrower first."""
 
+OF_A_DATASET = frozenset({"app_version_moved"})
+"""Reasons that park an app in one dataset, and in no other one of the bench."""
 CERTAIN_REASONS = frozenset(reason for reason, of in REASONS.items() if of is CERTAIN)
 
 

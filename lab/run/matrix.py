@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from correlate.dataset import AttemptFolder
@@ -22,7 +22,7 @@ from lab.definitions import PlannedTrial
 from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, NeedsPerson, PhoneTrouble
 from lab.run import calibration, introductions
 from lab.run.attempt import Attempt
-from lab.run.causes import class_of
+from lab.run.causes import OF_A_DATASET, class_of
 from lab.run.description import check_fits, create
 from lab.run.ends import Ends
 from lab.run.guard import Bugs, guarded
@@ -31,6 +31,7 @@ from lab.run.plan import Run, check_callees, check_introduced
 from lab.run.policy import Policy
 from lab.run.progress import Progress
 from lab.run.queue import Entry, Outcome, Pause, Queue
+from lab.run.readiness import Readiness
 from lab.run.revisions import in_revision
 from lab.run.side_by_side import share
 from lab.run.status import Status
@@ -147,9 +148,17 @@ class Making:
         """Nothing may be made for a while; a bench waits, and it is said what for."""
         if pause.seconds >= WORTH_A_WORD_S:
             self.progress.say(pause.why)
+        self._sleep(bench, pause.seconds)
+
+    def _sleep(self, bench: Bench, seconds: float) -> None:
         before_ns = bench.clock.now_ns()
-        bench.pauses.sleep(pause.seconds)
+        bench.pauses.sleep(seconds)
         self.tonight.clock.went_on(before_ns, bench.clock.now_ns())
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """What is asked before an attempt; its pauses are of the night clock."""
+        return Readiness(self.tonight.run.dataset.journal, self.progress.say, self._sleep)
 
     def tell_rung(self, rung: Rung, on: str, why: str) -> None:
         """Journal a rung of the ladder before it is stepped on, and say it."""
@@ -181,13 +190,17 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
     """Attempt a trial once; anew where the bench spoilt the attempt, which is none of the trial's.
 
     Where a phone or the laptop fails, the ladder brings it back (`Bench.recover`), at most five times for a trial;
-    where the networks are not those of the bench, it waits, for an hour at most. Raises what ends a run.
+    where the networks are not those of the bench, it waits, for an hour at most. What can be told before an attempt
+    begins is asked first (`lab.run.readiness`). Raises what ends a run.
     """
     tonight, progress, trial = making.tonight, making.progress, entry.item.trial
     phones = introductions.pair_of(tonight.run.spec, trial)[1:]
     pauses_s, spoilt = iter(PAUSES_S), 0
     with progress.trial(trial.id):
         while True:
+            if (unfit := making.readiness.require(bench)) is not None:
+                _await_network(making, bench, unfit, next(pauses_s, None))
+                continue
             progress.attempt(trial.id, entry.tries)
             with tonight.run.dataset.attempt(trial.id) as folder:
                 failed = _attempt(making, bench, entry.item, folder)
@@ -214,7 +227,7 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
                 _await_network(making, bench, failed, next(pauses_s, None))
             else:
                 if policy == "park":
-                    tonight.park(trial.app, _reason(failed), trial.id)
+                    tonight.park(trial.app, _reason(failed), trial.id, str(failed))
                     progress.say(f"{trial.app} is parked on both phones: {failed}")
                 certain, again = policy == "park", policy == "breaker"
                 return Outcome(reason=_reason(failed), certain=certain, again=again, calls=calls)
@@ -240,17 +253,22 @@ def _attempt(making: Making, bench: Bench, item: PlannedTrial, folder: AttemptFo
     try:
         with guarded(folder.path):
             seed, number = tonight.run.seed, folder.number
-            attempt = Attempt(bench, item, seed, number, folder.path, show, making.policy, folder.clean, placing)
+            versions = partial(tonight.versions.require, item.trial.app)
+            attempt = Attempt(
+                bench, item, seed, number, folder.path, show, making.policy, folder.clean, placing, versions
+            )
             record = _record(attempt, bench, folder.truth)
     except (AttemptVoid, PhoneTrouble, LaptopTrouble, NeedsPerson) as error:
         # A signal reaches the programs on the bench too, and sometimes before the harness has noticed it.
         bench.stop.check()
         folder.night_s = tonight.clock.went_on(bench.begun_ns, bench.clock.now_ns())
-        spoilt = class_of(error).policy in ("pause", "ladder", "stop")
-        folder.void(_reason(error), str(error), by_bench=spoilt)
-        return error
+        cause = making.readiness.cause(bench, error)
+        spoilt = class_of(cause).policy in ("pause", "ladder", "stop") or _reason(cause) in OF_A_DATASET
+        folder.void(_reason(cause), str(cause), by_bench=spoilt)
+        return cause
     folder.night_s = tonight.clock.went_on(bench.begun_ns, bench.clock.now_ns())
     folder.complete()
+    tonight.versions.made(record)
     if record.observed is not None:
         progress.undecided([name for name, claim in record.observed.claims.items() if claim.verdict == "undecided"])
     return None

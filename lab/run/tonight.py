@@ -6,13 +6,15 @@ All of it follows from the dataset's journal, and on real phones from the bench'
 from dataclasses import dataclass
 from typing import Self
 
+from correlate.dataset.attempts import JOURNAL_TEXT
 from lab.definitions import PlannedTrial
 from lab.run.accounts import Accounts
 from lab.run.breaker import Breaker
-from lab.run.causes import CERTAIN_REASONS
+from lab.run.causes import CERTAIN_REASONS, OF_A_DATASET
 from lab.run.night_clock import NightClock
 from lab.run.plan import Run
 from lab.run.queue import Queue
+from lab.run.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Tonight:
     clock: NightClock
     breaker: Breaker
     accounts: Accounts
+    versions: Versions
     begun: tuple[str, ...] = ()
     """The trials that earlier runs of the dataset began, in that order."""
 
@@ -44,16 +47,22 @@ class Tonight:
         accounts = Accounts(run.lab, run.spec, clock, calls, run.benches)
         breaker.park(accounts.parked)
         begun = dict.fromkeys(line.trial for line in lines if line.event == "attempt" and line.trial)
-        return cls(run, clock, breaker, accounts, tuple(begun))
+        return cls(run, clock, breaker, accounts, Versions.of(run.dataset, lines, trials), tuple(begun))
 
     def queue(self, items: list[PlannedTrial]) -> Queue:
         """A queue of trials on this night."""
         return Queue(items, self.breaker, self.clock.now_s, self.accounts.wait, self.accounts.most_wait_s)
 
-    def park(self, app: str, reason: str, trial: str) -> None:
-        """`app` says that it will not call; it is parked for all that follows."""
-        self.run.dataset.journal.append("parked", app=app, trial=trial, reason=reason)
-        self.accounts.park(app, reason)
+    def park(self, app: str, reason: str, trial: str, text: str) -> None:
+        """Nobody is to call in `app`; it is parked for all that follows, with why in words."""
+        self.run.dataset.journal.append("parked", app=app, trial=trial, reason=reason, text=text[:JOURNAL_TEXT])
+        if reason not in OF_A_DATASET:
+            self.accounts.park(app, reason)
+
+
+def versions_of(run: Run) -> Versions:
+    """The versions that a run's dataset has; none where its journal does not hold. Raises as `Tonight.of`."""
+    return Versions() if run.dataset.journal.problem() else Tonight.of(run).versions
 
 
 def none_parked(run: Run) -> tuple[bool, str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT_UID = 0
 SHELL_UID = 2000
 NULL = "/dev/null"
+FULL = "/dev/full"
+"""Linux' device on which any write fails with ENOSPC."""
 
 
 class Files:
@@ -19,7 +21,8 @@ class Files:
     Errors are the OSErrors of the disk, and PermissionError where `uid` may not. Files on disk all belong to the
     bench's own user, so owners are remembered here; a phone's shell (uid 2000) writes below `shell_places` only.
     `live` has what certain files hold at the moment they are read, by their paths; `clock_ns` is the machine's clock,
-    which says when a directory has changed.
+    which says when a directory has changed. While the disk is `full` a file can be made, and nothing be written into
+    it.
     """
 
     def __init__(self, root: Path, shell_places: tuple[str, ...]) -> None:
@@ -29,6 +32,7 @@ class Files:
         self.live: dict[str, Callable[[], bytes]] = {}
         self.clock_ns: Callable[[], int] | None = None
         self._changed_ns: dict[str, int] = {}
+        self.full = False
         for place in shell_places:
             self.on_disk(place).mkdir(parents=True, exist_ok=True)
         if not self.exists(NULL):
@@ -79,6 +83,9 @@ class Files:
         if new:
             self._owners[self.normal(path)] = uid
             self._change_directory_of(path)
+        if self.full:
+            os.close(descriptor)
+            return os.open(FULL, os.O_WRONLY | os.O_CLOEXEC)
         return descriptor
 
     def changed_ns(self, path: str) -> int | None:

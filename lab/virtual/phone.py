@@ -161,6 +161,8 @@ class VirtualPhone:
     def reset_settings(self) -> None:
         """Settings of a phone that booted."""
         self.settings = {namespace: dict(values) for namespace, values in BOOT_SETTINGS.items()}
+        if ("airplane_mode", self.name) in self.faults.held:
+            self.settings["global"]["airplane_mode_on"] = "1"
 
     def clock_ns(self) -> int:
         """What the phone's clock shows to the phone itself."""
@@ -180,6 +182,11 @@ class VirtualPhone:
         """What its battery is charged to."""
         fault = self.faults.take("battery", self.name) or {}
         return int(fault.get("percent", self.emulation.battery_percent))
+
+    @property
+    def thermal_status(self) -> int:
+        """How hot it is, by Android's PowerManager.THERMAL_STATUS_*."""
+        return int(self.faults.held.get(("heat", self.name), {}).get("status", 0))
 
     def interfaces(self) -> list[Interface]:
         return self.network.interfaces(self.name)

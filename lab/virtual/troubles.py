@@ -69,6 +69,10 @@ class Troubles:
             "battery": lambda fault, on: self._hold("battery", fault, on, {"percent": fault.battery_percent}),
             "adb_slow": lambda fault, on: self._door(fault).slow((fault.slow_ms or 0) / 1000 if on else 0.0),
             "answers_late": self._late,
+            "heat": lambda fault, on: self._hold("heat", fault, on, {"status": fault.thermal_status}),
+            "airplane_mode": self._fly,
+            "phone_disk_full": self._fill,
+            "laptop_disk_full": self._fill,
             **apps.states,
             **networks.states,
         }
@@ -101,6 +105,18 @@ class Troubles:
 
     def _unauthorised(self, fault: Fault, on: bool) -> None:
         (self._door(fault).ask_for_key if on else self._door(fault).accept_keys)()
+
+    # Networks and disks
+
+    def _fly(self, fault: Fault, on: bool) -> None:
+        """Somebody switches airplane mode on, or off again: a phone has no network of any kind then."""
+        self._hold("airplane_mode", fault, on, {})
+        phone, network = self._phone(fault), self._bench.network
+        phone.settings["global"]["airplane_mode_on"] = "1" if on else "0"
+        (network.take_down if on else network.bring_up)(fault.on)
+
+    def _fill(self, fault: Fault, on: bool) -> None:
+        self._machine(fault).files.full = on
 
     # Programs
 

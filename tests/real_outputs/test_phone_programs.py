@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab.phone.fitness import battery, heat
 from lab.phone.packages import Package, parse
 from lab.phone.push import judged
 from lab.phone.root import ALLOW, one_line, refusal
 from lab.phone.serials import listed_as, own_serial
 from lab.phone.starting import meant
 from lab.phone.witnesses.reading import parse_uid
+from lab.programs.room import free_kib
 from lab.programs.shell import ShellOutput
 
 HERE = Path(__file__).parent
@@ -105,6 +107,18 @@ LISTED = {
     "adb/devices_second_name.txt": ("1a2b3c4d", "adb-1a2b3c4d-Upleco (2)._adb-tls-connect._tcp"),
 }
 
+THERMAL = {
+    "dumpsys/thermal_shield.txt": ("fit", "thermal status 0 (none)"),
+    "dumpsys/thermal_skin_xiaomi.txt": ("unfit", "thermal status 3 (severe)"),
+    "dumpsys/thermal_no_hal.txt": ("unknown", "its thermal service hears of no temperature (HAL Ready: false)"),
+}
+ROOM = {
+    "df/data_xiaomi.txt": 313535476,
+    "df/root_pixel9.txt": 0,
+    "df/missing_pixel9.txt": None,
+    "df/toolbox_2012.txt": None,
+}
+
 LEVELS = {"dumpsys/battery_samsung.txt": 100, "dumpsys/battery_old.txt": 89, "dumpsys/battery_dragon.txt": 19}
 
 ELSEWHERE = {
@@ -124,7 +138,9 @@ def output(file: str) -> str:
 
 def test_each_output_is_taken_for_something_here():
     listed = [row["file"] for row in yaml.safe_load(output("phone.yaml"))]
-    assert sorted(listed) == sorted({*STARTED, *SU, *PACKAGES, *FORBIDDEN, *LISTED, *LEVELS, *ELSEWHERE})
+    assert sorted(listed) == sorted(
+        {*STARTED, *SU, *PACKAGES, *FORBIDDEN, *LISTED, *LEVELS, *THERMAL, *ROOM, *ELSEWHERE}
+    )
 
 
 @pytest.mark.parametrize("file", STARTED)
@@ -246,6 +262,19 @@ def test_a_tcpdump_is_known_whatever_its_file_is_called(name):
 @pytest.mark.parametrize("file", LEVELS)
 def test_a_battery_has_one_line_with_its_level(file):
     assert re.findall(r"^\s*level: (\d{1,3})\s*$", output(file), re.MULTILINE) == [str(LEVELS[file])]
+    assert battery(output(file), 20).text == f"{LEVELS[file]}%"
+    assert battery(output(file), 20).verdict == ("fit" if LEVELS[file] >= 20 else "unfit")
+
+
+@pytest.mark.parametrize("file", THERMAL)
+def test_a_phone_is_as_hot_as_its_status_or_its_skin_says(file):
+    found = heat(output(file))
+    assert (found.verdict, found.text) == THERMAL[file]
+
+
+@pytest.mark.parametrize("file", ROOM)
+def test_a_disk_has_the_room_that_df_says(file):
+    assert free_kib(output(file)) == ROOM[file]
 
 
 @pytest.mark.parametrize("file", ["dumpsys/window_a13.txt", "dumpsys/window_tv11.txt"])

@@ -38,8 +38,9 @@ class JournalLine(Document):
     about to change), `revision` (the YAML is another one, and is kept), `import`, `redacted` (a secret of the bench
     stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
     `journal_broken`, `output_lost` (nobody reads what the run prints), `ladder` (a phone or the laptop does not answer,
-    and a rung of the recovery ladder is stepped on), `parked` (an app says that it will not call, and is let be),
-    `unparked` (a person has mended it)"""
+    and a rung of the recovery ladder is stepped on), `waiting` (a phone is to be charged, to cool down, or to leave
+    airplane mode before the next attempt begins), `parked` (an app says that it will not call, or its version moved,
+    and is let be), `unparked` (a person has mended it, or takes the version)"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None
@@ -55,7 +56,7 @@ class JournalLine(Document):
     rung: Name | None = None
     """`ladder`: which rung of the recovery ladder is stepped on, `r3`"""
     on: Name | None = None
-    """`ladder`: the phone that does not answer, or `laptop`"""
+    """`ladder`: the phone that does not answer, or `laptop`; `waiting`: the phone"""
     spoilt: Count | None = None
     """`void`: which of those with this number that the bench spoilt, from 1"""
     files: dict[FilePath, Sha256] | None = None
@@ -71,9 +72,9 @@ class JournalLine(Document):
     calls: Count | None = None
     """`completed`, `void`, `interrupted`: how many calls the attempt placed; none where it is left out"""
     reason: str | None = None
-    """`void`, `interrupted`, `parked`: why"""
+    """`void`, `interrupted`, `waiting`, `parked`: why"""
     text: str | None = None
-    """`void`, `ladder`: why, in words; `output_lost`: which output, and by what error"""
+    """`void`, `ladder`, `waiting`, `parked`: why, in words; `output_lost`: which output, and by what error"""
     field: str | None = None
     """`redacted`: which secret, `serial of pixel6`; never the secret itself"""
     cut_bytes: Count | None = None

@@ -74,7 +74,7 @@ class Agent:
             for op in (
                 *(self.hello, self.clock, self.version, self.interfaces, self.neighbours, self.prepare, self.setup),
                 *(self.start, self.size, self.holds, self.stop, self.fingerprint, self.read, self.remove, self.stamp),
-                host.coalescing,
+                *(self.room, host.coalescing),
             )
         }
 
@@ -166,6 +166,12 @@ class Agent:
             self._keep(state)
         hotspot = self._host.start_hotspot(idle_off=before is not None)
         return {"swept": swept, "awake": awake, "hotspot": hotspot, "idle_timeout": state.get("idle_timeout")}
+
+    def room(self) -> int:
+        """How many bytes are free where captures are written."""
+        place = self._file("room").parent
+        place.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(place).free
 
     def setup(self) -> list[str]:
         """What `invoke install-agent` has done once; may be done again."""

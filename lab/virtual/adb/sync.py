@@ -104,8 +104,11 @@ class SyncService:
             descriptor = self._files.open_write(path, SHELL_UID)
         except OSError as error:
             return failure(f"couldn't create file: {error.strerror}")
-        with open(descriptor, "wb") as file:
-            file.write(data)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+        except OSError as error:
+            return failure(f"write failed: {error.strerror}")
         self._files.change_mode(path, mode & 0o777, SHELL_UID)
         os.utime(self._files.on_disk(path), (mtime_s, mtime_s))
         return REQUEST.pack(b"OKAY", 0)

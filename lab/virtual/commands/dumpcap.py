@@ -64,7 +64,7 @@ class Dumpcap:
             self._snaplen,
             DUMPCAP_BLOCKS,
             lambda instant_ns: clock.at(instant_ns) + off_ns,
-            self._connection.post_file,
+            self._write,
             self._interface,
             bytes.fromhex(self._mac.replace(":", "")) or None,
         )
@@ -76,6 +76,27 @@ class Dumpcap:
         if self._seconds:
             world.after(self._seconds * 1_000_000_000, self.stop)
         return True
+
+    def _write(self, data: bytes) -> None:
+        if not self._machine.files.full:
+            self._connection.post_file(data)
+        elif self._capture is not None:  # what comes before is its head, which it holds back
+            self._machine.world.after(0, self._end_without_room)
+
+    def _end_without_room(self) -> None:
+        """What the real one says where its file cannot grow, and 1 (4.0.17 on a full tmpfs)."""
+        if self._ended.is_set() or self._capture is None:
+            return
+        self._capture.stop(killed=True)
+        said = (
+            "dumpcap: Not all the packets could be written to the file to which the capture was being saved\n"
+            f'("{self._file}") because there is no space left on the file system\non which that file resides.\n'
+            "You will need to free up space on that file system or put the capture file on a different file system.\n"
+        )
+        self._connection.post(b"2", said.encode())
+        self._connection.post(b"X", b"\x01")
+        self._process.end(1)
+        self._ended.set()
 
     def _problem(self) -> str | None:
         """Why it cannot capture as asked."""

@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lab.definitions.virtual_app import VirtualApp
 from lab.virtual.commands.dumpsys_calls import audio, camera, sdk_of, telecom, telephony_registry
-from lab.virtual.commands.dumpsys_device import DeviceFacts, battery, connectivity, display, uid_of
+from lab.virtual.commands.dumpsys_device import (
+    DeviceFacts,
+    battery,
+    connectivity,
+    display,
+    thermalservice,
+    uid_of,
+)
 from lab.virtual.commands.netstats import netstats
 from lab.virtual.handset.handset import Handset
 from lab.virtual.handset.postings import described, key_of
@@ -175,6 +182,7 @@ SERVICES: Mapping[str, Service] = {
     "package": package,
     "display": display,
     "battery": battery,
+    "thermalservice": thermalservice,
     "connectivity": connectivity,
     "netstats": netstats,
     "telephony.registry": telephony_registry,

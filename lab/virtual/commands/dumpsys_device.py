@@ -44,6 +44,9 @@ class DeviceFacts(Protocol):
     @property
     def battery_percent(self) -> int: ...
 
+    @property
+    def thermal_status(self) -> int: ...
+
     def clock_ns(self) -> int: ...
 
     def clock_at(self, at_ns: int) -> int: ...
@@ -96,6 +99,36 @@ def battery(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[
         f"  voltage: {3600 + level * 7}",
         "  temperature: 281",
         "  technology: Li-ion",
+    ]
+
+
+def thermalservice(handset: Handset, args: Sequence[str], device: DeviceFacts) -> list[str]:
+    """The status is that of the skin, which is as hot as its threshold of that status says."""
+    status = device.thermal_status
+    skin = f"{(33.0, 39.0, 43.0, 45.0, 46.5, 52.0, 55.0)[status]:.1f}"
+    sensors = [
+        f"Temperature{{mValue={value}, mType={kind}, mName={name}, mStatus={at}}}"
+        for value, kind, name, at in (("28.1", 2, "battery", 0), (skin, 3, "VIRTUAL-SKIN", status))
+    ]
+    listeners = ["\tcallbacks: 3", "\tkilled: false", "\tbroadcasts count: -1"]
+    return [
+        "IsStatusOverride: false",
+        "ThermalEventListeners:",
+        *listeners,
+        "ThermalStatusListeners:",
+        *listeners,
+        f"Thermal Status: {status}",
+        "Cached temperatures:",
+        *(f"\t{sensor}" for sensor in sensors),
+        "HAL Ready: true",
+        "HAL connection:",
+        "\tThermalHAL AIDL 2  connected: yes",
+        "Current temperatures from HAL:",
+        *(f"\t{sensor}" for sensor in sensors),
+        "Current cooling devices from HAL:",
+        "Temperature static thresholds from HAL:",
+        "\tTemperatureThreshold{mType=3, mName=VIRTUAL-SKIN, mHotThrottlingThresholds=[NaN, 39.0, 43.0, 45.0, 46.5, "
+        "52.0, 55.0], mColdThrottlingThresholds=[NaN, NaN, NaN, NaN, NaN, NaN, NaN]}",
     ]
 
 

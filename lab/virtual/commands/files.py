@@ -121,16 +121,17 @@ def mv(call: Call) -> int:
 
 
 def df(call: Call) -> int:
-    """df -k: one disk of a fixed size, whatever the bench's own disk holds."""
-    given, operands = options(call, "k")
+    """df -k and df -Pk: one disk of a fixed size, whatever the bench's own disk holds; a full one has nothing left."""
+    given, operands = options(call, "Pk")
     if "k" not in given:
         raise Unbuilt("built as 'df -k [FILE...]' only")
     if code := on_each(call, operands or ["/"], lambda name: call.machine.files.stat(call.path(name)) and None):
         return code
-    free = DISK_KIB - DISK_USED_KIB
-    percent = -(-DISK_USED_KIB * 100 // DISK_KIB)
-    call.say(f"Filesystem {'1K-blocks':>15} {'Used':>10} {'Available':>10} Use% Mounted on\n")
-    return call.say(f"/dev/block/dm-9 {DISK_KIB:>10} {DISK_USED_KIB:>10} {free:>10} {percent:>3}% /data\n")
+    used = DISK_KIB if call.machine.files.full else DISK_USED_KIB
+    free, percent = DISK_KIB - used, -(-used * 100 // DISK_KIB)
+    blocks, share = ("1024-blocks", "Capacity") if "P" in given else ("1K-blocks", "Use%")
+    call.say(f"Filesystem {blocks:>15} {'Used':>10} {'Available':>10} {share} Mounted on\n")
+    return call.say(f"/dev/block/dm-9 {DISK_KIB:>10} {used:>10} {free:>10} {percent:>{len(share) - 1}}% /data\n")
 
 
 COMMANDS: dict[str, Command] = {

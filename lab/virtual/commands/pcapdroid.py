@@ -14,6 +14,7 @@ from lab.virtual.network import vpn
 from lab.virtual.network.capturefile import PCAPDROID_BLOCKS, Capture
 from lab.virtual.network.network import Network
 from lab.virtual.phone import VirtualPhone
+from lab.virtual.shell.terminal import write_or_lose
 
 PACKAGE = "com.emanuelef.remote_capture"
 ACTIVITY = ".activities.CaptureCtrl"
@@ -135,7 +136,7 @@ class Pcapdroid:
         if self._header is None:
             self._header = data
         elif self._descriptor is not None:
-            os.write(self._descriptor, self._header + data)
+            write_or_lose(self._descriptor, self._header + data)
             self._header = b""
 
     def _stop(self) -> None:

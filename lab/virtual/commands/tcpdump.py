@@ -18,6 +18,7 @@ from lab.virtual.network.wire import Wire
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.processes import Process
 from lab.virtual.shell.machine import Call, Command, Unbuilt, options
+from lab.virtual.shell.terminal import write_or_lose
 
 LISTENING_NS = (70_000_000, 100_000_000)
 STOPPING_NS = (2_000_000, 9_000_000)
@@ -131,8 +132,9 @@ class Tcpdump:
             phone.world.after(given.seconds * 1_000_000_000, lambda: self._signalled("INT"))
 
     def _write(self, data: bytes) -> None:
+        """On a full disk the real one says nothing, counts on, and ends with 0 (4.99.3 on a full tmpfs)."""
         if self._descriptor is not None:
-            os.write(self._descriptor, data)
+            write_or_lose(self._descriptor, data)
 
     def _later(self, what: str, span_ns: tuple[int, int], action: Callable[[], None]) -> None:
         world = self._phone.world

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -85,15 +86,25 @@ class Nowhere:
         pass
 
 
+def write_or_lose(descriptor: int, data: bytes) -> None:
+    """Write to a file; what has no room on a full disk is lost. Raises any other error of the disk."""
+    try:
+        os.write(descriptor, data)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+
+
 class OpenFile:
-    """A file that a redirection opened; each write is on disk at once."""
+    """A file that a redirection opened; each write is on disk at once. On a full disk it is lost, as it is where a
+    program does not look whether it could write."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
     def write(self, data: bytes) -> None:
         if self._descriptor is not None and data:
-            os.write(self._descriptor, data)
+            write_or_lose(self._descriptor, data)
 
     def close(self) -> None:
         if self._descriptor is not None:

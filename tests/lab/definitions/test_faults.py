@@ -63,6 +63,15 @@ def mistakes(folder: Path, *faults: str, among: Path = SCENARIOS) -> list[str]:
         ("what: banned, on: pixel6, for_ever: true", "missing key 'app': banned is of one app"),
         ("what: network_lost, on: pixel6", "missing key 'for_minutes': network_lost lasts"),
         ("what: adb_slow, on: pixel6, for_minutes: 1, slow_ms: 0", "slow_ms must be at least 1, is 0"),
+        ("what: heat, on: pixel6, thermal_status: 6, for_ever: true", None),
+        ("what: heat, on: pixel6, for_ever: true", "missing key 'thermal_status': heat needs it"),
+        ("what: heat, on: pixel6, thermal_status: 7, for_ever: true", "thermal_status must be at most 6, is 7"),
+        ("what: laptop_disk_full, on: pixel6, for_ever: true", "laptop_disk_full is on the laptop, not on 'pixel6'"),
+        ("what: phone_disk_full, on: laptop, for_ever: true", "phone_disk_full is on a phone, not on the laptop"),
+        (
+            "what: airplane_mode, on: pixel6, for_ever: true, at: {step: ringing}",
+            "airplane_mode begins with an attempt: what a call has under way is not taken back",
+        ),
     ],
 )
 def test_a_fault_says_what_it_means_and_a_mistake_is_told_at_its_place(tmp_path, fault, told):

@@ -230,6 +230,7 @@ def test_the_agents_clock_is_within_its_bound_and_the_bench_asks_it_by_the_same_
     assert abs(offset.offset_ns) <= offset.bound_ns < 5_000_000
     assert laptop.version().text.startswith("Dumpcap")
     laptop.check_health()
+    assert abs(laptop.room_kib() - shutil.disk_usage(site.root).free // 1024) < 1 << 20
 
 
 class Wlan:

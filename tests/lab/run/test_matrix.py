@@ -319,7 +319,7 @@ class StandingClock:
 @pytest.mark.parametrize(
     "error", [AttemptVoid("capture_died", "tcpdump had ended"), PhoneTrouble("gone"), LaptopTrouble("gone")]
 )
-def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keeps_its_number(tmp_path, error):
+def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keeps_its_number(tmp_path, error, ready):
     run = planned(tmp_path)
     create(run)
     stop = Stop()
@@ -334,6 +334,22 @@ def test_an_attempt_that_fails_once_a_stop_was_asked_for_is_interrupted_and_keep
     assert run.dataset.attempt(item.trial.id).number == 0
     assert not run.dataset.attempts_dir.exists()
     assert list(run.dataset.trials_dir.iterdir()) == []
+
+
+class Ready:
+    """Readiness where all is fit and nothing is asked."""
+
+    def __init__(self, *asks) -> None: ...
+
+    def require(self, bench) -> None: ...
+
+    def cause(self, bench, error):
+        return error
+
+
+@pytest.fixture
+def ready(monkeypatch):
+    monkeypatch.setattr("lab.run.matrix.Readiness", Ready)
 
 
 class FailingKind:
@@ -361,7 +377,7 @@ class FailingKind:
     ],
 )
 def test_a_trial_is_attempted_four_times_and_five_times_where_the_bench_spoils_them_and_each_is_kept(
-    tmp_path, error, reason, attempts, asked
+    tmp_path, error, reason, attempts, asked, ready
 ):
     run, health = planned(tmp_path), []
     create(run)
@@ -402,7 +418,7 @@ class PassingClock:
         self.slept_s.append(seconds)
 
 
-def test_a_network_that_is_not_the_benchs_is_waited_for_an_hour_and_no_attempt_is_counted(tmp_path):
+def test_a_network_that_is_not_the_benchs_is_waited_for_an_hour_and_no_attempt_is_counted(tmp_path, ready):
     run = planned(tmp_path)
     create(run)
     bench = Bench(run.lab, run.spec, Stop())

@@ -47,7 +47,7 @@ def test_the_next_run_goes_on_with_clock_breaker_and_calls(run):
 def test_an_app_that_is_parked_is_known_to_the_dataset_and_on_real_phones_to_every_other(run, tmp_path, at):
     item = run.planned[0]
     real = replace(run, spec=at.real)
-    Tonight.of(real).park("whatsapp", "logged_out", item.trial.id)
+    Tonight.of(real).park("whatsapp", "logged_out", item.trial.id, "it shows Log in")
     held = Held(("whatsapp",), "logged_out", parked=True)
     assert none_parked(run) == none_parked(real) == (False, "whatsapp: logged_out")
     assert Tonight.of(run).breaker.held(item.trial, 0.0) == held

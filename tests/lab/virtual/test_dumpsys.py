@@ -68,6 +68,8 @@ class Device:
     def battery_percent(self):
         return self.spec.emulation.battery_percent
 
+    thermal_status = 0
+
     def clock_ns(self):
         return self.handset.world.now_ns + 3 * S
 
@@ -122,8 +124,8 @@ def lines(handset, service, *args, having):
 
 
 def test_a_service_or_an_argument_that_is_not_built_is_refused():
-    with pytest.raises(UnknownDump, match="service thermalservice is not built; there is audio, telecom"):
-        dump(Bench("whatsapp").a, "thermalservice")
+    with pytest.raises(UnknownDump, match="service thermal is not built; there is audio, telecom"):
+        dump(Bench("whatsapp").a, "thermal")
     with pytest.raises(UnknownDump, match="dumpsys battery is not built with set level 5"):
         dump(Bench("whatsapp").a, "battery", "set", "level", "5")
 

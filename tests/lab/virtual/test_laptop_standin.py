@@ -273,6 +273,27 @@ def test_an_interface_that_is_not_there_is_an_error_of_dumpcap(tmp_path):
     with_bench(tmp_path, talk)
 
 
+def test_a_dumpcap_whose_disk_is_full_says_so_once_it_has_packets_and_ends_with_1(tmp_path):
+    async def talk(bench, start):
+        (tmp_path / "laptop/captures").mkdir(parents=True, exist_ok=True)
+        bench.laptop.files.full = True
+        dumpcap = await start("dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng")
+        assert await dumpcap.stderr.readline() == b"Capturing on 'wlan1'\n"
+        bench.advance(200_000_000)
+        await bench.world.settle()
+        assert await dumpcap.stderr.readline() == b"File: /captures/c.pcapng\n"
+        bench.network.send_udp("pixel6pro", *marker("begin"), 1_000_000_000)
+        bench.advance(2_000_000_000)
+        bench.advance(1_000_000)
+        await bench.world.settle()
+        said = (await dumpcap.stderr.read()).decode()
+        assert await dumpcap.wait() == 1
+        assert '("/captures/c.pcapng") because there is no space left on the file system\n' in said
+        assert (tmp_path / "laptop/captures/c.pcapng").read_bytes() == b""
+
+    with_bench(tmp_path, talk)
+
+
 def test_the_next_attempt_ends_a_capture_that_was_left_running(tmp_path):
     async def talk(bench, start):
         dumpcap = await start("dumpcap", "-q", "-i", "wlan1", "-s", "256", "-w", "/captures/c.pcapng")

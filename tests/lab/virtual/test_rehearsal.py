@@ -301,7 +301,9 @@ def process(tmp_path_factory):
     """One bench process; each test's faults are of a trial of its own."""
     bench = Process(tmp_path_factory.mktemp("bench"))
     trials = ["adb_away", "adb_reset", "adb_unauthorised", "su_denied", "battery", "updated"]
+    trials += ["heat", "airplane_mode", "phone_disk_full"]
     details = {"battery": {"battery_percent": 7}, "updated": {"app": "whatsapp", "version": "9.8.7"}}
+    details |= {"heat": {"thermal_status": 4}}
     faults = [
         {"what": what, "on": A, "at": {"trial": number}, **({} if what == "adb_reset" else {"for_minutes": 1})}
         | details.get(what, {})
@@ -398,6 +400,25 @@ def test_what_its_shell_says_with_faults(process):
     phone.run(60)
     assert "versionName=9.8.7" not in phone.shell(f"dumpsys package {WHATSAPP}")[1]
     phone.end()
+
+
+def test_a_phone_that_is_not_fit_shows_it_in_the_attempts_that_follow_too(process):
+    phone = Phone(process)
+    for trial, command, struck, before in (
+        ("heat", "dumpsys thermalservice", "Thermal Status: 4", "Thermal Status: 0"),
+        ("flying", "settings get global airplane_mode_on; ip route get 192.0.2.1 2>&1", "1", " dev rmnet1 "),
+        ("full", "df -k /data/local/tmp", " 113246208          0 100% ", "   71303168  38% "),
+    ):
+        assert before in phone.shell(command)[1]
+        for _ in range(2):
+            phone.begin(trial)
+            assert struck in phone.shell(command)[1]
+            assert before not in phone.shell(command)[1]
+            if trial == "full":
+                assert phone.shell("echo more >/sdcard/x; stat -c %s /sdcard/x")[1] == "0"
+            phone.end()
+        phone.run(60)
+        assert before in phone.shell(command)[1]
 
 
 # The door

@@ -94,6 +94,15 @@ def test_the_shell_user_may_not_send_everywhere(files):
     assert not files.exists("/system/x")
 
 
+def test_a_file_that_has_no_room_fails_with_its_reason(files):
+    files.full = True
+    text = b"write failed: No space left on device"
+    body = b"DATA\3\0\0\0abcDONE\0\0\0\0"
+    answer = b"FAIL" + struct.pack("<I", len(text)) + text
+    assert play(files, request(b"SEND", b"/sdcard/x,33188") + body) == [answer]
+    assert files.read("/sdcard/x", 2000) == b""
+
+
 def test_requests_follow_each_other_until_quit(files):
     data = request(b"STAT", b"/none") * 2 + b"QUIT\0\0\0\0" + request(b"STAT", b"/none")
     assert play(files, data) == [b"STAT" + bytes(12)] * 2
