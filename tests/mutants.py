@@ -33,6 +33,8 @@ MUTANTS: list[tuple[str, ...]] = [
     ("verdict", "lab/run/attempt", "capture_clocks.without_step(who, lines[who])", "continue"),
     ("verdict", "lab/run/leaving", "is CallState.IDLE", "is not CallState.IDLE"),
     ("boundary", "lab/run/leaving", "in range(LOOKS)", "in range(1)"),
+    ("verdict", "lab/run/leaving", "void.reason not in BY_THE_CALLEE", "void.reason in BY_THE_CALLEE"),
+    ("verdict", "lab/run/storing", "(PhoneTrouble, LaptopTrouble) as error", "PhoneTrouble as error"),
     ("verdict", "lab/run/witnessed", "act.verb in ENDING", "act.verb not in ENDING"),
     ("value", "lab/run/description", '"rig": "rehearsed"', '"rig": "measured"', MATRIX),
     ("verdict", "lab/run/description", "if before != now:", "if before is None:", MATRIX),

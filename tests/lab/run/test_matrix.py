@@ -424,11 +424,15 @@ def test_a_network_that_is_not_the_benchs_is_waited_for_an_hour_and_no_attempt_i
     bench = Bench(run.lab, run.spec, Stop())
     bench.phones = {each.name: SimpleNamespace(spec=each) for each in run.spec.phones}
     bench.kind, bench.clock = FailingKind(AttemptVoid("wrong_network", "pixel6 is on wlan0")), PassingClock()
+    climbed: list[object] = []
+    bench.recover = climbed.append
     item, out = run.planned[0], io.StringIO()
     with pytest.raises(BenchUnhealthy) as raised:
         run_one(run, bench, item, Progress(Console(file=out, width=200)))
     assert str(raised.value) == "pixel6 is on wlan0; waited 1 h for it; mend the network and run again"
     assert bench.clock.slept_s == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0, 900.0]
+    # Where it is the laptop's hotspot that is off, the ladder brings it back.
+    assert len(climbed) == 8
     kept = sorted(path.name for path in run.dataset.attempts_dir.iterdir())
     assert kept == [f"{item.trial.id}.0.bench-{number}" for number in range(1, 9)]
     assert "pixel6 is on wlan0; the same trial again in 15 min" in out.getvalue()
