@@ -61,16 +61,17 @@ class Readiness:
     def cause(self, bench: Bench, error: LabError) -> LabError:
         """What an attempt failed of: airplane mode, where a phone is in it and that is the cause; else as it is given.
 
-        A phone behind the hotspot may call in airplane mode, by Wi-Fi: there it is the cause of a lost network alone.
+        A phone behind the hotspot may call in airplane mode, by Wi-Fi: there it is the cause where it has no network.
         """
         lost = isinstance(error, NoNetwork) or class_of(error).policy == "pause"
         in_call = isinstance(error, AttemptVoid) and error.reason != BUG and class_of(error).policy == "breaker"
         if not (lost or in_call):
             return error
         for phone in bench.phones.values():
-            if (found := self._asked(phone)) is not None and (
-                _flies(phone, found) or (lost and found.airplane_mode().verdict == "unfit")
-            ):
+            found = self._asked(phone)
+            if found is None or found.airplane_mode().verdict != "unfit":
+                continue
+            if _flies(phone, found) or (lost and _has_no_network(phone)):
                 return _in_airplane_mode(phone)
         return error
 
@@ -143,6 +144,16 @@ def _require_room(name: str, found: Finding) -> None:
 def _flies(phone: Phone, found: Fitness) -> bool:
     """Whether a phone is in airplane mode that cannot call in it: one behind the hotspot can, by Wi-Fi."""
     return phone.spec.vantage != "hotspot" and found.airplane_mode().verdict == "unfit"
+
+
+def _has_no_network(phone: Phone) -> bool:
+    try:
+        phone.default_network()
+    except NoNetwork:
+        return True
+    except (PhoneTrouble, AttemptVoid):
+        return False
+    return False
 
 
 def _in_airplane_mode(phone: Phone) -> AttemptVoid:

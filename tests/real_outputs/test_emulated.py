@@ -197,6 +197,22 @@ def test_a_route_has_the_words_of_a_real_phones():
     assert words[0] == words[1]
 
 
+def test_the_thermal_service_prints_the_lines_of_real_ones():
+    real = {
+        shape(re.sub(r"mName=\w+", "mName=N", line)) for line in text("dumpsys/thermal_skin_xiaomi.txt").splitlines()
+    }
+    dumped = dump(Bench("whatsapp").a, "thermalservice")
+    emulated = {shape(re.sub(r"mName=[\w-]+", "mName=N", line)) for line in dumped.splitlines()}
+    # A Xiaomi prints neither; AOSP does (ThermalManagerService.dumpInternal, Android 14).
+    aosp = {
+        line
+        for line in emulated
+        if line.startswith(("HAL connection", "ThermalHAL", "Temperature static", "TemperatureThreshold"))
+    }
+    assert emulated - real == aosp
+    assert real - emulated == set()
+
+
 def test_the_events_buffer_has_the_fields_of_real_ones(called):
     entries = {entry.tag: entry.text for handset in (called.a, called.b) for entry in handset.history.log}
     real = {}

@@ -9,6 +9,7 @@ from lab.definitions.yaml import read
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.default_network import (
     DefaultNetwork,
+    NoNetwork,
     default_network,
     parse_default_network,
     pcapdroid_interface,
@@ -174,6 +175,20 @@ def test_a_phone_behind_a_hotspot_that_a_modem_feeds_is_lte_over_wifi():
 )
 def test_a_phone_on_the_network_of_the_bench_file_is_taken(phone, changes, network):
     require_network(BENCH.phone(phone).model_copy(update=changes), network)
+
+
+def test_a_phone_that_has_no_network_is_told_from_one_whose_answers_cannot_be_read():
+    found = []
+    for route, connectivity in (
+        ("RTNETLINK answers: Network is unreachable", networks("none")),
+        ("192.0.2.1 dev rmnet16 src 100.64.3.4", networks("none")),
+        ("192.0.2.1 dev rmnet16 src 100.64.3.4", "Can't find service: connectivity"),
+        ("a dev wlan0 x\nb dev rmnet16 x", networks("none")),
+    ):
+        with pytest.raises(PhoneTrouble) as raised:
+            parse_default_network(route, connectivity)
+        found.append(isinstance(raised.value, NoNetwork))
+    assert found == [True, True, False, False]
 
 
 def test_a_clat_interface_is_captured_below():

@@ -34,6 +34,11 @@ class Shell:
         }
         return ShellOutput("".join(f"== im-call-lab {what}\n{said[what]}" for what in questions("/x/y")), 0)
 
+    def default_network(self):
+        if (state := self.states[0]).get("network", "wlan0") is None:
+            raise NoNetwork("no default network")
+        return state
+
 
 class Laptop:
     """A laptop that has so much room, or does not say."""
@@ -55,7 +60,11 @@ class Asked:
         shells = {"a": Shell("a", a), "b": Shell("b", b)}
         vantages = {"a": "phone", "b": vantage}
         phones = {
-            name: SimpleNamespace(device=shell, spec=SimpleNamespace(name=name, vantage=vantages[name]))
+            name: SimpleNamespace(
+                device=shell,
+                spec=SimpleNamespace(name=name, vantage=vantages[name]),
+                default_network=shell.default_network,
+            )
             for name, shell in shells.items()
         }
         self.shells, self.said, self.rests = shells, [], []
@@ -190,9 +199,11 @@ DROPPED = AttemptVoid("dropped_while_talking", "it ended")
         ({"a": [{"airplane": 1}]}, LOST, "a"),
         ({"a": [{"airplane": 1}]}, UNCLEAR, "a"),
         ({"a": [{"airplane": 1}]}, DROPPED, "a"),
-        ({"b": [{"airplane": 1}]}, LOST, "b"),
-        ({"b": [{"airplane": 1}]}, UNCLEAR, "b"),
-        ({"b": [{"airplane": 1}]}, DROPPED, None),
+        ({"b": [{"airplane": 1, "network": None}]}, LOST, "b"),
+        ({"b": [{"airplane": 1, "network": None}]}, UNCLEAR, "b"),
+        ({"b": [{"airplane": 1, "network": None}]}, DROPPED, None),
+        ({"b": [{"airplane": 1}]}, UNCLEAR, None),
+        ({"b": [{"network": None}]}, LOST, None),
         ({}, LOST, None),
         ({}, DROPPED, None),
     ],
