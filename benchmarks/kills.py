@@ -72,7 +72,7 @@ class Kill:
     def drawn(cls, number: int) -> Kill:
         draw, command = random.Random(f"kills/{number}"), "nightly" if number % 4 == 3 else "run-matrix"
         at: float | str = draw.uniform(0.05, 0.95) if draw.random() < 0.5 else draw.choice(EVENTS[command])
-        loss = ("none", "names", "none", "bytes")[number // 2 % 4]
+        loss = ("none", "names", "none", "bytes")[number // 4 % 4]
         return cls(number, command, at, draw.uniform(0.0, 0.25), loss)
 
 
