@@ -8,7 +8,6 @@ case is kept in datasets/soak-plain.jsonl, and one that has a line is not made a
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +25,7 @@ from benchmarks.committed import hidden_by
 from benchmarks.faults import SCENARIOS
 from benchmarks.generated import AFTER_S, Case, cases, play
 from benchmarks.plain_script import TALK_S
+from benchmarks.pools import pool
 from correlate.errors import CorrelateError
 from correlate.trace import verify
 from lab.bench.virtual import VirtualBench
@@ -178,8 +178,8 @@ def run(out: Path = OUT, most: int | None = None) -> None:
     done = {one["case"] for one in read(out)}
     left = [(number, case) for number, case in enumerate(drawn()[:most]) if case.name not in done]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(BETWEEN, multiprocessing.get_context("spawn")) as pool:
-        for each in as_completed([pool.submit(made, number, case) for number, case in left]):
+    with pool(BETWEEN) as made_by:
+        for each in as_completed([made_by.submit(made, number, case) for number, case in left]):
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(each.result()) + "\n")
             print(summary(read(out)), flush=True)
