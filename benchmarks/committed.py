@@ -71,7 +71,7 @@ def truths(record: TrialRecord, truth: Truth) -> dict[str, Any]:
         "ended_by": call["ended_by"],
         "service": "+".join(call["services"]),
         "nothing_else": not others,
-        "in_front": not any(_hidden_by(one, call) for one in truth["interruptions"]),
+        "in_front": not any(hidden_by(one, call) for one in truth["interruptions"]),
     }
 
 
@@ -86,7 +86,7 @@ def _overlapping(
             yield one
 
 
-def _hidden_by(one: Mapping[str, Any], call: Mapping[str, Any]) -> bool:
+def hidden_by(one: Mapping[str, Any], call: Mapping[str, Any]) -> bool:
     """Whether a phone was locked while its call should have been in front: from dialling, or from the answer on."""
     from_ns = call["placed_ns"] if one["phone"] == call["caller"] else call["answered_ns"]
     if one["what"] != "locked" or from_ns is None or one["begun_ns"] < from_ns:

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import os
 import random
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.expected import KINDS, TABLE
 from benchmarks.generated import SCALE, STRUCK_AT, Case, Struck, alone, cases, play, shared, shared_out, slow
+from benchmarks.pools import pool
 from lab.definitions import PlannedTrial
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
@@ -43,7 +43,7 @@ OTHER = {"whatsapp": "messenger", "messenger": "whatsapp"}
 class Job:
     """One run: its name, the faults that strike in it, and what of the real deadlines holds.
 
-    A `quick` one is not gone on with once it has ended as it should.
+    A `quick` one is not gone on with once it has ended as it should, and has two trials where it is of its own.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Job:
             (case,) = self.struck.values()
             struck = TABLE[case.what].details.get("app", "whatsapp")
             pairs = [*((struck, scenario) for scenario in ALONE), (OTHER[struck], ALONE[0])]
+            pairs = pairs[1:3] if self.quick else pairs
             return run.only(*(run.one(f"{app}-voice-lte_to_fixed-{scenario}-1") for app, scenario in pairs))
         return run.only(*sharing(run, self.quick)[: max(self.struck)])
 
@@ -117,7 +118,7 @@ def sample(number: int, seed: int, scenarios: Path) -> list[Job]:
             for index, struck in enumerate(shared_out(pool, there, seed))
         ]
     return made + [
-        Job(f"alone-{index}", seed, {STRUCK_AT: case}, of_its_own=True, quick=True, scenarios=scenarios)
+        Job(f"alone-{index}", seed, {1: case}, of_its_own=True, quick=True, scenarios=scenarios)
         for index, case in enumerate(case for case in drawn if case in alone())
     ]
 
@@ -133,8 +134,7 @@ def run(first: int, out: Path = OUT, only: str = "") -> None:
     done = {one["name"] for one in read(out)}
     left = [job for job in every_job(first) if job.name not in done and only in job.name]
     out.parent.mkdir(parents=True, exist_ok=True)
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), spawned) as busy, ProcessPoolExecutor(WAITING, spawned) as waiting:
+    with pool(os.cpu_count() or 1) as busy, pool(WAITING) as waiting:
         found: list[Future[dict[str, Any]]] = [(waiting if job.waits else busy).submit(job.made) for job in left]
         for each in as_completed(found):
             with out.open("a", encoding="utf-8") as file:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -21,11 +20,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pools import pool
 from benchmarks.power import HOOK, NOTES, lose
 from correlate.dataset import Dataset
 from correlate.errors import CorrelateError
@@ -72,7 +72,7 @@ class Kill:
     def drawn(cls, number: int) -> Kill:
         draw, command = random.Random(f"kills/{number}"), "nightly" if number % 4 == 3 else "run-matrix"
         at: float | str = draw.uniform(0.05, 0.95) if draw.random() < 0.5 else draw.choice(EVENTS[command])
-        loss = ("none", "names", "none", "bytes")[number // 2 % 4]
+        loss = ("none", "names", "none", "bytes")[number // 4 % 4]
         return cls(number, command, at, draw.uniform(0.0, 0.25), loss)
 
 
@@ -226,8 +226,8 @@ def run(first: int = 0, out: Path = OUT, most: int = KILLS) -> None:
     left = [Kill.drawn(number) for number in range(first, first + most) if number not in done]
     usually = {command: usual(command) for command in sorted({kill.command for kill in left})}
     out.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        for each in as_completed([pool.submit(made, kill, *usually[kill.command]) for kill in left]):
+    with pool(os.cpu_count() or 1) as made_by:
+        for each in as_completed([made_by.submit(made, kill, *usually[kill.command]) for kill in left]):
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(each.result()) + "\n")
             print(summary(read(out)), flush=True)

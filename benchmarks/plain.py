@@ -8,7 +8,6 @@ case is kept in datasets/soak-plain.jsonl, and one that has a line is not made a
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 import subprocess
 import sys
@@ -17,14 +16,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.committed import hidden_by
 from benchmarks.faults import SCENARIOS
 from benchmarks.generated import AFTER_S, Case, cases, play
 from benchmarks.plain_script import TALK_S
+from benchmarks.pools import pool
 from correlate.errors import CorrelateError
 from correlate.trace import verify
 from lab.bench.virtual import VirtualBench
@@ -139,8 +140,9 @@ def _not_right(truth: dict[str, Any], folder: Path) -> str:
         return f"a call of {call['services']}, ended by the {call['ended_by']}"
     if (talked_s := (call["ended_ns"] - call["answered_ns"]) / 1e9) < TALK_S / 2:
         return f"they talked for {talked_s:.1f} s"
-    if truth["interruptions"]:
-        return f"beside it: {truth['interruptions'][0]['what']}"
+    for one in truth["interruptions"]:
+        if one["what"] != "locked" or hidden_by(one, call):
+            return f"beside it: {one['what']}"
     lasted_s = (call["ended_ns"] - call["placed_ns"]) / 1e9
     for name in ("caller.pcap", "callee.pcapng"):
         try:
@@ -160,7 +162,8 @@ def by_harness(case: Case, number: int) -> dict[str, Any]:
     false = [text for text in found["wrong"] if text.startswith("falsely valid")]
     hangs = [text for text in found["wrong"] if text.startswith("over its budget")]
     end: End = "falsely valid" if false else "hangs" if hangs else "right" if found["complete"] else "failed"
-    return {"end": end, "why": " ".join([*false, *hangs, *found["voids"]])[:300], "seconds": found["seconds"]}
+    why = [*found["wrong"], *found["voids"]]
+    return {"end": end, "why": "; ".join(why)[:300], "seconds": found["seconds"]}
 
 
 def made(number: int, case: Case) -> dict[str, Any]:
@@ -175,8 +178,8 @@ def run(out: Path = OUT, most: int | None = None) -> None:
     done = {one["case"] for one in read(out)}
     left = [(number, case) for number, case in enumerate(drawn()[:most]) if case.name not in done]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(BETWEEN, multiprocessing.get_context("spawn")) as pool:
-        for each in as_completed([pool.submit(made, number, case) for number, case in left]):
+    with pool(BETWEEN) as made_by:
+        for each in as_completed([made_by.submit(made, number, case) for number, case in left]):
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(each.result()) + "\n")
             print(summary(read(out)), flush=True)

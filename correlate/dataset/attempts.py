@@ -11,7 +11,7 @@ from typing import Self
 from correlate.dataset import documents
 from correlate.dataset.anchors import ATTEMPTS, TRIALS, TRUTH, Kept
 from correlate.dataset.contents import hashes
-from correlate.dataset.durable import make_directory, remove, sha256, sync_directory, write_text
+from correlate.dataset.durable import make_directory, remove, sha256, sync, write_text
 from correlate.dataset.journal import Journal
 from correlate.dataset.record import VoidRecord
 
@@ -109,8 +109,8 @@ def commit(root: Path, journal: Journal, trial_id: str, attempt: int, **said: ob
     files = _anchored(partial, f"{TRIALS}/{trial_id}")
     truth = f"{TRUTH}/{trial_id}.json"
     if (root / truth).exists():
-        sync_directory(root / TRUTH)
-        sync_directory(root)
+        sync(root / TRUTH)
+        sync(root)
         files[truth] = sha256(root / truth)
     journal.append("completed", trial=trial_id, attempt=attempt, files=files, **said)
     rename(partial, final)
@@ -118,16 +118,19 @@ def commit(root: Path, journal: Journal, trial_id: str, attempt: int, **said: ob
 
 def _anchored(partial: Path, final: str) -> dict[str, str]:
     """What stands in a folder, on the disk for good, under the names that it is to have."""
-    sync_directory(partial)
-    sync_directory(partial.parent)
-    return {f"{final}/{name}": digest for name, digest in hashes(partial).items()}
+    found = hashes(partial)
+    for name in found:
+        sync(partial / name)
+    sync(partial)
+    sync(partial.parent)
+    return {f"{final}/{name}": digest for name, digest in found.items()}
 
 
 def rename(partial: Path, final: Path) -> None:
     """Give a folder or a file its final name, durably."""
     make_directory(final.parent)
     partial.rename(final)
-    sync_directory(final.parent)
+    sync(final.parent)
 
 
 def next_number(attempts_dir: Path, trial_id: str) -> int:

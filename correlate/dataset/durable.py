@@ -36,7 +36,7 @@ def replacing(path: Path, data: bytes) -> Iterator[None]:
         os.fsync(file.fileno())
     yield
     temporary.replace(path)
-    sync_directory(path.parent)
+    sync(path.parent)
 
 
 def unfinished(path: Path) -> Path:
@@ -72,7 +72,7 @@ def remove(path: Path) -> None:
     """Takes a file away for good; one that is not there is fine."""
     if path.exists():
         path.unlink()
-        sync_directory(path.parent)
+        sync(path.parent)
 
 
 def make_directory(path: Path, mode: int = 0o777) -> None:
@@ -82,12 +82,13 @@ def make_directory(path: Path, mode: int = 0o777) -> None:
         return
     make_directory(path.parent)
     path.mkdir(mode, exist_ok=True)
-    sync_directory(path.parent)
+    sync(path.parent)
 
 
-def sync_directory(directory: Path) -> None:
-    """Makes names that were created, renamed or removed in `directory` survive a power loss."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Makes the bytes of a file, or the names that were created, renamed or removed in a folder, survive a power
+    loss."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

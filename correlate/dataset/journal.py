@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from correlate import files
 from correlate.dataset.documents import mistake
-from correlate.dataset.durable import appending, sha256, sync_directory
+from correlate.dataset.durable import appending, sha256, sync
 from correlate.dataset.record import JournalLine
 from correlate.errors import Damaged
 
@@ -106,7 +106,7 @@ class Journal:
             names = (self.path.with_name(f"{self.path.name}.broken-{number}") for number in count(1))
             kept = next(path for path in names if not path.exists())
             self.path.rename(kept)
-            sync_directory(kept.parent)
+            sync(kept.parent)
             bound = {"file": kept.name, "file_sha256": sha256(kept)}
         self._tail = None
         self.append("journal_broken", **bound)
@@ -124,7 +124,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         if new:
-            sync_directory(self.path.parent)
+            sync(self.path.parent)
         self._tail = (seq + 1, hashlib.sha256(line).hexdigest(), size_bytes + len(line) + 1)
         return entry
 

@@ -203,7 +203,7 @@ def append(path: Path, night: Night) -> None:
         file.flush()
         os.fsync(file.fileno())
     if new:
-        durable.sync_directory(path.parent)
+        durable.sync(path.parent)
 
 
 def _ends_a_line(path: Path) -> bool:

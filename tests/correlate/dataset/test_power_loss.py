@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.power import HOOK, NOTES, lose
 from correlate.dataset import Dataset
+from correlate.dataset.durable import sha256
 
 ROOT = Path(__file__).parents[3]
 BODY = """
@@ -26,6 +27,7 @@ dataset.journal.append("begun")
 for trial, void in (("a", True), ("a", False), ("b", False)):
     with dataset.attempt(trial) as folder:
         write_text(folder.path / "events.jsonl", trial)
+        (folder.path / "caller-screen.jpg").write_bytes(b"a picture")
         folder.truth.parent.mkdir(exist_ok=True)
         with folder.truth.open("w") as truth:
             truth.write("{}")
@@ -49,6 +51,6 @@ def test_a_power_loss_takes_nothing_that_is_journalled(tmp_path: Path, names_too
     dataset = Dataset(root / "above" / "dataset")
     journalled = {name: sha for line in dataset.journal.read() for name, sha in (line.files or {}).items()}
     assert {name.split("/")[0] for name in journalled} == {"attempts", "trials", "truth"}
-    assert [name for name in journalled if not (dataset.path / name).is_file()] == []
+    assert [name for name, sha in journalled.items() if sha256(dataset.path / name) != sha] == []
     assert sorted(path.name for path in (dataset.path / "trials").iterdir()) == ["a", "b"]
     assert (dataset.path / "status.html").exists() is not names_too

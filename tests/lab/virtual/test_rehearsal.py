@@ -2,6 +2,7 @@
 in what the emulated phones are asked."""
 
 import asyncio
+import json
 import socket
 import time
 from ipaddress import IPv4Address
@@ -57,6 +58,19 @@ def planned(lab, tmp_path):
 
 
 # When
+
+
+def test_the_truth_of_a_trial_names_the_faults_that_struck_in_any_attempt_at_it_by_their_place_in_the_plan(
+    planned, tmp_path
+):
+    late = {"what": "battery", "battery_percent": 5, "on": A, "at": {"step": "placed"}, **ALWAYS}
+    bench = planned(late, *({"what": "tap_lost", "on": A, "at": {"trial": number}} for number in (1, 2)))
+    found = []
+    for trial, number in (("t", 0), ("t", 1), ("u", 0)):
+        bench.attempt(trial, number)
+        bench.say(op="end", truth=str(tmp_path / "truth.json"))
+        found.append(json.loads((tmp_path / "truth.json").read_text())["faults"])
+    assert found == [[1], [1], [2]]
 
 
 def test_a_fault_strikes_from_its_trial_on_and_a_further_attempt_is_no_trial(planned):
