@@ -9,7 +9,8 @@ from typing import Self
 
 from lab.bench.connection import connected
 from lab.bench.kinds import open_kind
-from lab.bench.ladder import Tell, climb
+from lab.bench.ladder import Tell, Used, Ways, climb, climb_with, climb_with_laptop
+from lab.bench.opening import Opening
 from lab.capture.kinds import KINDS
 from lab.capture.protocol import Capture, Request
 from lab.clocks.capture_clocks import Burst
@@ -27,11 +28,15 @@ class Bench:
     """A bench that is open: phones reachable and their agents running.
 
     All phones that cannot be reached are named in one error, or with `partly` in `unreachable`. A bench that is open
-    for trials is swept first: nothing of an earlier run is left on it.
+    for trials is swept first: nothing of an earlier run is left on it. With `tell` what does not answer is brought back
+    by the recovery ladder, and where only a person can help that is raised as `NeedsPerson`.
     """
 
-    def __init__(self, lab_: Lab, spec: BenchSpec, stop: Stop, *, partly: bool = False) -> None:
-        self.lab, self.spec, self.stop = lab_, spec, stop
+    def __init__(
+        self, lab_: Lab, spec: BenchSpec, stop: Stop, *, partly: bool = False, tell: Tell | None = None
+    ) -> None:
+        self.lab, self.spec, self.stop, self._tell = lab_, spec, stop, tell
+        self._used = Used()
         self.phones: dict[str, Phone] = {}
         self.unreachable: dict[str, LabError] = {}
         self.begun_ns: int | None = None
@@ -46,17 +51,38 @@ class Bench:
             self.clock = self.kind.clock
             self.laptop = self._open_laptop()
             stack.callback(self.laptop.close)
-            if not self._partly:
-                self.laptop.prepare()
-            for spec in self.spec.phones:
-                try:
-                    self.phones[spec.name] = self._swept(stack.enter_context(connected(self.kind, spec)))
-                except BenchUnhealthy as error:
-                    self.unreachable[spec.name] = error
-            if self.unreachable and not self._partly:
-                raise PhoneTrouble("; ".join(dict.fromkeys(str(error) for error in self.unreachable.values())))
+            if self._tell is not None:
+                self._open_by_ladder(self._tell, stack)
+            else:
+                self._open_at_once(stack)
             self._exit = stack.pop_all()
         return self
+
+    def _open_at_once(self, stack: ExitStack) -> None:
+        if not self._partly:
+            self.laptop.prepare()
+        for spec in self.spec.phones:
+            try:
+                self.phones[spec.name] = self._swept(stack.enter_context(connected(self.kind, spec)))
+            except BenchUnhealthy as error:
+                self.unreachable[spec.name] = error
+        if self.unreachable and not self._partly:
+            raise PhoneTrouble("; ".join(dict.fromkeys(str(error) for error in self.unreachable.values())))
+
+    def _open_by_ladder(self, tell: Tell, stack: ExitStack) -> None:
+        """All phones are asked before one is climbed for: what only a person can mend is not told after an hour."""
+        ways = self._ways(tell)
+        climb_with_laptop(ways, self.laptop.prepare, self.laptop)
+        opened = [Opening(self.kind, spec, stack, self._swept) for spec in self.spec.phones]
+        missing = [one for one in opened if not one.is_open()]
+        for one in missing:
+            climb_with(ways, one, [other for other in opened if other is not one and other not in missing])
+        self.phones |= {one.spec.name: one.phone for one in opened}
+
+    def _ways(self, tell: Tell) -> Ways:
+        start = self.spec.laptop.hotspot_start
+        argv = [*self.kind.laptop_prefix, *start] if start else []
+        return Ways(self.kind, self.clock, tell, self._used, argv)
 
     def __exit__(self, *error: object) -> None:
         self._exit.close()
@@ -84,12 +110,16 @@ class Bench:
         """Return once the bench, both phones' shells and agents, and the laptop answer, with its hotspot where a phone
         needs it; by the recovery ladder.
 
-        Raises `BenchUnhealthy` where one of them does not after its last rung.
+        Raises `BenchUnhealthy` where one of them does not after its last rung, `NeedsPerson` where only a person helps.
         """
         self.kind.check_health()
         needed = any(phone.vantage == "hotspot" for phone in self.spec.phones)
         hotspot = self.spec.laptop.hotspot_address if needed else None
-        climb(self.kind, list(self.phones.values()), self.laptop, self.clock, tell, hotspot)
+        climb(self._ways(tell), list(self.phones.values()), self.laptop, hotspot)
+
+    def restarted(self) -> list[str]:
+        """The phones that were seen to have restarted since this was asked the last time."""
+        return [name for name, phone in self.phones.items() if phone.restarts()]
 
     def hotspot(self) -> Hotspot:
         """The laptop's hotspot. Raises `LaptopTrouble` where no interface holds its address."""

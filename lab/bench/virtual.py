@@ -103,8 +103,11 @@ class VirtualBench:
         """Have these faults strike the bench, drawn by the seed where they are drawn."""
         self.ask(op="plan", seed=seed, faults=[fault.model_dump(exclude_none=True) for fault in faults.faults])
 
+    def address(self, phone: PhoneSpec) -> str:
+        return f"127.0.0.1:{self._ports[phone.name]}"
+
     def serial(self, phone: PhoneSpec) -> str:
-        address = f"127.0.0.1:{self._ports[phone.name]}"
+        address = self.address(phone)
         said = self.client.connect(address, timeout=deadlines.ADB_CONNECT.s)
         if "connected" not in said or "cannot" in said or "failed" in said:
             raise BenchUnhealthy(f"{phone.name}: adb says: {said}")

@@ -20,7 +20,7 @@ from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
-from lab.commands import network_checks
+from lab.commands import ladder_checks, network_checks
 from lab.commands.checks import Check, asked, once
 from lab.definitions import App, BenchSpec, PhoneSpec
 from lab.errors import LabError
@@ -127,9 +127,8 @@ def _controller(run: Run) -> Iterator[Check]:
         yield Check("local file", spec.name, there, spec.local if there else f"no {spec.local}", fix)
         if not there:
             return  # No contact is known without it, and nobody can be introduced.
-    for phone in spec.phones:
-        yield _contacts(run, phone)
-    yield from _learnt(run)
+    yield from (_contacts(run, phone) for phone in spec.phones)
+    yield from (*ladder_checks.power_cycles(spec.phones), *_learnt(run))
 
 
 def _laptop_that_answers(bench: Bench) -> Iterator[Check]:

@@ -43,6 +43,8 @@ State = Literal[
     "never_rings",
     "answers_late",
     "hotspot_gone",
+    "adb_offline",
+    "reboot",
 ]
 What = Literal[Strike, State]
 When = Literal["begun", "opened", "captured", "placed", "ringing", "answered", "ended", "stopped"]
@@ -80,6 +82,7 @@ class Fault(Model):
     version: str | None = None
     battery_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     late_s: Seconds | None = None
+    pin: bool = False
 
     @property
     def lasts(self) -> bool:
@@ -124,6 +127,8 @@ class Fault(Model):
                 yield (), f"missing key '{key}': {what} needs it"
             if self.what != what and given:
                 yield (key,), f"{key} is of {what}, not of {self.what}"
+        if self.pin and self.what != "reboot":
+            yield ("pin",), f"pin is of reboot, not of {self.what}"
 
 
 class Faults(Model):

@@ -74,6 +74,7 @@ class Attempt:
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
         self._markers = Markers(address=markers.ADDRESS, port=markers.PORT, nonce=self._nonce)
         self._live_ns: dict[Role, int] = {}
+        self._boots: dict[str, str | None] = {}
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
@@ -163,7 +164,15 @@ class Attempt:
 
     def _identify(self, phone: Phone) -> Identified:
         self._log.note("identify", phone=phone.spec.name)
+        self._boots[phone.spec.name] = phone.require_booted()
         return identified(phone, self._app, self._bench.spec.stun_servers)
+
+    def _require_no_restart(self) -> None:
+        """Raise `PhoneTrouble` for a phone that is in another boot than when it was identified."""
+        for name, before in self._boots.items():
+            now = self._bench.phones[name].require_booted()
+            if before is not None and now != before:
+                raise PhoneTrouble(f"{name} restarted in the attempt")
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
@@ -277,7 +286,9 @@ class Attempt:
 
         Raises:
             AttemptVoid: with the claim that is refuted.
+            PhoneTrouble: where a phone has restarted since it was identified.
         """
+        self._require_no_restart()
         self._leave_idle()
         if (name := stage.observed(self._scenario)) != self._item.trial.scenario:
             raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {name}")

@@ -107,7 +107,7 @@ def _run_all(
     with progress.showing(trials, Status(run)), ExitStack() as opened:
         benches = []
         for _ in range(min(run.benches, trials)):
-            benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop)))
+            benches.append(bench := opened.enter_context(Bench(run.lab, run.spec, stop, tell=making.tell_rung)))
             progress.say(bench.kind.hint)
             if run.faults is not None:
                 bench.kind.rehearse(run.faults, run.seed)
@@ -150,6 +150,12 @@ class Making:
         self.tonight.run.dataset.journal.append("ladder", rung=rung.name, on=on, text=why[:JOURNAL_TEXT])
         self.progress.say(f"{on}: {why}; {rung.name}: {rung.does}, within {rung.budget_s:g} s")
 
+    def tell_restarts(self, bench: Bench) -> None:
+        """Journal which phones have restarted, and say it."""
+        for name in bench.restarted():
+            self.tonight.run.dataset.journal.append("restarted", on=name)
+            self.progress.say(f"{name} has restarted")
+
 
 def run_one(
     run: Run,
@@ -185,6 +191,7 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
             progress.attempt(trial.id, entry.tries)
             with tonight.run.dataset.attempt(trial.id) as folder:
                 failed = _attempt(making, bench, entry.item, folder)
+            making.tell_restarts(bench)
             reason = None if failed is None else _reason(failed)
             making.policy.ended(trial.id, trial.app, phones, reason)
             making.bugs.ended(reason, folder.kept)
@@ -198,7 +205,10 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
             if policy == "ladder":
                 spoilt += 1
                 before_ns = bench.clock.now_ns()
-                bench.recover(making.tell_rung)
+                try:
+                    bench.recover(making.tell_rung)
+                finally:
+                    making.tell_restarts(bench)
                 tonight.clock.went_on(before_ns, bench.clock.now_ns())
                 if spoilt == SPOILT_ATTEMPTS:
                     return Outcome(reason=_reason(failed), again=False, calls=calls)

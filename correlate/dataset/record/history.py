@@ -38,8 +38,8 @@ class JournalLine(Document):
     about to change), `revision` (the YAML is another one, and is kept), `import`, `redacted` (a secret of the bench
     stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
     `journal_broken`, `output_lost` (nobody reads what the run prints), `ladder` (a phone or the laptop does not answer,
-    and a rung of the recovery ladder is stepped on), `parked` (an app says that it will not call, and is let be),
-    `unparked` (a person has mended it)"""
+    and a rung of the recovery ladder is stepped on), `restarted` (a phone has, as its boot id tells), `parked` (an app
+    says that it will not call, and is let be), `unparked` (a person has mended it)"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None
@@ -55,7 +55,7 @@ class JournalLine(Document):
     rung: Name | None = None
     """`ladder`: which rung of the recovery ladder is stepped on, `r3`"""
     on: Name | None = None
-    """`ladder`: the phone that does not answer, or `laptop`"""
+    """`ladder`: the phone that does not answer, or `laptop`; `restarted`: which phone"""
     spoilt: Count | None = None
     """`void`: which of those with this number that the bench spoilt, from 1"""
     files: dict[FilePath, Sha256] | None = None

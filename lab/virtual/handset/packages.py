@@ -15,8 +15,8 @@ _FIRST_PID, _SYSTEM_PID = 11_000, 1_603
 class Packages:
     """The packages of a phone: the apps `installed`, by name; which have a process; which were force-stopped.
 
-    What outlives an attempt: packages that are `logged_out`, those that nothing reaches (`unreached`), and the versions
-    of those that were `updated`.
+    What outlives an attempt: packages that are `logged_out`, those that nothing reaches (`unreached`), the versions of
+    those that were `updated`, and that a phone which nobody unlocked since it started runs none (`sealed`).
     """
 
     installed: Mapping[str, VirtualApp]
@@ -25,6 +25,7 @@ class Packages:
     kills: Counter[str] = field(default_factory=Counter)
     logged_out: set[str] = field(default_factory=set)
     unreached: set[str] = field(default_factory=set)
+    sealed: bool = False
     updated: dict[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -34,7 +35,8 @@ class Packages:
 
     def reachable(self, app: VirtualApp) -> bool:
         """Whether a call in `app` can ring here."""
-        return app.name in self.installed and app.package not in self.stopped | self.logged_out | self.unreached
+        kept = self.stopped | self.logged_out | self.unreached
+        return not self.sealed and app.name in self.installed and app.package not in kept
 
     def version(self, app: VirtualApp) -> str:
         """The version that is installed now."""

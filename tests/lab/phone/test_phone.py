@@ -9,10 +9,12 @@ from typing import cast
 import pytest
 
 from lab.definitions import App, StunServer
-from lab.errors import AttemptVoid, PhoneTrouble
+from lab.errors import AttemptVoid, NeedsPerson, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.packages import question
 from lab.phone.phone import Phone
+from lab.phone.root import SuRefuses
+from lab.programs.shell import ShellOutput
 from tests.lab.phone.handset import ANYCAST, FILE, IP_ADDR, START_NS, Handset, Seen, Stun, subtitle
 
 DUMP = """Packages:
@@ -203,3 +205,53 @@ def test_a_phone_is_woken_and_stays_on_while_plugged_in(phone: Phone, handset: H
     handset.answers = {"svc power stayon true": "", "wm dismiss-keyguard": ""}
     phone.wake()
     assert handset.done == ["screen on", "svc power stayon true", "wm dismiss-keyguard"]
+
+
+class Asked:
+    """A device of which a test says what its shell and root's answer."""
+
+    def __init__(self, **says):
+        self.says = {"boot": "1\ntrue\n36\n0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b\n", "root": "0\n"} | says
+
+    def close(self) -> None:
+        pass
+
+    def run(self, command: str, *, root: bool = False) -> ShellOutput:
+        said = self.says["root" if root else "boot"]
+        if isinstance(said, Exception):
+            raise said
+        return ShellOutput(said, 0)
+
+
+def healthy(rooted: bool = True, **says: object) -> Phone:
+    spec = SimpleNamespace(name="pixel6", rooted=rooted)
+    return Phone(spec, Asked(**says), lambda **query: SimpleNamespace(exists=True), None)
+
+
+def test_a_su_that_says_no_is_a_persons_and_silence_is_not():
+    healthy().check_health()
+    healthy(rooted=False, root=SuRefuses("pixel6: su says no")).check_health()
+    for said, text in (
+        (SuRefuses("pixel6: su says 'Permission denied': allow su"), "pixel6: su says 'Permission denied': allow su"),
+        ("2000\n", "pixel6: su gives uid '2000', not 0; allow su for the shell"),
+    ):
+        with pytest.raises(NeedsPerson) as raised:
+            healthy(root=said).check_health()
+        assert str(raised.value).startswith(text)
+    with pytest.raises(PhoneTrouble, match="su says nothing") as silent:
+        healthy(root=PhoneTrouble("pixel6: su says nothing")).check_health()
+    assert not isinstance(silent.value, NeedsPerson)
+
+
+def test_a_phone_that_still_starts_is_not_asked_for_root_which_comes_late_in_a_boot():
+    with pytest.raises(PhoneTrouble, match="Android still starts"):
+        healthy(boot="\n\n36\n\n", root=SuRefuses("su: not found")).check_health()
+
+
+def test_a_restart_is_seen_once_by_another_boot_id_and_not_by_one_that_cannot_be_read():
+    phone = healthy()
+    for boot_id, restarts in (("a", 0), ("a", 0), ("b", 1), ("", 0), ("b", 0), ("c", 1)):
+        full = f"{boot_id * 8}-{'-'.join([boot_id * 4] * 3)}-{boot_id * 12}"
+        phone.device.says["boot"] = f"1\ntrue\n36\n{full}\n"
+        assert phone.require_booted() == (full if boot_id else None)
+        assert (phone.restarts(), phone.restarts()) == (restarts, 0)
