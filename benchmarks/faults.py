@@ -38,8 +38,8 @@ SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 PHONES = ("pixel6", "pixel6pro")
 MATRIX, SEEDS = "smoke", 3
 AFTER_S = (0.0, 0.4, 2.0)
-SLOW = ("adb_silent", "agent_hung")
-"""These cost real deadlines: they are proven at their seams, and not generated."""
+SLOW = ("adb_silent", "agent_hung", "adb_offline", "su_denied")
+"""These cost real deadlines, and the last one ends the run: they are proven at their seams, and not generated."""
 DETAILS: dict[str, dict[str, Any]] = {
     "logged_out": {"app": "whatsapp"},
     "updated": {"app": "whatsapp", "version": "999.0"},
@@ -54,8 +54,9 @@ BENCH = (
     "agent_killed",
     "agent_fails",
     "hotspot_gone",
+    "reboot",
 )
-CAPTURE = ("capture_killed", "capture_refused", "su_denied")
+CAPTURE = ("capture_killed", "capture_refused")
 OF_CAPTURES = ("capture_not_ready", "marker_not_captured", "capture_damaged", "bench_trouble")
 NEVER = ("bug", "unknown_command")
 """Reasons that no fault may have: the lab's own, and the bench's."""

@@ -1,11 +1,22 @@
 """Phones that restart, that adb calls offline, and whose su says no, in a run: through a real adb server."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from correlate.dataset import Dataset
+from lab.bench.bench import Bench
+from lab.bench.kinds import open_kind
+from lab.clocks.stop import Stop
+from lab.definitions.faults import Faults
+from lab.definitions.yaml import read
 from lab.errors import NeedsPerson
-from tests.end_to_end.runs import run_trials
-from tests.end_to_end.test_faults import CANCEL, HANG_UP
+from lab.run.matrix import run_missing
+from lab.run.plan import Run
+from tests.end_to_end.runs import At, run_trials
+from tests.end_to_end.test_faults import CANCEL, HANG_UP, planned
 from tests.end_to_end.test_rehearsal import faults, rungs, voids
 
 DENIED = (
@@ -61,3 +72,89 @@ def test_a_phone_that_adb_calls_offline_is_disconnected_and_connected_and_no_pau
     assert set(rungs(dataset)) == {"r1", "r2", "r3"}
     said = [line.text for line in dataset.journal.read() if line.event == "ladder"]
     assert "offline" in str(said[0])
+
+
+# The begin of a run
+
+
+def begun_with(monkeypatch: pytest.MonkeyPatch, run: Run, file: str) -> None:
+    """Have the bench that a run opens be struck by faults before it is asked for anything."""
+
+    def opened(lab, spec, stop):
+        kind = open_kind(lab, spec, stop)
+        kind.rehearse(read(Path(file), Faults), 1)
+        kind.begin(run.chosen[0], 1, 0)
+        kind.clock.sleep(0.1)
+        kind.end(None)
+        return kind
+
+    monkeypatch.setattr("lab.bench.bench.open_kind", opened)
+
+
+def test_a_phone_that_is_away_while_the_bench_opens_is_waited_for_and_the_run_goes_on(tmp_path, monkeypatch):
+    run = planned(tmp_path / "dataset", CANCEL)
+    begun_with(monkeypatch, run, faults(tmp_path, "what: adb_away, on: pixel6pro, for_minutes: 0.5"))
+    progress = At()
+    assert run_missing(run, progress, Stop())
+    assert run.dataset.trial_ids() == [CANCEL]
+    assert voids(run.dataset) == []
+    lines = [(line.event, line.on) for line in run.dataset.journal.read()]
+    climbed = [line for line in lines if line[0] == "ladder"]
+    assert climbed == [("ladder", "pixel6pro")] * 4
+    assert set(rungs(run.dataset)) == {"r1", "r2", "r3", "r8"}
+    assert lines.index(("run", None)) > max(index for index, line in enumerate(lines) if line[0] == "ladder")
+    assert any("pixel6pro" in line and "r8: pause" in line for line in progress.lines())
+    assert run.dataset.verify() == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("what: su_denied, on: pixel6, for_ever: true", DENIED),
+        ("what: reboot, on: pixel6pro, for_ever: true, pin: true", "enter the PIN on pixel6pro"),
+    ],
+)
+def test_a_phone_that_needs_a_person_ends_the_run_as_its_bench_opens(tmp_path, monkeypatch, fault, told):
+    run = planned(tmp_path / "dataset", CANCEL)
+    begun_with(monkeypatch, run, faults(tmp_path, fault))
+    with pytest.raises(NeedsPerson) as raised:
+        run_missing(run, At(), Stop())
+    assert str(raised.value).endswith(told)
+    assert [line.event for line in run.dataset.journal.read() if line.event not in ("begun", "ladder")] == []
+
+
+# Rungs that the bench file adds
+
+
+def climbed(bench: Bench) -> Sequence[tuple[str, str]]:
+    told: list[tuple[str, str]] = []
+    bench.recover(lambda rung, on, why: told.append((rung.name, on)))
+    return told
+
+
+@pytest.mark.full
+def test_a_phone_whose_agent_never_works_again_is_restarted_where_it_may_be(tmp_path):
+    run = planned(tmp_path / "dataset", CANCEL)
+    phones = [phone.model_copy(update={"reboot": "allowed"}) for phone in run.spec.phones]
+    with Bench(run.lab, run.spec.model_copy(update={"phones": phones}), Stop()) as bench:
+        bench.phones["pixel6"].check_health()
+        bench.kind.ask(op="fail_next", what="agent", on="pixel6", times=1_000_000, says="stuck")
+        began_ns = bench.clock.now_ns()
+        assert [rung for rung, _ in climbed(bench)] == ["r1", "r2", "r5", "r7", "r2"]
+        # It goes down a second after it is asked to, and is up forty seconds later.
+        assert 15.75 + 41 < (bench.clock.now_ns() - began_ns) / 1e9 < 15.75 + 41 + 10
+        assert bench.restarted() == ["pixel6"]
+        bench.recover(lambda *rung: pytest.fail(str(rung)))
+
+
+@pytest.mark.full
+def test_a_hotspot_that_goes_off_is_started_by_the_bench_files_argv_and_no_pause_is_made(tmp_path):
+    run = planned(tmp_path / "dataset", CANCEL)
+    laptop = run.spec.laptop.model_copy(update={"hotspot_start": ["true"]})
+    file = Path(faults(tmp_path, "what: hotspot_gone, on: laptop, for_minutes: 0.4"))
+    run = replace(run, spec=run.spec.model_copy(update={"laptop": laptop}), faults=read(file, Faults))
+    assert run_missing(run, At(), Stop())
+    assert voids(run.dataset) == [(CANCEL, "bench_trouble", 1)]
+    said = [(line.rung, line.on) for line in run.dataset.journal.read() if line.event == "ladder"]
+    assert said == [("r2", "laptop"), ("hotspot", "laptop")]
