@@ -278,8 +278,10 @@ class _Climb:
         except PhoneTrouble as error:
             self._trouble = error
             return False
-        for _ in range(round(R7.budget_s / BOOT_EVERY_S)):
-            self._ways.clock.sleep(BOOT_EVERY_S)
+        clock = self._ways.clock
+        until_ns = clock.now_ns() + round(R7.budget_s * 1e9)
+        while clock.now_ns() < until_ns:
+            clock.sleep(BOOT_EVERY_S)
             if self._has_booted():
                 return True
         if isinstance(self._trouble, boot.BeforeFirstUnlock):

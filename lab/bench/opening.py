@@ -31,8 +31,9 @@ class Opening:
         """What reaches the phone, open or not."""
         if self._opened is not None:
             return self._opened.device
-        if self._asked is None:
-            self._asked = Adb(self._kind.client, self._name_there(), self.spec.name)
+        name = self._name_there()
+        if self._asked is None or str(self._asked.serial) != name:
+            self._asked = Adb(self._kind.client, name, self.spec.name)
             self._stack.callback(self._asked.close)
         return self._asked
 

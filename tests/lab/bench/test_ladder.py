@@ -64,6 +64,9 @@ class Bench:
     def sleep(self, seconds):
         self.now_s += seconds
 
+    def now_ns(self):
+        return round(self.now_s * 1e9)
+
     def climb(self, laptop=None):
         laptop = laptop or SimpleNamespace(check_health=self._act("laptop"))
         climb(self.ways(), [self.phone], laptop)

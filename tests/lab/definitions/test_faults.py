@@ -45,6 +45,8 @@ def mistakes(folder: Path, *faults: str, among: Path = SCENARIOS) -> list[str]:
         ("what: adb_reset, on: pixel6, app: whatsapp", "adb_reset is of no app; leave it out"),
         ("what: battery, on: pixel6, for_ever: true", "missing key 'battery_percent': battery needs it"),
         ("what: adb_reset, on: pixel6, late_s: 3", "late_s is of answers_late, not of adb_reset"),
+        ("what: reboot, on: pixel6, pin: true, for_minutes: 3", None),
+        ("what: adb_away, on: pixel6, pin: true, for_minutes: 3", "pin is of reboot, not of adb_away"),
     ],
 )
 def test_a_fault_says_what_it_means_and_a_mistake_is_told_at_its_place(tmp_path, fault, told):
