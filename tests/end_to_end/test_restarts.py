@@ -13,7 +13,9 @@ from lab.clocks.stop import Stop
 from lab.definitions.faults import Faults
 from lab.definitions.yaml import read
 from lab.errors import NeedsPerson
-from lab.run.matrix import run_missing
+from lab.phone import boot
+from lab.run.description import create
+from lab.run.matrix import run_missing, run_one
 from lab.run.plan import Run
 from tests.end_to_end.runs import At, run_trials
 from tests.end_to_end.test_faults import CANCEL, HANG_UP, planned
@@ -72,6 +74,25 @@ def test_a_phone_that_adb_calls_offline_is_disconnected_and_connected_and_no_pau
     assert set(rungs(dataset)) == {"r1", "r2", "r3"}
     said = [line.text for line in dataset.journal.read() if line.event == "ladder"]
     assert "offline" in str(said[0])
+
+
+@pytest.mark.full
+def test_another_boot_id_after_the_call_spoils_the_attempt_though_adb_never_broke(tmp_path, monkeypatch):
+    run, own, other = planned(tmp_path / "dataset", CANCEL), boot.read, "0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b"
+    create(run)
+
+    def restart() -> None:
+        read = lambda adb: replace(own(adb), id=other) if adb.name == "pixel6" else own(adb)  # noqa: E731
+        monkeypatch.setattr("lab.phone.boot.read", read)
+
+    progress = At("stop_capture", restart)
+    with Bench(run.lab, run.spec, Stop()) as bench:
+        assert run_one(run, bench, run.chosen[0], progress)
+    lines = run.dataset.journal.read()
+    assert [line.text for line in lines if line.event == "void"] == ["pixel6 restarted in the attempt"]
+    assert voids(run.dataset) == [(CANCEL, "bench_trouble", 1)]
+    assert restarted(run.dataset) == ["pixel6"]
+    assert progress.lines().count("pixel6 has restarted") == 1
 
 
 # The begin of a run
