@@ -5,6 +5,7 @@ gets the same `Phone`, `Laptop`, `Capture` and `BenchClock`, behind a socket or 
 """
 
 from contextlib import ExitStack
+from ipaddress import IPv4Address
 from typing import Self
 
 from lab.bench.connection import connected
@@ -72,7 +73,7 @@ class Bench:
     def _open_by_ladder(self, tell: Tell, stack: ExitStack) -> None:
         """All phones are asked before one is climbed for: what only a person can mend is not told after an hour."""
         ways = self._ways(tell)
-        climb_with_laptop(ways, self.laptop.prepare, self.laptop)
+        climb_with_laptop(ways, self.laptop.prepare, self.laptop, self._needed_hotspot())
         opened = [Opening(self.kind, spec, stack, self._swept) for spec in self.spec.phones]
         missing = [one for one in opened if not one.is_open()]
         for one in missing:
@@ -113,9 +114,12 @@ class Bench:
         Raises `BenchUnhealthy` where one of them does not after its last rung, `NeedsPerson` where only a person helps.
         """
         self.kind.check_health()
+        climb(self._ways(tell), list(self.phones.values()), self.laptop, self._needed_hotspot())
+
+    def _needed_hotspot(self) -> IPv4Address | None:
+        """The address that the laptop's hotspot holds, where a phone is captured there."""
         needed = any(phone.vantage == "hotspot" for phone in self.spec.phones)
-        hotspot = self.spec.laptop.hotspot_address if needed else None
-        climb(self._ways(tell), list(self.phones.values()), self.laptop, hotspot)
+        return self.spec.laptop.hotspot_address if needed else None
 
     def restarted(self) -> list[str]:
         """The phones that were seen to have restarted since this was asked the last time."""

@@ -59,7 +59,8 @@ _STATE_WORDS = (
     ("not found", PhoneState.NOT_FOUND),
     ("offline", PhoneState.OFFLINE),
     ("authoriz", PhoneState.UNAUTHORIZED),  # unauthorized, and still authorizing
-    ("no permissions", PhoneState.NO_PERMISSIONS),
+    ("no permissions", PhoneState.NO_PERMISSIONS),  # as `adb devices` has it
+    ("insufficient permissions", PhoneState.NO_PERMISSIONS),
 )
 """What stands in the FAIL of a phone that is not ready, e.g. `device offline`, `device 'S' not found`."""
 

@@ -195,6 +195,25 @@ def test_what_su_says_instead_of_running_a_shell_is_told_with_what_to_do() -> No
             assert f"the shell ended while it ran: id; {words}" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("insufficient permissions for device: missing udev rules? user is in the plugdev group", "no permissions"),
+        ("device 'PHONE' not found", "not found"),
+        ("device still authorizing", "unauthorized"),
+        ("device offline", "offline"),
+        ("something else", "unknown"),
+    ],
+)
+def test_the_state_of_a_phone_is_known_by_the_words_of_its_refusal(said: str, state: str) -> None:
+    def refuse(sock: socket.socket) -> None:
+        assert read_command(sock) == b"host-serial:PHONE:get-state"
+        sock.sendall(b"FAIL" + b"%04x" % len(said) + said.encode())
+
+    with server(refuse) as port:
+        assert Adb(LabClient("127.0.0.1", port), "PHONE").state().value == state
+
+
 def test_only_words_that_are_known_for_a_no_are_one() -> None:
     for said in ("Permission denied", "su: uid 2000 not allowed to su", "sh: su: inaccessible or not found"):
         assert is_no(said)
