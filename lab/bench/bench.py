@@ -77,7 +77,7 @@ class Bench:
         opened = [Opening(self.kind, spec, stack, self._swept) for spec in self.spec.phones]
         missing = [one for one in opened if not one.is_open()]
         for one in missing:
-            climb_with(ways, one, [other for other in opened if other is not one and other not in missing])
+            climb_with(ways, one, [other for other in opened if other is not one])
         self.phones |= {one.spec.name: one.phone for one in opened}
 
     def _ways(self, tell: Tell) -> Ways:

@@ -274,6 +274,7 @@ class _Climb:
         if not self._is_left(R7):
             return False
         try:
+            before = boot.read(self._phone.device).id
             self._phone.device.reboot()
         except PhoneTrouble as error:
             self._trouble = error
@@ -282,7 +283,7 @@ class _Climb:
         until_ns = clock.now_ns() + round(R7.budget_s * 1e9)
         while clock.now_ns() < until_ns:
             clock.sleep(BOOT_EVERY_S)
-            if self._has_booted():
+            if self._has_booted(before):
                 return True
         if isinstance(self._trouble, boot.BeforeFirstUnlock):
             raise self._needs_person(str(self._trouble))
@@ -300,13 +301,17 @@ class _Climb:
                 return False
         return True
 
-    def _has_booted(self) -> bool:
+    def _has_booted(self, before: str | None) -> bool:
+        """Whether it is up again; until it goes down it is in the boot that it was in `before`."""
         state, device = self._state(), self._phone.device
         if state in (PhoneState.NOT_FOUND, PhoneState.OFFLINE):
             self._reconnect(state)
         device.close()
         try:
-            boot.read(device).require_usable(self._name)
+            found = boot.read(device)
+            if before is not None and found.id == before:
+                raise PhoneTrouble(f"{self._name} was asked to restart, and does not")
+            found.require_usable(self._name)
         except PhoneTrouble as error:
             self._trouble = error
             return False

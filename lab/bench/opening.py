@@ -66,7 +66,7 @@ class Opening:
                 self._stack.enter_context(opening.pop_all())
         except (PhoneTrouble, NeedsPerson):
             raise
-        except BenchUnhealthy as error:
+        except (BenchUnhealthy, *TROUBLE) as error:
             # No adb server answers, or it cannot connect the phone: the ladder has rungs for both.
             raise PhoneTrouble(str(error)) from error
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb
 
-COMMAND = (
-    "getprop sys.boot_completed; getprop sys.user.0.ce_available; getprop ro.build.version.sdk; "
-    "cat /proc/sys/kernel/random/boot_id"
-)
+_ASKED = {
+    ":completed": "getprop sys.boot_completed",
+    ":ce": "getprop sys.user.0.ce_available",
+    ":sdk": "getprop ro.build.version.sdk",
+    ":id": "cat /proc/sys/kernel/random/boot_id",
+}
+COMMAND = "; ".join(f"echo {label}; {asks}" for label, asks in _ASKED.items())
 TELLS_SDK = 30
 """From this version of Android's on an empty `ce_available` means that the phone was not unlocked since it booted."""
 
@@ -27,15 +30,15 @@ class BeforeFirstUnlock(PhoneTrouble):
 
 @dataclass(frozen=True)
 class Boot:
-    """`id` is None where the phone does not tell; `unlocked` None where its Android does not."""
+    """Each is None where the phone, or its Android, does not tell."""
 
     id: str | None
-    completed: bool
+    completed: bool | None
     unlocked: bool | None
 
     def require_usable(self, name: str) -> None:
         """Raise `PhoneTrouble` where the phone still starts, `BeforeFirstUnlock` where it waits for its PIN."""
-        if not self.completed:
+        if self.completed is False:
             raise PhoneTrouble(f"{name}: Android still starts")
         if self.unlocked is False:
             raise BeforeFirstUnlock(f"{name} has restarted and is before first unlock: enter the PIN on {name}")
@@ -47,8 +50,15 @@ def read(adb: Adb) -> Boot:
 
 
 def parse(text: str) -> Boot:
-    """What the lines of `COMMAND` say; what is missing or odd tells nothing."""
-    completed, ce_available, sdk, boot_id = ([line.strip() for line in text.splitlines()] + [""] * 4)[:4]
+    """What `COMMAND` says, below each label the last line that holds something; what is odd tells nothing."""
+    said: dict[str, str] = {}
+    label = ""
+    for line in map(str.strip, text.splitlines()):
+        label = line if line in _ASKED else label
+        said[label] = "" if line in _ASKED else line or said.get(label, "")
+    if not _ASKED.keys() <= said.keys():
+        return Boot(None, None, None)
+    completed, ce_available, sdk, boot_id = (said[label] for label in _ASKED)
     tells = sdk.isdecimal() and int(sdk[:4]) >= TELLS_SDK
     unlocked = True if ce_available in ("true", "1") else False if tells and ce_available in ("", "false") else None
     return Boot(boot_id if _ID.fullmatch(boot_id) else None, completed == "1", unlocked)

@@ -12,9 +12,12 @@ from lab.errors import BenchUnhealthy, LaptopTrouble, NeedsPerson, PhoneTrouble
 from lab.phone.adb import PhoneState
 from lab.phone.boot import BeforeFirstUnlock
 from lab.programs.shell import ShellOutput
+from tests.lab.phone.test_boot import said
 
-BOOTED = "1\ntrue\n36\n0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b\n"
-LOCKED = "1\n\n36\n0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b\n"
+BOOTED = said("1", "true", "36", "0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b")
+AGAIN, STARTS, LOCKED = (
+    said(*booted, "36", "1b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b") for booted in (("1", "true"), ("", ""), ("1", ""))
+)
 QUIET, CALLING = (f"Actual mode  = MODE_{mode}\n" for mode in ("NORMAL", "IN_COMMUNICATION"))
 
 
@@ -261,8 +264,9 @@ def test_a_switch_that_fails_or_is_not_there_leaves_the_phone_to_the_next_rungs(
 
 def test_a_phone_is_restarted_where_it_may_be_once_a_run_and_is_waited_for_until_its_storage_is_open():
     def says(bench):
-        up = "reboot" in bench.done and bench.now_s > 120
-        return {"boot_id": BOOTED if up else "\n\n36\n\n", "audio": QUIET}
+        # It takes until the 40th second to go down.
+        up = AGAIN if bench.now_s > 120 else STARTS
+        return {"boot_id": up if "reboot" in bench.done and bench.now_s > 40 else BOOTED, "audio": QUIET}
 
     well = lambda bench: "reboot" in bench.done and bench.now_s > 120  # noqa: E731
     bench = Bench(well, reboot="allowed", says=says)

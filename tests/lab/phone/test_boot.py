@@ -8,22 +8,31 @@ from lab.phone.boot import BeforeFirstUnlock, Boot, parse
 ID = "0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b"
 
 
+def said(*values: str) -> str:
+    """The answers below their labels."""
+    return "".join(
+        f"{label}\n{value}\n" for label, value in zip((":completed", ":ce", ":sdk", ":id"), values, strict=True)
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (f"1\ntrue\n36\n{ID}\n", Boot(ID, True, True)),
-        (f"1\r\ntrue\r\n36\r\n{ID}\r\n", Boot(ID, True, True)),
-        (f"1\n\n36\n{ID}\n", Boot(ID, True, False)),
-        (f"1\nfalse\n30\n{ID}\n", Boot(ID, True, False)),
-        (f"\n\n36\n{ID}\n", Boot(ID, False, False)),
+        (said("1", "true", "36", ID), Boot(ID, True, True)),
+        (said("1", "true", "36", ID).replace("\n", "\r\n"), Boot(ID, True, True)),
+        (said("WARNING: linker\n1", "WARNING: linker\ntrue", "36", ID), Boot(ID, True, True)),
+        (said("1", "", "36", ID), Boot(ID, True, False)),
+        (said("1", "false", "30", ID), Boot(ID, True, False)),
+        (said("", "", "36", ID), Boot(ID, False, False)),
         # Before Android 11 nothing sets it; what nobody knows is no proof.
-        (f"1\n\n29\n{ID}\n", Boot(ID, True, None)),
-        (f"1\nperhaps\n36\n{ID}\n", Boot(ID, True, None)),
-        (f"1\n\n\n{ID}\n", Boot(ID, True, None)),
-        ("1\ntrue\n36\ncat: /proc/sys/kernel/random/boot_id: Permission denied\n", Boot(None, True, True)),
-        (f"1\ntrue\n36\n{ID}0\n", Boot(None, True, True)),
-        ("", Boot(None, False, None)),
-        ("sh: getprop: not found\n" * 4, Boot(None, False, None)),
+        (said("1", "", "29", ID), Boot(ID, True, None)),
+        (said("1", "perhaps", "36", ID), Boot(ID, True, None)),
+        (said("1", "", "", ID), Boot(ID, True, None)),
+        (said("1", "true", "36", "cat: /proc/sys/kernel/random/boot_id: Permission denied"), Boot(None, True, True)),
+        (said("1", "true", "36", f"{ID}0"), Boot(None, True, True)),
+        (said("1", "true", "36", ID).partition(":id")[0], Boot(None, None, None)),
+        ("", Boot(None, None, None)),
+        ("sh: getprop: not found\n" * 4, Boot(None, None, None)),
     ],
 )
 def test_what_a_phone_says_of_its_boot_is_told_apart(text, found):
@@ -34,6 +43,7 @@ def test_a_phone_is_used_once_it_is_up_and_unlocked_and_where_nobody_can_tell():
     Boot(ID, True, True).require_usable("pixel6")
     Boot(ID, True, None).require_usable("pixel6")
     Boot(None, True, True).require_usable("pixel6")
+    Boot(None, None, None).require_usable("pixel6")
     with pytest.raises(PhoneTrouble, match=r"^pixel6: Android still starts$") as raised:
         Boot(ID, False, False).require_usable("pixel6")
     assert not isinstance(raised.value, BeforeFirstUnlock)

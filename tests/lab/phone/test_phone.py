@@ -16,6 +16,7 @@ from lab.phone.phone import Phone
 from lab.phone.root import SuRefuses
 from lab.programs.shell import ShellOutput
 from tests.lab.phone.handset import ANYCAST, FILE, IP_ADDR, START_NS, Handset, Seen, Stun, subtitle
+from tests.lab.phone.test_boot import said
 
 DUMP = """Packages:
   Package [com.whatsapp] (1a2b3c4):
@@ -211,17 +212,17 @@ class Asked:
     """A device of which a test says what its shell and root's answer."""
 
     def __init__(self, **says):
-        self.says = {"boot": "1\ntrue\n36\n0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b\n", "root": "0\n"} | says
+        self.says = {"boot": said("1", "true", "36", ""), "root": "0\n"} | says
 
     def close(self) -> None:
         pass
 
     def run(self, command: str, *, root: bool = False) -> ShellOutput:
-        said = self.says["root" if root else "boot"]
-        said = said.pop(0) if isinstance(said, list) else said
-        if isinstance(said, Exception):
-            raise said
-        return ShellOutput(said, 0)
+        answer = self.says["root" if root else "boot"]
+        answer = answer.pop(0) if isinstance(answer, list) else answer
+        if isinstance(answer, Exception):
+            raise answer
+        return ShellOutput(answer, 0)
 
 
 def healthy(rooted: bool = True, **says: object) -> Phone:
@@ -232,12 +233,12 @@ def healthy(rooted: bool = True, **says: object) -> Phone:
 def test_a_su_that_says_no_is_a_persons_and_silence_is_not():
     healthy().check_health()
     healthy(rooted=False, root=SuRefuses("pixel6: su says no")).check_health()
-    for said, text in (
+    for refused, text in (
         (SuRefuses("pixel6: su says 'Permission denied': allow su"), "pixel6: su says 'Permission denied': allow su"),
         ("2000\n", "pixel6: su gives uid '2000', not 0; allow su for the shell"),
     ):
         with pytest.raises(NeedsPerson) as raised:
-            healthy(root=said).check_health()
+            healthy(root=refused).check_health()
         assert str(raised.value).startswith(text)
     # Somebody allows it, or a prompt that nobody saw had taken its time.
     healthy(root=[SuRefuses("pixel6: su says no"), "0\n"]).check_health()
@@ -248,13 +249,13 @@ def test_a_su_that_says_no_is_a_persons_and_silence_is_not():
 
 def test_a_phone_that_still_starts_is_not_asked_for_root_which_comes_late_in_a_boot():
     with pytest.raises(PhoneTrouble, match="Android still starts"):
-        healthy(boot="\n\n36\n\n", root=SuRefuses("su: not found")).check_health()
+        healthy(boot=said("", "", "36", ""), root=SuRefuses("su: not found")).check_health()
 
 
 def test_a_restart_is_seen_once_by_another_boot_id_and_not_by_one_that_cannot_be_read():
     phone = healthy()
     for boot_id, restarts in (("a", 0), ("a", 0), ("b", 1), ("", 0), ("b", 0), ("c", 1)):
         full = f"{boot_id * 8}-{'-'.join([boot_id * 4] * 3)}-{boot_id * 12}"
-        phone.device.says["boot"] = f"1\ntrue\n36\n{full}\n"
+        phone.device.says["boot"] = said("1", "true", "36", full)
         assert phone.require_booted() == (full if boot_id else None)
         assert (phone.restarts(), phone.restarts()) == (restarts, 0)
