@@ -29,7 +29,7 @@ from lab.run import calibration, introductions, limits
 from lab.run.events import Clean, EventLog, as_it_is
 from lab.run.heard import ROLES
 from lab.run.judging import Shape, judge, refused
-from lab.run.leaving import keep_evidence, leave_idle
+from lab.run.leaving import Boots, keep_evidence, leave_idle
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
 from lab.run.steps import VERBS, Stage
@@ -74,7 +74,7 @@ class Attempt:
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
         self._markers = Markers(address=markers.ADDRESS, port=markers.PORT, nonce=self._nonce)
         self._live_ns: dict[Role, int] = {}
-        self._boots: dict[str, str | None] = {}
+        self._boots = Boots()
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
@@ -134,8 +134,8 @@ class Attempt:
             for who in stamped.values():
                 capture_clocks.without_step(who, lines[who])
             observed = self._observed(stage, lines, carried)
-        except (AttemptVoid, PhoneTrouble):
-            self._keep_evidence()
+        except (AttemptVoid, PhoneTrouble) as error:
+            self._failed(error)
             raise
         record = TrialRecord(
             schema_number=SCHEMA,
@@ -164,15 +164,8 @@ class Attempt:
 
     def _identify(self, phone: Phone) -> Identified:
         self._log.note("identify", phone=phone.spec.name)
-        self._boots[phone.spec.name] = phone.require_booted()
+        self._boots.identify(phone)
         return identified(phone, self._app, self._bench.spec.stun_servers)
-
-    def _require_no_restart(self) -> None:
-        """Raise `PhoneTrouble` for a phone that is in another boot than when it was identified."""
-        for name, before in self._boots.items():
-            now = self._bench.phones[name].require_booted()
-            if before is not None and now != before:
-                raise PhoneTrouble(f"{name} restarted in the attempt")
 
     def _offsets(self) -> dict[str, Offset]:
         self._log.note("clocks")
@@ -288,7 +281,7 @@ class Attempt:
             AttemptVoid: with the claim that is refuted.
             PhoneTrouble: where a phone has restarted since it was identified.
         """
-        self._require_no_restart()
+        self._boots.require_same()
         self._leave_idle()
         if (name := stage.observed(self._scenario)) != self._item.trial.scenario:
             raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {name}")
@@ -339,6 +332,12 @@ class Attempt:
         self._log.note("fetch", role=role)
         note, live_ns = partial(self._log.note, role=role), self._live_ns[role]
         return stored(self._bench, role, capture, counters, phone, live_ns, self._folder, note)
+
+    def _failed(self, error: LabError) -> None:
+        """Keep evidence. Raises `PhoneTrouble` where a phone has gone or restarted: it is what voided the attempt."""
+        self._keep_evidence()
+        if isinstance(error, AttemptVoid):
+            self._boots.require_same()
 
     def _keep_evidence(self) -> None:
         """Screens, hierarchy and log of both phones, for whoever asks why the attempt is void."""

@@ -1,4 +1,4 @@
-"""How an attempt leaves the phones: in no call, and with what they showed kept where it failed."""
+"""How an attempt leaves the phones: in no call, in the same boot, and with what they showed kept where it failed."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.clocks.bench_time import BenchClock
 from lab.definitions import App, Role
-from lab.errors import LabError
+from lab.errors import LabError, PhoneTrouble
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
 from lab.run.steps import Note
@@ -48,6 +48,24 @@ class _Look:
             self.note("ended_a_call", phone=name, **({"contradiction": against} if against else {}))
         except LabError as error:
             self.note("not_hung_up", phone=name, text=str(error))
+
+
+class Boots:
+    """In which boot each phone of an attempt was when it was identified."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[Phone, str | None]] = []
+
+    def identify(self, phone: Phone) -> None:
+        """Raises what `Phone.require_booted` does."""
+        self._seen.append((phone, phone.require_booted()))
+
+    def require_same(self) -> None:
+        """Raise `PhoneTrouble` for a phone that does not answer, or is in another boot now."""
+        for phone, before in self._seen:
+            now = phone.require_booted()
+            if None not in (before, now) and now != before:
+                raise PhoneTrouble(f"{phone.spec.name} restarted in the attempt")
 
 
 def keep_evidence(phones: Mapping[Role, Phone], folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from lab.definitions import App
 from lab.errors import PhoneTrouble
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
-from lab.run.leaving import keep_evidence, leave_idle
+from lab.run.leaving import Boots, keep_evidence, leave_idle
 
 APP = cast(App, None)
 
@@ -127,3 +128,41 @@ def test_an_error_that_nobody_foresaw_on_one_phone_leaves_the_other_in_no_call(b
     with pytest.raises(TypeError, match="a bug"):
         leave_idle(cast(list[Phone], phones), APP, cast(Any, Notes()), lambda event, **fields: None)
     assert [phone.ended for phone in phones] == [int(index != broken) for index in range(2)]
+
+
+class Booted:
+    """A phone whose boot id a test sets; None cannot be read."""
+
+    spec = SimpleNamespace(name="pixel6")
+
+    def __init__(self, boot_id: str | None) -> None:
+        self.boot_id = boot_id
+
+    def require_booted(self) -> str | None:
+        if self.boot_id == "gone":
+            raise PhoneTrouble("pixel6: no whole answer")
+        return self.boot_id
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ("a", "a", None),
+        ("a", "b", "pixel6 restarted in the attempt"),
+        ("a", "gone", "pixel6: no whole answer"),
+        (None, "b", None),
+        ("a", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_phone_in_another_boot_than_when_it_was_identified_is_told_and_one_that_cannot_tell_is_not(before, now, told):
+    boots, phone = Boots(), Booted(before)
+    boots.require_same()
+    boots.identify(cast(Phone, phone))
+    phone.boot_id = now
+    if told is None:
+        boots.require_same()
+        return
+    with pytest.raises(PhoneTrouble) as raised:
+        boots.require_same()
+    assert str(raised.value) == told
