@@ -77,7 +77,10 @@ def test_a_phone_that_adb_calls_offline_is_disconnected_and_connected_and_no_pau
 
 
 @pytest.mark.full
-def test_another_boot_id_after_the_call_spoils_the_attempt_though_adb_never_broke(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("step", "visit"), [("stop_capture", {}), ("place_call", {"when": "rung", "do": "reject"})])
+def test_another_boot_id_spoils_the_attempt_though_adb_never_broke_and_the_call_ended_early(
+    tmp_path, monkeypatch, step, visit
+):
     run, own, other = planned(tmp_path / "dataset", CANCEL), boot.read, "0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b"
     create(run)
 
@@ -85,8 +88,10 @@ def test_another_boot_id_after_the_call_spoils_the_attempt_though_adb_never_brok
         read = lambda adb: replace(own(adb), id=other) if adb.name == "pixel6" else own(adb)  # noqa: E731
         monkeypatch.setattr("lab.phone.boot.read", read)
 
-    progress = At("stop_capture", restart)
+    progress = At(step, restart)
     with Bench(run.lab, run.spec, Stop()) as bench:
+        if visit:
+            bench.kind.ask(op="fail_next", what="visit", on="pixel6pro", after_s=1.0, **visit)
         assert run_one(run, bench, run.chosen[0], progress)
     lines = run.dataset.journal.read()
     assert [line.text for line in lines if line.event == "void"] == ["pixel6 restarted in the attempt"]
