@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from lab.bench import ladder
+from lab.bench import rungs
 from lab.clocks import deadlines
 from lab.clocks.real_time import elapsed
 from lab.run.progress import Progress
@@ -37,11 +37,11 @@ def question_s() -> float:
 
 def budget_s(name: str) -> float:
     """What a step, or a rung by its name, may take at most. A question that a rung has begun to ask is waited for."""
-    rungs = {rung.name: rung.budget_s + question_s() for rung in ladder.RUNGS if rung is not ladder.R8}
+    budgets = {rung.name: rung.budget_s + question_s() for rung in rungs.RUNGS if rung is not rungs.R8}
     # The pauses themselves are bench time; what is done after each is not.
-    rungs[ladder.R8.name] = len(ladder.PAUSES_S) * sum(rungs.values())
-    if name in rungs:
-        return rungs[name] + BUSY_S
+    budgets[rungs.R8.name] = len(rungs.PAUSES_S) * sum(budgets.values())
+    if name in budgets:
+        return budgets[name] + BUSY_S
     asked_s = sum(wait.s for wait in LONG.get(name, ())) or question_s()
     follows_s = 4 * deadlines.PHONE_AGENT.s + 2 * deadlines.SHELL_LINE.s
     return asked_s + follows_s + BUSY_S

@@ -6,12 +6,16 @@ gets the same `Phone`, `Laptop`, `Capture` and `BenchClock`, behind a socket or 
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
+from ipaddress import IPv4Address
 from typing import Self
 
 from lab.bench.beating import ATTEMPT_S, PAUSE_S, BeatingClock, Holds
 from lab.bench.connection import connected, reached, reaching
 from lab.bench.kinds import open_kind, side_by_side
-from lab.bench.ladder import Tell, climb
+from lab.bench.ladder import Ways, climb, climb_with, climb_with_laptop
+from lab.bench.opening import Opening
+from lab.bench.rungs import Tell, Used
 from lab.capture.kinds import KINDS
 from lab.capture.protocol import Capture, Request
 from lab.clocks.bench_time import BenchClock
@@ -39,7 +43,8 @@ class Bench:
     """A bench that is open: phones reachable and their agents running.
 
     All phones that cannot be reached are named in one error, or with `partly` in `unreachable`. A bench that is open
-    for trials is swept first: nothing of an earlier run is left on it.
+    for trials is swept first: nothing of an earlier run is left on it. With `tell` what does not answer is brought back
+    by the recovery ladder, and where only a person can help that is raised as `NeedsPerson`.
 
     Each phone is held, on the phone itself, before anything on it is changed: `run` says in which run, and `say` gets a
     line where a dead one's lease is taken over. Without a `run` nothing is held, and who holds a phone is in
@@ -55,12 +60,14 @@ class Bench:
         partly: bool = False,
         run: str | None = "no-name",
         say: Callable[[str], None] = lambda line: None,
+        tell: Tell | None = None,
     ) -> None:
-        self.lab, self.spec, self.stop = lab_, spec, stop
+        self.lab, self.spec, self.stop, self._tell = lab_, spec, stop, tell
         self._run, self._say, self._controller = run, say, this_controller()
         self.holds = Holds(lambda: self.clock.now_ns())
         self._adbs: dict[str, Adb] = {}
         self._held: dict[str, held.Hold] = {}
+        self._used = Used()
         self.phones: dict[str, Phone] = {}
         self.unreachable: dict[str, LabError] = {}
         self.begun_ns: int | None = None
@@ -77,35 +84,66 @@ class Bench:
             # each time, to the byte.
             if not side_by_side(self.spec):
                 self.clock = BeatingClock(self.kind.clock, self.holds, ATTEMPT_S)
-            # Before the laptop is swept, whose captures may be theirs who hold the phones; in the same order by
-            # whatever bench file, so that of two who begin at once one gets both.
-            for spec in sorted(self.spec.phones, key=_by_phone):
-                try:
-                    self._reach(stack, spec)
-                except BenchUnhealthy as error:
-                    self.unreachable[spec.name] = error
-                except BenchBusy as error:
-                    if self._run is not None:
-                        raise
-                    self.unreachable[spec.name] = error
+            self._hold_those_there(stack)
             self.laptop = self._open_laptop()
             stack.callback(self.laptop.close)
-            if not self._partly:
-                self.laptop.prepare()
-                self.unreachable.clear()  # some are reached through its hotspot
-            for spec in self.spec.phones:
-                if spec.name in self.unreachable:
-                    continue
-                try:
-                    adb = self._adbs.get(spec.name) or self._reach(stack, spec)
-                    phone = connected(adb, spec, self.clock, self._is_ours(spec.name))
-                    self.phones[spec.name] = self._swept(stack.enter_context(phone))
-                except BenchUnhealthy as error:
-                    self.unreachable[spec.name] = error
-            if self.unreachable and not self._partly:
-                raise PhoneTrouble("; ".join(dict.fromkeys(str(error) for error in self.unreachable.values())))
+            if self._tell is not None:
+                self._open_by_ladder(self._tell, stack)
+            else:
+                self._open_at_once(stack)
             self._exit = stack.pop_all()
         return self
+
+    def _open_at_once(self, stack: ExitStack) -> None:
+        if not self._partly:
+            self.laptop.prepare()
+            self.unreachable.clear()  # some are reached through its hotspot
+        for spec in self.spec.phones:
+            if spec.name in self.unreachable:
+                continue
+            try:
+                self.phones[spec.name] = self._swept(self._connected(stack, stack, spec))
+            except BenchUnhealthy as error:
+                self.unreachable[spec.name] = error
+        if self.unreachable and not self._partly:
+            raise PhoneTrouble("; ".join(dict.fromkeys(str(error) for error in self.unreachable.values())))
+
+    def _open_by_ladder(self, tell: Tell, stack: ExitStack) -> None:
+        """All phones are asked before one is climbed for: what only a person can mend is not told after an hour."""
+        ways = self._ways(tell)
+        climb_with_laptop(ways, self.laptop.prepare, self.laptop, self._needed_hotspot())
+        self.unreachable.clear()
+        opened = [
+            Opening(self.kind, spec, stack, partial(self._connected, stack), self._swept) for spec in self.spec.phones
+        ]
+        missing = [one for one in opened if not one.is_open()]
+        for one in missing:
+            climb_with(ways, one, [other for other in opened if other is not one])
+        self.phones |= {one.spec.name: one.phone for one in opened}
+
+    def _hold_those_there(self, stack: ExitStack) -> None:
+        """Hold the phones that answer, before the laptop is swept, whose captures may be theirs who hold them; in the
+        same order by whatever bench file, so that of two who begin at once one gets both."""
+        for spec in sorted(self.spec.phones, key=_by_phone):
+            try:
+                self._reach(stack, spec)
+            except BenchUnhealthy as error:
+                self.unreachable[spec.name] = error
+            except BenchBusy as error:
+                if self._run is not None:
+                    raise
+                self.unreachable[spec.name] = error
+
+    def _connected(self, stack: ExitStack, within: ExitStack, spec: PhoneSpec) -> Phone:
+        """A phone that is held until `stack` ends, and open until `within` does. Raises `BenchUnhealthy` and
+        `BenchBusy`."""
+        adb = self._adbs.get(spec.name) or self._reach(stack, spec)
+        return within.enter_context(connected(adb, spec, self.clock, self._is_ours(spec.name)))
+
+    def _ways(self, tell: Tell) -> Ways:
+        start = self.spec.laptop.hotspot_start
+        argv = [*self.kind.laptop_prefix, *start] if start else []
+        return Ways(self.kind, self.pauses, tell, self._used, argv, self.holds.require)
 
     def __exit__(self, *error: object) -> None:
         self._exit.close()
@@ -162,16 +200,21 @@ class Bench:
         """Return once the bench, both phones' shells and agents, and the laptop answer, with its hotspot where a phone
         needs it; by the recovery ladder.
 
-        Raises `BenchUnhealthy` where one of them does not after its last rung, and `BenchBusy` where a phone is
-        somebody else's by then.
+        Raises `BenchUnhealthy` where one of them does not after its last rung, `NeedsPerson` where only a person helps,
+        and `BenchBusy` where a phone is somebody else's by then.
         """
         self.kind.check_health()
-        needed = any(phone.vantage == "hotspot" for phone in self.spec.phones)
-        hotspot = self.spec.laptop.hotspot_address if needed else None
-        climb(
-            self.kind, list(self.phones.values()), self.laptop, self.pauses, tell, hotspot, require=self.holds.require
-        )
+        climb(self._ways(tell), list(self.phones.values()), self.laptop, self._needed_hotspot())
         self.holds.beat()
+
+    def _needed_hotspot(self) -> IPv4Address | None:
+        """The address that the laptop's hotspot holds, where a phone is captured there."""
+        needed = any(phone.vantage == "hotspot" for phone in self.spec.phones)
+        return self.spec.laptop.hotspot_address if needed else None
+
+    def restarted(self) -> list[str]:
+        """The phones that were seen to have restarted since this was asked the last time."""
+        return [name for name, phone in self.phones.items() if phone.restarts()]
 
     def hotspot(self) -> Hotspot:
         """The laptop's hotspot. Raises `LaptopTrouble` where no interface holds its address."""

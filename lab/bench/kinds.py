@@ -23,7 +23,14 @@ class Kind(Protocol):
     resolver: tuple[str, int] | None
     hint: str
 
-    def serial(self, phone: PhoneSpec) -> str: ...
+    def address(self, phone: PhoneSpec) -> str:
+        """By what name an adb server has the phone; nobody is asked."""
+        ...
+
+    def serial(self, phone: PhoneSpec) -> str:
+        """The same, once its adb server answers and has been told to connect it where that is needed. Raises
+        `BenchUnhealthy`."""
+        ...
 
     def check_health(self) -> None:
         """Raise `BenchUnhealthy` where the bench as a whole has gone."""

@@ -11,7 +11,7 @@ from lab.clocks.bench_time import BenchClock, WallClock
 from lab.clocks.stop import Stop
 from lab.definitions import BenchSpec, PhoneSpec, PlannedTrial
 from lab.definitions.faults import Faults
-from lab.errors import BadInput, BenchUnhealthy, PhoneTrouble
+from lab.errors import BadInput, BenchUnhealthy, NeedsPerson
 from lab.phone.adb import TROUBLE, LabClient
 from lab.phone.serials import own_serial
 from lab.programs import locks, processes
@@ -25,7 +25,7 @@ class NoAdbServer(BenchUnhealthy):
     """No adb server answers on this machine, or none can be started; the text is the same for every phone."""
 
 
-class NoSerial(PhoneTrouble):
+class NoSerial(NeedsPerson):
     """The bench says of no phone which one it is."""
 
 
@@ -46,15 +46,19 @@ class RealBench:
             self.hint = stack.enter_context(kept_awake())
             self._held = stack.pop_all()
 
-    def serial(self, phone: PhoneSpec) -> str:
+    def address(self, phone: PhoneSpec) -> str:
         if phone.serial is None:
             raise NoSerial(f"{phone.name} has no serial; write it into the bench's *.local.yaml")
-        self._require_server()
-        self._served = True
         return phone.serial
 
+    def serial(self, phone: PhoneSpec) -> str:
+        serial = self.address(phone)
+        self._require_server()
+        self._served = True
+        return serial
+
     def _require_server(self) -> None:
-        """The lab starts no adb server: one that runs may be somebody else's, of another version."""
+        """None is started here, for nobody is told; the recovery ladder does where none answers."""
         host, port = self.client.host, self.client.port
         try:
             self.client.server_version()
@@ -68,7 +72,7 @@ class RealBench:
             self._require_server()
 
     def start_adb_server(self, within_s: float) -> None:
-        """One that answered has gone: start another on its port, with the adb of this machine, at most `STARTS` times.
+        """None answers: start one on its port, with the adb of this machine, at most `STARTS` times.
 
         Phones that were connected by address are to be connected again.
         """

@@ -106,8 +106,11 @@ class VirtualBench:
         plan = [fault.model_dump(exclude_none=True) for fault in faults.faults]
         self.ask(op="plan", seed=seed, faults=plan, night_ns=round(night_s * 1e9), trials=list(trials))
 
+    def address(self, phone: PhoneSpec) -> str:
+        return f"127.0.0.1:{self._ports[phone.name]}"
+
     def serial(self, phone: PhoneSpec) -> str:
-        address = f"127.0.0.1:{self._ports[phone.name]}"
+        address = self.address(phone)
         said = self.client.connect(address, timeout=deadlines.ADB_CONNECT.s)
         if "connected" not in said or "cannot" in said or "failed" in said:
             raise BenchUnhealthy(f"{phone.name}: adb says: {said}")

@@ -13,7 +13,7 @@ from lab.laptop.lease import Lease
 from lab.phone.adb import Adb, LabConnection
 from lab.phone.phone import Phone
 from lab.phone.push import FIRST_ON_PATH
-from lab.phone.root import refusal, words
+from lab.phone.root import SuRefuses, refusal, refuses, words
 from lab.programs.shell import search_command
 
 PHONE_DIRECTORY = "/data/local/tmp/im-call-lab"
@@ -48,14 +48,17 @@ class PhoneTcpdump:
         )
         self._stream = self._adb.open_root(script)
         if not wait_until(self._clock, lambda: "listening on" in self._said(), READY_S):
-            raise AttemptVoid("capture_not_ready", f"{self._adb.name}: tcpdump is not live: {self._cause()}")
+            raise self._not_live()
 
-    def _cause(self) -> str:
-        """What tcpdump said; where it said nothing it may not have been run, and `su` has the word."""
+    def _not_live(self) -> AttemptVoid | PhoneTrouble:
+        """By what tcpdump said; where it said nothing it may not have been run, and `su` has the word."""
+        what = f"{self._adb.name}: tcpdump is not live"
         if said := self._said()[:300]:
-            return said
+            return AttemptVoid("capture_not_ready", f"{what}: {said}")
         assert self._stream is not None
-        return refusal(words(self._stream))
+        by_su = words(self._stream)
+        text = f"{what}: {refusal(by_su)}"
+        return SuRefuses(text) if refuses(by_su) else AttemptVoid("capture_not_ready", text)
 
     def _said(self) -> str:
         return self._adb.run(f"cat {self._errors} 2>/dev/null", root=True).text

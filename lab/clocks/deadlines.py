@@ -72,6 +72,9 @@ BENCH_CONTROL = Wait(120.0, "a bench process answers, after as much bench time a
 NAME_ANSWER = Wait(3.0, "a resolver answers one question; it is asked three times")
 NOTIFICATION = Wait(10.0, "a mail server, a webhook or a program takes a message of some KB; it is tried three times")
 SCHEDULE = Wait(30.0, "systemd or cron checks, or takes, a file of a few lines")
+POWER_CYCLE = Wait(60.0, "a program switches a USB port off, waits some seconds, and switches it on")
+HOTSPOT_START = Wait(60.0, "a program starts the laptop's hotspot, through ssh; Windows takes half a minute")
+HUB_ANSWER = Wait(10.0, "uhubctl tells the state of one port")
 NAMES_AGAIN = Wait(120.0, "all names are asked again; the rest stays as it is")
 
 TABLE = {name.lower(): wait for name, wait in list(vars().items()) if isinstance(wait, Wait)}

@@ -19,7 +19,7 @@ from lab.capture import pcapdroid
 from lab.clocks.bench_time import BenchClock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
-from lab.commands import lab_checks, network_checks, phone_checks
+from lab.commands import lab_checks, ladder_checks, network_checks, phone_checks
 from lab.commands.checks import FREE_KIB, Check, asked, once
 from lab.definitions import App, BenchSpec
 from lab.errors import BenchBusy, LabError
@@ -128,7 +128,7 @@ def _controller(run: Run) -> Iterator[Check]:
     for phone in spec.phones:
         yield lab_checks.contacts(run, phone)
     yield from lab_checks.sims(spec.sims, lab_checks.today())
-    yield from _learnt(run)
+    yield from (*ladder_checks.power_cycles(spec.phones), *_learnt(run))
 
 
 def _laptop_that_answers(bench: Bench) -> Iterator[Check]:

@@ -66,6 +66,8 @@ State = Literal[
     "airplane_mode",
     "phone_disk_full",
     "laptop_disk_full",
+    "adb_offline",
+    "reboot",
 ]
 What = Literal[Strike, State]
 Dialog = Literal["permission", "update", "rating"]
@@ -137,6 +139,7 @@ class Fault(Model):
     jump_s: Annotated[float, Field(ge=-86_400, le=86_400, allow_inf_nan=False)] | None = None
     slow_ms: Annotated[int, Field(ge=1, le=1_000)] | None = None
     thermal_status: Annotated[int, Field(ge=0, le=6)] | None = None
+    pin: bool = False
 
     @property
     def lasts(self) -> bool:
@@ -181,6 +184,8 @@ class Fault(Model):
                 yield (), f"missing key '{key}': {self.what} needs it"
             if self.what not in whats and given:
                 yield (key,), f"{key} is of {' and '.join(whats)}, not of {self.what}"
+        if self.pin and self.what != "reboot":
+            yield ("pin",), f"pin is of reboot, not of {self.what}"
 
 
 class Faults(Model):

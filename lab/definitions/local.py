@@ -5,7 +5,17 @@ from pydantic import Field
 from lab.definitions.base import ApiKey, Model, Name
 from lab.definitions.bench import BenchSpec, Resolver, StunServer
 from lab.definitions.budgets import Budgets, Retention
-from lab.definitions.machines import Callee, Connect, Contact, LaptopSpec, PhoneSpec, Serial
+from lab.definitions.machines import (
+    Callee,
+    Connect,
+    Contact,
+    HotspotStart,
+    LaptopSpec,
+    PhoneSpec,
+    PowerCycle,
+    Reboot,
+    Serial,
+)
 from lab.definitions.notify import Notify
 
 
@@ -16,12 +26,15 @@ class LocalPhone(Model):
     serial: Serial | None = None
     pcapdroid_key: ApiKey | None = Field(default=None, repr=False)
     contacts: list[Contact] = Field(default_factory=list)
+    power_cycle: PowerCycle | None = None
+    reboot: Reboot | None = None
 
 
 class LocalLaptop(Model):
-    """How a bench's laptop is reached: instead of what the bench file says."""
+    """How a bench's laptop is reached, and its hotspot started: instead of what the bench file says."""
 
     connect: Connect = Field(default_factory=list)
+    hotspot_start: HotspotStart | None = None
 
 
 class LocalBench(Model):
@@ -60,7 +73,8 @@ def merged(bench: BenchSpec, local: LocalBench) -> BenchSpec:
 
 def _merged_laptop(laptop: LaptopSpec, local: LocalLaptop) -> LaptopSpec:
     values = {field: getattr(laptop, field) for field in LaptopSpec.model_fields}
-    return LaptopSpec.model_validate(values | {"connect": local.connect or laptop.connect})
+    start = local.hotspot_start or laptop.hotspot_start
+    return LaptopSpec.model_validate(values | {"connect": local.connect or laptop.connect, "hotspot_start": start})
 
 
 def _merged_phone(phone: PhoneSpec, local: LocalPhone | None) -> PhoneSpec:
@@ -69,5 +83,6 @@ def _merged_phone(phone: PhoneSpec, local: LocalPhone | None) -> PhoneSpec:
     given = {contact.app for contact in local.contacts}
     contacts = [*(c for c in phone.contacts if c.app not in given), *local.contacts]
     values = {field: getattr(phone, field) for field in PhoneSpec.model_fields}
-    values |= {"serial": local.serial or phone.serial, "pcapdroid_key": local.pcapdroid_key or phone.pcapdroid_key}
+    names = ("serial", "pcapdroid_key", "power_cycle", "reboot")
+    values |= {name: getattr(local, name) or getattr(phone, name) for name in names}
     return PhoneSpec.model_validate(values | {"contacts": contacts})

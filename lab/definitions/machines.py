@@ -19,6 +19,21 @@ Argument = Annotated[str, Field(min_length=1, max_length=500)]
 Connect = Annotated[list[Argument], Private(argv=True)]
 # ssh joins them to one line for a shell that may be any: no word may need quotes.
 Plain = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./:-]{1,300}$")]
+HotspotStart = Annotated[list[Plain], Field(min_length=1, max_length=50)]
+
+
+def _names_a_port(argv: list[str]) -> list[str]:
+    """A uhubctl that names no hub and no port switches all of them."""
+    if any(word.rpartition("/")[2] == "uhubctl" for word in argv):
+        for short, long in (("-l", "--location"), ("-p", "--ports")):
+            if not any(word.startswith((short, long)) for word in argv):
+                where = "name the phone's hub and port, as -l 1-1 -p 2"
+                raise ValueError(f"uhubctl without {short} switches what is not the phone's; {where}")
+    return argv
+
+
+Reboot = Literal["allowed"]
+PowerCycle = Annotated[list[Argument], Field(min_length=1, max_length=50), AfterValidator(_names_a_port)]
 
 
 class Stimulus(Model):
@@ -56,7 +71,8 @@ RIG_CAPTURES = {"raw": "tcpdump", "ethernet": "dumpcap"}
 
 class PhoneSpec(Model):
     """One phone. `capture: tcpdump` records on the phone itself, `dumpcap` on the laptop's hotspot, `pcapdroid` in a
-    VPN on the phone. `pcapdroid_key` has PCAPdroid obey without asking.
+    VPN on the phone. `pcapdroid_key` has PCAPdroid obey without asking. `power_cycle` is a program of this machine that
+    switches the phone's USB port off and on; with `reboot: allowed` it may be restarted where nothing else helps.
     """
 
     name: Name
@@ -67,6 +83,8 @@ class PhoneSpec(Model):
     capture: Literal["tcpdump", "dumpcap", "pcapdroid"]
     pcapdroid_key: ApiKey | None = Field(default=None, repr=False)
     rooted: bool
+    power_cycle: PowerCycle | None = None
+    reboot: Reboot | None = None
     stimulus: Stimulus
     contacts: list[Contact] = Field(default_factory=list)
     tools: list[Text] = Field(default_factory=list)
@@ -101,9 +119,10 @@ class LaptopSpec(Model):
     """The laptop whose hotspot the unrooted phone uses.
 
     `connect` is an argv prefix ([] is the machine the harness runs on). With `agent` the agent that is installed there
-    captures, else bash and dumpcap do. `hotspot_address` finds the interface to capture on. `directory` is where
-    captures lie until they are fetched. Where `os` says Windows, a capture's times are read by the capture's own clock:
-    Npcap's stamps are not of the system clock.
+    captures, else bash and dumpcap do. `hotspot_address` finds the interface to capture on; `hotspot_start`, behind
+    `connect`, is a program there that starts a hotspot which has gone off. `directory` is where captures lie until they
+    are fetched. Where `os` says Windows, a capture's times are read by the capture's own clock: Npcap's stamps are not
+    of the system clock.
     """
 
     model: Text
@@ -112,5 +131,6 @@ class LaptopSpec(Model):
     agent: Annotated[list[Plain], Field(min_length=2, max_length=2)] | None = None
     directory: Directory
     hotspot_address: IPv4Address
+    hotspot_start: HotspotStart | None = None
     tools: list[Text] = Field(default_factory=list)
     emulation: LaptopEmulation | None = None

@@ -17,7 +17,7 @@ from lab.clocks import deadlines
 from lab.clocks.capture_clocks import STAMPS, Burst
 from lab.clocks.deadlines import Wait
 from lab.clocks.real_time import Deadline
-from lab.errors import AttemptVoid, LaptopTrouble
+from lab.errors import AttemptVoid, LaptopTrouble, NeedsPerson
 from lab.laptop import answers
 from lab.laptop.answers import (
     LINE_BYTES,
@@ -65,11 +65,11 @@ def token_file(bench: str) -> Path:
 
 
 def read_token(bench: str) -> str:
-    """The token of a bench's agent. Raises `LaptopTrouble` where none was made yet."""
+    """The token of a bench's agent. Raises `NeedsPerson` where none was made yet."""
     try:
         return token_file(bench).read_text().strip()
     except FileNotFoundError:
-        raise LaptopTrouble(f"bench {bench} has no agent token; run invoke install-agent --bench {bench}") from None
+        raise NeedsPerson(f"bench {bench} has no agent token; run invoke install-agent --bench {bench}") from None
 
 
 class AgentLaptop:
@@ -83,7 +83,8 @@ class AgentLaptop:
     def ask(self, op: str, within: Wait = deadlines.AGENT_ANSWER, **values: Any) -> Any:
         """What the agent answers to one operation, as its model in `lab.laptop.answers`.
 
-        Raises `LaptopTrouble` when it refuses, or does not answer whole, in time and as that model says.
+        Raises `LaptopTrouble` when it refuses, or does not answer whole, in time and as that model says, `NeedsPerson`
+        where it is another one than ours.
         """
         if self._program is None:
             self._open()
@@ -107,12 +108,12 @@ class AgentLaptop:
         try:
             hello: Hello = self._asked("hello", deadlines.AGENT_ANSWER, token=token)
             if hello.sha256 != hashlib.sha256(packed()).hexdigest():
-                raise LaptopTrouble(f"the laptop's agent is of another version; {again}")
+                raise NeedsPerson(f"the laptop's agent is of another version; {again}")
             if hello.directory not in (None, self.directory):
                 text = f"the laptop's agent serves {hello.directory}, the bench file says {self.directory}"
-                raise LaptopTrouble(f"{text}; {again}")
+                raise NeedsPerson(f"{text}; {again}")
             self._hello = hello
-        except LaptopTrouble:
+        except (LaptopTrouble, NeedsPerson):
             self._end()
             raise
 

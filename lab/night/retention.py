@@ -113,7 +113,7 @@ def _taken_away(keeping: Keeping, folder: Path, name: str) -> int:
         if os.path.lexists(gone):
             raise _Stays(f"{gone.name} is in the way")
         here.rename(gone)
-        durable.sync_directory(folder)
+        durable.sync(folder)
     _delete(gone)
     return size_bytes
 
@@ -175,4 +175,4 @@ def _sizes(dataset: Dataset) -> dict[str, int]:
 
 def _delete(path: Path) -> None:
     shutil.rmtree(path)
-    durable.sync_directory(path.parent)
+    durable.sync(path.parent)

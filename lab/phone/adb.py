@@ -28,7 +28,7 @@ from lab.clocks import deadlines
 from lab.clocks.real_time import Deadline
 from lab.errors import PhoneTrouble
 from lab.phone.bounded import BoundedSocket
-from lab.phone.root import Heard, one_line, refusal
+from lab.phone.root import Heard, SuRefuses, one_line, refusal, refuses
 from lab.programs import copies
 from lab.programs.shell import (
     CLOCK_LOOP,
@@ -59,7 +59,8 @@ _STATE_WORDS = (
     ("not found", PhoneState.NOT_FOUND),
     ("offline", PhoneState.OFFLINE),
     ("authoriz", PhoneState.UNAUTHORIZED),  # unauthorized, and still authorizing
-    ("no permissions", PhoneState.NO_PERMISSIONS),
+    ("no permissions", PhoneState.NO_PERMISSIONS),  # as `adb devices` has it
+    ("insufficient permissions", PhoneState.NO_PERMISSIONS),
 )
 """What stands in the FAIL of a phone that is not ready, e.g. `device offline`, `device 'S' not found`."""
 
@@ -227,6 +228,10 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         """Have the adb server reset the phone's USB connection. Raises what adbutils does."""
         self.open_transport("reconnect", timeout=deadlines.ADB_HANDSHAKE.s).close()
 
+    def reboot(self) -> None:
+        """Have the phone's daemon restart the phone; it is not waited for. Raises `PhoneTrouble`."""
+        self.open_service("reboot:").close()
+
     def open_service(self, service: str) -> LabConnection:
         """Open a service of the phone, e.g. `exec:...`. Raises `PhoneTrouble`."""
         try:
@@ -248,7 +253,7 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         `label` is what errors call a line that holds a contact or a key (None: as it is).
 
         Raises `PhoneTrouble` when the phone does not answer whole and in time (`timeout_s` of real time; None: that of
-        any line); the next call opens a new shell.
+        any line), `SuRefuses` where su said no instead; the next call opens a new shell.
         """
         try:
             shell = self._shells.get(root)
@@ -260,8 +265,10 @@ class Adb(AdbDevice):  # type: ignore[misc]  # adbutils carries no types
         except (AdbError, OSError) as error:
             self._drop_shell(root)
             said = command if label is None else label
-            cause = f"; {refusal(one_line(self._su.began))}" if root and self._su is not None else ""
-            raise self._trouble(f"no whole answer to `{said[:80]}`", f"{error}{cause}") from error
+            by_su = one_line(self._su.began) if root and self._su is not None else None
+            cause = "" if by_su is None else f"; {refusal(by_su)}"
+            found = self._trouble(f"no whole answer to `{said[:80]}`", f"{error}{cause}")
+            raise (SuRefuses(str(found)) if refuses(by_su or "") else found) from error
         if root:
             self._su = None
         return answer

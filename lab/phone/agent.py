@@ -202,12 +202,17 @@ def start_anew(agent: Agent, adb: Adb) -> None:
     """
     try:
         agent.stop_uiautomator(wait=False)
-        listed = adb.run("ps -A -o PID,ARGS").text
-        for pid in (found[1] for line in listed.splitlines() if (found := _AGENT.match(line))):
-            adb.run(f"kill -KILL {pid} 2>/dev/null")
+        end_left(adb)
         agent.start_uiautomator()
     except TROUBLE as error:
         raise trouble(adb.name, error) from error
+
+
+def end_left(adb: Adb) -> None:
+    """End what is left of agents on a phone. Raises `PhoneTrouble`."""
+    listed = adb.run("ps -A -o PID,ARGS").text
+    for pid in (found[1] for line in listed.splitlines() if (found := _AGENT.match(line))):
+        adb.run(f"kill -KILL {pid} 2>/dev/null")
 
 
 def connect(adb: Adb) -> Agent:

@@ -27,6 +27,15 @@ class CallState(enum.Enum):
     UNKNOWN = "unknown"
 
 
+def audio_mode(phone: str, adb: Adb) -> str:
+    """The audio mode of a phone now, by its shell alone. Raises `PhoneTrouble`."""
+    text = adb.run(f"dumpsys audio | grep -E '{audio.MODE_LINES}'").text
+    found = audio.mode(text)
+    if isinstance(found, Missing):
+        raise PhoneTrouble(f"{phone}: dumpsys audio names no mode: {text[:100]!r}")
+    return found
+
+
 @dataclass(frozen=True)
 class CallView:
     """What one phone shows of an app's call. All methods may raise `PhoneTrouble`."""
@@ -39,11 +48,7 @@ class CallView:
 
     def audio_mode(self) -> str:
         """`MODE_NORMAL`, `MODE_RINGTONE`, `MODE_IN_COMMUNICATION`, ...; the dump's later mentions are history."""
-        text = self.adb.run(f"dumpsys audio | grep -E '{audio.MODE_LINES}'").text
-        found = audio.mode(text)
-        if isinstance(found, Missing):
-            raise PhoneTrouble(f"{self.phone}: dumpsys audio names no mode: {text[:100]!r}")
-        return found
+        return audio_mode(self.phone, self.adb)
 
     def state(self, app: App) -> CallState:
         """The state by the app's signs and the audio mode; controls that hide are brought back to look at them."""

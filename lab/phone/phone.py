@@ -11,14 +11,15 @@ from typing import Any
 from correlate import markers
 from lab.clocks.bench_time import BenchClock, wait_until
 from lab.definitions import App, PhoneSpec, Service, StunServer, Way
-from lab.errors import AttemptVoid, PhoneTrouble
-from lab.phone import dialogs, packages
+from lab.errors import AttemptVoid, NeedsPerson, PhoneTrouble
+from lab.phone import boot, dialogs, packages
 from lab.phone.adb import Adb
 from lab.phone.call_state import CallState, CallView
 from lab.phone.chains import AGAIN_S, Chains, Used, listed
 from lab.phone.datagram import datagram_command
 from lab.phone.default_network import DefaultNetwork, default_network
 from lab.phone.interfaces import Address, clat_addresses, parse_interfaces
+from lab.phone.root import ALLOW, SuRefuses
 from lab.phone.screen import Screen
 from lab.phone.serials import own_serial
 from lab.phone.starting import stop_command
@@ -42,16 +43,50 @@ class Phone:
         self.screen = Screen(spec.name, agent)
         self._chains = Chains(device, self.screen, clock)
         self.calls = CallView(spec.name, device, self.screen, clock, self._chains)
+        self._boot: str | None = None
+        self._restarts = 0
 
     def check_health(self) -> None:
-        """Raise `PhoneTrouble` unless the shell answers, root's too on a rooted phone, and the agent a question about
-        the screen. All over new connections: the first call on one from before a break fails though the phone is
-        back."""
+        """Raise `PhoneTrouble` unless the phone has started and its shell answers, root's too on a rooted phone, and
+        the agent a question about the screen; `NeedsPerson` where su says no. All over new connections: the first call
+        on one from before a break fails though the phone is back."""
         self.device.close()
-        self._shell("true")
-        if self.spec.rooted and (uid := self.device.run("id -u", root=True).text.strip()) != "0":
-            raise PhoneTrouble(f"{self.spec.name}: su gives uid {uid[:20]!r}, not 0; allow su for the shell on it")
+        self.require_booted()
+        if self.spec.rooted:
+            self._require_root()
         self.screen.check_health()
+
+    def _require_root(self) -> None:
+        """A no of su is asked about again: a prompt that nobody saw in time is one, too."""
+        try:
+            uid = self._root_uid()
+        except SuRefuses:
+            try:
+                uid = self._root_uid()
+            except SuRefuses as error:
+                raise NeedsPerson(str(error)) from error
+        if uid != "0":
+            raise NeedsPerson(f"{self.spec.name}: su gives uid {uid[:20]!r}, not 0; {ALLOW}")
+
+    def _root_uid(self) -> str:
+        return self.device.run("id -u", root=True).text.strip()
+
+    def require_booted(self) -> str | None:
+        """The id of the boot that the phone is in, None where it does not tell; raises what `Boot.require_usable` does.
+
+        One that is another than the last time is kept for `restarts`.
+        """
+        found = boot.read(self.device)
+        if found.id is not None:
+            self._restarts += self._boot not in (None, found.id)
+            self._boot = found.id
+        found.require_usable(self.spec.name)
+        return found.id
+
+    def restarts(self) -> int:
+        """How often the phone was seen to have restarted since this was asked the last time."""
+        seen, self._restarts = self._restarts, 0
+        return seen
 
     def wake(self) -> None:
         """Screen on, keyguard away (a PIN stays), and it stays on while plugged in."""

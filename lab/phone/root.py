@@ -6,6 +6,7 @@ on the phone's screen says nothing at all until somebody answers there.
 
 import re
 
+from lab.errors import PhoneTrouble
 from lab.programs.shell import ByteStream
 
 WORDS_BYTES = 2_000
@@ -20,6 +21,16 @@ _FIXES = (
     (r"not found|no such file", f"{ALLOW}, or root the phone"),
 )
 """By what `su` says, what to do: the words of Android's own and CyanogenMod's su, of a shell that has or sees none."""
+
+
+_NO = re.compile(
+    r"permission denied|not allowed|invalid uid/gid|unknown id|usage: su|unknown option|not found|no such file",
+    re.IGNORECASE,
+)
+
+
+class SuRefuses(PhoneTrouble):
+    """`su` says no. Asked again in peace it is proof that only a person makes it say yes; silence never is."""
 
 
 class Heard:
@@ -63,3 +74,8 @@ def refusal(said: str) -> str:
         return f"su says nothing; a prompt may wait on the phone's screen: {ALLOW}"
     fix = next((fix for pattern, fix in _FIXES if re.search(pattern, said, re.IGNORECASE)), ALLOW)
     return f"su says {said!r}: {fix}"
+
+
+def refuses(said: str) -> bool:
+    """Whether these words of a `su` are a no; nothing, and what nobody knows, is none."""
+    return _NO.search(said) is not None

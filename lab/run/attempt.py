@@ -29,7 +29,7 @@ from lab.run import calibration, introductions, limits
 from lab.run.events import Clean, EventLog, as_it_is
 from lab.run.heard import ROLES
 from lab.run.judging import Shape, judge, refused
-from lab.run.leaving import keep_evidence, leave_idle, refused_by_callee
+from lab.run.leaving import Boots, keep_evidence, leave_idle, refuse_unknown, refused_by_callee
 from lab.run.policy import Policy
 from lab.run.recorded import Identified, Stored, identified, side, while_captured
 from lab.run.steps import VERBS, Stage
@@ -77,6 +77,7 @@ class Attempt:
         self._nonce = f"{random.Random(f'{seed}/{trial.id}/{number}/nonce').getrandbits(64):016x}"
         self._markers = Markers(address=markers.ADDRESS, port=markers.PORT, nonce=self._nonce)
         self._live_ns: dict[Role, int] = {}
+        self._boots = Boots()
         self._evidence_kept = False
         self._sent: dict[Role, dict[str, Sent]] = {role: {} for role in ROLES}
         self._bursts: dict[Role, dict[str, Burst]] = {role: {} for role in ROLES}
@@ -90,7 +91,7 @@ class Attempt:
             self._bench.begin(self._item, self._seed, self._number)
             began = True
             record = self._procedure()
-            self._refuse_unknown_commands(self._bench.kind.end(truth))
+            refuse_unknown(self._bench.kind.end(truth))
             kept = True
             calibration.learn(self._bench.lab, self._bench.spec, self._learnt)
             return record
@@ -108,10 +109,6 @@ class Attempt:
                     last.callback(self._bench.kind.end, None)
                 if began and not kept:
                     self._leave_idle()
-
-    def _refuse_unknown_commands(self, refused: list[str]) -> None:
-        if refused:
-            raise AttemptVoid("unknown_command", f"a phone did not know: {', '.join(refused)[:300]}")
 
     def _procedure(self) -> TrialRecord:
         bench, started_ns = self._bench, stepped(self._bench.clock.now_ns())
@@ -139,8 +136,9 @@ class Attempt:
             for who in stamped.values():
                 capture_clocks.without_step(who, lines[who])
             observed = self._observed(stage, lines, carried)
-        except (AttemptVoid, PhoneTrouble):
+        except (AttemptVoid, PhoneTrouble) as error:
             self._keep_evidence()
+            self._boots.explain(error)
             raise
         record = TrialRecord(
             schema_number=SCHEMA,
@@ -175,6 +173,7 @@ class Attempt:
 
     def _identify(self, phone: Phone) -> Identified:
         self._log.note("identify", phone=phone.spec.name)
+        self._boots.identify(phone)
         return identified(phone, self._app, self._bench.spec.stun_servers)
 
     def _offsets(self) -> dict[str, Offset]:
@@ -289,7 +288,9 @@ class Attempt:
 
         Raises:
             AttemptVoid: with the claim that is refuted.
+            PhoneTrouble: where a phone has restarted since it was identified.
         """
+        self._boots.require_same()
         self._leave_idle()
         if (name := stage.observed(self._scenario)) != self._item.trial.scenario:
             raise AttemptVoid("wrong_scenario", f"asked {self._item.trial.scenario}, observed {name}")

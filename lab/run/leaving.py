@@ -1,4 +1,4 @@
-"""How an attempt leaves the phones: in no call, with what they showed kept where it failed, and asked why it did."""
+"""How an attempt leaves the phones: in no call, in the same boot, asked why it failed, and what they showed is kept."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.clocks.bench_time import BenchClock
 from lab.definitions import App, Role
-from lab.errors import AttemptVoid, LabError
+from lab.errors import AttemptVoid, LabError, PhoneTrouble
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
 from lab.run.introductions import PARKED
@@ -56,6 +56,29 @@ class _Look:
             self.note("not_hung_up", phone=name, text=str(error))
 
 
+class Boots:
+    """In which boot each phone of an attempt was when it was identified."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[Phone, str | None]] = []
+
+    def identify(self, phone: Phone) -> None:
+        """Raises what `Phone.require_booted` does."""
+        self._seen.append((phone, phone.require_booted()))
+
+    def require_same(self) -> None:
+        """Raise `PhoneTrouble` for a phone that does not answer, or is in another boot now."""
+        for phone, before in self._seen:
+            now = phone.require_booted()
+            if None not in (before, now) and now != before:
+                raise PhoneTrouble(f"{phone.spec.name} restarted in the attempt")
+
+    def explain(self, error: LabError) -> None:
+        """Raise `PhoneTrouble` where an attempt is void because a phone has gone or restarted."""
+        if isinstance(error, AttemptVoid):
+            self.require_same()
+
+
 def keep_evidence(phones: Mapping[Role, Phone], folder: Path) -> None:
     """Screens, hierarchy and log of both phones, for whoever asks why the attempt is void."""
     for role, phone in phones.items():
@@ -79,3 +102,9 @@ def refused_by_callee(void: AttemptVoid, callee: Phone, app: App, note: Note) ->
     if found is not None:
         note("refused", phone=callee.spec.name, reason=found.reason, instead_of=void.reason)
     return found
+
+
+def refuse_unknown(commands: list[str]) -> None:
+    """Raise `AttemptVoid` for commands that an emulated phone did not know."""
+    if commands:
+        raise AttemptVoid("unknown_command", f"a phone did not know: {', '.join(commands)[:300]}")

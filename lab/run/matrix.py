@@ -16,7 +16,7 @@ from correlate.dataset import AttemptFolder
 from correlate.dataset.attempts import JOURNAL_TEXT
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
-from lab.bench.ladder import PAUSES_S, Rung
+from lab.bench.rungs import PAUSES_S, Rung
 from lab.clocks.stop import Stop
 from lab.definitions import PlannedTrial
 from lab.errors import AttemptVoid, BenchUnhealthy, LabError, LaptopTrouble, NeedsPerson, PhoneTrouble
@@ -108,7 +108,7 @@ def _run_all(
     with progress.showing(trials, Status(run)), ExitStack() as opened:
         benches, name = [], run.dataset.path.resolve().name
         for _ in range(min(run.benches, trials)):
-            opening = Bench(run.lab, run.spec, stop, run=name, say=progress.say)
+            opening = Bench(run.lab, run.spec, stop, run=name, say=progress.say, tell=making.tell_rung)
             benches.append(bench := opened.enter_context(opening))
             progress.say(bench.kind.hint)
             if run.faults is not None:
@@ -165,6 +165,12 @@ class Making:
         self.tonight.run.dataset.journal.append("ladder", rung=rung.name, on=on, text=why[:JOURNAL_TEXT])
         self.progress.say(f"{on}: {why}; {rung.name}: {rung.does}, within {rung.budget_s:g} s")
 
+    def tell_restarts(self, bench: Bench) -> None:
+        """Journal which phones have restarted, and say it."""
+        for name in bench.restarted():
+            self.tonight.run.dataset.journal.append("restarted", on=name)
+            self.progress.say(f"{name} has restarted")
+
 
 def run_one(
     run: Run,
@@ -204,6 +210,7 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
             progress.attempt(trial.id, entry.tries)
             with tonight.run.dataset.attempt(trial.id) as folder:
                 failed = _attempt(making, bench, entry.item, folder)
+            making.tell_restarts(bench)
             reason = None if failed is None else _reason(failed)
             making.policy.ended(trial.id, trial.app, phones, reason)
             making.bugs.ended(reason, folder.kept)
@@ -217,7 +224,10 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
             if policy in ("ladder", "pause"):
                 # A phone has no network where the hotspot is off, too, which the ladder brings back.
                 before_ns = bench.clock.now_ns()
-                bench.recover(making.tell_rung)
+                try:
+                    bench.recover(making.tell_rung)
+                finally:
+                    making.tell_restarts(bench)
                 tonight.clock.went_on(before_ns, bench.clock.now_ns())
             if policy == "ladder":
                 spoilt += 1

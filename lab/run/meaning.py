@@ -55,10 +55,12 @@ FIELDS: dict[type[BaseModel], Fields] = {
         "local allowed_callees budgets retention notify",
     ),
     machines.PhoneSpec: Fields(
-        "name model network capture rooted stimulus emulation", "os tools", "serial pcapdroid_key contacts"
+        "name model network capture rooted stimulus emulation",
+        "os tools",
+        "serial pcapdroid_key contacts power_cycle reboot",
     ),
     machines.Stimulus: Fields("sound scene"),
-    machines.LaptopSpec: Fields("model hotspot_address emulation", "os tools agent directory", "connect"),
+    machines.LaptopSpec: Fields("model hotspot_address emulation", "os tools agent directory", "connect hotspot_start"),
     # Emulated machines and networks: everything in them is on a wire or in a clock.
     virtual_network.PhoneEmulation: Fields(
         "access clock adb sdk locale screen_width screen_height battery_percent operator tcpdump pcapdroid sims "

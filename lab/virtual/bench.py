@@ -27,6 +27,7 @@ from lab.virtual.network.network import Network
 from lab.virtual.network.resolver import PtrResponder, server_names
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.rehearsal import Rehearsal
+from lab.virtual.restarts import Restarts
 from lab.virtual.shell.machine import Machine
 from lab.virtual.standin.server import StandIns
 from lab.virtual.troubles import Troubles
@@ -61,6 +62,7 @@ class EmulatedBench:
         self.standins = StandIns(self.laptop, root / "laptop.token")
         self.adb = AdbServer(root / "adb")
         self.doors: dict[str, Door] = {}
+        self.restarts = Restarts(self.world, self.phones, self.doors)
         self._resolver: asyncio.DatagramTransport | None = None
         self._names = server_names(apps.values())
         troubles = Troubles(self)

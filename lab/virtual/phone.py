@@ -1,12 +1,12 @@
 """A virtual phone: the machine that its shells run on, with its files, settings, log, apps and wrong clock."""
 
-import random
-import uuid
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Protocol, TypeVar
+from uuid import UUID
 
 from lab.definitions import PhoneEmulation, PhoneSpec
 from lab.virtual.adb.daemon import AdbStream
@@ -27,8 +27,7 @@ BOOT_SETTINGS = {
     "system": {"screen_off_timeout": "30000"},
     "secure": {},
 }
-UPTIME = "/proc/uptime"
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
+UPTIME, BOOT_ID = "/proc/uptime", "/proc/sys/kernel/random/boot_id"
 UP_NS = 3 * 86_400_000_000_000
 """What a phone has been up for when an attempt begins."""
 T = TypeVar("T")
@@ -89,6 +88,7 @@ class PhoneNetwork(Protocol):
 class VirtualPhone:
     """One phone of the bench. `agent` listens while it runs; `pcapdroid` is there where it is installed.
 
+    `boots` is how often it has started, `booted_ns` when by the night clock; `on_reboot` has it restart.
     `refused` lists what a client asked that this phone does not have: a test fails on it.
     """
 
@@ -119,11 +119,12 @@ class VirtualPhone:
         self.pcapdroid: InstalledApp | None = None
         self.log: list[LogLine] = []
         self.reset_settings()
-        for path, live in ((UPTIME, self._uptime), (BOOT_ID, self._boot_id)):
-            file = self.files.on_disk(path)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
-            self.files.live[path] = live
+        self.boots, self.booted_ns = 1, 0
+        self.on_reboot: Callable[[], None] | None = None
+        for path, tells in ((UPTIME, self._uptime), (BOOT_ID, self._boot_id)):
+            self.files.on_disk(path).parent.mkdir(parents=True, exist_ok=True)
+            self.files.on_disk(path).touch()
+            self.files.live[path] = tells
         self.files.clock_ns = self.clock_ns
 
     def begin(self) -> None:
@@ -146,13 +147,15 @@ class VirtualPhone:
 
     def _uptime(self) -> bytes:
         """Seconds since the phone booted, and what its processors idled meanwhile, together."""
-        hundredths = (UP_NS + self.world.now_ns - self.world.started_ns) // 10_000_000
+        # Until it restarts each attempt finds it so old: a trial's bytes hang on no other's.
+        up_ns = self.world.now_ns - self.world.started_ns + UP_NS
+        hundredths = (up_ns if self.boots == 1 else self.world.night_ns - self.booted_ns) // 10_000_000
         return b"%d.%02d %d.%02d\n" % (*divmod(hundredths, 100), *divmod(hundredths * 7, 100))
 
     def _boot_id(self) -> bytes:
-        """What Linux draws at each boot (random(4)): a UUID of version 4, the same as long as the phone is not started
-        again."""
-        return f"{uuid.UUID(bytes=random.Random(f'boot/{self.name}').randbytes(16), version=4)}\n".encode()
+        """Another one after each restart."""
+        digest = hashlib.blake2b(f"{self.name}/{self.boots}".encode(), digest_size=16).digest()
+        return f"{UUID(bytes=digest, version=4)}\n".encode()
 
     def write_log(self, priority: str, tag: str, text: str) -> None:
         """A line of the log, as of now."""

@@ -34,4 +34,5 @@ def properties(spec: PhoneSpec, emulation: PhoneEmulation) -> dict[str, str]:
         "ro.product.name": device,
         "ro.serialno": spec.serial or f"VIRTUAL{spec.name.upper()}",
         "sys.boot_completed": "1",
+        "sys.user.0.ce_available": "true",
     }

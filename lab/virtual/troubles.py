@@ -13,6 +13,7 @@ from lab.virtual.laptop import VirtualLaptop
 from lab.virtual.network_troubles import NetworkTroubles, OfNetworks
 from lab.virtual.phone import VirtualPhone
 from lab.virtual.rehearsal import States, Strikes
+from lab.virtual.restarts import COMES_UP_NS, Restarts
 from lab.virtual.visits import Visits
 
 CANNOT_FORK = "/system/bin/sh: can't fork - try again"
@@ -37,6 +38,7 @@ class Seams(OfApps, OfNetworks, Protocol):
     adb: AdbServer
     visits: Visits
     faults: Faults
+    restarts: Restarts
 
 
 class Troubles:
@@ -73,6 +75,8 @@ class Troubles:
             "airplane_mode": self._fly,
             "phone_disk_full": self._fill,
             "laptop_disk_full": self._fill,
+            "adb_offline": self._wedge,
+            "reboot": self._reboot,
             **apps.states,
             **networks.states,
         }
@@ -105,6 +109,18 @@ class Troubles:
 
     def _unauthorised(self, fault: Fault, on: bool) -> None:
         (self._door(fault).ask_for_key if on else self._door(fault).accept_keys)()
+
+    def _wedge(self, fault: Fault, on: bool) -> None:
+        (self._door(fault).wedge if on else self._door(fault).unwedge)()
+
+    def _reboot(self, fault: Fault, on: bool) -> None:
+        """It is away until the fault is over; one with a PIN is back sooner, and waits for somebody to enter that."""
+        restarts = self._bench.restarts
+        if on:
+            restarts.go_down(fault.on, up_ns=COMES_UP_NS if fault.pin else None, pin=fault.pin)
+        else:
+            restarts.come_up(fault.on)
+            restarts.unlock(fault.on)
 
     # Networks and disks
 

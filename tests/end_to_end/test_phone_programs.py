@@ -10,9 +10,9 @@ from lab.clocks import deadlines
 from lab.clocks.stop import Stop
 from lab.commands import doctor
 from lab.definitions import Lab
-from lab.errors import AttemptVoid, PhoneTrouble
+from lab.errors import PhoneTrouble
 from lab.phone.chains import Chains
-from lab.phone.root import ALLOW
+from lab.phone.root import ALLOW, SuRefuses
 from tests.end_to_end.runs import ROOT
 
 MONKEY = {"what": "monkey", "on": "pixel6"}
@@ -73,10 +73,12 @@ def test_a_su_that_asks_on_the_screen_is_named_within_the_deadline(bench, phone)
 def test_a_capture_that_su_refuses_is_not_laid_on_tcpdump(bench, phone, whatsapp):
     fail(bench, what="su", on="pixel6", said="Permission denied", code=13, contains="exec tcpdump")
     made = bench.new_capture(phone, whatsapp, "refused")
-    with pytest.raises(AttemptVoid) as raised:
+    with pytest.raises(SuRefuses) as raised:
         made.start()
     made.discard()
     assert str(raised.value).endswith(f"tcpdump is not live: su says 'Permission denied': {ALLOW}")
+    # Asked again it gives root: that once was no proof.
+    phone.check_health()
     assert KINDS["tcpdump"].sweep(phone) == 0
 
 

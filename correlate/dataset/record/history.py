@@ -39,8 +39,9 @@ class JournalLine(Document):
     stood in a text that was to be written, and was replaced: a mistake of the program), `journal_cut`,
     `journal_broken`, `output_lost` (nobody reads what the run prints), `ladder` (a phone or the laptop does not answer,
     and a rung of the recovery ladder is stepped on), `waiting` (a phone is to be charged, to cool down, or to leave
-    airplane mode before the next attempt begins), `parked` (an app says that it will not call, or its version moved,
-    and is let be), `unparked` (a person has mended it, or takes the version)"""
+    airplane mode before the next attempt begins), `restarted` (a phone has, as its boot id tells), `parked` (an app
+    says that it will not call, or its version moved, and is let be), `unparked` (a person has mended it, or takes the
+    version)"""
     trials: Count | None = None
     """`run`, `import`: how many trials"""
     seed: Count | None = None
@@ -56,7 +57,7 @@ class JournalLine(Document):
     rung: Name | None = None
     """`ladder`: which rung of the recovery ladder is stepped on, `r3`"""
     on: Name | None = None
-    """`ladder`: the phone that does not answer, or `laptop`; `waiting`: the phone"""
+    """`ladder`: the phone that does not answer, or `laptop`; `waiting`, `restarted`: the phone"""
     spoilt: Count | None = None
     """`void`: which of those with this number that the bench spoilt, from 1"""
     files: dict[FilePath, Sha256] | None = None

@@ -1,4 +1,4 @@
-"""Where hosts reach a phone's ADB daemon: one TCP port that can be shut, fall silent, and ask for a key."""
+"""Where hosts reach a phone's ADB daemon: one TCP port that can be shut, fall silent, greet nobody, ask for a key."""
 
 import asyncio
 import socket
@@ -73,6 +73,16 @@ class Door:
         self._slow_s = seconds
         for connection in self._connections:
             connection.slow_s = seconds
+
+    def wedge(self) -> None:
+        """All connections are reset, and whoever connects is taken and never greeted: his adb server calls the phone
+        offline."""
+        self.reset()
+        self._silent = True
+
+    def unwedge(self) -> None:
+        """Who connects from now on is greeted; those that are connected never will be."""
+        self._silent = False
 
     def ask_for_key(self) -> None:
         """The keys of all hosts are revoked: who connects waits until somebody accepts his key on the screen."""

@@ -4,6 +4,7 @@ Source: AOSP packages/modules/adb, SERVICES.TXT and shell_protocol.h.
 """
 
 import struct
+from collections.abc import Callable
 
 from lab.virtual.adb.daemon import FEATURES, AdbStream, Device, Service, StreamClosed
 from lab.virtual.adb.sync import SyncService
@@ -44,8 +45,15 @@ class PhoneServices(Device):
         if kind == "tcp":
             agent = self._phone.agent
             return agent.serve if agent is not None and rest == str(agent.port) else None
+        if name == "reboot:" and (on_reboot := self._phone.on_reboot) is not None:
+            return lambda stream: self._reboot(stream, on_reboot)
         self._phone.refused.append(f"{self._phone.name}: service {name}")
         return None
+
+    async def _reboot(self, stream: AdbStream, on_reboot: Callable[[], None]) -> None:
+        """The daemon has init restart the phone, which takes the connection with it."""
+        stream.accept()
+        on_reboot()
 
     async def _shell_with_options(self, stream: AdbStream, options: list[str], command: str) -> None:
         peer = FramedPeer(stream) if "v2" in options else PlainPeer(stream)

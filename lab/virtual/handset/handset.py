@@ -94,7 +94,7 @@ class Handset:
 
     def begin(self) -> None:
         """A clean phone: home screen, screen on and unlocked, no call, no notification, all apps reachable."""
-        self.display.on, self.display.locked, self.display.shade = True, False, False
+        self.display.on, self.display.locked, self.display.shade = True, self.packages.sealed, False
         self.packages.begin()
         self.disorders.begin()
         self.history.begin()
@@ -227,7 +227,7 @@ class Handset:
 
     def dismiss_keyguard(self) -> None:
         """Unlock a phone without PIN, as `wm dismiss-keyguard` does; with the screen off nothing happens."""
-        if self.display.on:
+        if self.display.on and not self.packages.sealed:
             self.display.locked = False
 
     def start(self, package: str) -> bool:

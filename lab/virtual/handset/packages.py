@@ -19,8 +19,8 @@ _FIRST_PID, _SYSTEM_PID = 11_000, 1_603
 class Packages:
     """The packages of a phone: the apps `installed`, by name; which have a process; which were force-stopped.
 
-    What outlives an attempt: why packages are `refusing`, those that nothing reaches (`unreached`), and the versions of
-    those that were `updated`.
+    What outlives an attempt: why packages are `refusing`, those that nothing reaches (`unreached`), the versions of
+    those that were `updated`, and that a phone which nobody unlocked since it started runs none (`sealed`).
     """
 
     installed: Mapping[str, VirtualApp]
@@ -29,6 +29,7 @@ class Packages:
     kills: Counter[str] = field(default_factory=Counter)
     refusing: dict[str, str] = field(default_factory=dict)
     unreached: set[str] = field(default_factory=set)
+    sealed: bool = False
     updated: dict[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -39,7 +40,8 @@ class Packages:
     def reachable(self, app: VirtualApp) -> bool:
         """Whether a call in `app` can ring here."""
         refuses = self.refusing.get(app.package) not in (None, *STILL_RINGS)
-        return app.name in self.installed and app.package not in self.stopped | self.unreached and not refuses
+        kept = self.stopped | self.unreached
+        return not self.sealed and app.name in self.installed and app.package not in kept and not refuses
 
     def refusal(self, app: VirtualApp, *, in_chat: bool, placed: bool) -> VirtualScreen | None:
         """The screen of an app that will not call, where it shows it: at once, in a chat, or where a call is placed."""

@@ -5,23 +5,48 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.bench import ladder
-from lab.bench.ladder import PAUSES_S, WAITS_S, climb
+from lab.bench.ladder import Open, Ways, climb, climb_with
+from lab.bench.rungs import BOOT_EVERY_S, MOST, PAUSES_S, R6, R7, R8, WAITS_S, Used
 from lab.clocks import deadlines
-from lab.errors import BenchUnhealthy, LaptopTrouble, PhoneTrouble
+from lab.errors import BenchUnhealthy, LaptopTrouble, NeedsPerson, PhoneTrouble
 from lab.phone.adb import PhoneState
+from lab.phone.boot import BeforeFirstUnlock
+from lab.programs.shell import ShellOutput
+from tests.lab.phone.test_boot import said
+
+BOOTED = said("1", "true", "36", "0b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b")
+AGAIN, STARTS, LOCKED = (
+    said(*booted, "36", "1b1c2d3e-4f50-4617-8a9b-0c1d2e3f4a5b") for booted in (("1", "true"), ("", ""), ("1", ""))
+)
+QUIET, CALLING = (f"Actual mode  = MODE_{mode}\n" for mode in ("NORMAL", "IN_COMMUNICATION"))
 
 
 class Bench:
-    """A bench with one phone that answers once `well` says so of the bench; what was done is in `done`."""
+    """A bench with one phone that answers once `well` says so of the bench; what was done is in `done`.
 
-    def __init__(self, well, *, state=lambda bench: PhoneState.DEVICE, serial="192.0.2.7:5555"):
+    `says` is what its shell says to a question, by a word of that; `trouble` is how it fails.
+    """
+
+    def __init__(
+        self,
+        well,
+        *,
+        state=lambda bench: PhoneState.DEVICE,
+        serial="192.0.2.7:5555",
+        power_cycle=None,
+        reboot=None,
+        says=lambda bench: {"boot_id": BOOTED, "audio": QUIET},
+        trouble=lambda bench: PhoneTrouble("pixel6: no whole answer"),
+    ):
         self.done, self.told, self.now_s, self._well, self._state = [], [], 0.0, well, state
-        device = SimpleNamespace(serial=serial, state=lambda: self._state(self), reconnect=self._act("reset"))
-        screen = SimpleNamespace(agent="agent")
-        self.phone = SimpleNamespace(
-            spec=SimpleNamespace(name="pixel6"), device=device, screen=screen, check_health=self._check
+        self._says, self._trouble, self.used = says, trouble, Used()
+        device = SimpleNamespace(
+            serial=serial, state=lambda: self._state(self), reconnect=self._act("reset"), reboot=self._act("reboot")
         )
+        device.run, device.close = self._shell, lambda: None
+        screen = SimpleNamespace(agent="agent")
+        spec = SimpleNamespace(name="pixel6", power_cycle=power_cycle, reboot=reboot)
+        self.phone = SimpleNamespace(spec=spec, device=device, screen=screen, check_health=self._check)
         self.client = SimpleNamespace(connect=self._act("connect"), disconnect=self._act("disconnect"))
         self.start_adb_server = self._act("start_adb_server")
 
@@ -31,7 +56,10 @@ class Bench:
     def _check(self):
         self.done.append("asked")
         if not self._well(self):
-            raise PhoneTrouble("pixel6: no whole answer")
+            raise self._trouble(self)
+
+    def _shell(self, line):
+        return ShellOutput(next(said for word, said in self._says(self).items() if word in line), 0)
 
     def check_health(self):
         self.done.append("bench")
@@ -39,9 +67,18 @@ class Bench:
     def sleep(self, seconds):
         self.now_s += seconds
 
+    def now_ns(self):
+        return round(self.now_s * 1e9)
+
     def climb(self, laptop=None):
         laptop = laptop or SimpleNamespace(check_health=self._act("laptop"))
-        climb(self, [self.phone], laptop, self, lambda rung, on, why: self.told.append((rung.name, on)))
+        climb(self.ways(), [self.phone], laptop)
+
+    def ways(self, hotspot_start=()):
+        return Ways(self, self, lambda rung, on, why: self.told.append((rung.name, on)), self.used, hotspot_start)
+
+    def rungs(self):
+        return [rung for rung, _ in self.told]
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +110,6 @@ def test_a_phone_that_is_back_after_five_seconds_is_waited_for_and_nothing_is_co
         (PhoneState.OFFLINE, "192.0.2.7:5555", ["disconnect", "connect"]),
         (PhoneState.OFFLINE, "1A2B3C4D", ["reset"]),
         (PhoneState.NOT_FOUND, "1A2B3C4D", []),
-        (PhoneState.NO_PERMISSIONS, "1A2B3C4D", []),
     ],
 )
 def test_what_a_state_calls_for_is_done_and_nothing_else(state, serial, done):
@@ -114,12 +150,12 @@ def test_a_phone_that_stays_away_ends_the_run_after_an_hour():
     with pytest.raises(PhoneTrouble, match=r"^pixel6 does not come back: pixel6: no whole answer$"):
         bench.climb()
     assert bench.now_s == sum(WAITS_S) + 3600
-    assert sum(PAUSES_S) == ladder.R8.budget_s == 3600
+    assert sum(PAUSES_S) == R8.budget_s == 3600
 
 
 def test_a_key_that_is_not_accepted_is_asked_of_a_person_each_five_seconds_and_no_reset_is_tried():
     bench = Bench(lambda bench: False, state=lambda bench: PhoneState.UNAUTHORIZED)
-    with pytest.raises(PhoneTrouble, match=r"accept the prompt on pixel6$"):
+    with pytest.raises(NeedsPerson, match=r"accept the prompt on pixel6$"):
         bench.climb()
     assert set(bench.done) == {"asked"}
     assert bench.now_s == sum(WAITS_S) + 60
@@ -145,7 +181,135 @@ def test_a_wait_that_takes_its_budget_in_real_time_is_left():
         bench = Bench(lambda bench: False, state=lambda bench: PhoneState.UNKNOWN)
         with pytest.raises(PhoneTrouble):
             bench.climb()
-    assert [rung for rung, _ in bench.told] == ["r1", "r2", "r8"]
+    assert bench.rungs() == ["r1", "r2", "r8"]
+
+
+def test_a_usb_device_that_may_not_be_opened_is_asked_of_a_person_once_udev_had_its_time():
+    bench = Bench(lambda bench: False, state=lambda bench: PhoneState.NO_PERMISSIONS, serial="1A2B3C4D")
+    with pytest.raises(NeedsPerson, match=r"^pixel6: this machine may not open its USB device .* udev rule"):
+        bench.climb()
+    assert bench.now_s == sum(WAITS_S) >= 10
+    late = Bench(lambda bench: bench.now_s > 7, state=lambda bench: PhoneState.NO_PERMISSIONS, serial="1A2B3C4D")
+    late.climb()
+    assert late.rungs() == ["r1", "r2"]
+
+
+def test_what_only_a_person_can_mend_ends_the_climb_where_it_is_met():
+    def trouble(bench):
+        return NeedsPerson("pixel6: su says 'Permission denied'") if bench.now_s > 1 else PhoneTrouble("gone")
+
+    bench = Bench(lambda bench: False, trouble=trouble)
+    with pytest.raises(NeedsPerson, match=r"^pixel6: su says 'Permission denied'$"):
+        bench.climb()
+    assert (bench.now_s, bench.rungs()) == (1.75, ["r1", "r2"])
+
+
+def locked(bench):
+    return BeforeFirstUnlock("pixel6 has restarted and is before first unlock: enter the PIN on pixel6")
+
+
+def test_a_phone_before_its_first_unlock_is_given_the_moment_that_one_without_a_pin_takes_and_then_a_person_is_asked(
+    agent,
+):
+    bench = Bench(lambda bench: False, trouble=locked)
+    with pytest.raises(NeedsPerson, match=r": enter the PIN on pixel6$"):
+        bench.climb()
+    assert (bench.now_s, agent) == (2 * sum(WAITS_S), [])
+    without = Bench(lambda bench: bench.now_s > 20, trouble=locked)
+    without.climb()
+    assert without.rungs() == ["r1", "r2", "r2"]
+    # It restarts by itself, and comes back in a pause.
+    away = Bench(lambda bench: False, state=lambda bench: PhoneState.NOT_FOUND)
+    away._trouble = lambda bench: locked(bench) if bench.now_s > 70 else PhoneTrouble("gone")
+    with pytest.raises(NeedsPerson, match=r": enter the PIN on pixel6$"):
+        away.climb()
+    assert away.rungs()[-2:] == ["r2", "r3"]
+
+
+@pytest.fixture
+def switch(tmp_path):
+    """A program that notes each time it runs what it was given, and ends with `code`."""
+
+    def made(code=0):
+        path = tmp_path / "switch"
+        path.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/switched\necho all is well\nexit {code}\n')
+        path.chmod(0o755)
+        return [str(path), "-l", "1-1", "-p", "2"]
+
+    made.runs = lambda: (tmp_path / "switched").read_text().splitlines() if (tmp_path / "switched").exists() else []
+    return made
+
+
+def test_a_port_is_switched_twice_a_run_at_most_and_what_the_switch_says_is_not_believed(switch):
+    bench = Bench(lambda bench: len(switch.runs()) % 2 == 1, power_cycle=switch(), state=lambda b: PhoneState.NOT_FOUND)
+    bench.climb()
+    assert (switch.runs(), bench.rungs()) == (["-l 1-1 -p 2"], ["r1", "r2", "r3", "r6", "r2"])
+    # Switched again, it is still away: the pauses come, and no third time.
+    bench._well = lambda bench: False
+    for runs in (2, 2):
+        bench.told.clear()
+        with pytest.raises(PhoneTrouble, match=r"^pixel6 does not come back"):
+            bench.climb()
+        assert len(switch.runs()) == runs == MOST[R6]
+    assert "r6" not in bench.rungs()
+
+
+@pytest.mark.parametrize("argv", [["/nowhere/uhubctl"], "fails"])
+def test_a_switch_that_fails_or_is_not_there_leaves_the_phone_to_the_next_rungs(switch, argv):
+    bench = Bench(lambda bench: bench.now_s > 100, power_cycle=switch(code=1) if argv == "fails" else argv)
+    bench.climb()
+    assert bench.rungs().count("r6") == 1
+    assert bench.rungs()[-2:] == ["r8", "r5"] or bench.rungs()[-1] == "r8"
+
+
+def test_a_phone_is_restarted_where_it_may_be_once_a_run_and_is_waited_for_until_its_storage_is_open():
+    def says(bench):
+        # It takes until the 40th second to go down.
+        up = AGAIN if bench.now_s > 120 else STARTS
+        return {"boot_id": up if "reboot" in bench.done and bench.now_s > 40 else BOOTED, "audio": QUIET}
+
+    well = lambda bench: "reboot" in bench.done and bench.now_s > 120  # noqa: E731
+    bench = Bench(well, reboot="allowed", says=says)
+    bench.climb()
+    assert bench.rungs() == ["r1", "r2", "r5", "r7", "r2"]
+    assert bench.done.count("reboot") == 1
+    assert 120 < bench.now_s <= 120 + BOOT_EVERY_S + WAITS_S[0]
+    bench._well = lambda bench: False
+    with pytest.raises(PhoneTrouble):
+        bench.climb()
+    assert bench.done.count("reboot") == 1 == MOST[R7]
+    never = Bench(lambda bench: False)
+    with pytest.raises(PhoneTrouble):
+        never.climb()
+    assert "reboot" not in never.done
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "restarts"), [(QUIET, QUIET, 1), (CALLING, QUIET, 0), (QUIET, CALLING, 0), (QUIET, "", 0)]
+)
+def test_no_phone_is_restarted_while_one_is_in_a_call_or_does_not_tell(mine, others, restarts):
+    bench = Bench(lambda bench: False, reboot="allowed", says=lambda bench: {"boot_id": BOOTED, "audio": mine})
+    other = Bench(lambda bench: True, says=lambda bench: {"audio": others})
+    with pytest.raises(PhoneTrouble, match="does not come back"):
+        climb_with(bench.ways(), Open(bench.phone), [Open(other.phone)])
+    assert bench.done.count("reboot") == restarts
+
+
+def test_a_phone_that_was_restarted_and_asks_for_its_pin_is_a_persons_after_five_minutes():
+    def says(bench):
+        return {"boot_id": LOCKED if "reboot" in bench.done else BOOTED, "audio": QUIET}
+
+    bench = Bench(lambda bench: False, reboot="allowed", says=says)
+    with pytest.raises(NeedsPerson, match=r"before first unlock: enter the PIN on pixel6$"):
+        bench.climb()
+    assert bench.now_s == sum(WAITS_S) + R7.budget_s
+
+
+def test_a_phone_that_adb_does_not_have_is_not_asked_to_restart():
+    bench = Bench(lambda bench: False, reboot="allowed", state=lambda bench: PhoneState.NOT_FOUND)
+    with pytest.raises(PhoneTrouble):
+        bench.climb()
+    assert "reboot" not in bench.done
 
 
 def test_a_laptop_is_waited_for_and_told_too():
@@ -169,18 +333,38 @@ def test_a_laptop_is_waited_for_and_told_too():
 
 
 def test_a_hotspot_that_is_off_is_waited_for_where_a_phone_needs_it():
-    bench = Bench(lambda bench: True)
+    bench, told = Bench(lambda bench: True), []
 
     def hotspot(address: IPv4Address) -> None:
         if bench.now_s < 20:
             raise LaptopTrouble(f"no interface of the laptop holds {address}")
 
     laptop = SimpleNamespace(check_health=lambda: None, hotspot=hotspot)
-    told = []
-    climb(bench, [bench.phone], laptop, bench, lambda rung, on, why: told.append((rung.name, on, why)))
+    ways = Ways(bench, bench, lambda rung, on, why: told.append((rung.name, on, why)), Used())
+    climb(ways, [bench.phone], laptop)
     assert (told, bench.now_s) == ([], 0.0)
-    address = IPv4Address("192.168.137.1")
-    climb(bench, [bench.phone], laptop, bench, lambda rung, on, why: told.append((rung.name, on, why)), address)
+    climb(ways, [bench.phone], laptop, IPv4Address("192.168.137.1"))
     assert [each[:2] for each in told] == [("r2", "laptop"), ("r8", "laptop")]
     assert told[0][2] == "no interface of the laptop holds 192.168.137.1"
     assert bench.now_s == sum(WAITS_S) + PAUSES_S[0]
+
+
+def test_a_hotspot_is_started_before_the_pauses_and_after_each_of_them_and_only_its_address_counts(switch):
+    bench, wanted = Bench(lambda bench: True), 1
+
+    def hotspot(address: IPv4Address) -> None:
+        if len(switch.runs()) < wanted:
+            raise LaptopTrouble(f"no interface of the laptop holds {address}")
+
+    laptop = SimpleNamespace(check_health=lambda: None, hotspot=hotspot)
+    ways = bench.ways(hotspot_start=switch(code=3))
+    climb(ways, [bench.phone], laptop)
+    assert switch.runs() == []
+    climb(ways, [bench.phone], laptop, IPv4Address("192.168.137.1"))
+    assert bench.rungs() == ["r2", "hotspot"]
+    assert bench.now_s == sum(WAITS_S) + WAITS_S[0]
+    bench.told.clear()
+    wanted = 4
+    climb(ways, [bench.phone], laptop, IPv4Address("192.168.137.1"))
+    assert bench.rungs() == ["r2", "hotspot", "r8"]
+    assert len(switch.runs()) == 4

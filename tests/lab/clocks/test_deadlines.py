@@ -21,12 +21,13 @@ import pytest
 import uiautomator2.core
 from adbutils import AdbError
 
+from lab.bench import ladder
 from lab.bench.virtual import VirtualBench
 from lab.clocks import deadlines
 from lab.clocks.bench_time import WallClock
 from lab.clocks.real_time import Deadline, elapsed
 from lab.clocks.stop import Stop
-from lab.commands import resolve
+from lab.commands import ladder_checks, resolve
 from lab.definitions import Lab
 from lab.definitions.notify import Notify
 from lab.errors import LabError
@@ -360,6 +361,21 @@ def bench_start(place: Place) -> Call:
 @case(r"BenchUnhealthy: the virtual bench does not answer in 0\.08 s; run again")
 def bench_control(place: Place) -> Call:
     return place.bench('{"adb_port": 1, "phones": [], "resolver_port": 1}').check_health
+
+
+@case(r"pixel6: power_cycle: .*/far has not ended in 0\.\d+ s")
+def power_cycle(place: Place) -> Call:
+    return lambda: ladder._ran([place.program(SILENT)], deadlines.POWER_CYCLE.s, "pixel6: power_cycle")
+
+
+@case(r"hotspot_start: .*/far has not ended in 0\.\d+ s")
+def hotspot_start(place: Place) -> Call:
+    return lambda: ladder._ran([place.program(SILENT)], deadlines.HOTSPOT_START.s, "hotspot_start")
+
+
+@case(r"\(False, '.*/uhubctl has not ended in 0\.\d+ s'\)")
+def hub_answer(place: Place) -> Call:
+    return lambda: ladder_checks._answers([place.program(SILENT, "uhubctl"), "-a", "cycle", "-l", "1-1", "-p", "2"])
 
 
 def resolver(place: Place, *, answers: bool) -> tuple[str, int]:

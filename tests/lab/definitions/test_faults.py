@@ -72,6 +72,8 @@ def mistakes(folder: Path, *faults: str, among: Path = SCENARIOS) -> list[str]:
             "what: airplane_mode, on: pixel6, for_ever: true, at: {step: ringing}",
             "airplane_mode begins with an attempt: what a call has under way is not taken back",
         ),
+        ("what: reboot, on: pixel6, pin: true, for_minutes: 3", None),
+        ("what: adb_away, on: pixel6, pin: true, for_minutes: 3", "pin is of reboot, not of adb_away"),
     ],
 )
 def test_a_fault_says_what_it_means_and_a_mistake_is_told_at_its_place(tmp_path, fault, told):

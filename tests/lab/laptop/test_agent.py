@@ -33,7 +33,7 @@ from lab.clocks.capture_clocks import Sent, capture_clock
 from lab.clocks.offsets import measure_offset
 from lab.clocks.stop import Stop
 from lab.definitions import Lab, PlannedTrial
-from lab.errors import AttemptVoid, BadInput, LaptopTrouble, PhoneTrouble
+from lab.errors import AttemptVoid, BadInput, LaptopTrouble, NeedsPerson, PhoneTrouble
 from lab.laptop.agent.calls import Calls
 from lab.laptop.agent.posix import Posix
 from lab.laptop.agent.session import Agent
@@ -402,7 +402,7 @@ def test_a_copy_that_differs_from_what_the_laptop_has_is_never_used(site, tmp_pa
 def test_an_agent_of_another_version_is_refused_until_it_is_installed_again(site):
     with (site.home / "agent.pyz").open("ab") as stream:
         stream.write(b"\0")
-    with pytest.raises(LaptopTrouble, match="agent is of another version; run invoke install-agent --bench pixels"):
+    with pytest.raises(NeedsPerson, match="agent is of another version; run invoke install-agent --bench pixels"):
         site.laptop().ask("clock")
     assert "written" in install(site.spec())[0]
     assert site.laptop().ask("clock") > 0
@@ -640,7 +640,7 @@ def test_a_capture_without_an_agent_ends_by_itself_and_cleanly(site):
 
 
 def test_another_benchs_token_a_second_client_and_nonsense_are_refused(site):
-    with pytest.raises(LaptopTrouble, match="bench other has no agent token; run invoke install-agent --bench other"):
+    with pytest.raises(NeedsPerson, match="bench other has no agent token; run invoke install-agent --bench other"):
         site.laptop("other").ask("clock")
     token_file("other").write_text("0" * 64)
     with pytest.raises(LaptopTrouble, match="this is another bench's agent: its token is not ours"):
@@ -676,9 +676,7 @@ def test_the_agent_serves_the_directory_that_was_fixed_when_it_was_installed_and
         assert list(answer) == [key]
     assert answer["ok"]["directory"] == str(site.root / "captures")
     moved = AgentLaptop(argv, str(site.root / "elsewhere"), "pixels")
-    with pytest.raises(
-        LaptopTrouble, match=r"agent serves \S+/captures, the bench file says \S+/elsewhere; run invoke"
-    ):
+    with pytest.raises(NeedsPerson, match=r"agent serves \S+/captures, the bench file says \S+/elsewhere; run invoke"):
         moved.ask("clock")
     (site.home / "directory").unlink()
     with pytest.raises(

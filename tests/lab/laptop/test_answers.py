@@ -11,7 +11,7 @@ from itertools import islice
 import pytest
 
 from lab.clocks.deadlines import AGENT_CLOCK, scaled
-from lab.errors import AttemptVoid, LaptopTrouble
+from lab.errors import AttemptVoid, LaptopTrouble, NeedsPerson
 from lab.laptop.agent_client import AgentLaptop, packed, token_file
 from lab.laptop.answers import ANSWERS, LINE_BYTES, Refusal, Unreadable, decoded
 from lab.laptop.protocol import Hotspot
@@ -193,5 +193,5 @@ def test_an_agent_that_serves_another_directory_than_the_bench_file_says_is_refu
     program = tmp_path / "agent"
     elsewhere = json.dumps({"ok": {**HELLO, "directory": "C:/captures"}})
     program.write_text(f"#!/bin/sh\nread -r l; echo '{elsewhere}'\n")
-    with pytest.raises(LaptopTrouble, match=rf"serves C:/captures, the bench file says {tmp_path}; run invoke"):
+    with pytest.raises(NeedsPerson, match=rf"serves C:/captures, the bench file says {tmp_path}; run invoke"):
         laptop.tool()

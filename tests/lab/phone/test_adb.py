@@ -14,6 +14,8 @@ from adbutils import AdbError
 from lab.clocks import deadlines
 from lab.errors import PhoneTrouble
 from lab.phone.adb import Adb, LabClient
+from lab.phone.root import SuRefuses
+from lab.phone.root import refuses as is_no
 
 
 def read_command(sock: socket.socket) -> bytes:
@@ -182,14 +184,41 @@ def test_what_su_says_instead_of_running_a_shell_is_told_with_what_to_do() -> No
 
     with server(opens_then(answer)) as port:
         adb = Adb(LabClient("127.0.0.1", port), "PHONE")
-        for words in (
-            "su says 'Permission denied': allow su",
-            "su says \"su: invalid uid/gid '-c'\": this su",
-            "su says nothing",
+        for words, kind in (
+            ("su says 'Permission denied': allow su", SuRefuses),
+            ("su says \"su: invalid uid/gid '-c'\": this su", SuRefuses),
+            ("su says nothing", PhoneTrouble),
         ):
             with pytest.raises(PhoneTrouble) as raised:
                 adb.run("id", root=True)
+            assert type(raised.value) is kind
             assert f"the shell ended while it ran: id; {words}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("insufficient permissions for device: missing udev rules? user is in the plugdev group", "no permissions"),
+        ("device 'PHONE' not found", "not found"),
+        ("device still authorizing", "unauthorized"),
+        ("device offline", "offline"),
+        ("something else", "unknown"),
+    ],
+)
+def test_the_state_of_a_phone_is_known_by_the_words_of_its_refusal(said: str, state: str) -> None:
+    def refuse(sock: socket.socket) -> None:
+        assert read_command(sock) == b"host-serial:PHONE:get-state"
+        sock.sendall(b"FAIL" + b"%04x" % len(said) + said.encode())
+
+    with server(refuse) as port:
+        assert Adb(LabClient("127.0.0.1", port), "PHONE").state().value == state
+
+
+def test_only_words_that_are_known_for_a_no_are_one() -> None:
+    for said in ("Permission denied", "su: uid 2000 not allowed to su", "sh: su: inaccessible or not found"):
+        assert is_no(said)
+    for said in ("", "Segmentation fault", "WARNING: linker: something", "uid=0(root)"):
+        assert not is_no(said)
 
 
 def test_what_ends_a_root_shell_that_had_answered_is_not_laid_on_su() -> None:

@@ -9,11 +9,14 @@ from typing import cast
 import pytest
 
 from lab.definitions import App, StunServer
-from lab.errors import AttemptVoid, PhoneTrouble
+from lab.errors import AttemptVoid, NeedsPerson, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.phone.packages import question
 from lab.phone.phone import Phone
+from lab.phone.root import SuRefuses
+from lab.programs.shell import ShellOutput
 from tests.lab.phone.handset import ANYCAST, FILE, IP_ADDR, START_NS, Handset, Seen, Stun, subtitle
+from tests.lab.phone.test_boot import said
 
 DUMP = """Packages:
   Package [com.whatsapp] (1a2b3c4):
@@ -232,3 +235,56 @@ def test_an_app_that_is_brought_to_the_front_is_left_by_home_and_tells_why_it_wi
 def test_an_app_whose_file_knows_no_refusal_is_not_started_for_one(phone: Phone, handset: Handset, whatsapp: App):
     assert phone.refusal_in_front(whatsapp.model_copy(update={"refusals": []})) is None
     assert handset.done == []
+
+
+class Asked:
+    """A device of which a test says what its shell and root's answer."""
+
+    def __init__(self, **says):
+        self.says = {"boot": said("1", "true", "36", ""), "root": "0\n"} | says
+
+    def close(self) -> None:
+        pass
+
+    def run(self, command: str, *, root: bool = False) -> ShellOutput:
+        answer = self.says["root" if root else "boot"]
+        answer = answer.pop(0) if isinstance(answer, list) else answer
+        if isinstance(answer, Exception):
+            raise answer
+        return ShellOutput(answer, 0)
+
+
+def healthy(rooted: bool = True, **says: object) -> Phone:
+    spec = SimpleNamespace(name="pixel6", rooted=rooted)
+    return Phone(spec, Asked(**says), lambda **query: SimpleNamespace(exists=True), None)
+
+
+def test_a_su_that_says_no_is_a_persons_and_silence_is_not():
+    healthy().check_health()
+    healthy(rooted=False, root=SuRefuses("pixel6: su says no")).check_health()
+    for refused, text in (
+        (SuRefuses("pixel6: su says 'Permission denied': allow su"), "pixel6: su says 'Permission denied': allow su"),
+        ("2000\n", "pixel6: su gives uid '2000', not 0; allow su for the shell"),
+    ):
+        with pytest.raises(NeedsPerson) as raised:
+            healthy(root=refused).check_health()
+        assert str(raised.value).startswith(text)
+    # Somebody allows it, or a prompt that nobody saw had taken its time.
+    healthy(root=[SuRefuses("pixel6: su says no"), "0\n"]).check_health()
+    with pytest.raises(PhoneTrouble, match="su says nothing") as silent:
+        healthy(root=PhoneTrouble("pixel6: su says nothing")).check_health()
+    assert not isinstance(silent.value, NeedsPerson)
+
+
+def test_a_phone_that_still_starts_is_not_asked_for_root_which_comes_late_in_a_boot():
+    with pytest.raises(PhoneTrouble, match="Android still starts"):
+        healthy(boot=said("", "", "36", ""), root=SuRefuses("su: not found")).check_health()
+
+
+def test_a_restart_is_seen_once_by_another_boot_id_and_not_by_one_that_cannot_be_read():
+    phone = healthy()
+    for boot_id, restarts in (("a", 0), ("a", 0), ("b", 1), ("", 0), ("b", 0), ("c", 1)):
+        full = f"{boot_id * 8}-{'-'.join([boot_id * 4] * 3)}-{boot_id * 12}"
+        phone.device.says["boot"] = said("1", "true", "36", full)
+        assert phone.require_booted() == (full if boot_id else None)
+        assert (phone.restarts(), phone.restarts()) == (restarts, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from lab.definitions import App
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.call_state import CallState
 from lab.phone.phone import Phone
-from lab.run.leaving import BY_THE_CALLEE, keep_evidence, leave_idle, refused_by_callee
+from lab.run.leaving import BY_THE_CALLEE, Boots, keep_evidence, leave_idle, refused_by_callee
 
 APP = cast(App, None)
 
@@ -159,3 +160,41 @@ def test_what_the_callee_cannot_explain_does_not_bring_its_app_to_the_front(reas
 def test_a_callee_that_cannot_be_looked_at_leaves_the_reason_as_it_is() -> None:
     callee = FakePhone("b", [CallState.IDLE], refuses=PhoneTrouble("gone"))
     assert asked(callee, "callee_never_rang") == (None, [{"event": "not_looked_at", "phone": "b", "text": "gone"}])
+
+
+class Booted:
+    """A phone whose boot id a test sets; None cannot be read."""
+
+    spec = SimpleNamespace(name="pixel6")
+
+    def __init__(self, boot_id: str | None) -> None:
+        self.boot_id = boot_id
+
+    def require_booted(self) -> str | None:
+        if self.boot_id == "gone":
+            raise PhoneTrouble("pixel6: no whole answer")
+        return self.boot_id
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ("a", "a", None),
+        ("a", "b", "pixel6 restarted in the attempt"),
+        ("a", "gone", "pixel6: no whole answer"),
+        (None, "b", None),
+        ("a", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_phone_in_another_boot_than_when_it_was_identified_is_told_and_one_that_cannot_tell_is_not(before, now, told):
+    boots, phone = Boots(), Booted(before)
+    boots.require_same()
+    boots.identify(cast(Phone, phone))
+    phone.boot_id = now
+    if told is None:
+        boots.require_same()
+        return
+    with pytest.raises(PhoneTrouble) as raised:
+        boots.require_same()
+    assert str(raised.value) == told

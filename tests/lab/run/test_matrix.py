@@ -383,8 +383,11 @@ def test_a_trial_is_attempted_four_times_and_five_times_where_the_bench_spoils_t
     create(run)
     bench = Bench(run.lab, run.spec, Stop())
     device = SimpleNamespace(run=health.append)
-    phone = SimpleNamespace(device=device, check_health=lambda: device.run("true"))
-    bench.phones = {each.name: phone for each in run.spec.phones}
+    asked_phone = lambda: device.run("true")  # noqa: E731
+    bench.phones = {
+        each.name: SimpleNamespace(spec=each, device=device, check_health=asked_phone, restarts=lambda: 0)
+        for each in run.spec.phones
+    }
     asked_for = lambda address: health.append(f"hotspot {address}")  # noqa: E731
     bench.laptop = SimpleNamespace(check_health=lambda: None, hotspot=asked_for)
     bench.kind, bench.clock = FailingKind(error, lambda: health.append("bench")), StandingClock()
@@ -422,7 +425,7 @@ def test_a_network_that_is_not_the_benchs_is_waited_for_an_hour_and_no_attempt_i
     run = planned(tmp_path)
     create(run)
     bench = Bench(run.lab, run.spec, Stop())
-    bench.phones = {each.name: SimpleNamespace(spec=each) for each in run.spec.phones}
+    bench.phones = {each.name: SimpleNamespace(spec=each, restarts=lambda: 0) for each in run.spec.phones}
     bench.kind, bench.clock = FailingKind(AttemptVoid("wrong_network", "pixel6 is on wlan0")), PassingClock()
     climbed: list[object] = []
     bench.recover = climbed.append
@@ -456,7 +459,7 @@ def test_a_trial_begins_where_there_is_just_enough_room_for_it(tmp_path, monkeyp
     run, begun = planned(tmp_path / "d", "repetition=1,scenario=caller_cancels", benches=benches), []
 
     class NoBench:
-        def __init__(self, _lab, _spec, stop, **_held):
+        def __init__(self, _lab, _spec, stop, **_given):
             self.kind, self.stop = SimpleNamespace(hint=""), stop
 
         def __enter__(self):
@@ -527,7 +530,7 @@ def test_real_phones_call_nobody_who_never_rang_with_a_person_there(tmp_path):
 class Opened:
     """A bench that opens and is asked for nothing."""
 
-    def __init__(self, _lab, _spec, stop, **_held):
+    def __init__(self, _lab, _spec, stop, **_given):
         self.kind, self.stop = SimpleNamespace(hint=""), stop
 
     def __enter__(self):

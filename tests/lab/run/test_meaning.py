@@ -50,7 +50,7 @@ def test_what_may_change_and_what_is_local_are_these():
     assert free.keys() == {"App", "BenchSpec", "PhoneSpec", "LaptopSpec", "PcapdroidEmulation", "VirtualApp", "Faults"}
     ways = "open_chat chat_open place_call answer reject cancel hang_up reveal_controls signs dismiss refusals"
     assert free["App"] == (f"version {ways}", "")
-    assert free["PhoneSpec"] == ("os tools", "serial pcapdroid_key contacts")
+    assert free["PhoneSpec"] == ("os tools", "serial pcapdroid_key contacts power_cycle reboot")
 
 
 def test_of_an_app_its_package_and_its_rules_decide_and_no_way_to_drive_it(lab):
