@@ -30,7 +30,12 @@ def kind(monkeypatch):
 
 def opening(kind, serial):
     spec = Lab.load(SCENARIOS).bench("pixels").phone("pixel6").model_copy(update={"serial": serial})
-    return Opening(kind, spec, ExitStack(), lambda phone: phone)
+    return Opening(kind, spec, ExitStack(), reach, lambda phone: phone)
+
+
+def reach(stack, spec):
+    """No phone is behind this bench: none is opened."""
+    raise AssertionError(spec.name)
 
 
 def test_where_no_adb_server_answers_the_ladder_may_start_one(kind):

@@ -70,7 +70,7 @@ def mistakes(folder: Path, *faults: str, among: Path = SCENARIOS) -> list[str]:
         ("what: phone_disk_full, on: laptop, for_ever: true", "phone_disk_full is on a phone, not on the laptop"),
         (
             "what: airplane_mode, on: pixel6, for_ever: true, at: {step: ringing}",
-            "airplane_mode begins with an attempt: what a call has under way is not taken back",
+            "airplane_mode comes at begun: what a call has under way is not taken back",
         ),
         ("what: reboot, on: pixel6, pin: true, for_minutes: 3", None),
         ("what: adb_away, on: pixel6, pin: true, for_minutes: 3", "pin is of reboot, not of adb_away"),

@@ -47,7 +47,7 @@ def of_app(run: Run, app: str) -> list[PlannedTrial]:
 def test_trials_of_an_app_that_is_parked_are_parked_and_those_that_the_breaker_holds_are_left(run: Run) -> None:
     logged_out, failing = of_app(run, "messenger"), of_app(run, "whatsapp")
     fail(run, logged_out[0], "logged_out")
-    Tonight.of(run).park("messenger", "logged_out", logged_out[0].trial.id)
+    Tonight.of(run).park("messenger", "logged_out", logged_out[0].trial.id, "messenger is logged out")
     for item in failing[:IN_A_ROW]:
         fail(run, item, "selector_not_found")
     tried = Counter([logged_out[0].trial.id, *(item.trial.id for item in failing[:IN_A_ROW])])

@@ -57,6 +57,7 @@ def test_the_plan_is_whole_at_80_columns(ahead: Ahead) -> None:
         "          on lte about 20 MB of calls",
         "Calls     whatsapp on pixel6: 2 placed, 4 received",
         "          whatsapp on pixel6pro: 4 placed, 2 received",
+        "          at most 12 an hour and 80 a day of an app (caps)",
         "SIMs      pixel6: used about 72 of 100 MB of its data plan from 2026-11-01 to",
         "          2026-11-30; after the night about 97 of 100 MB",
         "          pixel6: works until 2026-12-02",
