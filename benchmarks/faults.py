@@ -106,15 +106,17 @@ def true_jobs(seed: int) -> Iterator[Job]:
 
 
 def sample(number: int, seed: int, scenarios: Path) -> list[Job]:
-    """A run's worth of cases for each of three processes: each kind of fault once, and `number` cases in all."""
+    """Each kind of fault once, and `number` cases in all that wait for no deadlines."""
     draw, pool = random.Random(f"{seed}/sample"), cases()
     drawn = [draw.choice([case for case in pool if case.what == what]) for what in KINDS]
-    drawn += draw.sample([case for case in shared() if case not in drawn], number - len(drawn))
+    drawn += draw.sample(
+        [case for case in shared() if case not in drawn], number - sum(not TABLE[case.what].slow for case in drawn)
+    )
     there, made = trials(seed, scenarios, quick=True), list[Job]()
     for kind, some, scale in (("shared", shared(), 1.0), ("slow", slow(), SCALE)):
         pool = [case for case in drawn if case in some]
         made += [
-            Job(f"{kind}-{index}", seed, struck, scale=scale, quick=True, scenarios=scenarios)
+            Job(f"{kind}-{index}", seed, struck, scale=scale, waits=scale < 1, quick=True, scenarios=scenarios)
             for index, struck in enumerate(shared_out(pool, there, seed))
         ]
     return made + [

@@ -1,5 +1,6 @@
 """Sixty cases of faults, each kind at least once, drawn by a fixed seed; shared out among three files, since a file is
-what one of several processes takes. Calls are short here: faults strike at steps, not at minutes."""
+what one of several processes takes. Calls are short here: faults strike at steps, not at minutes. Kinds that wait for
+deadlines come beside the sixty, in `make full`."""
 
 from __future__ import annotations
 
@@ -10,10 +11,18 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import pytest
+from _pytest.mark import ParameterSet
+
 from benchmarks.faults import Job, sample
 from tests.end_to_end.runs import ROOT
 
 CASES, SEED = 60, 1
+WAITS = (
+    pytest.mark.full,
+    # A connection on which a phone fell silent is left to the garbage collector, which closes it.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+)
 TALK, IDLE = "talk_s: {low_s: 4, high_s: 6}", "idle_s: 1"
 
 
@@ -29,11 +38,12 @@ def shorter() -> Path:
     return folder / "scenarios"
 
 
-def third(number: int) -> list[Job]:
+def third(number: int) -> list[ParameterSet]:
     """Every third run of the sample, from this one on."""
-    return sample(CASES, SEED, shorter())[number::3]
+    return [
+        pytest.param(job, marks=WAITS if job.waits else (), id=_name(job)) for job in sample(CASES, SEED, shorter())
+    ][number::3]
 
 
-def names(job: Job) -> str:
-    """How a run is called in what pytest says."""
+def _name(job: Job) -> str:
     return job.name if len(job.struck) > 1 else "-".join(case.name for case in job.struck.values())
