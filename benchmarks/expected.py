@@ -79,7 +79,7 @@ TABLE: dict[str, Expected] = {
     "agent_fails": Expected((*SPOILT, *IN_CALL)),
     "shell_fails": Expected((*SPOILT, *CAPTURE, *IN_CALL, "marker_not_sent"), on=(*PHONES, "laptop")),
     # The other phone has no root to lose.
-    "su_denied": Expected((*SPOILT, *CAPTURE), on=("pixel6",)),
+    "su_denied": Expected((*SPOILT, *CAPTURE), end="stopped", on=("pixel6",)),
     # Captures.
     "capture_killed": Expected((*SPOILT, *CAPTURE), on=CAPTURING),
     "capture_refused": Expected((*SPOILT, *CAPTURE), on=CAPTURING, steps=("begun", "opened")),
@@ -115,13 +115,13 @@ TABLE: dict[str, Expected] = {
     "message_request": replace(PARKED, details={"app": "messenger"}),
     # Who is limited may be called.
     "rate_limited": replace(PARKED, on=("pixel6",)),
-    "updated": Expected((), details={**WHATSAPP, "version": "999.0"}),
+    "updated": Expected(("app_version_moved",), end="parked", details={**WHATSAPP, "version": "999.0"}),
     "never_rings": Expected(IN_CALL),
     "answers_late": Expected(IN_CALL, details={"late_s": 25.0}),
     # Networks.
     "hotspot_gone": Expected((*SPOILT, *NETWORK), on=("laptop",), steps=("begun",)),
     "airplane_mode": Expected((*SPOILT, *NETWORK), steps=("begun",)),
-    "network_lost": Expected((*SPOILT, *NETWORK, *CAPTURE, *IN_CALL)),
+    "network_lost": Expected((*SPOILT, *NETWORK, *CAPTURE, *IN_CALL, "marker_not_sent")),
     "relay_unreachable": Expected(IN_CALL),
 }
 """By kind. What no rehearsal knows has no case."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lab.errors import BenchBusy, LabError, PhoneTrouble
+from lab.errors import BenchBusy, LabError, NeedsPerson, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.programs.controller import Controller, runs_here, word
 
@@ -145,7 +145,8 @@ class Hold:
         """Or it may be: what a phone was asked for it may have done though its answer did not come."""
 
     def take(self) -> None:
-        """Raises `BenchBusy` where somebody else holds it, and `PhoneTrouble`."""
+        """Raises `BenchBusy` where somebody else holds it, `NeedsPerson` where it has no room for that, and
+        `PhoneTrouble`."""
         self.is_ours, said = True, ""
         take = f"mkdir {PLACE} && {{ {self._write()} || {{ rm -r {PLACE}; false; }}; }}"
         for number in range(TRIES):
@@ -163,6 +164,8 @@ class Hold:
                 whose = "a lease that cannot be read" if lease.holder is None else f"the lease of {lease.holder.holder}"
                 self._say(f"{self.name}: {whose} is taken over: {why}")
                 return
+        if "No space left on device" in said:
+            raise NeedsPerson(f"{self.name} cannot be held: no space is left in /data/local/tmp; make room on it")
         raise PhoneTrouble(f"{self.name} cannot be held: {said.strip()[:200] or 'its lease changes all the time'}")
 
     def beat(self) -> None:

@@ -130,8 +130,8 @@ def _require_leave(path: Path, at_once: int, stop: Stop) -> None:
         raise BenchUnhealthy(f"{path}: {free}; what is recorded is kept; make room and run again")
 
 
-WORTH_A_WORD_S = 5.0
-"""A shorter wait is not told."""
+WORTH_A_WORD_S, EMULATED_WORTH_A_WORD_S = 5.0, 300.0
+"""A shorter wait is not told; on an emulated bench, where most cost nobody anything, only a long one is."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,13 @@ class Making:
     bugs: Bugs
 
     def rest(self, bench: Bench, pause: Pause) -> None:
-        """Nothing may be made for a while; a bench waits, and it is said what for."""
-        if pause.seconds >= WORTH_A_WORD_S:
+        """No call may be placed for a while; a bench waits, and it is said what for."""
+        emulated = self.tonight.run.spec.emulated
+        if pause.seconds >= (EMULATED_WORTH_A_WORD_S if emulated else WORTH_A_WORD_S):
             self.progress.say(pause.why)
-        self._sleep(bench, pause.seconds)
+        self.sleep(bench, pause.seconds)
 
-    def _sleep(self, bench: Bench, seconds: float) -> None:
+    def sleep(self, bench: Bench, seconds: float) -> None:
         before_ns = bench.clock.now_ns()
         bench.pauses.sleep(seconds)
         self.tonight.clock.went_on(before_ns, bench.clock.now_ns())
@@ -158,7 +159,7 @@ class Making:
     @cached_property
     def readiness(self) -> Readiness:
         """What is asked before an attempt; its pauses are of the night clock."""
-        return Readiness(self.tonight.run.dataset.journal, self.progress.say, self._sleep)
+        return Readiness(self.tonight.run.dataset.journal, self.progress.say, self.sleep)
 
     def tell_rung(self, rung: Rung, on: str, why: str) -> None:
         """Journal a rung of the ladder before it is stepped on, and say it."""
@@ -248,7 +249,8 @@ def _await_network(making: Making, bench: Bench, failed: LabError, pause_s: floa
     if pause_s is None:
         hours = sum(PAUSES_S) / 3600
         raise BenchUnhealthy(f"{failed}; waited {hours:g} h for it; mend the network and run again") from failed
-    making.rest(bench, Pause(pause_s, f"{failed}; the same trial again in {pause_s / 60:g} min"))
+    making.progress.say(f"{failed}; the same trial again in {pause_s / 60:g} min")
+    making.sleep(bench, pause_s)
 
 
 def _attempt(making: Making, bench: Bench, item: PlannedTrial, folder: AttemptFolder) -> LabError | None:

@@ -108,7 +108,7 @@ def begun_with(monkeypatch: pytest.MonkeyPatch, run: Run, file: str) -> None:
 
     def opened(lab, spec, stop):
         kind = open_kind(lab, spec, stop)
-        kind.rehearse(read(Path(file), Faults), 1)
+        kind.rehearse(read(Path(file), Faults), 1, 0.0, ())
         kind.begin(run.chosen[0], 1, 0)
         kind.clock.sleep(0.1)
         kind.end(None)

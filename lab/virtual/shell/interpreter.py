@@ -6,7 +6,9 @@ Everything runs inside the bench process, in no bench time of its own. Source: P
 
 from __future__ import annotations
 
+import errno
 import inspect
+import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -204,6 +206,7 @@ class Interpreter:
         self.exported.update(values)
         try:
             self.code = await self.call(Call(argv, streams, self))
+            self._look_at_what_it_wrote(argv[0], streams)
         finally:
             self.exported = exported
             for name, value in kept.items():
@@ -211,6 +214,13 @@ class Interpreter:
                     self.variables.pop(name, None)
                 else:
                     self.variables[name] = value
+
+    def _look_at_what_it_wrote(self, name: str, streams: Streams) -> None:
+        """The shell's own commands and toybox' look whether they could write their output."""
+        if isinstance(streams.out, OpenFile) and streams.out.has_lost:
+            streams.out.has_lost = False
+            streams.err.write(f"{self.machine.shell_name}: {name}: write: {os.strerror(errno.ENOSPC)}\n".encode())
+            self.code = 1
 
     async def call(self, call: Call) -> int:
         """Run one command, the shell's own or the machine's; 127 and noted as refused if there is none of that name."""

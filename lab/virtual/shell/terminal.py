@@ -86,25 +86,27 @@ class Nowhere:
         pass
 
 
-def write_or_lose(descriptor: int, data: bytes) -> None:
-    """Write to a file; what has no room on a full disk is lost. Raises any other error of the disk."""
+def write_or_lose(descriptor: int, data: bytes) -> bool:
+    """Write to a file; what has no room on a full disk is lost, then False. Raises any other error of the disk."""
     try:
         os.write(descriptor, data)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
+        return False
+    return True
 
 
 class OpenFile:
-    """A file that a redirection opened; each write is on disk at once. On a full disk it is lost, as it is where a
-    program does not look whether it could write."""
+    """A file that a redirection opened; each write is on disk at once. On a full disk it is lost, and `has_lost`."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
+        self.has_lost = False
 
     def write(self, data: bytes) -> None:
         if self._descriptor is not None and data:
-            write_or_lose(self._descriptor, data)
+            self.has_lost |= not write_or_lose(self._descriptor, data)
 
     def close(self) -> None:
         if self._descriptor is not None:

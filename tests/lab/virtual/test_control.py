@@ -268,7 +268,7 @@ def test_what_a_virtual_phone_cannot_do_is_refused_visibly(bench, tmp_path):
         "input text hello": b"input: built as",
         "input keyevent CAMERA": b"input: key camera is not built",
         "dumpsys battery set level 5": b"dumpsys: dumpsys battery is not built with set level 5",
-        "dumpsys thermalservice": b"dumpsys: service thermalservice is not built",
+        "dumpsys meminfo": b"dumpsys: service meminfo is not built",
         "wm density": b"wm: built as",
         "getprop -T": b"getprop: built as",
         "settings get nowhere x": b"settings: built with global, system, secure only",

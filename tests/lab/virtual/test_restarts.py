@@ -100,7 +100,7 @@ def process(tmp_path_factory):
         {"what": what, "on": A, "at": {"trial": number}, "for_minutes": 1}
         for number, what in enumerate(("adb_offline", "reboot"), 1)
     ]
-    assert "error" not in bench.say({"op": "plan", "seed": 1, "faults": faults})
+    assert "error" not in bench.say({"op": "plan", "seed": 1, "faults": faults, "night_ns": 0, "trials": []})
     yield bench
     assert bench.end() == 0
 
