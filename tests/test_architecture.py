@@ -281,3 +281,17 @@ def test_at_the_top_of_lab_are_its_rooms_and_errors_alone() -> None:
 def test_git_ignores_what_is_of_one_lab_alone():
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     assert {"*.local.yaml", "*.calibration.json", "*.accounts.json", "datasets/"} <= set(ignored)
+
+
+def test_no_file_is_fetched_by_a_name_that_a_phone_gives() -> None:
+    """adb's sync protocol lists folders by LIST and DENT, whose names a phone chooses: nobody asks for them."""
+    lists = {"iter_directory", "listdir", "pull_dir", "pull"}
+    found = [
+        f"{name(path)}: {node.func.attr}"
+        for path in MODULES
+        if name(path).startswith(("lab/phone/", "lab/capture/", "lab/laptop/", "lab/bench/", "lab/run/"))
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in lists
+    ]
+    assert found == []
+    assert not any(word in (ROOT / "lab/phone/adb.py").read_text() for word in ("LIST", "DENT"))

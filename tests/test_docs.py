@@ -191,3 +191,14 @@ def test_the_readmes_commands_run_in_their_order(tmp_path: Path) -> None:
     ]
     assert len(Dataset(tmp_path / "datasets/virtual-smoke").trial_ids()) == 4
     assert (tmp_path / "datasets/virtual-smoke/report.html").is_file()
+
+
+def test_each_of_the_fifty_faults_is_held_by_tests_that_are_there() -> None:
+    text = (ROOT / "docs/faults.md").read_text()
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in text.splitlines() if re.match(r"\| \d", line)]
+    assert [row[0] for row in rows] == [f"| {number}" for number in range(1, 51)]
+    sources = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    for number, row in enumerate(rows, 1):
+        named = re.findall(r"`(test_\w+)`", row[3])
+        assert named, number
+        assert [name for name in named if f"def {name}(" not in sources] == [], number
