@@ -127,6 +127,9 @@ ROWS = (
         {"what": "never_rings", "on": PHONES[0], "app": APP, **FOR_EVER},
     )),
     Row("rate-limited for 60 min", (22, 22), (6, 6), 180, on_both("never_rings", at={"trial": 60}, for_minutes=60)),
+    Row("rate-limited for 60 min, recognised", (22, 22), (1, 1), 120, on_both(
+        "rate_limited", at={"trial": 60}, for_minutes=60
+    )),
     Row("one cell wrong", (48, 48), (6, 6), 168, (), (NO_REJECT, NO_REJECT_EITHER)),
     Row("10 % of attempts flake", (21, 21), (21, 21), 180, (
         {"what": "capture_killed", "on": PHONES[0], "at": {"step": "placed"}, "probability": 0.1, **FOR_EVER},

@@ -27,9 +27,8 @@ def reaching(spec: PhoneSpec) -> Iterator[None]:
 
 def reached(kind: Kind, spec: PhoneSpec) -> Adb:
     """A phone behind the bench's adb server. Raises `BenchUnhealthy`."""
-    serial = kind.serial(spec)
     with reaching(spec):
-        return Adb(kind.client, name_there(kind.client, serial), spec.name)
+        return Adb(kind.client, name_there(kind.client, kind.serial(spec)), spec.name)
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from adbutils.errors import AdbTimeout
 
-from lab.bench.connection import name_there, put_back, stays_awake
+from lab.bench.connection import name_there, put_back, reached, stays_awake
+from lab.errors import PhoneTrouble
 from tests.lab.phone.handset import Handset
 
 GET = "settings get global stay_on_while_plugged_in"
@@ -42,3 +44,13 @@ def test_a_phone_is_reached_by_the_name_that_is_ready():
     assert name_there(listing(other="device"), "1A2B") == "1A2B"
     assert name_there(listing(other="device", air="device"), "adb-1A2B-older1._adb-tls-connect._tcp") == air
     assert name_there(listing(air="unauthorized"), "1A2B") == "1A2B"
+
+
+def test_an_adb_server_that_does_not_answer_in_time_is_the_phones_trouble():
+    def serial(_spec):
+        raise AdbTimeout("adb read timeout")
+
+    with pytest.raises(
+        PhoneTrouble, match=r"^pixel6 cannot be reached: adb read timeout; is it connected and allowed\?$"
+    ):
+        reached(SimpleNamespace(serial=serial, client=listing()), SimpleNamespace(name="pixel6"))
