@@ -34,7 +34,7 @@ from lab.run.plan import Run
 
 AFTER_S = (0.0, 0.4, 2.0)
 """How long after its step a fault strikes, drawn."""
-SCALE, LEAST_S = 0.02, 0.5
+SCALE, LEAST_S = 0.02, 1.0
 """Of the real deadlines, where something is silent in a generated case; and what each keeps, for busy machines."""
 STRUCK_AT = 2
 """The trial that is struck in a run of one case, which has a complete one before it."""

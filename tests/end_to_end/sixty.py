@@ -20,6 +20,8 @@ from tests.end_to_end.runs import ROOT
 CASES, SEED = 60, 1
 WAITS = (
     pytest.mark.full,
+    # What is scaled is short: another test beside it would take that long as well.
+    pytest.mark.alone,
     # A connection on which a phone fell silent is left to the garbage collector, which closes it.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 )
