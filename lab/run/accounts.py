@@ -156,13 +156,19 @@ class Accounts:
 def _pauses(app: str, caps: Caps, benches: int, at_s: list[float], now_s: float) -> Iterator[Pause]:
     """By each cap how long is to be waited, below zero where nothing is."""
     if len(at_s) >= benches:
-        left_s = at_s[-benches] + caps.apart_s - now_s
+        left_s = _left_s(at_s[-benches] + caps.apart_s, now_s)
         yield Pause(
             left_s, f"{app}: {left_s:.0f} s until the next call, calls of one account are {caps.apart_s:g} s apart"
         )
     for most, span_s, span in ((caps.per_hour, HOUR_S, "an hour"), (caps.per_day, DAY_S, "a day")):
         if len(at_s) >= most * benches:
-            left_s = at_s[-most * benches] + span_s - now_s
+            left_s = _left_s(at_s[-most * benches] + span_s, now_s)
             yield Pause(
                 left_s, f"{app}: {left_s / 60:.0f} min until the next call, {most} calls in {span} are the most"
             )
+
+
+def _left_s(until_s: float, now_s: float) -> float:
+    """In whole milliseconds, as the night clock counts: less than that passes on no emulated bench, however often it is
+    waited for."""
+    return round(until_s - now_s, 3)

@@ -61,6 +61,15 @@ def test_two_calls_of_one_account_are_60_s_apart(at):
     assert wait_s(accounts) is None
 
 
+def test_what_is_left_is_whole_milliseconds_and_never_what_numbers_have_left_behind_their_comma(at):
+    assert 16371.351 + 60.0 - 16431.351 > 0
+    accounts = Accounts(at.lab, at.real, clock := Clock(16431.351), [("whatsapp", 16371.351)])
+    emulated = Accounts(at.lab, at.emulated, clock, [("whatsapp", 16371.351)])
+    assert (wait_s(accounts), wait_s(emulated)) == (None, None)
+    clock.at_s = 16431.3497
+    assert wait_s(emulated) == 0.001
+
+
 def test_the_hour_and_the_day_count_back_from_now(at):
     calls = [("whatsapp", 1000.0 + 60 * number) for number in range(12)]
     accounts = Accounts(at.lab, capped(at.emulated), clock := Clock(1000.0 + 720), calls)
