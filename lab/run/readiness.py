@@ -151,7 +151,9 @@ def _has_no_network(phone: Phone) -> bool:
         phone.default_network()
     except NoNetwork:
         return True
-    except (PhoneTrouble, AttemptVoid):
+    except AttemptVoid as void:  # where it has no route that is `wrong_network`, and nothing else is
+        return void.reason == "wrong_network"
+    except PhoneTrouble:
         return False
     return False
 

@@ -58,7 +58,7 @@ class Nights:
         place.folder.mkdir(exist_ok=True)
         options = Options(matrix=matrix, scenarios=str(self.scenarios), faults=faults)
         out = Console(file=io.StringIO(), width=200)
-        night = OneNight(run_at(options, place), options, place, out, real_time.wall_ns(), None)
+        night = OneNight(run_at(options, place), options, place, out, real_time.wall_ns(), None, None)
         night.go()
         told = self._heard.read_text()
         self._heard.unlink()

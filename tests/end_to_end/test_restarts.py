@@ -181,6 +181,6 @@ def test_a_hotspot_that_goes_off_is_started_by_the_bench_files_argv_and_no_pause
     file = Path(faults(tmp_path, "what: hotspot_gone, on: laptop, for_minutes: 0.4"))
     run = replace(run, spec=run.spec.model_copy(update={"laptop": laptop}), faults=read(file, Faults))
     assert run_missing(run, At(), Stop())
-    assert voids(run.dataset) == [(CANCEL, "bench_trouble", 1)]
+    assert voids(run.dataset) == [(CANCEL, "wrong_network", 1)]
     said = [(line.rung, line.on) for line in run.dataset.journal.read() if line.event == "ladder"]
     assert said == [("r2", "laptop"), ("hotspot", "laptop")]
