@@ -111,11 +111,12 @@ def test_a_night_of_twelve_glitches_completes_all_that_can_be_and_tells_it(tmp_p
     require_all_that_can_be(dataset, faults)
     record, complete = night.record, len(dataset.trial_ids())
     spoilt = [line for line in dataset.journal.read() if line.event == "void" and line.spoilt is not None]
+    assert {"messenger", "snapchat"} == {line.app for line in dataset.journal.read() if line.event == "parked"}
     assert len(spoilt) > 9  # The others, a dead agent say, are mended by the library within the attempt.
     assert (record.seed, record.planned, record.complete) == (3, 180, complete)
     assert (record.verdict, 3 in record.codes) == (message.verdict(record.codes), True)
     assert [each.step for each in record.steps if each.step != "confirm"] == [
-        "doctor", "run", "analyse", "judge", "compare",
+        "doctor", "run", "analyse", "judge", "compare", "count",
     ]  # fmt: skip
     assert record.compared is not None
     assert (record.compared.other, record.compared.exit_code in (0, 6, 7)) == ("2026-01-01", True)
