@@ -37,7 +37,7 @@ def truth_of(dataset: Dataset, trial_id: str) -> Fields:
 
 # What the lab records or measures otherwise than by findings; compared with trial.json below.
 NOT_FINDINGS = ("trial", "attempt", "observed_scenario", "caller", "capture_restarts", "clocks.")
-NOT_FINDINGS += ("calls", "sim_calls", "other_calls", "interruptions", "marked.")
+NOT_FINDINGS += ("calls", "sim_calls", "other_calls", "interruptions", "marked.", "faults")
 
 
 def differences(dataset: Dataset) -> list[str]:
