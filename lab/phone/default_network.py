@@ -24,10 +24,6 @@ _NAMES = re.compile(r"InterfaceName: ([A-Za-z0-9._-]{1,15})(?:\s|$)")
 _TRANSPORTS = re.compile(r"Transports: ([A-Z0-9_|]{1,100})")
 
 
-class NoNetwork(PhoneTrouble):
-    """The phone answers, and has no network at all."""
-
-
 @dataclass(frozen=True)
 class DefaultNetwork:
     """The interface to capture on, and the first of Android's transports in lower case: `cellular`, `wifi`, `ethernet`;
@@ -43,11 +39,19 @@ def default_network(adb: Adb, spec: PhoneSpec) -> DefaultNetwork:
     Raises `AttemptVoid("wrong_network")` too, where the phone has none: it answers, and no ladder gives it one.
     """
     vpn = pcapdroid_interface(adb.run("ip addr").text) if spec.capture == "pcapdroid" else None
-    route = adb.run(f"ip route get {markers.ADDRESS}").text
+    route, connectivity = adb.run(f"ip route get {markers.ADDRESS}").text, adb.run("dumpsys connectivity").text
+    if none := says_none(route, connectivity):
+        text = f"{spec.name} (network {spec.network}) has no network: {none}; bring it back"
+        raise AttemptVoid("wrong_network", text)
+    return parse_default_network(route, connectivity, vpn)
+
+
+def says_none(route: str, connectivity: str) -> str | None:
+    """Which of a phone's two answers says that it has no network at all, and how; None where neither does."""
     if _NO_ROUTE in route:
-        text = f"{spec.name} (network {spec.network}) has no network: `ip route get` says {route.strip()[:100]!r}"
-        raise AttemptVoid("wrong_network", f"{text}; bring it back")
-    return parse_default_network(route, adb.run("dumpsys connectivity").text, vpn)
+        return f"`ip route get` says {route.strip()[:100]!r}"
+    found = _DEFAULT.search(connectivity)
+    return f"dumpsys connectivity says {found[0].strip()!r}" if found is not None and found[1] == "none" else None
 
 
 def parse_default_network(route: str, connectivity: str, pcapdroid: str | None = None) -> DefaultNetwork:
@@ -57,14 +61,13 @@ def parse_default_network(route: str, connectivity: str, pcapdroid: str | None =
     the default network, which is never the VPN of some apps alone. Any other VPN stays one.
 
     Raises:
-        PhoneTrouble: one of them cannot be read; `NoNetwork`, the phone has no default network.
+        PhoneTrouble: one of them cannot be read, or says that there is none.
         AttemptVoid: they name different interfaces, as they do where a network comes or goes.
     """
     routed = route_interface(route)
     default = _DEFAULT.search(connectivity)
     if default is None or default[1] == "none":
-        kind = PhoneTrouble if default is None else NoNetwork
-        raise kind(f"dumpsys connectivity names no default network: {connectivity[:100]!r}")
+        raise PhoneTrouble(f"dumpsys connectivity names no default network: {connectivity[:100]!r}")
     described = (found for line, *found in _networks(connectivity) if f"network{{{default[1]}}}" in line)
     interfaces, transports = next(described, ([], []))
     if not interfaces or not transports:
@@ -81,13 +84,11 @@ def route_interface(text: str) -> str:
     """The interface that `ip route get ADDRESS` names; the one below it where CLAT stacks `v4-X` on `X`.
 
     Raises:
-        PhoneTrouble: it names none (`NoNetwork`), or several, as a list of routes does.
+        PhoneTrouble: it names none, or several, as a list of routes does.
     """
     found = sorted({match[1].removeprefix("v4-") for match in _DEVICE.finditer(text)})
     if len(found) != 1:
-        raise (PhoneTrouble if found else NoNetwork)(
-            f"`ip route get` names {len(found) or 'no'} interface{'s' * bool(found)}: {text[:100]!r}"
-        )
+        raise PhoneTrouble(f"`ip route get` names {len(found) or 'no'} interface{'s' * bool(found)}: {text[:100]!r}")
     return found[0]
 
 

@@ -96,11 +96,10 @@ def _run_all(
     tonight: Tonight, queue: Queue, trials: int, progress: Progress, stop: Stop, policy: Policy, ends: Ends
 ) -> None:
     run, told = tonight.run, threading.Lock()
-    making = Making(tonight, progress, policy, Bugs())
+    making = Making(tonight, progress, policy, Bugs(), lambda item: not ends.may_begin(item) or ends.leaves_out(item))
 
     def make(bench: Bench, entry: Entry) -> Outcome:
-        left = not ends.may_begin(entry.item) or ends.leaves_out(entry.item)
-        outcome = Outcome() if left else make_one(making, bench, entry)
+        outcome = make_one(making, bench, entry)
         if progress.lost_output and told.acquire(blocking=False):  # once, and never given back
             run.dataset.journal.append("output_lost", text=progress.lost_output)
         return outcome
@@ -137,12 +136,13 @@ WORTH_A_WORD_S, EMULATED_WORTH_A_WORD_S = 5.0, 300.0
 @dataclass(frozen=True)
 class Making:
     """What the trials of a run are made with. `policy` says what a witness may void; `bugs` raises `Bug` at three in a
-    row."""
+    row; `leaves` says right before an attempt whether its trial is left for another run."""
 
     tonight: Tonight
     progress: Progress
     policy: Policy
     bugs: Bugs
+    leaves: Callable[[PlannedTrial], bool] = lambda item: False
 
     def rest(self, bench: Bench, pause: Pause) -> None:
         """No call may be placed for a while; a bench waits, and it is said what for."""
@@ -198,13 +198,13 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
 
     Where a phone or the laptop fails, the ladder brings it back (`Bench.recover`), at most five times for a trial;
     where the networks are not those of the bench, it waits, for an hour at most. What can be told before an attempt
-    begins is asked first (`lab.run.readiness`). Raises what ends a run.
+    begins is asked first (`lab.run.readiness`), and whether its night is over. Raises what ends a run.
     """
     tonight, progress, trial = making.tonight, making.progress, entry.item.trial
     phones = introductions.pair_of(tonight.run.spec, trial)[1:]
     pauses_s, spoilt = iter(PAUSES_S), 0
     with progress.trial(trial.id):
-        while True:
+        while not making.leaves(entry.item):
             if (unfit := making.readiness.require(bench)) is not None:
                 _await_network(making, bench, unfit, next(pauses_s, None))
                 continue
@@ -242,6 +242,7 @@ def make_one(making: Making, bench: Bench, entry: Entry) -> Outcome:
                     progress.say(f"{trial.app} is parked on both phones: {failed}")
                 certain, again = policy == "park", policy == "breaker"
                 return Outcome(reason=_reason(failed), certain=certain, again=again, calls=calls)
+        return Outcome()
 
 
 def _await_network(making: Making, bench: Bench, failed: LabError, pause_s: float | None) -> None:

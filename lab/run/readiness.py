@@ -14,7 +14,6 @@ from lab.bench.bench import Bench
 from lab.capture.tcpdump import PHONE_DIRECTORY
 from lab.errors import AttemptVoid, LabError, LaptopTrouble, NeedsPerson, PhoneTrouble
 from lab.phone import fitness
-from lab.phone.default_network import NoNetwork
 from lab.phone.fitness import ENOUGH_PERCENT, ROOM_KIB, Finding, Fitness
 from lab.phone.phone import Phone
 from lab.run.causes import class_of
@@ -63,7 +62,7 @@ class Readiness:
 
         A phone behind the hotspot may call in airplane mode, by Wi-Fi: there it is the cause where it has no network.
         """
-        lost = isinstance(error, NoNetwork) or class_of(error).policy == "pause"
+        lost = class_of(error).policy == "pause"
         in_call = isinstance(error, AttemptVoid) and error.reason != BUG and class_of(error).policy == "breaker"
         if not (lost or in_call):
             return error
@@ -149,8 +148,6 @@ def _flies(phone: Phone, found: Fitness) -> bool:
 def _has_no_network(phone: Phone) -> bool:
     try:
         phone.default_network()
-    except NoNetwork:
-        return True
     except AttemptVoid as void:  # where it has no route that is `wrong_network`, and nothing else is
         return void.reason == "wrong_network"
     except PhoneTrouble:

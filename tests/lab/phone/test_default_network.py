@@ -9,7 +9,6 @@ from lab.definitions.yaml import read
 from lab.errors import AttemptVoid, PhoneTrouble
 from lab.phone.default_network import (
     DefaultNetwork,
-    NoNetwork,
     default_network,
     parse_default_network,
     pcapdroid_interface,
@@ -89,13 +88,42 @@ def test_a_phone_is_asked_for_pcapdroids_vpn_only_where_that_captures(capture, a
     assert handset.done == [*asked, "ip route get 192.0.2.1", "dumpsys connectivity"]
 
 
-def test_a_phone_without_a_network_is_on_the_wrong_one_and_no_trouble_of_the_way_to_it():
+LEADS_THROUGH_RMNET = "192.0.2.1 dev rmnet16 src 100.64.3.4"
+
+
+@pytest.mark.parametrize(
+    ("route", "connectivity", "says"),
+    [
+        (
+            "RTNETLINK answers: Network is unreachable\n",
+            networks(100, *BOTH),
+            "`ip route get` says 'RTNETLINK answers: Network is unreachable'",
+        ),
+        (LEADS_THROUGH_RMNET, networks("none"), "dumpsys connectivity says 'Active default network: none'"),
+    ],
+)
+def test_a_phone_that_says_it_has_no_network_is_on_the_wrong_one(route, connectivity, says):
     handset = Handset()
-    handset.answers = {"ip route get 192.0.2.1": "RTNETLINK answers: Network is unreachable"}
+    handset.answers = {"ip route get 192.0.2.1": route, "dumpsys connectivity": connectivity}
     with pytest.raises(AttemptVoid) as raised:
         default_network(handset, BENCH.phone("pixel6"))
-    text = "pixel6 (network lte) has no network: `ip route get` says 'RTNETLINK answers: Network is unreachable'"
-    assert (raised.value.reason, str(raised.value)) == ("wrong_network", f"{text}; bring it back")
+    text = f"pixel6 (network lte) has no network: {says}; bring it back"
+    assert (raised.value.reason, str(raised.value)) == ("wrong_network", text)
+
+
+@pytest.mark.parametrize(
+    ("route", "connectivity"),
+    [
+        (LEADS_THROUGH_RMNET, "Can't find service: connectivity"),
+        ("", networks(100, *BOTH)),
+        ("a dev wlan0 x\nb dev rmnet16 x", networks(100, *BOTH)),
+    ],
+)
+def test_a_phone_whose_answers_cannot_be_read_is_not_said_to_have_none(route, connectivity):
+    handset = Handset()
+    handset.answers = {"ip route get 192.0.2.1": route, "dumpsys connectivity": connectivity}
+    with pytest.raises(PhoneTrouble, match=r"names (no default network|no interface|2 interfaces)"):
+        default_network(handset, BENCH.phone("pixel6"))
 
 
 def test_pcapdroids_vpn_is_known_by_its_address():
@@ -175,20 +203,6 @@ def test_a_phone_behind_a_hotspot_that_a_modem_feeds_is_lte_over_wifi():
 )
 def test_a_phone_on_the_network_of_the_bench_file_is_taken(phone, changes, network):
     require_network(BENCH.phone(phone).model_copy(update=changes), network)
-
-
-def test_a_phone_that_has_no_network_is_told_from_one_whose_answers_cannot_be_read():
-    found = []
-    for route, connectivity in (
-        ("RTNETLINK answers: Network is unreachable", networks("none")),
-        ("192.0.2.1 dev rmnet16 src 100.64.3.4", networks("none")),
-        ("192.0.2.1 dev rmnet16 src 100.64.3.4", "Can't find service: connectivity"),
-        ("a dev wlan0 x\nb dev rmnet16 x", networks("none")),
-    ):
-        with pytest.raises(PhoneTrouble) as raised:
-            parse_default_network(route, connectivity)
-        found.append(isinstance(raised.value, NoNetwork))
-    assert found == [True, True, False, False]
 
 
 def test_a_clat_interface_is_captured_below():

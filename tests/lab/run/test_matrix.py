@@ -20,11 +20,14 @@ from lab.clocks.stop import Stop
 from lab.errors import AttemptVoid, BadInput, BenchUnhealthy, Interrupted, LaptopTrouble, PhoneTrouble, TrialsFailed
 from lab.run import introductions
 from lab.run.description import check_fits, create, describe, scenario_hash
-from lab.run.matrix import ROOM_BYTES, run_missing, run_one
+from lab.run.guard import Bugs
+from lab.run.matrix import ROOM_BYTES, Making, make_one, run_missing, run_one
 from lab.run.options import Options
 from lab.run.plan import check_callees, prepare
+from lab.run.policy import Policy
 from lab.run.progress import Progress
 from lab.run.queue import Outcome
+from lab.run.tonight import Tonight
 
 SCENARIOS = str(Path(__file__).parents[3] / "scenarios")
 
@@ -421,14 +424,19 @@ class PassingClock:
         self.slept_s.append(seconds)
 
 
+def on_another_network(run) -> tuple[Bench, list[object]]:
+    """A bench of which a phone is on another network for ever, and what the ladder was asked for."""
+    bench, climbed = Bench(run.lab, run.spec, Stop()), []
+    bench.phones = {each.name: SimpleNamespace(spec=each, restarts=lambda: 0) for each in run.spec.phones}
+    bench.kind, bench.clock = FailingKind(AttemptVoid("wrong_network", "pixel6 is on wlan0")), PassingClock()
+    bench.recover = climbed.append
+    return bench, climbed
+
+
 def test_a_network_that_is_not_the_benchs_is_waited_for_an_hour_and_no_attempt_is_counted(tmp_path, ready):
     run = planned(tmp_path)
     create(run)
-    bench = Bench(run.lab, run.spec, Stop())
-    bench.phones = {each.name: SimpleNamespace(spec=each, restarts=lambda: 0) for each in run.spec.phones}
-    bench.kind, bench.clock = FailingKind(AttemptVoid("wrong_network", "pixel6 is on wlan0")), PassingClock()
-    climbed: list[object] = []
-    bench.recover = climbed.append
+    bench, climbed = on_another_network(run)
     item, out = run.planned[0], io.StringIO()
     with pytest.raises(BenchUnhealthy) as raised:
         run_one(run, bench, item, Progress(Console(file=out, width=200)))
@@ -441,6 +449,20 @@ def test_a_network_that_is_not_the_benchs_is_waited_for_an_hour_and_no_attempt_i
     assert "pixel6 is on wlan0; the same trial again in 15 min" in out.getvalue()
     voids = [line.night_s for line in run.dataset.journal.read() if line.event == "void"]
     assert voids == [0.0, 60.0, 180.0, 420.0, 900.0, 1800.0, 2700.0, 3600.0]
+
+
+@pytest.mark.parametrize(
+    ("ends_s", "slept_s"),
+    [(0.0, []), (200.0, [60.0, 120.0, 240.0]), (500.0, [60.0, 120.0, 240.0, 480.0])],
+)
+def test_a_trial_is_left_once_its_night_has_ended_while_it_waited(tmp_path, ready, ends_s, slept_s):
+    run = planned(tmp_path)
+    create(run)
+    (bench, _), tonight = on_another_network(run), Tonight.of(run)
+    over, progress = (lambda item: bench.clock.now_ns() >= ends_s * 1e9), Progress(Console(file=io.StringIO()))
+    making = Making(tonight, progress, Policy(flags=False), Bugs(), over)
+    outcome = make_one(making, bench, tonight.queue([run.planned[0]]).next())
+    assert (outcome, bench.clock.slept_s) == (Outcome(), slept_s)
 
 
 @pytest.mark.parametrize(
@@ -545,6 +567,8 @@ def test_trials_of_a_pair_that_is_parked_on_the_way_are_left_out_and_told(tmp_pa
     introduced(run, THERE, BACK)
 
     def make(making, bench, entry):
+        if making.leaves(entry.item):
+            return Outcome()
         made.append(pair := introductions.pair_of(run.spec, entry.item.trial))
         if pair != BACK:
             return DONE

@@ -6,7 +6,6 @@ import pytest
 
 from correlate.dataset.journal import Journal
 from lab.errors import AttemptVoid, LaptopTrouble, NeedsPerson, PhoneTrouble
-from lab.phone.default_network import NoNetwork
 from lab.phone.fitness import questions
 from lab.programs.shell import ShellOutput
 from lab.run.readiness import Readiness
@@ -36,7 +35,7 @@ class Shell:
 
     def default_network(self):
         if (state := self.states[0]).get("network", "wlan0") is None:
-            raise NoNetwork("no default network")
+            raise AttemptVoid("wrong_network", "no default network")
         return state
 
 
@@ -188,7 +187,7 @@ def test_a_phone_that_goes_away_while_it_is_waited_for_is_waited_for_no_longer(a
     assert run.rests == [60.0]
 
 
-LOST = NoNetwork("no default network")
+LOST = AttemptVoid("wrong_network", "no default network")
 UNCLEAR = AttemptVoid("no_public_address", "nobody answers")
 DROPPED = AttemptVoid("dropped_while_talking", "it ended")
 
