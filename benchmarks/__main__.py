@@ -14,11 +14,13 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-import readers
-import run_matrix
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import readers, run_matrix
 
 VERSIONS = {"tshark": ["tshark", "--version"], "tcpdump": ["tcpdump", "--version"]}
 MODULES = ("nfstream", "dpkt", "scapy")
@@ -34,7 +36,7 @@ def processor() -> str:
 def versions(python: str) -> list[str]:
     """Python, numpy and every peer that is installed."""
     code = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
-    found = [f"Python {platform.python_version()}", f"numpy {_first([readers.sys.executable, '-c', code, 'numpy'])}"]
+    found = [f"Python {platform.python_version()}", f"numpy {_first([sys.executable, '-c', code, 'numpy'])}"]
     found += [f"{name} {text}" for name in MODULES if (text := _first([python, "-c", code, name]))]
     for name, command in VERSIONS.items():
         if shutil.which(name) and (number := re.search(r"\d+(\.\d+)+", _first(command))):

@@ -109,8 +109,8 @@ def month(rng: np.random.Generator, names: list[str], by_night: Rates) -> Iterat
             further += sum(ask.trials for ask in fresh)
             found = [each for each in found if each.cell not in with_fresh]
             asked = [each for each in asked if each.cell not in with_fresh]
-            for whole, part in zip((found, asked), watch.look(with_fresh), strict=True):
-                whole += part
+            more_found, more_asked = watch.look(with_fresh)
+            found, asked = [*found, *more_found], [*asked, *more_asked]
         watch.learn(tonight, told(found))
         bought = {ask.cell: ask.trials for ask in asked if ask.when == "next night"}
         yield night, found, further
@@ -243,9 +243,8 @@ def run(months: int = MONTHS) -> None:
 def document(text: str, tables: Mapping[str, str]) -> str:
     """A document with these tables in place of those below `<!-- NAME -->`."""
     for name, table in tables.items():
-        text, count = re.subn(
-            rf"(<!-- {name} -->\n)(?:\|.*\n)*", lambda found, table=table: found[1] + table + "\n", text
-        )
+        put = table.replace("\\", "\\\\")
+        text, count = re.subn(rf"(<!-- {name} -->\n)(?:\|.*\n)*", rf"\g<1>{put}\n", text)
         assert count == 1, name
     return text
 

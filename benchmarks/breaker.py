@@ -13,7 +13,6 @@ ends the soak with exit 1, once all were made.
 from __future__ import annotations
 
 import io
-import json
 import multiprocessing
 import shutil
 import sys
@@ -28,6 +27,7 @@ from unittest import mock
 
 from rich.console import Console
 
+from benchmarks.lines import add, read
 from lab.bench.bench import Bench
 from lab.clocks.real_time import Deadline
 from lab.clocks.stop import Stop
@@ -215,17 +215,11 @@ def run(first: int, out: Path = Path("datasets/soak-breaker.jsonl"), names: Sequ
     """The soak, or some of its rows; figures are appended to `out` as they come. Exit 1 where a bound is broken."""
     done = {(one["row"], one["first"]): one for one in read(out)}
     todo = [row for row in ROWS if (row.name, first) not in done and (not names or row.name in names)]
-    out.parent.mkdir(parents=True, exist_ok=True)
     found = [done[row.name, first] for row in ROWS if (row.name, first) in done]
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         for each in as_completed([pool.submit(night, row.name, first, only) for row in todo]):
             found.append(each.result())
-            with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(found[-1]) + "\n")
+            add(out, found[-1])
             print(line(found[-1]), flush=True)
     if broken := [f"{each['row']}: {text}" for each in found for text in wrong(each)]:
         sys.exit("\n".join(f"  wrong: {text}" for text in broken))
-
-
-def read(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(each) for each in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []

@@ -73,6 +73,7 @@ def headers(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
         for way in (0, 1):
             sport, dport = ports[flow] if way == 0 else ports[flow][::-1]
             udp = struct.pack(">HHHH", sport, dport, 0, 0)
+            pair: list[IPv4Address] | list[IPv6Address]
             if six[flow]:
                 pair = [IPv6Address((0x20010DB8 << 96) + (flow << 8) + 1), IPv6Address((0x20010DB8_000F << 80) + flow)]
             else:
@@ -111,9 +112,10 @@ def write(path: Path, packets: int, seed: int = 1) -> Truth:
         size += file.write(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
         for low in range(0, packets, CHUNK):
             chunk = _chunk(rng, min(CHUNK, packets - low), clock, table, six, noise)
-            size += file.write(chunk.octets)
+            size += file.write(chunk.octets.data)
             clock = int(chunk.micros[-1])
-            for column, amount in enumerate((1, chunk.wire, chunk.payload)):
+            amounts: tuple[int | np.ndarray, ...] = (1, chunk.wire, chunk.payload)
+            for column, amount in enumerate(amounts):
                 np.add.at(sums[:, column], chunk.way, amount)
             np.minimum.at(first, chunk.way >> 1, chunk.micros * 1000)
             np.maximum.at(last, chunk.way >> 1, chunk.micros * 1000)

@@ -276,9 +276,8 @@ def document(text: str, tables: dict[str, Callable[[], Iterator[str]]]) -> str:
     """The document with each table, between `<!-- NAME -->` and the next blank line, measured anew."""
     for name, lines in tables.items():
         block = "\n".join(lines())
-        text, found = re.subn(
-            rf"(<!-- {name} -->\n)(?:\|.*\n)*", lambda head, block=block: head[1] + block + "\n", text
-        )
+        put = block.replace("\\", "\\\\")
+        text, found = re.subn(rf"(<!-- {name} -->\n)(?:\|.*\n)*", rf"\g<1>{put}\n", text)
         if found != 1:
             raise SystemExit(f"the document has no single <!-- {name} -->")
     return text

@@ -8,7 +8,6 @@ JSON for each run is kept in datasets/soak-faults.jsonl, and a run that has one 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import random
@@ -22,6 +21,7 @@ from typing import Any
 
 from benchmarks.expected import KINDS, TABLE
 from benchmarks.generated import SCALE, STRUCK_AT, Case, Struck, alone, cases, play, shared, shared_out, slow
+from benchmarks.lines import add, read
 from benchmarks.pools import pool
 from lab.definitions import PlannedTrial
 from lab.run.options import Options
@@ -135,19 +135,13 @@ def run(first: int, out: Path = OUT, only: str = "") -> None:
     """The soak; figures are appended to `out` as they come. `only` is what the names of the runs that are made hold."""
     done = {one["name"] for one in read(out)}
     left = [job for job in every_job(first) if job.name not in done and only in job.name]
-    out.parent.mkdir(parents=True, exist_ok=True)
     with pool(os.cpu_count() or 1) as busy, pool(WAITING) as waiting:
         found: list[Future[dict[str, Any]]] = [(waiting if job.waits else busy).submit(job.made) for job in left]
         for each in as_completed(found):
-            with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(each.result()) + "\n")
+            add(out, each.result())
             print(summary(read(out)), flush=True)
     if any(one["wrong"] for one in read(out)):
         sys.exit(1)
-
-
-def read(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
 
 
 def summary(found: Sequence[dict[str, Any]]) -> str:

@@ -58,8 +58,8 @@ class Case:
         lasts: dict[str, Any] = {"for_minutes": row.minutes} if self.what in STATES else {}
         if row.alone:
             lasts = {"for_ever": True}
-        at = At(trial=trial, step=self.step, after_s=after_s)  # type: ignore[arg-type]
-        return Fault(what=self.what, on=self.on, at=at, **lasts, **row.details)  # type: ignore[arg-type]
+        at = At(trial=trial, step=self.step, after_s=after_s)
+        return Fault(what=self.what, on=self.on, at=at, **lasts, **row.details)
 
 
 Struck = Mapping[int, Case]

@@ -53,7 +53,8 @@ def place() -> str:
     for tool, argv in tools.items():
         done = subprocess.run(argv, capture_output=True, text=True, check=True)
         text = done.stdout + done.stderr
-        said.append(f"{tool} {re.search(r'[0-9]+[0-9.p]+', text)[0]}")
+        number = re.search(r"[0-9]+[0-9.p]+", text)
+        said.append(f"{tool} {number[0] if number else 'of an unknown version'}")
         if found := re.search(r"libpcap version ([0-9.]+)", text):
             said.append(f"libpcap {found[1]}")
     machine = f"{name[1] if name else platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}"

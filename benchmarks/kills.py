@@ -10,7 +10,6 @@ kept in datasets/soak-kills.jsonl, and one that has a line is not made again. An
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lines import add, read
 from benchmarks.pools import pool
 from benchmarks.power import HOOK, NOTES, lose
 from correlate.dataset import Dataset
@@ -225,18 +225,12 @@ def run(first: int = 0, out: Path = OUT, most: int = KILLS) -> None:
     done = {one["number"] for one in read(out)}
     left = [Kill.drawn(number) for number in range(first, first + most) if number not in done]
     usually = {command: usual(command) for command in sorted({kill.command for kill in left})}
-    out.parent.mkdir(parents=True, exist_ok=True)
     with pool(os.cpu_count() or 1) as made_by:
         for each in as_completed([made_by.submit(made, kill, *usually[kill.command]) for kill in left]):
-            with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(each.result()) + "\n")
+            add(out, each.result())
             print(summary(read(out)), flush=True)
     if any(one["wrong"] for one in read(out)):
         sys.exit(1)
-
-
-def read(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
 
 
 def summary(found: Sequence[dict[str, Any]]) -> str:

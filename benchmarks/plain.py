@@ -24,6 +24,7 @@ from typing import Any, Literal
 from benchmarks.committed import hidden_by
 from benchmarks.faults import SCENARIOS
 from benchmarks.generated import AFTER_S, Case, cases, play
+from benchmarks.lines import add, read
 from benchmarks.plain_script import TALK_S
 from benchmarks.pools import pool
 from correlate.errors import CorrelateError
@@ -97,7 +98,7 @@ def by_script(case: Case | None, number: int) -> dict[str, Any]:
         try:
             serials = [bench.serial(phone) for phone in run.spec.phones]
             if run.faults is not None:
-                bench.rehearse(run.faults, run.seed)
+                bench.rehearse(run.faults, run.seed, 0.0, [])
             bench.begin(run.chosen[0], run.seed, 0)
             contact = run.spec.phones[1].address_in("whatsapp")
             argv = [sys.executable, "-P", str(SCRIPT), str(bench.client.port), *serials, str(contact), folder]
@@ -177,18 +178,12 @@ def run(out: Path = OUT, most: int | None = None) -> None:
         sys.exit(f"soak plain: without a fault the script's call is not right: {found}")
     done = {one["case"] for one in read(out)}
     left = [(number, case) for number, case in enumerate(drawn()[:most]) if case.name not in done]
-    out.parent.mkdir(parents=True, exist_ok=True)
     with pool(BETWEEN) as made_by:
         for each in as_completed([made_by.submit(made, number, case) for number, case in left]):
-            with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(each.result()) + "\n")
+            add(out, each.result())
             print(summary(read(out)), flush=True)
     if any(one["harness"]["end"] in ("falsely valid", "hangs") for one in read(out)):
         sys.exit(1)
-
-
-def read(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
 
 
 def summary(found: Sequence[dict[str, Any]]) -> str:

@@ -213,8 +213,8 @@ def one_large(folder: Path, program: Path, options: Options) -> Part:
 
 def typical(made: list[Result]) -> Result:
     """Medians of seconds, of processor seconds and of bytes; of an even number the lower one."""
-    middle = (median_low(getattr(each, name) for each in made) for name in ("seconds", "processor_s", "peak_bytes"))
-    return Result(*middle, made[0].output)
+    seconds, processor_s = median_low(each.seconds for each in made), median_low(each.processor_s for each in made)
+    return Result(seconds, processor_s, median_low(each.peak_bytes for each in made), made[0].output)
 
 
 def _line(name: str, made: list[Result], packets: int, mine: Result) -> str:

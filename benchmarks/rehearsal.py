@@ -68,9 +68,9 @@ class Compared:
         worst_clocks = ", ".join(f"{name} {part:.2f}" for name, part in sorted(self.worst_clock.items()))
         yield f"clocks: {right} of {self.trials} trials within their bounds, {self.readings} readings"
         yield f"worst reading, in parts of its bound: {worst_clocks}"
-        for name, found in sorted(self.distances.items()):
-            worst = max(found, key=abs)
-            yield f"{name}: {len(found)} instants, worst {worst / 1e6:+.0f} ms from the browser's"
+        for name, each in sorted(self.distances.items()):
+            worst = max(each, key=abs)
+            yield f"{name}: {len(each)} instants, worst {worst / 1e6:+.0f} ms from the browser's"
         yield f"captured = received: {self.packets} packets"
 
 
@@ -271,10 +271,10 @@ def moments(case: Case, truth: Truth, side: str) -> Iterator[tuple[str, int, Mom
         if timing.first_ns is None or timing.last_ns is None:
             continue
         begun = [beginning(truth, side, remote) for remote in (timing.remote or "").split(", ")]
-        known = [connected] if rule == "media_union" else begun
-        if all(known):
-            first = min(known, key=lambda each: each.last_ns)
-            yield f"{rule} begins", timing.first_ns, first
+        each_begun = [connected] if rule == "media_union" else begun
+        known = [each for each in each_begun if each is not None]
+        if known and len(known) == len(each_begun):
+            yield f"{rule} begins", timing.first_ns, min(known, key=lambda each: each.last_ns)
         if closed is not None:
             yield f"{rule} ends", timing.last_ns, closed
 

@@ -98,7 +98,7 @@ def seconds_by_scenario(dataset: Dataset) -> Iterator[str]:
     for trial in dataset.trial_ids():
         record = dataset.record(trial)
         if record.started_ns is not None and record.ended_ns is not None:
-            found[record.asked.scenario].append((record.ended_ns - record.started_ns) / 1e9)
+            found[str(record.asked.scenario)].append((record.ended_ns - record.started_ns) / 1e9)
     for scenario, each in sorted(found.items()):
         mean_s = sum(each) / len(each)
         yield f"{scenario}: {len(each)} trials, {min(each):.0f} to {max(each):.0f} s, mean {mean_s:.1f} s"

@@ -8,7 +8,6 @@ time a trial. Each part says its figures; one that is missed ends the soak with 
 
 from __future__ import annotations
 
-import io
 import json
 import multiprocessing
 import re
@@ -25,10 +24,8 @@ from operator import add
 from pathlib import Path
 from typing import Any, get_args
 
-from rich.console import Console
-
-import lab.run.matrix
 from benchmarks.committed import differences
+from benchmarks.once import once
 from correlate.dataset import Dataset
 from correlate.dataset.record import Observed
 from lab.bench.bench import Bench
@@ -37,10 +34,8 @@ from lab.definitions import PlannedTrial
 from lab.definitions.virtual_network import Disorder
 from lab.phone.witnesses import events, notifications, reading, telephony
 from lab.run.description import create
-from lab.run.matrix import run_one
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
-from lab.run.progress import Progress
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 BENCH = "virtual"
@@ -107,7 +102,6 @@ class Job:
 
 def played(job: Job) -> Found:
     """Runs the trials of a job on one bench, each attempted once."""
-    lab.run.matrix.FURTHER_ATTEMPTS = 0
     with tempfile.TemporaryDirectory(prefix="im-call-lab-soak-") as folder:
         options = Options(BENCH, job.matrix, f"{folder}/dataset", seed=job.seed, scenarios=str(job.scenarios))
         run = prepare(options)
@@ -126,7 +120,7 @@ def one(run: Run, bench: Bench, item: PlannedTrial, job: Job) -> Found:
     for phone in run.spec.phones if job.visitor else ():
         ask: Callable[..., object] = bench.kind.ask  # type: ignore[attr-defined]
         ask(op="fail_next", what="visitor", on=phone.name, every_s=EVERY_S[item.index % len(EVERY_S)])
-    run_one(run, bench, item, Progress(Console(file=io.StringIO())))
+    once(run, bench, item)
     found = judged(run.dataset, item.trial.id)
     if found.complete:
         record = run.dataset.record(item.trial.id)

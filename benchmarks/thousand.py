@@ -13,7 +13,6 @@ that is broken ends it with exit 1.
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import sys
@@ -30,6 +29,7 @@ from unittest import mock
 from rich.console import Console
 
 from benchmarks.committed import all_differences
+from benchmarks.lines import add, read
 from lab.bench.bench import Bench
 from lab.clocks.real_time import elapsed
 from lab.clocks.stop import Stop
@@ -97,8 +97,7 @@ class Figures(Progress):
             self._complete += 1
             seconds = round(elapsed() - self._began, 1)
             now = {"process": os.getpid(), "complete": self._complete, "seconds": seconds, **figures()}
-            with self._out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(now | {"left_in_call": Watched.left_in_call()}) + "\n")
+            add(self._out, now | {"left_in_call": Watched.left_in_call()})
             if self._complete % 50 == 0:
                 print(f"thousand: {now}", flush=True)
 
@@ -206,7 +205,3 @@ def wrong(kept: Sequence[Mapping[str, Any]]) -> list[str]:
         for process, name, first, last in growth(kept)
         if last > first * MOST_GROWTH
     ]
-
-
-def read(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(each) for each in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []

@@ -97,11 +97,11 @@ class Side:
         before, after = self.clock["before"], self.clock["after"]
         first, last = before["at_ns"] + before["offset_ns"], after["at_ns"] + after["offset_ns"]
         part = (time_ns - first) / (last - first)
-        return time_ns - before["offset_ns"] - part * (after["offset_ns"] - before["offset_ns"])
+        return float(time_ns - before["offset_ns"] - part * (after["offset_ns"] - before["offset_ns"]))
 
     def bound(self) -> float:
         assert self.clock is not None
-        return max(reading["bound_ns"] for reading in self.clock.values() if isinstance(reading, dict))
+        return float(max(reading["bound_ns"] for reading in self.clock.values() if isinstance(reading, dict)))
 
 
 def lines(path: Path, ports: Iterable[int]) -> Iterator[list[str]]:

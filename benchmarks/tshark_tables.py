@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from tshark_reader import Conversation, Datagram, End, Side, read_side
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.tshark_reader import Conversation, Datagram, End, Side, read_side
 
 SIDES = ("caller", "callee")
 PAPERS = ("caller_cancels", "callee_rejects", "system_timeout", "caller_hangs_up", "callee_hangs_up", "unknown", None)
@@ -124,7 +126,7 @@ class Trial:
             for text in (each.source[0], each.target[0], *(text for _, text in each.shown))
             if ip_address(text) not in CLAT
         }
-        return bool(seen & (self.sides[name].own[role] - set.union(*other.own.values()) - servers))
+        return bool(seen & (self.sides[name].own[role] - set().union(*other.own.values()) - servers))
 
     def cluster(self, address: str) -> str | None:
         match = re.match(self.twins, self.names.get(address) or "") if self.twins else None
@@ -269,7 +271,7 @@ def tables4_and_5(trials: Sequence[Trial]) -> tuple[dict[str, Cells], dict[str, 
     if not trials:
         return {}, {}
     names = trials[0].names
-    four = {
+    four: dict[str, Cells] = {
         address: {
             "name": names.get(address, ""),
             "ports": str(sorted(ports[address])),
@@ -278,7 +280,7 @@ def tables4_and_5(trials: Sequence[Trial]) -> tuple[dict[str, Cells], dict[str, 
         }
         for address in ports
     }
-    five = {
+    five: dict[str, Cells] = {
         names[address]: {"address": address, "cluster": cluster, "n": row["n"], "total": row["total"]}
         for address, row in four.items()
         if (cluster := trials[0].cluster(address))

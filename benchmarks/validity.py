@@ -8,7 +8,6 @@ a phone was left in a call.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import multiprocessing
 import re
@@ -23,11 +22,9 @@ from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from rich.console import Console
-
-import lab.run.matrix
 from benchmarks.causes import CAUSES, ROLES, VERBS, Case, Undisturbed, cases
 from benchmarks.committed import differences
+from benchmarks.once import once
 from correlate.dataset import Dataset
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
@@ -36,10 +33,8 @@ from lab.clocks.stop import Stop
 from lab.definitions import Role
 from lab.run.description import create
 from lab.run.limits import DEFAULT
-from lab.run.matrix import run_one
 from lab.run.options import Options
 from lab.run.plan import Run, prepare
-from lab.run.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 Outcome = Literal["void", "undecided", "valid", "false", "untellable"]
@@ -88,12 +83,11 @@ class Played:
 
 
 class Player:
-    """Plays cases on one bench. `FURTHER_ATTEMPTS` is 0 from then on: a case is one attempt."""
+    """Plays cases on one bench, each in one attempt."""
 
     def __init__(self, run: Run, bench: Bench) -> None:
         self._run, self._bench = run, bench
         self.undisturbed: dict[str, Undisturbed] = {}
-        lab.run.matrix.FURTHER_ATTEMPTS = 0
 
     def play(self, case: Case) -> Played:
         trial = case.trial.id
@@ -139,7 +133,7 @@ class Attempted:
         run = replace(self._run, dataset=Dataset(Path(self._folder.name) / "dataset"), chosen=(item,))
         run.dataset.path.mkdir()
         create(run)
-        run_one(run, self._bench, item, Progress(Console(file=io.StringIO())))
+        once(run, self._bench, item)
         return run.dataset
 
     def __exit__(self, *_: object) -> None:

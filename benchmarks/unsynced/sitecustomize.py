@@ -9,13 +9,19 @@ import os
 import shutil
 import stat
 import time
+from typing import Protocol
 
 _WHERE = os.environ.get("IM_CALL_LAB_SYNCED", "")
 _SYNC = os.fsync
 _HELD: dict[int, int] = {}
 
 
-def _noted(descriptor: int) -> None:
+class _File(Protocol):
+    def fileno(self) -> int: ...
+
+
+def _noted(fd: int | _File) -> None:
+    descriptor = fd if isinstance(fd, int) else fd.fileno()
     _SYNC(descriptor)
     about, at_ns = os.fstat(descriptor), time.monotonic_ns()
     if about.st_ino not in _HELD:
