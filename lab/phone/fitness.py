@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.errors import PhoneTrouble
+from lab.errors import NeedsPerson, PhoneTrouble
 from lab.phone.adb import Adb
 from lab.programs.room import free_kib
 
@@ -124,6 +124,15 @@ def disk(text: str, least_kib: int) -> Finding:
     return Finding(
         "disk", "fit" if free >= least_kib else "unfit", f"{free // 1024} MiB free", "make room on the phone"
     )
+
+
+def require_room(name: str, said: str) -> None:
+    """Raise `NeedsPerson` where what a command on the phone has printed says that nothing more can be written there.
+
+    Those words are bionic's for ENOSPC, as mksh and every tool print them: a real mksh for `printf`, toybox' for `cp`.
+    """
+    if "No space left on device" in said:
+        raise NeedsPerson(f"{name}: no space is left in /data/local/tmp; make room on the phone and run again")
 
 
 def airplane_mode(text: str) -> Finding:

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lab.errors import BenchBusy, LabError, NeedsPerson, PhoneTrouble
+from lab.errors import BenchBusy, LabError, PhoneTrouble
 from lab.phone.adb import Adb
+from lab.phone.fitness import require_room
 from lab.programs.controller import Controller, runs_here, word
 
 PLACE = "/data/local/tmp/im-call-lab.lease"
@@ -164,8 +165,7 @@ class Hold:
                 whose = "a lease that cannot be read" if lease.holder is None else f"the lease of {lease.holder.holder}"
                 self._say(f"{self.name}: {whose} is taken over: {why}")
                 return
-        if "No space left on device" in said:
-            raise NeedsPerson(f"{self.name} cannot be held: no space is left in /data/local/tmp; make room on it")
+        require_room(self.name, said)
         raise PhoneTrouble(f"{self.name} cannot be held: {said.strip()[:200] or 'its lease changes all the time'}")
 
     def beat(self) -> None:

@@ -18,6 +18,7 @@ from lab.phone.call_state import CallState, CallView
 from lab.phone.chains import AGAIN_S, Chains, Used, listed
 from lab.phone.datagram import datagram_command
 from lab.phone.default_network import DefaultNetwork, default_network
+from lab.phone.fitness import require_room
 from lab.phone.interfaces import Address, clat_addresses, parse_interfaces
 from lab.phone.root import ALLOW, SuRefuses
 from lab.phone.screen import Screen
@@ -140,6 +141,7 @@ class Phone:
         # toybox' timeout may end with 127 as well where nc fails at once.
         if "not found" in output.text:
             raise PhoneTrouble(f"{self.spec.name} cannot send a marker: {output.text[:100]!r}")
+        require_room(self.spec.name, output.text)
         if output.code not in (0, 124):
             raise AttemptVoid("marker_not_sent", f"{self.spec.name}: nc says {output.text[:100]!r}")
 

@@ -9,6 +9,7 @@ from lab.definitions import StunServer
 from lab.errors import AttemptVoid
 from lab.phone.adb import Adb
 from lab.phone.datagram import datagram_command
+from lab.phone.fitness import require_room
 from lab.phone.interfaces import Address
 
 TRIES = 3
@@ -23,6 +24,7 @@ def probe(
 
     Raises:
         AttemptVoid: there are servers, and none answered.
+        NeedsPerson: the phone has no room for a request.
     """
     families = {address.version for address in interface_addresses if not address.is_link_local}
     asked = [server for server in servers if server.address.version in families]
@@ -38,8 +40,10 @@ def _bind(adb: Adb, server: StunServer, now_ns: Callable[[], int]) -> Address | 
         transaction = hashlib.blake2b(f"{now_ns()}/{server.address}".encode(), digest_size=12).digest()
         octal = "".join(f"\\{byte:03o}" for byte in binding_request(transaction))
         command = f"{datagram_command(octal, server.address, server.port)} | od -An -v -tx1"
+        said = adb.run(command).text
+        require_room(adb.name, said)
         try:
-            answer = bytes.fromhex(adb.run(command).text)
+            answer = bytes.fromhex(said)
         except ValueError:  # what od prints of a datagram is nothing but hex digits and blanks
             continue
         mapped = mapped_address(answer) if answer[8:20] == transaction else None

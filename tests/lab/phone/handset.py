@@ -94,6 +94,7 @@ def posted(package: str) -> str:
 class Handset:
     """A fake phone: what is on its screen, what it answers; it refuses everything else."""
 
+    name: str = "pixel6"
     clock: VirtualTime = field(default_factory=VirtualTime)
     screen: list[Seen] = field(default_factory=list)
     audio: str = "MODE_NORMAL"

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.errors import PhoneTrouble
+from lab.errors import NeedsPerson, PhoneTrouble
 from lab.phone import fitness
-from lab.phone.fitness import Finding, airplane_mode, ask, battery, disk, heat, questions
+from lab.phone.fitness import Finding, airplane_mode, ask, battery, disk, heat, questions, require_room
 from lab.programs.shell import ShellOutput
 
 DIRECTORY = "/data/local/tmp/im-call-lab"
@@ -89,6 +89,22 @@ def test_a_disk_is_fit_with_room_for_the_captures_of_a_trial(kib, verdict, text)
 def test_a_disk_of_which_df_says_nothing_is_unknown():
     found = disk("/system/bin/sh: df: not found\n", 1)
     assert found == Finding("disk", "unknown", "df says no number: '/system/bin/sh: df: not found'")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        # mksh R59, by itself and as toybox 0.8.9 runs in it, printing into /dev/full.
+        "sh: echo: write: No space left on device\r\n",
+        "printf: write: No space left on device\n",
+        "cat: xwrite: No space left on device\n",
+    ],
+)
+def test_a_command_that_finds_no_room_asks_for_a_person(said):
+    with pytest.raises(NeedsPerson) as raised:
+        require_room("pixel6", said)
+    assert str(raised.value) == "pixel6: no space is left in /data/local/tmp; make room on the phone and run again"
+    require_room("pixel6", "nc: connect: Network is unreachable")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import BenchBusy, PhoneTrouble
+from lab.errors import BenchBusy, NeedsPerson, PhoneTrouble
 from lab.phone import held
 from lab.phone.held import Hold, look, parse
 from lab.programs.controller import Controller
@@ -303,6 +303,15 @@ def test_a_lease_that_somebody_removed_is_made_anew(disk):
 def test_a_phone_that_holds_no_lease_at_all_is_trouble_in_its_own_words(disk):
     disk.place = disk.place / "missing" / "lease"
     with pytest.raises(PhoneTrouble, match=r"^pixel6 cannot be held: mkdir: .*: No such file or directory"):
+        hold(disk, BENCH1).take()
+    disk.place = disk.place.parent.parent / "full"
+    run, disk.run = (
+        disk.run,
+        lambda *args, label: (
+            ShellOutput("mkdir: lease: No space left on device\n", 1) if label == "hold" else run(*args, label=label)
+        ),
+    )
+    with pytest.raises(NeedsPerson, match=r"^pixel6: no space is left in /data/local/tmp; make room on the phone"):
         hold(disk, BENCH1).take()
     disk.run = lambda *args, **label: ShellOutput("who are you?\n", 0)
     with pytest.raises(PhoneTrouble, match=r"^pixel6: no whole answer to who holds it: 'who are you"):

@@ -141,6 +141,9 @@ def test_a_marker_that_nc_cannot_send_voids_the_attempt(phone: Phone, handset: H
     with pytest.raises(AttemptVoid, match=r"pixel6: nc says 'nc: connect: Network is unreachable'") as caught:
         phone.send_marker("im-call-lab 00ff begin")
     assert caught.value.reason == "marker_not_sent"
+    handset.answers = {command: "sh: printf: write: No space left on device"}
+    with pytest.raises(NeedsPerson, match="pixel6: no space is left in /data/local/tmp"):
+        phone.send_marker("im-call-lab 00ff begin")
     handset.answers, handset.code = {command: "sh: toybox: inaccessible or not found"}, 127
     with pytest.raises(PhoneTrouble, match="pixel6 cannot send a marker: 'sh: toybox: inaccessible or not found'"):
         phone.send_marker("im-call-lab 00ff begin")

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from lab.definitions import StunServer
-from lab.errors import AttemptVoid
+from lab.errors import AttemptVoid, NeedsPerson
 from lab.phone.adb import Adb
 from lab.phone.interfaces import Address
 from lab.phone.stun_probe import probe
@@ -51,6 +51,15 @@ def test_a_server_of_a_family_that_the_phone_has_only_on_its_link_is_not_asked()
     assert probed(stun, [of_v6, SERVER], (V4, IPv6Address("fe80::1"))) == [IPv4Address("203.0.113.7")]
     assert len(stun.done) == 1
     assert probed(stun, [SERVER], (V6,)) == []
+
+
+def test_a_phone_without_room_for_a_request_is_not_said_to_be_unanswered() -> None:
+    class Full(Stun):
+        def run(self, command: str, *, root: bool = False, timeout_s: float = 10.0) -> ShellOutput:
+            return ShellOutput("sh: printf: write: No space left on device\n", 0)
+
+    with pytest.raises(NeedsPerson, match=r"^pixel6: no space is left in /data/local/tmp; make room on the phone"):
+        probed(Full(), [SERVER])
 
 
 @pytest.mark.parametrize("text", ["sh: od: inaccessible or not found", "01 01 00 0c", "0a" * 32])

@@ -76,11 +76,8 @@ def test_without_a_date_what_is_stamped_is_missing():
     ],
 )
 def test_an_answer_that_is_not_whole_is_trouble_with_the_phone(text):
-    class Phone(Handset):
-        serial = name = "PHONE"
-
     with pytest.raises(PhoneTrouble, match="PHONE: no whole answer to the question for its records: it has the sect"):
-        read(Phone(answers={COMMAND: text}))
+        read(Handset(name="PHONE", answers={COMMAND: text}))
 
 
 @given(st.dictionaries(st.sampled_from([*DUMPS][:-1]), st.text(max_size=200)))
