@@ -13,13 +13,12 @@ ends the soak with exit 1, once all were made.
 from __future__ import annotations
 
 import io
-import multiprocessing
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from unittest import mock
 from rich.console import Console
 
 from benchmarks.lines import add, read
+from benchmarks.pools import pool
 from lab.bench.bench import Bench
 from lab.clocks.real_time import Deadline
 from lab.clocks.stop import Stop
@@ -216,8 +216,8 @@ def run(first: int, out: Path = Path("datasets/soak-breaker.jsonl"), names: Sequ
     done = {(one["row"], one["first"]): one for one in read(out)}
     todo = [row for row in ROWS if (row.name, first) not in done and (not names or row.name in names)]
     found = [done[row.name, first] for row in ROWS if (row.name, first) in done]
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for each in as_completed([pool.submit(night, row.name, first, only) for row in todo]):
+    with pool(2) as made_by:
+        for each in as_completed([made_by.submit(night, row.name, first, only) for row in todo]):
             found.append(each.result())
             add(out, found[-1])
             print(line(found[-1]), flush=True)

@@ -9,14 +9,12 @@ time a trial. Each part says its figures; one that is missed ends the soak with 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import re
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
@@ -26,6 +24,7 @@ from typing import Any, get_args
 
 from benchmarks.committed import differences
 from benchmarks.once import once
+from benchmarks.pools import pool
 from correlate.dataset import Dataset
 from correlate.dataset.record import Observed
 from lab.bench.bench import Bench
@@ -176,8 +175,8 @@ def timed(bench: Bench) -> Iterator[list[float]]:
 
 def together(jobs: Sequence[Job], processes: int = 2) -> Found:
     """All of some jobs, by several processes."""
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return reduce(add, pool.map(played, jobs), Found())
+    with pool(processes) as made_by:
+        return reduce(add, made_by.map(played, jobs), Found())
 
 
 def scenarios_with(disorders: Sequence[Disorder], sdk: int, folder: Path) -> Path:
@@ -224,8 +223,8 @@ def each_disorder(seed: int, missed: list[str]) -> None:
             name: scenarios_with(disorders, SDKS[number % len(SDKS)], Path(folder) / name)
             for number, (name, disorders) in enumerate(wanted.items())
         }
-        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-            all_found = pool.map(played, [Job("smoke", seed, scenarios=place) for place in places.values()])
+        with pool(2) as made_by:
+            all_found = made_by.map(played, [Job("smoke", seed, scenarios=place) for place in places.values()])
             for name, found in zip(places, all_found, strict=True):
                 print(f"{name}, alone:", *found.say(), sep="\n", flush=True)
                 missed += demand(found, f"{name} alone")

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import re
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.causes import CAUSES, ROLES, VERBS, Case, Undisturbed, cases
 from benchmarks.committed import differences
 from benchmarks.once import once
+from benchmarks.pools import pool
 from correlate.dataset import Dataset
 from correlate.dataset.record import TrialRecord
 from lab.bench.bench import Bench
@@ -197,9 +196,8 @@ def shared_out(chosen: Sequence[Case], seed: int, processes: int) -> tuple[list[
     """The same by several processes, the cases of a trial in one of them; in the order of the cases."""
     trials = list(dict.fromkeys(case.trial.id for case in chosen))
     shares = [[case for case in chosen if trials.index(case.trial.id) % processes == one] for one in range(processes)]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
-        done = list(pool.map(play_all, shares, [seed] * processes))
+    with pool(processes) as made_by:
+        done = list(made_by.map(play_all, shares, [seed] * processes))
     by_id = {one.case.id: one for played, _ in done for one in played}
     return [by_id[case.id] for case in chosen], {name: calm for _, calms in done for name, calm in calms.items()}
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +83,32 @@ def test_rows_that_the_page_has_bear_its_figures_of_four_attempts_at_once():
     of_page = {row.name: rows[row.name][1] for row in breaker.ROWS if row.name in rows}
     assert len(of_page) == 8
     assert of_page == {row.name: "{} / {}".format(*row.before) for row in breaker.ROWS if row.name in rows}
+
+
+POOL = """
+import os, time
+from benchmarks.pools import pool
+
+if __name__ == "__main__":
+    with pool(2) as made:
+        pids = [each.result() for each in [made.submit(os.getpid) for _ in range(2)]]
+        going = made.submit(time.sleep, 600)
+        print(*pids, flush=True)
+        going.result()
+"""
+
+
+def test_the_processes_of_a_soak_end_with_it_however_it_ends(tmp_path):
+    script = tmp_path / "soak.py"
+    script.write_text(POOL)
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=env) as soak:
+        assert soak.stdout is not None
+        pids = {int(pid) for pid in soak.stdout.readline().split()}
+        assert pids
+        assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+        soak.kill()
+    until_s = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < until_s:
+        time.sleep(0.05)
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
