@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import secrets
 import shutil
 import sys
 import tempfile
@@ -58,7 +59,8 @@ class VirtualBench:
         with ExitStack() as stack:
             # A file without a name: whatever way this process ends, nobody has to remove it.
             self._log = stack.enter_context(tempfile.TemporaryFile())
-            self._root = Path(tempfile.mkdtemp(prefix="im-call-lab-"))
+            # The bench makes it: where this process is killed before it has asked for one, nothing is left.
+            self._root = Path(tempfile.gettempdir()) / f"im-call-lab-{secrets.token_hex(8)}"
             stack.callback(shutil.rmtree, self._root, ignore_errors=True)
             self._program = Program([sys.executable, "-m", lab.virtual.__name__], other=self._log.fileno())
             stack.callback(self._program.end)

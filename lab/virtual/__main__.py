@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,39 @@ def configured(config: dict[str, Any], root: Path) -> EmulatedBench | RigBench:
     return EmulatedBench(spec, lab.virtual_apps, root)
 
 
+@contextlib.contextmanager
+def owning(root: Path) -> Iterator[None]:
+    """Make the root, and remove it: whoever asked for this bench may be gone at any time, and nobody else would."""
+    root.mkdir(mode=0o700, exist_ok=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
 async def serve(requests: asyncio.StreamReader) -> int:
-    """Build the bench and answer requests until the channel ends."""
+    """Build the bench that is asked for, answer requests until the channel ends, and end it."""
     try:
         config = json.loads(await requests.readline())
         root = Path(config["root"])
-        bench = configured(config, root)
-    except (LabError, ValueError, KeyError) as error:
-        write_line(json.dumps({"error": str(error) or type(error).__name__}).encode() + b"\n")
-        return 2
+    except (ValueError, KeyError) as error:
+        return refused(error)
+    with owning(root):
+        try:
+            bench = configured(config, root)
+        except (LabError, ValueError, KeyError) as error:
+            return refused(error)
+        return await answer_all(bench, requests)
+
+
+def refused(error: Exception) -> int:
+    """Say why there is no bench; the exit code."""
+    write_line(json.dumps({"error": str(error) or type(error).__name__}).encode() + b"\n")
+    return 2
+
+
+async def answer_all(bench: EmulatedBench | RigBench, requests: asyncio.StreamReader) -> int:
+    """Start a bench, answer requests until the channel ends, and end it; the exit code."""
     # Definitions and imports live as long as the process: the collector need not look at them again.
     gc.freeze()
     try:
@@ -63,8 +88,6 @@ async def serve(requests: asyncio.StreamReader) -> int:
         pass  # The controller has gone without closing its side first.
     finally:
         await bench.close()
-        # Whoever asked for this bench may be gone: nobody else would.
-        shutil.rmtree(root, ignore_errors=True)
     return 0
 
 

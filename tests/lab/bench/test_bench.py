@@ -59,6 +59,20 @@ def test_a_bench_process_that_dies_at_its_start_says_its_last_words(lab, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["lib"]
 
 
+def test_nothing_is_left_of_a_bench_whose_run_is_killed_before_it_has_asked_for_one(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    there: list[list[Path]] = []
+
+    def killed(argv, **_given):
+        there.append(list(tmp_path.iterdir()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lab.bench.virtual.Program", killed)
+    with pytest.raises(KeyboardInterrupt):
+        VirtualBench(lab, lab.bench("virtual"), Stop())
+    assert there == [[]]
+
+
 def test_the_phones_of_a_real_bench_are_held_by_one_run_alone_whatever_its_tmpdir_says(lab, tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "PLACE", tmp_path)
     spec = lab.bench("pixels")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -229,10 +230,18 @@ def test_a_tcpdump_cuts_on_a_link_without_link_header_as_the_real_one_does(bench
             verified(path, counters, sha256, 256)
 
 
-def test_a_config_that_does_not_fit_is_one_error_line(tmp_path):
-    process = Process(tmp_path, {"scenarios": str(SCENARIOS), "bench": "virtuel", "root": str(tmp_path)})
+def test_a_config_that_does_not_fit_is_one_error_line_and_leaves_nothing(tmp_path):
+    process = Process(tmp_path, {"scenarios": str(SCENARIOS), "bench": "virtuel", "root": str(tmp_path / "root")})
     assert "no bench 'virtuel'" in process.started["error"]
     assert process.end() == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bench_makes_its_root_for_itself_alone_and_removes_it_though_nobody_is_there_any_more(tmp_path):
+    process = Process(tmp_path / "root")
+    assert stat.S_IMODE((tmp_path / "root").stat().st_mode) == 0o700
+    assert process.end() == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("way", ["end of input", "SIGTERM"])
