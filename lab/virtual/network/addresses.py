@@ -20,6 +20,7 @@ _LINK_LOCAL = IPv6Address("fe80::")
 _CLAT_IPV4 = IPv4Interface("192.0.0.4/32")
 """What Android gives the near side of its CLAT, of the range of RFC 7335."""
 _CLAT_MTU_BYTES = 28
+_FIRST_PORT, _LAST_PORT = 32_768, 60_999
 VPN_IPV4 = IPv4Interface("10.215.173.1/30")
 VPN_IPV6 = IPv6Interface("fd00:2:fd00:1:fd00:1:fd00:1/128")
 """What PCAPdroid gives its VPN, on every phone."""
@@ -106,8 +107,14 @@ class Access:
         return self.ipv6.ip if self.ipv6 is not None else None
 
     def open_port(self) -> int:
-        """A local UDP port that was not used in this attempt."""
+        """A local UDP port that no socket has had for more than an hour.
+
+        Linux gives them out of a range, over and over (ip_local_port_range; its default). What an attempt leaves going
+        goes on in a pause of a day after it.
+        """
         self._next_port += self._draw.randrange(1, 17)
+        if self._next_port > _LAST_PORT:
+            self._next_port -= _LAST_PORT - _FIRST_PORT
         return self._next_port
 
     def mapped(self, socket: Endpoint, destination: Address) -> Endpoint:

@@ -53,6 +53,13 @@ def test_constant_addresses_are_those_of_the_phone_whatever_the_attempt_and_all_
     assert one.open_port() != two.open_port()
 
 
+def test_ports_are_given_out_over_and_over_and_none_again_soon():
+    one = access(MOBILE)
+    ports = [one.open_port() for _ in range(20_000)]
+    assert (min(ports) >= 32_768, max(ports) <= 60_999, len(set(ports)) < len(ports)) == (True, True, True)
+    assert all(len(set(ports[at : at + 1700])) == 1700 for at in range(0, 18_000, 500))
+
+
 def test_addresses_of_an_attempt_do_not_depend_on_the_phones_name():
     assert Access(MOBILE, random.Random("1/t/0"), (), "phone").interfaces() == access(MOBILE).interfaces()
     assert access(MOBILE).interfaces() != access(MOBILE, "1/t/1").interfaces()
