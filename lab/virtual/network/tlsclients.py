@@ -20,7 +20,7 @@ _HOSTS = {name: 250 + number for number, name in enumerate((_PUSH, *_SYNCS))}
 """Behind those that other background talks to, of which any may be a STUN server."""
 _OPENED_MS, _HEARTBEAT_MS, _SYNC_MS, _NEXT_MS = (200, 2500), (6_000, 18_000), (4_000, 20_000), (25_000, 60_000)
 _TICKETS, _SMALL, _REQUEST, _RESPONSE = (400, 460), (8, 40), (90, 400), (60, 1900)
-_FIRST_PORT, _PORTS = 52_000, 8_000
+_FIRST_PORT, _PORTS, _BEGUN_AT = 52_000, 13_000, 8_000
 _MILLISECOND_NS = 1_000_000
 
 
@@ -31,7 +31,7 @@ class BackgroundTls:
         self._datapath, self._world, self._phone = datapath, datapath.world, phone
         self._access = datapath.accesses[phone]
         self._draw = self._world.chance(f"network/tls/{phone}")
-        self._next_port = _FIRST_PORT + self._draw.randrange(_PORTS)
+        self._next_port = _FIRST_PORT + self._draw.randrange(_BEGUN_AT)
 
     def start(self) -> None:
         """Begin; it goes on until the attempt is over."""
@@ -50,7 +50,8 @@ class BackgroundTls:
         local = self._access.local(remote.address)
         if local is None:
             raise ValueError(f"{self._phone} has no route to {remote.address}")
-        self._next_port += 1 + self._draw.randrange(8)
+        # Over and over, as Linux gives them out: a pause of a day takes more than there are.
+        self._next_port = _FIRST_PORT + (self._next_port + 1 + self._draw.randrange(8) - _FIRST_PORT) % _PORTS
         socket = Endpoint(local, self._next_port)
         stream = TcpStream(self._datapath, self._access, self._phone, remote, socket, Meaning("noise", outgoing=True))
         stream.open()
