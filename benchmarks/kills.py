@@ -114,7 +114,7 @@ class Place:
 
     def left(self) -> list[str]:
         """What still runs of all that was started, and temporary files."""
-        found = [f"{path}, {len(list(path.rglob('*')))} in it" for path in self.temporary.iterdir()]
+        found = [str(path) for path in self.temporary.iterdir()]
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if f"TMPDIR={self.temporary}".encode() in (process / "environ").read_bytes().split(b"\0"):

@@ -178,6 +178,7 @@ class EmulatedBench:
         if truth is not None:
             write_json(Path(truth), self._truth())
         in_call = [name for name, phone in self.phones.items() if phone.handset.call is not None]
+        self.world.end()
         self.visits.end()
         self._rehearsal.end()
         self.exchange.drop()

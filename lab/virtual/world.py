@@ -43,6 +43,7 @@ class World:
         self.flushers: list[Callable[[int], None]] = []
         self.settlers: list[Callable[[], Awaitable[None]]] = []
         self._nights_ns = 0
+        self._over = False
         self._heap: list[Timer] = []
         self._sequence = itertools.count()
         self._occurrences: Counter[str] = Counter()
@@ -51,8 +52,13 @@ class World:
         """Start an attempt: time is `start_ns`, chance follows `key`, no event of an earlier attempt is left."""
         self._nights_ns = self.night_ns
         self.key, self.now_ns, self.started_ns = key, start_ns, start_ns
+        self._over = False
         self._heap.clear()
         self._occurrences.clear()
+
+    def end(self) -> None:
+        """The attempt is over; time goes on, and all events but those of its background."""
+        self._over = True
 
     @property
     def night_ns(self) -> int:
@@ -72,6 +78,10 @@ class World:
     def after(self, delay_ns: int, action: Callable[[], None]) -> Timer:
         """Have `action` done in `delay_ns`."""
         return self.at(self.now_ns + delay_ns, action)
+
+    def in_background(self, delay_ns: int, action: Callable[[], None]) -> None:
+        """Have `action` done in `delay_ns`, unless the attempt is over then: nobody looks, and a pause may be a day."""
+        self.after(delay_ns, lambda: None if self._over else action())
 
     def next_event_ns(self) -> int | None:
         """When the next event is due; None where there is none."""

@@ -48,7 +48,7 @@ class Noise:
         BackgroundTls(self._datapath, self._phone).start()
 
     def _wait(self) -> None:
-        self._world.after(self._draw.randrange(*_PAUSE_MS) * 1_000_000, self._act)
+        self._world.in_background(self._draw.randrange(*_PAUSE_MS) * 1_000_000, self._act)
 
     def _act(self) -> None:
         kind = self._draw.choice(_KINDS)

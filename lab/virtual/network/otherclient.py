@@ -33,7 +33,7 @@ class OtherClient:
 
     def start(self) -> None:
         """Begin; it goes on until the attempt is over."""
-        self._world.after(self._draw.randrange(*_PAUSE_MS) * 1_000_000, self._ask)
+        self._world.in_background(self._draw.randrange(*_PAUSE_MS) * 1_000_000, self._ask)
 
     def _ask(self) -> None:
         query = struct.pack("!HHHHHH", 0, 0, 1, 0, 0, 0) + _NAME + struct.pack("!HH", 12, 1)

@@ -39,7 +39,7 @@ class BackgroundTls:
         self._later(_SYNC_MS, self._synchronise)
 
     def _later(self, span_ms: tuple[int, int], action: Callable[[], None]) -> None:
-        self._world.after(self._draw.randrange(*span_ms) * _MILLISECOND_NS, action)
+        self._world.in_background(self._draw.randrange(*span_ms) * _MILLISECOND_NS, action)
 
     def _handshake(self, name: str) -> TcpStream:
         """A new connection; what is exchanged next waits for its handshakes."""

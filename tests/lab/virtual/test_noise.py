@@ -79,6 +79,19 @@ def test_beside_a_loud_phone_the_other_is_quiet(loud_one, phone):
     assert len(recorded(network, phone, 5)) < 5 * 4_000
 
 
+def test_there_is_none_once_the_attempt_is_over_and_all_else_goes_on():
+    network, happened = begin(QUIET), []
+    network.world.advance_to(START + 30 * SECOND)
+    network.world.after(3600 * SECOND, lambda: happened.append(network.world.now_ns))
+    network.world.end()
+    heads = recorded(network, "pixel6", 0)
+    assert recorded(network, "pixel6", 24 * 3600) == heads
+    assert happened == [START + 3630 * SECOND]
+    network.world.begin(QUIET, START)
+    network.begin(direct=False)
+    assert len(recorded(network, "pixel6", 60)) > 3_000
+
+
 def test_the_same_key_gives_the_same_noise_and_another_key_another():
     other = first((), "u")
     assert recorded(begin(QUIET), "pixel6", 30) == recorded(begin(QUIET), "pixel6", 30)

@@ -24,7 +24,7 @@ def test_their_ports_are_given_out_over_and_over_and_none_again_soon(monkeypatch
         close = open
 
     monkeypatch.setattr(tlsclients, "TcpStream", Stream)
-    world = SimpleNamespace(chance=random.Random, after=lambda _ns, action: begun.append(action))
+    world = SimpleNamespace(chance=random.Random, in_background=lambda _ns, action: begun.append(action))
     access = SimpleNamespace(ipv6=None, local=lambda _address: IPv4Address("192.0.2.7"))
     BackgroundTls(SimpleNamespace(world=world, accesses={"phone": access}), "phone").start()
     while len(ports) < 10_000:
