@@ -32,6 +32,12 @@ def test_what_grows_by_more_than_a_tenth_is_wrong(growth, told):
     assert [text.split()[0] for text in thousand.wrong(kept(1, 1000, growth))] == told
 
 
+@pytest.mark.parametrize(("more", "told"), [(2, []), (3, ["processes"])])
+def test_a_call_that_is_on_beside_it_is_no_growth_and_a_third_process_is(more, told):
+    lines = [line | {"processes": 8 + (number > 500) * more} for number, line in enumerate(kept(1, 1000, 0.0))]
+    assert [text.split()[0] for text in thousand.wrong(lines)] == told
+
+
 def test_growth_is_judged_within_a_process_that_made_enough_trials():
     assert thousand.wrong([*kept(1, 150, 9.0), *kept(2, 1000, 0.0)]) == []
     assert list(thousand.growth(kept(1, 190, 9.0))) == []
