@@ -42,13 +42,13 @@ def test_what_chance_changed_gives_the_same_answer_twice_within_bounds():
 
 
 @pytest.mark.full
-def test_forty_thousand_changes_give_the_same_answer_twice_within_bounds():
+def test_twenty_thousand_changes_give_the_same_answer_twice_within_bounds():
     """`make soak SOAK=fuzz` makes 100,000."""
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(fuzz, [2, 3], [20_000, 20_000]))
+        runs = list(pool.map(fuzz, [2, 3], [10_000, 10_000]))
     seen = sum((one for _, one in runs), Counter())
     assert max(held_bytes for held_bytes, _ in runs) < 64 << 20
-    assert seen["read"] + seen["refused"] == 40_000
-    assert seen["read"] > 32_000
+    assert seen["read"] + seen["refused"] == 20_000
+    assert seen["read"] > 16_000
     assert seen.keys() >= KINDS
     assert min(seen[kind] for kind in KINDS) > 8

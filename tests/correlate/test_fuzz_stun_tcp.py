@@ -103,7 +103,7 @@ def test_lies_in_the_structure_change_nothing_but_what_they_stand_for():
 
 
 @pytest.mark.full
-def test_20_000_captures_with_lies_are_read_within_bounds():
+def test_10_000_captures_with_lies_are_read_within_bounds():
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(fuzz, [2, 3], [10_000, 10_000]))
-    hold(max(held for held, _ in runs), sum((seen for _, seen in runs), Counter()), 20_000)
+        runs = list(pool.map(fuzz, [2, 3], [5_000, 5_000]))
+    hold(max(held for held, _ in runs), sum((seen for _, seen in runs), Counter()), 10_000)
