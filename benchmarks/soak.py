@@ -9,7 +9,8 @@ rig: see `benchmarks.soak_rig`. validity: see `benchmarks.soak_validity`. alarms
 faults: see `benchmarks.faults`. breaker: see `benchmarks.breaker`. thousand: see `benchmarks.thousand`.
 kills: see `benchmarks.kills`. plain: see `benchmarks.plain`.
 
-fuzz: 100,000 captures and STUN messages that chance has changed, as `tests.correlate.fuzzing` says.
+fuzz: 100,000 captures and STUN messages that chance has changed, as `tests.correlate.fuzzing` says, and 20,000 captures
+whose structure lies, as `tests.correlate.fuzzing_structure` says.
 """
 
 from __future__ import annotations
@@ -69,10 +70,11 @@ def virtual(first: int, seeds: int) -> None:
 def fuzz(first: int) -> None:
     """Two processes side by side, each with a seed of its own; ends with the error of the first that fails."""
     root = Path(__file__).resolve().parent.parent
-    command = [sys.executable, "-W", "error", "-m", "tests.correlate.fuzzing"]
-    running = [subprocess.Popen([*command, str(seed), "50000"], cwd=root) for seed in (first, first + 1)]
-    if any([each.wait() for each in running]):
-        sys.exit("soak fuzz: what is printed above")
+    for module, count in (("fuzzing", 50_000), ("fuzzing_structure", 10_000)):
+        command = [sys.executable, "-W", "error", "-m", f"tests.correlate.{module}"]
+        running = [subprocess.Popen([*command, str(seed), str(count)], cwd=root) for seed in (first, first + 1)]
+        if any([each.wait() for each in running]):
+            sys.exit("soak fuzz: what is printed above")
 
 
 def main() -> None:

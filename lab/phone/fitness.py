@@ -129,7 +129,7 @@ def disk(text: str, least_kib: int) -> Finding:
 def require_room(name: str, said: str) -> None:
     """Raise `NeedsPerson` where what a command on the phone has printed says that nothing more can be written there.
 
-    Those words are bionic's for ENOSPC, as mksh and every tool print them: a real mksh for `printf`, toybox' for `cp`.
+    Those are the C library's words for ENOSPC, as mksh and toybox print them behind their own (measured on Linux).
     """
     if "No space left on device" in said:
         raise NeedsPerson(f"{name}: no space is left in /data/local/tmp; make room on the phone and run again")

@@ -109,8 +109,7 @@ class Access:
     def open_port(self) -> int:
         """A local UDP port that no socket has had for more than an hour.
 
-        Linux gives them out of a range, over and over (ip_local_port_range; its default). What an attempt leaves going
-        goes on in a pause of a day after it.
+        Linux gives them out of a range, over and over (ip_local_port_range; its default).
         """
         self._next_port += self._draw.randrange(1, 17)
         if self._next_port > _LAST_PORT:

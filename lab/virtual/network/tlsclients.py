@@ -50,7 +50,7 @@ class BackgroundTls:
         local = self._access.local(remote.address)
         if local is None:
             raise ValueError(f"{self._phone} has no route to {remote.address}")
-        # Over and over, as Linux gives them out: a pause of a day takes more than there are.
+        # Over and over, as Linux gives them out: an attempt of hours takes more than there are.
         self._next_port = _FIRST_PORT + (self._next_port + 1 + self._draw.randrange(8) - _FIRST_PORT) % _PORTS
         socket = Endpoint(local, self._next_port)
         stream = TcpStream(self._datapath, self._access, self._phone, remote, socket, Meaning("noise", outgoing=True))
